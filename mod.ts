@@ -1,0 +1,31 @@
+/**
+ * Larder gives a Deno service what it needs from Redis. The cache never serves what was invalidated, sends one command per tick for
+ * everybody, and stays calm when Redis is away.
+ *
+ * @example Cache a slow call
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" }); // or REDIS_URL, or { url: "redis://localhost:6379" }
+ *
+ * const user = (id: number) =>
+ *   redis.cache.getOrSet(`user:${id}`, () => ({ id, name: "Ada" }), {
+ *     ttl: "5m",
+ *     staleWhileRevalidate: "1m",
+ *     tags: ["users", `user:${id}`],
+ *   });
+ *
+ * assert.deepEqual(await user(1), { id: 1, name: "Ada" });
+ * await redis.cache.invalidateByTag("users");
+ * ```
+ *
+ * @module
+ */
+export { connect, type Larder } from "./src/larder.ts";
+export type { ConnectOptions, TlsOptions } from "./src/config.ts";
+export * from "./src/errors.ts";
+export * from "./src/cache/mod.ts";
+export type { EventListener } from "./src/events.ts";
+export * from "./src/redis/client.ts";
+export type { RawCommands, RawReply } from "./src/redis/raw_commands.ts";

@@ -1,0 +1,157 @@
+/**
+ * The wire format of an entry: one binary string, numbers big-endian, so that scripts read it with `struct`.
+ *
+ * | at | type | what |
+ * |---|---|---|
+ * | 0 | u8 | version (1) |
+ * | 1 | u8 | flags: low bits as the codec says, bit 7 = placeholder (a lease without a value) |
+ * | 2 | u16 | number of tags |
+ * | 4 | u32 | milliseconds that the loader took |
+ * | 8 | f64 | epoch |
+ * | 16 | f64 | as of: place in the store's order, microseconds |
+ * | 24, 32, 40 | f64 | fresh, stale, error until: milliseconds of the store's time |
+ * | 48, 56 | f64 | lease: token (0 = none), until (milliseconds) |
+ * | 64 | u32 | length of the tags |
+ * | 68 | | tags, each u16 length and UTF-8 |
+ * | … | | payload |
+ *
+ * @module
+ */
+
+/** Version byte of the format. */
+export const VERSION = 1;
+/** Length of the fixed part. */
+export const HEADER = 68;
+/** Flag of an entry that only carries a lease. */
+export const PLACEHOLDER = 0x80;
+/** Stands for "never" in times; exact in a double and later than any clock. */
+export const NEVER = 9e15;
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** An entry as it is stored. */
+export interface StoredEntry {
+  /** How the payload is encoded. */
+  readonly flags: number;
+  /** Milliseconds that the loader took. */
+  readonly loadTime: number;
+  /** Which life of the invalidation records it belongs to. */
+  readonly epoch: number;
+  /** Its place in the store's order, in microseconds. */
+  readonly asOf: number;
+  /** Fresh until this time of the store, in milliseconds; at least 9e15 = for ever. */
+  readonly freshUntil: number;
+  /** Served while it is refreshed until this time. */
+  readonly staleUntil: number;
+  /** Served when the loader fails until this time. */
+  readonly errorUntil: number;
+  /** Who is loading it, 0 = nobody. */
+  readonly leaseToken: number;
+  /** Until when, in milliseconds. */
+  readonly leaseUntil: number;
+  /** Whether it only carries a lease. */
+  readonly placeholder: boolean;
+  /** The encoded value. */
+  readonly payload: Uint8Array;
+  /** Length of the whole entry in bytes. */
+  readonly bytes: number;
+  /** Its tags. */
+  readonly tags: readonly string[];
+}
+
+/** An entry in its wire format, its tags and payload cut out on first use. */
+export class WireEntry implements StoredEntry {
+  readonly flags: number;
+  readonly loadTime: number;
+  readonly epoch: number;
+  readonly asOf: number;
+  readonly freshUntil: number;
+  readonly staleUntil: number;
+  readonly errorUntil: number;
+  readonly leaseToken: number;
+  readonly leaseUntil: number;
+  readonly #bytes: Uint8Array;
+  readonly #tagCount: number;
+  readonly #payloadAt: number;
+  #tags: readonly string[] | undefined;
+
+  /**
+   * Reads an entry from its bytes, which it keeps.
+   *
+   * @throws {RangeError} If the bytes are no entry of this version.
+   */
+  constructor(bytes: Uint8Array) {
+    if (bytes.length < HEADER || bytes[0] !== VERSION) {
+      throw new RangeError(
+        `Cannot read entry: wanted version ${VERSION} and at least ${HEADER} bytes, ` +
+          `got version ${bytes[0] ?? "none"} and ${bytes.length} bytes`,
+      );
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER);
+    this.flags = bytes[1]!;
+    this.#tagCount = view.getUint16(2);
+    this.loadTime = view.getUint32(4);
+    this.epoch = view.getFloat64(8);
+    this.asOf = view.getFloat64(16);
+    this.freshUntil = view.getFloat64(24);
+    this.staleUntil = view.getFloat64(32);
+    this.errorUntil = view.getFloat64(40);
+    this.leaseToken = view.getFloat64(48);
+    this.leaseUntil = view.getFloat64(56);
+    this.#payloadAt = HEADER + view.getUint32(64);
+    this.#bytes = bytes;
+    if (this.#payloadAt > bytes.length) {
+      throw new RangeError(`Cannot read entry: wanted tags within ${bytes.length} bytes, got ${this.#payloadAt}`);
+    }
+  }
+
+  get placeholder(): boolean {
+    return (this.flags & PLACEHOLDER) !== 0;
+  }
+
+  get payload(): Uint8Array {
+    return this.#bytes.subarray(this.#payloadAt);
+  }
+
+  get bytes(): number {
+    return this.#bytes.length;
+  }
+
+  /**
+   * Its tags, read on first use.
+   *
+   * @throws {RangeError} If the tags are not what the header says.
+   */
+  get tags(): readonly string[] {
+    return this.#tags ??= decodeTags(this.#bytes.subarray(HEADER, this.#payloadAt), this.#tagCount);
+  }
+}
+
+/** Encodes tags, each with its length in front. */
+export function encodeTags(tags: readonly string[]): Uint8Array {
+  if (tags.length === 0) return new Uint8Array(0);
+  const parts = tags.map((tag) => encoder.encode(tag));
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + 2 + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes[at] = part.length >> 8;
+    bytes[at + 1] = part.length & 255;
+    bytes.set(part, at + 2);
+    at += 2 + part.length;
+  }
+  return bytes;
+}
+
+function decodeTags(bytes: Uint8Array, count: number): string[] {
+  const tags: string[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const end = at + 2 + ((bytes[at] ?? 0) << 8 | (bytes[at + 1] ?? 0));
+    if (end > bytes.length) throw new RangeError("Cannot read entry: its tags are longer than they should be");
+    tags.push(decoder.decode(bytes.subarray(at + 2, end)));
+    at = end;
+  }
+  if (at !== bytes.length) throw new RangeError("Cannot read entry: its tags are shorter than they should be");
+  return tags;
+}

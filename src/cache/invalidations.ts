@@ -1,0 +1,129 @@
+import { compileGlob } from "../glob.ts";
+import type { StoredEntry } from "./entry.ts";
+
+/** What invalidations say about an entry: `unknown` = they happened before this process kept track. */
+export type Verdict = "valid" | "stale" | "invalid" | "unknown";
+
+/** What an entry or a loaded value is judged by. */
+export type Judged = Pick<StoredEntry, "epoch" | "asOf" | "tags">;
+
+/** The newest invalidations of an entry's tags, looked up by the store itself. */
+export interface TagLookup {
+  /** Clock of the newest hard invalidation, 0 = none. */
+  readonly hard: number;
+  /** Clock of the newest stale invalidation, 0 = none. */
+  readonly stale: number;
+}
+
+interface Barrier {
+  readonly glob: string;
+  readonly at: number;
+  readonly matches: (key: string) => boolean;
+}
+
+/** How many tags of each kind a process keeps track of. */
+const TAGS_KEPT = 10_000;
+/** How many patterns a process keeps track of; more than the store's records ever hold. */
+const BARRIERS_KEPT = 2_000;
+
+/**
+ * What this process knows of the invalidations in a store: enough to judge most entries without asking. It is a copy of
+ * the newest part of the records, from `floor` on; about what is older it says `unknown`, never `valid`.
+ */
+export class Invalidations {
+  /** Which life of the records this copy belongs to. */
+  epoch = 0;
+  /** Everything up to this clock has been heard of. -1 = nothing yet. */
+  seen = -1;
+  /** Clock up to which the copy may be incomplete. */
+  floor = 0;
+  /** Clock of the newest invalidation of any kind. */
+  newest = 0;
+  readonly #kept: number;
+  readonly #hard = new Map<string, number>();
+  readonly #stale = new Map<string, number>();
+  #barriers: Barrier[] = [];
+
+  constructor(options: { kept?: number } = {}) {
+    this.#kept = options.kept ?? TAGS_KEPT;
+  }
+
+  /** Number of records kept. */
+  get size(): number {
+    return this.#hard.size + this.#stale.size + this.#barriers.length;
+  }
+
+  /** Forgets all and starts over at `seen`; which tags were invalidated before is unknown from now on. */
+  restart(epoch: number, seen: number, newest: number): void {
+    this.epoch = epoch;
+    this.seen = this.floor = seen;
+    this.newest = newest;
+    this.#hard.clear();
+    this.#stale.clear();
+    this.#barriers = [];
+  }
+
+  /** Adds the invalidation of a tag. */
+  addTag(tag: string, mode: "hard" | "stale", at: number): void {
+    const map = mode === "hard" ? this.#hard : this.#stale;
+    if ((map.get(tag) ?? 0) >= at) return;
+    // Deleting first keeps the map in the order of the clock, oldest first.
+    map.delete(tag);
+    map.set(tag, at);
+    this.newest = Math.max(this.newest, at);
+    if (map.size > this.#kept) this.#forget(map);
+  }
+
+  /** Adds an invalidation by pattern. */
+  addBarrier(glob: string, at: number): void {
+    const known = this.#barriers.find((barrier) => barrier.glob === glob);
+    if (known && known.at >= at) return;
+    this.#barriers = this.#barriers.filter((barrier) => barrier !== known);
+    this.#barriers.push({ glob, at, matches: known?.matches ?? compileGlob(glob) });
+    this.#barriers.sort((a, b) => b.at - a.at);
+    this.newest = Math.max(this.newest, at);
+    // Those whose entries are gone have left the store's records too: reading them all again keeps only the live ones.
+    if (this.#barriers.length > BARRIERS_KEPT) this.epoch = 0;
+  }
+
+  /**
+   * Judges an entry.
+   *
+   * @param key Its key, for invalidations by pattern.
+   * @param entry The entry, or a loaded value with the place from which it was loaded.
+   * @param lookup What the store found for its tags; without it an entry older than `floor` is `unknown`.
+   */
+  judge(key: string, entry: Judged, lookup?: TagLookup): Verdict {
+    if (entry.epoch !== this.epoch) return "invalid";
+    const asOf = entry.asOf;
+    if (asOf > this.newest) return "valid";
+    for (const barrier of this.#barriers) {
+      if (barrier.at < asOf) break;
+      if (barrier.matches(key)) return "invalid";
+    }
+    const tags = entry.tags;
+    if (tags.length === 0) return "valid";
+    let stale = false;
+    if (lookup) {
+      if (lookup.hard >= asOf) return "invalid";
+      stale = lookup.stale >= asOf;
+    } else if (asOf <= this.floor) {
+      return "unknown";
+    }
+    for (const tag of tags) {
+      if ((this.#hard.get(tag) ?? 0) >= asOf) return "invalid";
+      if ((this.#stale.get(tag) ?? 0) >= asOf) stale = true;
+    }
+    return stale ? "stale" : "valid";
+  }
+
+  /** Drops the older half and remembers that the copy no longer covers it. */
+  #forget(map: Map<string, number>): void {
+    let excess = map.size - Math.floor(this.#kept / 2);
+    for (const [tag, at] of map) {
+      if (excess-- <= 0) break;
+      map.delete(tag);
+      this.floor = Math.max(this.floor, at);
+    }
+  }
+}

@@ -1,0 +1,265 @@
+import { LRUCache } from "lru-cache";
+import { UnavailableError } from "../errors.ts";
+import { compileGlob } from "../glob.ts";
+import { NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
+import { Invalidations } from "./invalidations.ts";
+import { stateOf } from "./state.ts";
+import type {
+  CacheStore,
+  Fence,
+  InvalidationMode,
+  Loaded,
+  NewEntry,
+  PatternOptions,
+  Read,
+  ReadOptions,
+  StoreInvalidation,
+} from "./store.ts";
+
+/** How much a memory store keeps. */
+export interface MemoryStoreOptions {
+  /** Most entries; the least recently used goes. @default {100_000} */
+  maxEntries?: number;
+  /** Most bytes of all entries together, about. @default {268_435_456} (256 MiB) */
+  maxBytes?: number;
+  /** The time in milliseconds. @default {Date.now} */
+  now?: () => number;
+}
+
+type Slot = { -readonly [K in keyof StoredEntry]: StoredEntry[K] };
+
+/** Rough cost of an entry beside its value, in bytes. */
+const OVERHEAD = 250;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Keeps entries in this process, with the same rules as Redis: leases, fences, one clock for writes and invalidations. Bounded in
+ * entries and bytes.
+ */
+export class MemoryStore implements CacheStore {
+  readonly kind = "memory" as const;
+  readonly queued: number = 0;
+  readonly #entries: LRUCache<string, Slot>;
+  readonly #known = new Invalidations();
+  readonly #now: () => number;
+  #last = 0;
+  #lastToken = 0;
+  #closed = false;
+
+  /**
+   * Creates a store.
+   *
+   * @param options How much it keeps.
+   */
+  constructor(options: MemoryStoreOptions = {}) {
+    const { maxEntries = 100_000, maxBytes = 256 * 2 ** 20, now = () => Date.now() } = options;
+    this.#now = now;
+    this.#known.restart(1, 0, 0);
+    this.#entries = new LRUCache({
+      max: maxEntries,
+      maxSize: maxBytes,
+      sizeCalculation: (entry, key) => OVERHEAD + key.length * 2 + entry.bytes,
+    });
+  }
+
+  /** Number of entries kept, leases without a value among them. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async read(key: string, options: ReadOptions = {}): Promise<Read> {
+    this.#assertOpen("read cache entry");
+    const { lease = 0, unusable = 0, refresh = 0 } = options;
+    const now = this.#now();
+    const epoch = this.#known.epoch;
+    let entry = this.#entries.get(key);
+    const verdict = entry && !entry.placeholder ? this.#known.judge(key, entry) : "invalid";
+    let state = entry ? stateOf(entry, now, verdict) : "none";
+    if (entry && entry.asOf <= unusable) state = "none";
+    if (entry && entry.asOf <= refresh && state === "fresh") state = "stale";
+    let clock = Math.max(now * 1000, this.#last);
+    let granted = 0;
+    let held = 0;
+    if (entry && entry.leaseToken !== 0 && entry.leaseUntil > now) held = entry.leaseToken;
+    if (lease > 0 && state !== "fresh" && held === 0) {
+      clock = this.#tick(now);
+      granted = ++this.#lastToken;
+      if (entry && state !== "none") {
+        entry.leaseToken = granted;
+        entry.leaseUntil = now + lease;
+      } else {
+        this.#entries.set(key, placeholder(epoch, clock, granted, now + lease));
+        entry = undefined;
+      }
+    }
+    const heldFor = held === 0 ? 0 : entry!.leaseUntil - now;
+    return { epoch, clock, now, state, entry: state === "none" ? undefined : entry, lease: granted, held, heldFor };
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
+    this.#assertOpen("write cache entry");
+    const now = this.#now();
+    const { epoch } = this.#known;
+    if (fence) {
+      if (this.#entries.peek(key)?.leaseToken !== fence.lease) return false;
+      const verdict = this.#known.judge(key, { epoch: fence.epoch, asOf: fence.clock, tags: entry.tags });
+      if (verdict !== "valid" && verdict !== "stale") {
+        this.#release(key, fence.lease, 0);
+        return false;
+      }
+    }
+    const { payload, tags, flags, loadTime, fresh, stale, error } = entry;
+    this.#entries.set(key, {
+      flags,
+      loadTime,
+      epoch,
+      asOf: fence ? fence.clock : this.#tick(now),
+      freshUntil: until(now, fresh),
+      staleUntil: until(now, stale),
+      errorUntil: until(now, error),
+      leaseToken: 0,
+      leaseUntil: 0,
+      placeholder: false,
+      payload,
+      bytes: payload.length + tags.reduce((length, tag) => length + tag.length * 2, 0),
+      tags,
+    });
+    return this.#entries.has(key);
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async release(key: string, lease: number, pause = 0): Promise<void> {
+    this.#assertOpen("release lease");
+    this.#release(key, lease, pause);
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async extend(key: string, lease: number, milliseconds: number): Promise<boolean> {
+    this.#assertOpen("extend lease");
+    const entry = this.#entries.peek(key);
+    if (entry?.leaseToken !== lease) return false;
+    entry.leaseUntil = this.#now() + milliseconds;
+    return true;
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async touch(key: string, fresh: number): Promise<boolean> {
+    this.#assertOpen("touch cache entry");
+    const entry = this.#live(key);
+    if (!entry) return false;
+    const from = entry.freshUntil;
+    const to = until(this.#now(), fresh);
+    const shift = (time: number) => {
+      if (to >= NEVER || (time >= NEVER && from < NEVER)) return NEVER;
+      return from >= NEVER ? to : to + time - from;
+    };
+    entry.staleUntil = shift(entry.staleUntil);
+    entry.errorUntil = shift(entry.errorUntil);
+    entry.freshUntil = to;
+    return true;
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async invalidateKeys(keys: readonly string[]): Promise<StoreInvalidation> {
+    this.#assertOpen("invalidate cache keys");
+    let removed = 0;
+    for (const key of keys) {
+      if (this.#live(key)) removed++;
+      this.#entries.delete(key);
+    }
+    return { status: "done", removed };
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<StoreInvalidation> {
+    this.#assertOpen("invalidate cache tags");
+    const at = this.#tick(this.#now());
+    for (const tag of tags) this.#known.addTag(tag, mode, at);
+    return { status: "done" };
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async invalidatePattern(glob: string, options: PatternOptions = {}): Promise<StoreInvalidation> {
+    this.#assertOpen("invalidate cache pattern");
+    const matches = compileGlob(glob);
+    let removed = 0;
+    for (const key of [...this.#entries.keys()]) {
+      if (!matches(key)) continue;
+      if (this.#live(key)) removed++;
+      this.#entries.delete(key);
+    }
+    options.onProgress?.(removed);
+    return { status: "done", removed };
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async clear(): Promise<StoreInvalidation> {
+    this.#assertOpen("clear cache");
+    this.#entries.clear();
+    this.#known.restart(this.#known.epoch + 1, this.#tick(this.#now()), 0);
+    return { status: "done" };
+  }
+
+  isCurrent(loaded: Loaded): boolean {
+    const { key, epoch, clock, tags } = loaded;
+    const verdict = this.#known.judge(key, { epoch, asOf: clock, tags });
+    return verdict === "valid" || verdict === "stale";
+  }
+
+  /** Drops all entries; what comes later rejects. */
+  // deno-lint-ignore require-await -- nothing to wait for
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#entries.clear();
+  }
+
+  #assertOpen(operation: string): void {
+    if (this.#closed) throw new UnavailableError(operation, "closed");
+  }
+
+  /** Issues the next value of the clock, which never stands still or goes back whatever the time does. */
+  #tick(now: number): number {
+    return this.#last = Math.max(now * 1000, this.#last + 1);
+  }
+
+  #live(key: string): Slot | undefined {
+    const entry = this.#entries.peek(key);
+    if (!entry || entry.placeholder) return undefined;
+    return stateOf(entry, this.#now(), this.#known.judge(key, entry)) === "none" ? undefined : entry;
+  }
+
+  #release(key: string, lease: number, pause: number): void {
+    const entry = this.#entries.peek(key);
+    if (entry?.leaseToken !== lease) return;
+    if (entry.placeholder) {
+      this.#entries.delete(key);
+    } else {
+      entry.leaseToken = pause > 0 ? -1 : 0;
+      entry.leaseUntil = pause > 0 ? this.#now() + pause : 0;
+    }
+  }
+}
+
+function until(now: number, milliseconds: number): number {
+  return milliseconds === Infinity ? NEVER : now + milliseconds;
+}
+
+function placeholder(epoch: number, asOf: number, leaseToken: number, leaseUntil: number): Slot {
+  return {
+    flags: PLACEHOLDER,
+    loadTime: 0,
+    epoch,
+    asOf,
+    freshUntil: 0,
+    staleUntil: 0,
+    errorUntil: 0,
+    leaseToken,
+    leaseUntil,
+    placeholder: true,
+    payload: NOTHING,
+    bytes: 0,
+    tags: [],
+  };
+}

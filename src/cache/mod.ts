@@ -1,0 +1,27 @@
+/**
+ * A cache with stale-while-revalidate and tag invalidation that never serves what was invalidated: not from a loader that was
+ * already running, not from another process, not after a reconnect, an eviction or a flush of Redis.
+ *
+ * @example Stale while revalidating, on the embedded store
+ * ```ts
+ * import { Cache, MemoryStore } from "@larder/larder/cache";
+ * import assert from "node:assert/strict";
+ *
+ * await using cache = new Cache(new MemoryStore());
+ * const load = () => Promise.resolve({ price: 9.99 });
+ * const product = await cache.getOrSet("product:1", load, { ttl: "1m", staleWhileRevalidate: "5m", tags: ["shop"] });
+ * assert.equal(product.price, 9.99);
+ * ```
+ *
+ * @module
+ */
+export * from "./cache.ts";
+export * from "./options.ts";
+export type { CacheStats } from "./stats.ts";
+export { jsonSerializer, richSerializer, type Serializer } from "./serializer.ts";
+export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "./standard_schema.ts";
+export * from "./memory_store.ts";
+export * from "./store.ts";
+export type { StoredEntry } from "./entry.ts";
+export type { Duration } from "../duration.ts";
+export type { LarderEvent } from "../events.ts";

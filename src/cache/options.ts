@@ -1,0 +1,120 @@
+import type { Duration } from "../duration.ts";
+import type { MemoryStoreOptions } from "./memory_store.ts";
+import type { Serializer } from "./serializer.ts";
+import type { StandardSchema } from "./standard_schema.ts";
+import type { InvalidationMode } from "./store.ts";
+
+/** What every operation takes. */
+export interface OperationOptions {
+  /** Ends the wait with the signal's reason. What was already sent to the store takes effect all the same. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How long a value is kept and served. */
+export interface LifetimeOptions {
+  /** How long a value is fresh: seconds, or a string such as `"5m"`; 0 = for ever. @default {"1h"} */
+  ttl?: Duration | undefined;
+  /** How long after that it is still served while it is refreshed in the background; 0 = not at all. @default {0} */
+  staleWhileRevalidate?: Duration | undefined;
+  /** How long after the end of its freshness it is still served when the loader fails; 0 = not at all. @default {0} */
+  staleIfError?: Duration | undefined;
+  /** By what share of the ttl, at most, an entry expires early, drawn for each: 0 to 1. @default {0} */
+  jitter?: number | undefined;
+}
+
+/** How a cache works. */
+export interface CacheOptions extends LifetimeOptions {
+  /** How long a loader that died keeps others waiting; extended while it lives. @default {"10s"} */
+  lease?: Duration | undefined;
+  /** How long nobody tries again after a loader failed while an older value can be served. @default {"1s"} */
+  retryAfter?: Duration | undefined;
+  /** How values become bytes. @default {richSerializer} */
+  serializer?: Serializer | undefined;
+  /** Whether, or from which size in bytes on, payloads are compressed. @default {false} */
+  compress?: boolean | { threshold?: number | undefined } | undefined;
+  /** The most bytes of one encoded value. @default {8_388_608} (8 MiB) */
+  maxBytes?: number | undefined;
+  /** The most bytes of a key. @default {512} */
+  maxKeyBytes?: number | undefined;
+  /** How much the embedded store keeps, where that is used. */
+  memory?: Pick<MemoryStoreOptions, "maxEntries" | "maxBytes"> | undefined;
+}
+
+/** Options of `get`, `getMany` and `lookup`. */
+export interface GetOptions<T = unknown> extends OperationOptions {
+  /** What the value must fit; what does not counts as a miss. */
+  schema?: StandardSchema<unknown, T> | undefined;
+}
+
+/** Options of `set` and `setMany`. */
+export interface SetOptions extends LifetimeOptions, OperationOptions {
+  /** Names by which it can be invalidated together with others; at most 64. */
+  tags?: readonly string[] | undefined;
+}
+
+/** Options of `getOrSet`. */
+export interface GetOrSetOptions<T = unknown> extends LifetimeOptions, GetOptions<T> {
+  /** Names by which it can be invalidated together with others, or a function that gives them; at most 64. */
+  tags?: readonly string[] | ((value: T) => readonly string[]) | undefined;
+  /** How long a loader that died keeps others waiting; extended while it lives. @default {"10s"} */
+  lease?: Duration | undefined;
+}
+
+/** Options of `invalidateByTag`. */
+export interface InvalidateByTagOptions extends OperationOptions {
+  /** `"hard"`: gone at once. `"stale"`: `getOrSet` serves it once more while it is refreshed. @default {"hard"} */
+  mode?: InvalidationMode | undefined;
+}
+
+/** Options of `invalidateByPattern`. */
+export interface InvalidateByPatternOptions extends OperationOptions {
+  /** Told the number of entries removed so far. */
+  onProgress?: ((removed: number) => void) | undefined;
+}
+
+/** What a loader is given. */
+export interface LoaderContext<T> {
+  /** The key that is loaded. */
+  readonly key: string;
+  /** The previous value, when there is one that was not invalidated. */
+  readonly stale: T | undefined;
+  /** Aborted when the cache is closed. */
+  readonly signal: AbortSignal;
+  /**
+   * Keeps the previous value and makes it fresh again: `return ctx.notModified()`.
+   *
+   * @throws {TypeError} If there is no previous value.
+   */
+  notModified(): T;
+  /** Gives a value to the callers without storing it: `return ctx.skip(value)`. */
+  skip(value: T): T;
+  /** Sets how long this value is fresh. */
+  setTtl(ttl: Duration): void;
+  /** Sets the tags of this value. */
+  setTags(tags: readonly string[]): void;
+}
+
+/** Gets a value from where it really lives. */
+export type Loader<T> = (context: LoaderContext<T>) => T | Promise<T>;
+
+/** How an entry stands. */
+export interface Lookup<T> {
+  /** `hit`: fresh · `stale`: only served while it is refreshed, or when a loader fails · `miss`: not there. */
+  readonly status: "hit" | "stale" | "miss";
+  /** The value, unless it is a miss. */
+  readonly value?: T;
+  /** Seconds since the value was current; 0 for a miss. */
+  readonly age: number;
+  /** Seconds that it will still be fresh; 0 for a stale one or a miss, `Infinity` = for ever. */
+  readonly ttl: number;
+  /** Its tags. */
+  readonly tags: readonly string[];
+}
+
+/** How an invalidation ended. */
+export interface InvalidationResult {
+  /** `queued`: Redis is away; it is replayed before this process trusts its next read. */
+  readonly status: "done" | "queued";
+  /** How many entries were removed, where that is known. */
+  readonly removed?: number;
+}

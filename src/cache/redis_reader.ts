@@ -1,0 +1,256 @@
+import { RedisError, type UnavailableError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
+import type { Batch, Call, CallSource } from "../redis/batch.ts";
+import type { RedisArgument } from "../redis/client.ts";
+import { type StoredEntry, WireEntry } from "./entry.ts";
+import type { Invalidations, TagLookup, Verdict } from "./invalidations.ts";
+import { type News, readArray, readNews } from "./redis_reply.ts";
+import { stateOf } from "./state.ts";
+import { READ } from "./scripts.ts";
+import type { Read } from "./store.ts";
+
+/** A read that waits for the next batch, shared by all who want the same key in the same way. */
+interface Pending {
+  readonly key: string;
+  readonly lease: number;
+  /** > 0: what is as old is known to be invalid; < 0: what is as old is known to be stale. */
+  limit: number;
+  tries: number;
+  readonly promise: Promise<Read>;
+  resolve(read: Read): void;
+  reject(error: unknown): void;
+}
+
+/** Reads that go into one call. */
+interface Group {
+  readonly reads: Pending[];
+  readonly leases: number;
+  readonly token: number;
+  readonly generation: number;
+  readonly checked: boolean;
+}
+
+/** Most keys of one script call; more are split. */
+const KEYS_PER_CALL = 500;
+/** How often a read is repeated before it counts as a miss; more than one repetition means heavy invalidation. */
+const TRIES = 5;
+
+/** What the store shares with its reader. */
+export interface ReaderHost {
+  readonly batch: Batch;
+  readonly prefix: string;
+  readonly ledger: string;
+  readonly known: Invalidations;
+  readonly on: EventListener | undefined;
+  /** "1" when the server may have been restarted since it was last asked which run it is. */
+  check(): "0" | "1";
+  /** The server's run was checked on this connection. */
+  checked(generation: number): void;
+}
+
+/** Turns all reads of one write into one script call, and its one reply into judged entries. */
+export class RedisReader implements CallSource {
+  readonly operation: string = "read cache entries";
+  readonly #host: ReaderHost;
+  #plain = new Map<string, Pending>();
+  #leased = new Map<string, Pending>();
+  #again: Pending[] = [];
+  #joined = false;
+
+  constructor(host: ReaderHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Reads a key with the next batch; `lease` > 0 asks for a lease of so many milliseconds. `limit` > 0: what is as old is of
+   * no use; < 0: what is as old is to be refreshed.
+   */
+  read(key: string, lease: number, limit: number = 0): Promise<Read> {
+    if (limit !== 0) {
+      const pending = newPending(key, lease);
+      pending.limit = limit;
+      this.#again.push(pending);
+      this.#join();
+      return pending.promise;
+    }
+    const waiting = lease > 0 ? this.#leased : this.#plain;
+    const known = waiting.get(key);
+    if (known && known.lease === lease) return known.promise;
+    const pending = newPending(key, lease);
+    if (known) this.#again.push(pending);
+    else waiting.set(key, pending);
+    this.#join();
+    return pending.promise;
+  }
+
+  fail(error: UnavailableError): void {
+    const reads = [...this.#plain.values(), ...this.#leased.values(), ...this.#again];
+    this.#plain = new Map();
+    this.#leased = new Map();
+    this.#again = [];
+    this.#joined = false;
+    for (const read of reads) read.reject(error);
+  }
+
+  take(): Call[] {
+    const plain = [...this.#plain.values(), ...this.#again.filter((read) => read.lease === 0)];
+    const leased = [...this.#leased.values(), ...this.#again.filter((read) => read.lease > 0)];
+    this.#plain = new Map();
+    this.#leased = new Map();
+    this.#again = [];
+    this.#joined = false;
+    const calls: Call[] = [];
+    // One lease time per call; who wants another goes in a call of its own, which in practice nobody does.
+    while (leased.length > 0) {
+      const lease = leased[0]!.lease;
+      const same = leased.filter((read) => read.lease === lease);
+      if (same.length < leased.length) {
+        leased.splice(0, leased.length, ...leased.filter((read) => read.lease !== lease));
+      } else {
+        leased.length = 0;
+      }
+      for (let i = 0; i < same.length; i += KEYS_PER_CALL) {
+        const part = same.slice(i, i + KEYS_PER_CALL);
+        calls.push(this.#call(part, plain.splice(0, KEYS_PER_CALL - part.length)));
+      }
+    }
+    while (plain.length > 0) calls.push(this.#call([], plain.splice(0, KEYS_PER_CALL)));
+    return calls;
+  }
+
+  #join(): void {
+    if (this.#joined) return;
+    this.#joined = true;
+    this.#host.batch.join(this);
+  }
+
+  #call(leased: Pending[], plain: Pending[]): Call {
+    const { batch, prefix, ledger, known } = this.#host;
+    const reads = leased.length === 0 ? plain : leased.concat(plain);
+    const check = this.#host.check();
+    const token = leased.length === 0 ? 0 : nonce();
+    const args: RedisArgument[] = [reads.length + 1];
+    for (const read of reads) args.push(prefix + read.key);
+    args.push(
+      ledger,
+      nonce(),
+      check,
+      known.epoch,
+      known.seen,
+      known.floor,
+      leased.length,
+      token,
+      leased[0]?.lease ?? 0,
+    );
+    if (leased.some((read) => read.limit !== 0)) { for (const read of leased) args.push(read.limit); }
+    const group: Group = {
+      reads,
+      leases: leased.length,
+      token,
+      generation: batch.client.generation,
+      checked: check === "1",
+    };
+    return READ.call(batch, args, {
+      operation: this.operation,
+      resolve: (reply) => {
+        try {
+          if (!(reply instanceof Uint8Array)) throw new RedisError("ERR the reply to a read is no string");
+          this.#answered(group, reply);
+        } catch (error) {
+          for (const read of reads) read.reject(error);
+        }
+      },
+      reject: (error) => {
+        for (const read of reads) read.reject(error);
+      },
+    });
+  }
+
+  #answered(group: Group, reply: Uint8Array): void {
+    const { batch } = this.#host;
+    if (group.checked) this.#host.checked(group.generation);
+    else if (batch.client.generation !== group.generation) {
+      // The client connected anew meanwhile, perhaps to a server that has forgotten: ask again, with a check.
+      for (const read of group.reads) this.#repeat(read);
+      return;
+    }
+    const parts = readArray(reply);
+    const body = parts.pop();
+    if (!body || parts.length !== group.reads.length) throw new RangeError("the reply to a read is not complete");
+    const news = readNews(body, this.#host.known, this.#host.on);
+    for (let i = 0; i < group.reads.length; i++) {
+      const note = news.notes?.get(i);
+      if (note === undefined) this.#judge(group.reads[i]!, news, parts[i], 0, undefined);
+      else if (note.kind & 8) this.#repeat(group.reads[i]!);
+      else {this.#judge(
+          group.reads[i]!,
+          news,
+          parts[i],
+          note.kind & 2 ? group.token : 0,
+          note.kind & 4 ? note : undefined,
+        );}
+    }
+  }
+
+  #judge(read: Pending, news: News, bytes: Uint8Array | undefined, lease: number, lookup: TagLookup | undefined): void {
+    const { epoch, clock, now } = news;
+    if (!bytes) {
+      return read.resolve({ epoch, clock, now, state: "none", entry: undefined, lease, held: 0, heldFor: 0 });
+    }
+    let entry: StoredEntry | undefined;
+    let verdict: Verdict = "invalid";
+    try {
+      // Damaged tags stand for an invalidation that never ends.
+      if (lookup?.hard === Infinity) throw new RangeError("Cannot read entry: its tags are damaged");
+      entry = new WireEntry(bytes);
+      if (!entry.placeholder && entry.asOf > news.floor) verdict = this.#host.known.judge(read.key, entry, lookup);
+    } catch (error) {
+      this.#host.on?.({ type: "cache.unreadable", key: read.key, error });
+      entry = undefined;
+    }
+    if (verdict === "unknown") return this.#repeat(read);
+    const held = entry && lease === 0 && entry.leaseUntil > now && entry.leaseToken !== 0 && entry.epoch === epoch;
+    const state = entry ? stateOf(entry, now, verdict) : "none";
+    // Only this process knows yet that the entry is no good, so the script did not grant the lease: ask once more.
+    const limit = state !== "fresh" && read.lease > 0 && lease === 0 && !held && entry && !entry.placeholder
+      ? (verdict === "invalid" ? entry.asOf : -entry.asOf)
+      : 0;
+    if (limit !== 0 && limit !== read.limit && read.tries < TRIES) {
+      read.limit = limit;
+      return this.#repeat(read);
+    }
+    read.resolve({
+      epoch,
+      clock,
+      now,
+      state,
+      entry: state === "none" ? undefined : entry,
+      lease,
+      held: held ? entry!.leaseToken : 0,
+      heldFor: held ? entry!.leaseUntil - now : 0,
+    });
+  }
+
+  #repeat(read: Pending): void {
+    if (++read.tries > TRIES) {
+      return read.reject(new RedisError("ERR an entry could not be judged because of many invalidations"));
+    }
+    this.#again.push(read);
+    this.#join();
+  }
+}
+
+function newPending(key: string, lease: number): Pending {
+  let resolve!: (read: Read) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<Read>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { key, lease, limit: 0, tries: 0, promise, resolve, reject };
+}
+
+/** A number from 1 to 2^48 that nobody else draws. */
+export function nonce(): number {
+  return 1 + Math.floor(Math.random() * 2 ** 48);
+}

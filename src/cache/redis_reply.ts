@@ -1,0 +1,99 @@
+import type { EventListener } from "../events.ts";
+import type { Invalidations, TagLookup } from "./invalidations.ts";
+
+/** What the read script says of one key beside its entry. */
+export interface Note extends TagLookup {
+  /** 2 = lease granted, 4 = tags looked up, 8 = ask again; summed. */
+  readonly kind: number;
+}
+
+/** What a read tells beside the entries. */
+export interface News {
+  /** Which life of the ledger it is. */
+  readonly epoch: number;
+  /** The place of the read in the store's order. */
+  readonly clock: number;
+  /** The store's time in milliseconds. */
+  readonly now: number;
+  /** Nothing as old is valid. */
+  readonly floor: number;
+  /** By index of the key. */
+  readonly notes: ReadonlyMap<number, Note> | undefined;
+}
+
+const decoder = new TextDecoder();
+
+/**
+ * Cuts a MessagePack array of strings and `false` into pieces, without copying.
+ *
+ * @throws {RangeError} If it is something else.
+ */
+export function readArray(bytes: Uint8Array): (Uint8Array | undefined)[] {
+  const first = bytes[0]!;
+  let at = first === 0xdc ? 3 : first === 0xdd ? 5 : 1;
+  const length = first === 0xdc ? uint(bytes, 1, 2) : first === 0xdd ? uint(bytes, 1, 4) : first - 0x90;
+  if (at === 1 && (first & 0xf0) !== 0x90) throw unreadable(first);
+  const parts = new Array<Uint8Array | undefined>(length);
+  for (let i = 0; i < length; i++) {
+    const type = bytes[at++]!;
+    if (type === 0xc2) {
+      parts[i] = undefined;
+      continue;
+    }
+    let size: number;
+    if (type === 0xda) size = uint(bytes, (at += 2) - 2, 2);
+    else if (type === 0xd9) size = bytes[at++]!;
+    else if (type === 0xdb) size = uint(bytes, (at += 4) - 4, 4);
+    else if ((type & 0xe0) === 0xa0) size = type & 0x1f;
+    else throw unreadable(type);
+    parts[i] = bytes.subarray(at, at += size);
+  }
+  return parts;
+}
+
+/** Reads the news, and tells `known` what it did not know. */
+export function readNews(bytes: Uint8Array, known: Invalidations, on: EventListener | undefined): News {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const epoch = view.getFloat64(0);
+  const last = view.getFloat64(24);
+  const newest = view.getFloat64(32);
+  const records = view.getUint16(49);
+  const barriers = view.getUint16(51);
+  const count = view.getUint16(53);
+  if (bytes[48] === 1) {
+    if (known.epoch !== 0 && known.epoch !== epoch) on?.({ type: "cache.epoch" });
+    known.restart(epoch, last, newest);
+  } else {
+    known.seen = Math.max(known.seen, last);
+    known.newest = Math.max(known.newest, newest);
+  }
+  let at = 55;
+  for (let i = 0; i < records + barriers; i++) {
+    const clock = view.getFloat64(at);
+    const end = at + 10 + view.getUint16(at + 8);
+    const member = decoder.decode(bytes.subarray(at + 10, end));
+    at = end;
+    if (i >= records) known.addBarrier(member.slice(2), clock);
+    else known.addTag(member.slice(2), member.startsWith("h:") ? "hard" : "stale", clock);
+  }
+  let notes: Map<number, Note> | undefined;
+  for (let i = 0; i < count; i++, at += 19) {
+    notes ??= new Map();
+    notes.set(view.getUint16(at), {
+      kind: bytes[at + 2]!,
+      hard: view.getFloat64(at + 3),
+      stale: view.getFloat64(at + 11),
+    });
+  }
+  return { epoch, clock: view.getFloat64(8), now: view.getFloat64(16), floor: view.getFloat64(40), notes };
+}
+
+function uint(bytes: Uint8Array, at: number, length: number): number {
+  let value = 0;
+  for (let i = 0; i < length; i++) value = value * 256 + bytes[at + i]!;
+  return value;
+}
+
+function unreadable(type: number): RangeError {
+  return new RangeError(`Cannot read reply: wanted an array of strings, got type 0x${type.toString(16)}`);
+}

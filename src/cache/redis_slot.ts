@@ -1,0 +1,155 @@
+import { RedisError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
+import type { Batch } from "../redis/batch.ts";
+import type { RedisArgument, RedisReply } from "../redis/client.ts";
+import type { Script } from "../redis/script.ts";
+import { escapeGlob } from "../glob.ts";
+import { encodeTags } from "./entry.ts";
+import { Invalidations } from "./invalidations.ts";
+import { nonce, type ReaderHost, RedisReader } from "./redis_reader.ts";
+import { CLEAR, INVALIDATE, LEASE, REMOVE, SWEEP, TOUCH, UNBAR, WRITE } from "./scripts.ts";
+import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "./store.ts";
+
+/** Most keys of one script call. */
+const KEYS_PER_CALL = 500;
+/** Most tags of one script call. */
+const TAGS_PER_CALL = 1000;
+/** Most invalidation records in the ledger of one slot; the oldest quarter goes when there are more. */
+const RECORDS = 100_000;
+/** Keys that the server looks at per SCAN call. */
+const SCAN_COUNT = 1000;
+
+/**
+ * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache on
+ * a single server has one; on a cluster it has as many as it has buckets.
+ */
+export class RedisSlot implements ReaderHost {
+  readonly batch: Batch;
+  readonly prefix: string;
+  readonly ledger: string;
+  readonly known: Invalidations = new Invalidations();
+  readonly on: EventListener | undefined;
+  readonly #reader: RedisReader;
+  #checkedGeneration = -1;
+
+  constructor(batch: Batch, tag: string, on: EventListener | undefined) {
+    this.batch = batch;
+    this.prefix = `{${tag}}:c:`;
+    this.ledger = `{${tag}}:ledger`;
+    this.on = on;
+    this.#reader = new RedisReader(this);
+  }
+
+  check(): "0" | "1" {
+    return this.#checkedGeneration === this.batch.client.generation ? "0" : "1";
+  }
+
+  checked(generation: number): void {
+    this.#checkedGeneration = generation;
+  }
+
+  read(key: string, options: ReadOptions): Promise<Read> {
+    const { lease = 0, unusable = 0, refresh = 0 } = options;
+    return this.#reader.read(key, lease, lease === 0 ? 0 : unusable > 0 ? unusable : -refresh);
+  }
+
+  async write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
+    const { fresh, stale, error, flags, loadTime, tags, payload } = entry;
+    const reply = await this.#run(WRITE, [this.prefix + key], [
+      fence?.lease ?? 0,
+      fence?.epoch ?? 0,
+      fence?.clock ?? 0,
+      milliseconds(fresh),
+      milliseconds(stale),
+      milliseconds(error),
+      flags,
+      Math.min(2 ** 32 - 1, Math.round(loadTime)),
+      tags.length,
+      encodeTags(tags),
+      payload,
+    ], "write cache entry");
+    return reply === 1;
+  }
+
+  async touch(key: string, fresh: number): Promise<boolean> {
+    return await this.#run(TOUCH, [this.prefix + key], [milliseconds(fresh)], "touch cache entry") === 1;
+  }
+
+  async lease(key: string, token: number, action: "extend" | "release", ms: number): Promise<boolean> {
+    return await this.#run(LEASE, [this.prefix + key], [token, action, ms], `${action} lease`) === 1;
+  }
+
+  async remove(keys: readonly string[]): Promise<number> {
+    const calls: Promise<RedisReply>[] = [];
+    for (let i = 0; i < keys.length; i += KEYS_PER_CALL) {
+      const part = keys.slice(i, i + KEYS_PER_CALL).map((key) => this.prefix + key);
+      calls.push(this.#run(REMOVE, part, [], "invalidate cache keys"));
+    }
+    return (await Promise.all(calls)).reduce<number>((sum, reply) => sum + Number(reply), 0);
+  }
+
+  async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<void> {
+    const calls: Promise<RedisReply>[] = [];
+    for (let i = 0; i < tags.length; i += TAGS_PER_CALL) {
+      const part = tags.slice(i, i + TAGS_PER_CALL);
+      calls.push(this.#run(INVALIDATE, [], [mode === "hard" ? "h:" : "s:", RECORDS, ...part], "invalidate cache tags"));
+    }
+    await Promise.all(calls);
+  }
+
+  /** Makes what matches invisible. Resolves to the clock for {@linkcode RedisSlot.sweep}. */
+  async bar(glob: string): Promise<number> {
+    return Number(await this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern"));
+  }
+
+  async unbar(glob: string, at: number): Promise<void> {
+    await this.#run(UNBAR, [], [at, glob], "end invalidation of a pattern");
+  }
+
+  async clear(): Promise<void> {
+    await this.#run(CLEAR, [], [], "clear cache");
+  }
+
+  /**
+   * Removes entries that an invalidation has hidden, a batch of keys at a time.
+   *
+   * @param glob Which keys.
+   * @param at The clock of the invalidation; 0 = those of another epoch only.
+   */
+  async *sweep(glob: string, at: number): AsyncGenerator<number> {
+    for await (const keys of this.scan(glob)) {
+      if (keys.length > 0) yield Number(await this.#run(SWEEP, keys, [at], "remove cache entries"));
+    }
+  }
+
+  /** Walks over the keys in Redis that match. */
+  async *scan(glob: string): AsyncGenerator<Uint8Array[]> {
+    const match = escapeGlob(this.prefix) + glob;
+    let cursor: RedisArgument = 0;
+    do {
+      const reply: RedisReply = await this.batch.send("SCAN", [cursor, "MATCH", match, "COUNT", SCAN_COUNT], {
+        operation: "look for cache keys",
+      });
+      if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new RedisError("ERR the reply to SCAN is no pair");
+      cursor = new TextDecoder().decode(reply[0] as Uint8Array);
+      yield reply[1] as Uint8Array[];
+    } while (cursor !== "0");
+  }
+
+  async #run(
+    script: Script,
+    keys: readonly RedisArgument[],
+    args: readonly RedisArgument[],
+    operation: string,
+  ): Promise<RedisReply> {
+    const { generation } = this.batch.client;
+    const check = this.check();
+    const reply = await script.run(this.batch, [...keys, this.ledger], [nonce(), check, ...args], { operation });
+    if (check === "1") this.checked(generation);
+    return reply;
+  }
+}
+
+function milliseconds(value: number): number {
+  return value === Infinity ? -1 : Math.max(1, Math.round(value));
+}

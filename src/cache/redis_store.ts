@@ -1,0 +1,255 @@
+import { UnavailableError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
+import type { Batch } from "../redis/batch.ts";
+import { unref } from "../redis/batch.ts";
+import { InvalidationQueue } from "./queue.ts";
+import { RedisSlot } from "./redis_slot.ts";
+import type {
+  CacheStore,
+  Fence,
+  InvalidationMode,
+  Loaded,
+  NewEntry,
+  PatternOptions,
+  Read,
+  ReadOptions,
+  StoreInvalidation,
+} from "./store.ts";
+
+/** How a Redis store works. */
+export interface RedisStoreOptions {
+  /** First part of all keys. */
+  namespace: string;
+  /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
+  buckets?: number;
+  /** Told about replays and new epochs. */
+  on?: EventListener | undefined;
+}
+
+/**
+ * Milliseconds for which a pattern stays in the ledger after its entries are gone, so that processes that are between two
+ * looks at the ledger still hear of it.
+ */
+const BARRIER_KEPT = 60_000;
+
+/** Keeps entries in Redis. Reads of one tick are one round trip; see `scripts.ts` for the protocol. */
+export class RedisStore implements CacheStore {
+  readonly kind = "redis" as const;
+  readonly #batch: Batch;
+  readonly #slots: RedisSlot[];
+  readonly #on: EventListener | undefined;
+  readonly #queue = new InvalidationQueue();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #replaying: Promise<void> | undefined;
+  #clearing = 0;
+  #closed = false;
+
+  constructor(batch: Batch, options: RedisStoreOptions) {
+    const { namespace, buckets = 1, on } = options;
+    this.#batch = batch;
+    this.#on = on;
+    const width = String(buckets - 1).length;
+    this.#slots = Array.from({ length: buckets }, (_, i) => {
+      const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
+      return new RedisSlot(batch, tag, on);
+    });
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  read(key: string, options: ReadOptions = {}): Promise<Read> {
+    if (this.#queue.size > 0 || this.#replaying) return this.#readAfterReplay(key, options);
+    return this.#slotOf(key).read(key, options);
+  }
+
+  async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
+    try {
+      await this.#replayed();
+      return await this.#slotOf(key).write(key, entry, fence);
+    } catch (error) {
+      // It may or may not have been stored; whoever wrote must not find what was there before.
+      if (!fence && error instanceof UnavailableError) this.#queue.add({ keys: [key] });
+      throw error;
+    }
+  }
+
+  async release(key: string, lease: number, pause = 0): Promise<void> {
+    await this.#slotOf(key).lease(key, lease, "release", pause);
+  }
+
+  extend(key: string, lease: number, milliseconds: number): Promise<boolean> {
+    return this.#slotOf(key).lease(key, lease, "extend", milliseconds);
+  }
+
+  async touch(key: string, fresh: number): Promise<boolean> {
+    await this.#replayed();
+    return await this.#slotOf(key).touch(key, fresh);
+  }
+
+  invalidateKeys(keys: readonly string[]): Promise<StoreInvalidation> {
+    return this.#invalidate(() => this.#queue.add({ keys }), async () => ({
+      status: "done",
+      removed: await this.#removeKeys(keys),
+    }));
+  }
+
+  invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<StoreInvalidation> {
+    return this.#invalidate(() => this.#queue.add({ tags, mode }), async () => {
+      await Promise.all(this.#slots.map((slot) => slot.invalidateTags(tags, mode)));
+      return { status: "done" };
+    });
+  }
+
+  invalidatePattern(glob: string, options: PatternOptions = {}): Promise<StoreInvalidation> {
+    return this.#invalidate(() => this.#queue.add({ patterns: [glob] }), async () => {
+      const barred = await this.#bar(glob);
+      return { status: "done", removed: await this.#sweep(glob, barred, options) };
+    });
+  }
+
+  clear(): Promise<StoreInvalidation> {
+    return this.#invalidate(() => this.#queue.addAll(), async () => {
+      await this.#clear();
+      return { status: "done" };
+    });
+  }
+
+  isCurrent(loaded: Loaded): boolean {
+    const { key, epoch, clock, tags } = loaded;
+    const verdict = this.#slotOf(key).known.judge(key, { epoch, asOf: clock, tags });
+    return verdict === "valid" || verdict === "stale";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    await Promise.resolve();
+  }
+
+  #slotOf(key: string): RedisSlot {
+    const slots = this.#slots;
+    if (slots.length === 1) return slots[0]!;
+    // FNV-1a: any even spread does, but it must never change, or entries are lost sight of.
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+    return slots[(hash >>> 0) % slots.length]!;
+  }
+
+  async #readAfterReplay(key: string, options: ReadOptions): Promise<Read> {
+    await this.#replayed();
+    return await this.#slotOf(key).read(key, options);
+  }
+
+  /** Runs an invalidation, or keeps it for later when Redis does not answer. */
+  async #invalidate(keep: () => void, run: () => Promise<StoreInvalidation>): Promise<StoreInvalidation> {
+    try {
+      await this.#replayed();
+      return await run();
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || this.#closed || error.reason === "closed") throw error;
+      // It may have taken effect or not: invalidating twice does no harm, not at all would.
+      keep();
+      return { status: "queued" };
+    }
+  }
+
+  /** Resolves when no invalidation waits any more; rejects when they cannot be replayed yet. */
+  async #replayed(): Promise<void> {
+    while (this.#queue.size > 0 || this.#replaying) {
+      await (this.#replaying ??= this.#replay().finally(() => this.#replaying = undefined));
+    }
+  }
+
+  async #replay(): Promise<void> {
+    const queue = this.#queue.take();
+    try {
+      if (queue.all) await this.#clear();
+      const patterns: Promise<[string, number[]]>[] = [];
+      for (const glob of queue.patterns) patterns.push(this.#bar(glob).then((barred) => [glob, barred]));
+      const [barred] = await Promise.all([
+        Promise.all(patterns),
+        this.#removeKeys([...queue.keys]),
+        ...this.#slots.map((slot) => slot.invalidateTags([...queue.tags.hard], "hard")),
+        ...this.#slots.map((slot) => slot.invalidateTags([...queue.tags.stale], "stale")),
+      ]);
+      this.#on?.({ type: "cache.replayed", count: queue.size });
+      for (const [glob, at] of barred) this.#inBackground(this.#sweep(glob, at, {}));
+    } catch (error) {
+      this.#queue.putBack(queue);
+      throw error;
+    }
+  }
+
+  async #removeKeys(keys: readonly string[]): Promise<number> {
+    const slots = new Map<RedisSlot, string[]>();
+    for (const key of keys) {
+      const slot = this.#slotOf(key);
+      const of = slots.get(slot);
+      if (of) of.push(key);
+      else slots.set(slot, [key]);
+    }
+    const removed = await Promise.all([...slots].map(([slot, of]) => slot.remove(of)));
+    return removed.reduce((sum, count) => sum + count, 0);
+  }
+
+  #bar(glob: string): Promise<number[]> {
+    return Promise.all(this.#slots.map((slot) => slot.bar(glob)));
+  }
+
+  async #clear(): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => slot.clear()));
+    // Nobody sees the old entries any more; what they occupy is given back behind the scenes.
+    const run = ++this.#clearing;
+    this.#inBackground((async () => {
+      for (const slot of this.#slots) {
+        for await (const _ of slot.sweep("*", 0)) if (this.#closed || run !== this.#clearing) return;
+      }
+    })());
+  }
+
+  /** Removes what a barrier hides, then lifts it. */
+  async #sweep(glob: string, barred: readonly number[], options: PatternOptions): Promise<number> {
+    const { onProgress, signal } = options;
+    let removed = 0;
+    for (const [i, slot] of this.#slots.entries()) {
+      try {
+        for await (const count of slot.sweep(glob, barred[i]!)) {
+          removed += count;
+          onProgress?.(removed);
+          signal?.throwIfAborted();
+          if (this.#closed) return removed;
+        }
+      } catch (error) {
+        // The entries are invisible already; the barrier stays until they have expired.
+        if (error instanceof UnavailableError) return removed;
+        throw error;
+      }
+      this.#later(BARRIER_KEPT, () => slot.unbar(glob, barred[i]!));
+    }
+    return removed;
+  }
+
+  #later(milliseconds: number, run: () => Promise<void>): void {
+    if (this.#closed) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#inBackground(run());
+    }, milliseconds);
+    unref(timer);
+    this.#timers.add(timer);
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    work.catch((error) => {
+      if (!this.#closed) this.#on?.({ type: "cache.error", operation: "clean up after an invalidation", error });
+    });
+  }
+
+  /** The commands of this store, for those who share its connection. */
+  get batch(): Batch {
+    return this.#batch;
+  }
+}

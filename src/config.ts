@@ -1,0 +1,67 @@
+import type { CacheOptions } from "./cache/options.ts";
+import type { ConnectOptions } from "./connect_options.ts";
+import { checkOptions, COMMAND_TIMEOUT } from "./connect_schema.ts";
+import { describeSetting } from "./describe.ts";
+import { describeDuration, toMilliseconds } from "./duration.ts";
+import { type Environment, readEnvironment, readSetting } from "./environment.ts";
+import { ConfigError } from "./errors.ts";
+import type { EventListener } from "./events.ts";
+import { isNamespace, NAMESPACE_WANTED } from "./keys.ts";
+import { type RedisServerConfig, resolveServers, type ServerConfig } from "./server_config.ts";
+
+export type { ConnectOptions, TlsOptions } from "./connect_options.ts";
+
+/** Everything that `connect()` needs to know, checked and complete. */
+export interface Config {
+  /** Where the data live. */
+  readonly server: ServerConfig;
+  /** Where the cache lives, when that is elsewhere. */
+  readonly cacheServer?: RedisServerConfig;
+  /** The first part of all keys. */
+  readonly namespace: string;
+  /** The number of hash slots used. */
+  readonly buckets: number;
+  /** The deadline of a command in milliseconds. */
+  readonly commandTimeoutMs: number;
+  /** The options of the cache, with `ttl` from the environment if need be. */
+  readonly cache: CacheOptions;
+  /** The listener for events. */
+  readonly on: EventListener | undefined;
+}
+
+/**
+ * Puts options, environment and defaults together. Nothing but the environment and a password file is looked at.
+ *
+ * @param options The options.
+ * @param env The environment; by default the process's, as far as it may be read without asking.
+ * @throws {ConfigError} If an option or a variable that is needed has a value that cannot be used.
+ */
+export function resolveConfig(options: ConnectOptions = {}, env: Environment = readEnvironment): Config {
+  const given = checkOptions(options);
+  return {
+    ...resolveServers(given, env),
+    namespace: given.namespace ?? namespaceFrom(env) ?? "larder",
+    buckets: given.buckets ?? 1,
+    commandTimeoutMs: toMilliseconds(given.commandTimeout ?? "500ms", "commandTimeout", COMMAND_TIMEOUT),
+    cache: withTtl(given.cache ?? {}, env),
+    on: given.on,
+  };
+}
+
+function namespaceFrom(env: Environment): string | undefined {
+  const namespace = readSetting(env, "REDIS_NAMESPACE");
+  if (namespace === undefined || isNamespace(namespace)) return namespace;
+  throw new ConfigError("REDIS_NAMESPACE", NAMESPACE_WANTED, describeSetting(namespace));
+}
+
+function withTtl(cache: CacheOptions, env: Environment): CacheOptions {
+  const text = cache.ttl === undefined ? readSetting(env, "REDIS_TTL") : undefined;
+  if (text === undefined) return cache;
+  const ttl = /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  try {
+    toMilliseconds(ttl, "REDIS_TTL");
+  } catch {
+    throw new ConfigError("REDIS_TTL", describeDuration(), describeSetting(text));
+  }
+  return { ...cache, ttl };
+}

@@ -1,0 +1,101 @@
+import type { CacheOptions } from "./cache/options.ts";
+import type { Duration } from "./duration.ts";
+import type { EventListener } from "./events.ts";
+import type { RedisClient } from "./redis/client.ts";
+
+/** How to check the server's certificate. */
+export interface TlsOptions {
+  /**
+   * Certificates of authorities to trust beside those of the system, as PEM texts.
+   *
+   * @default {[]}
+   */
+  caCerts?: string[] | undefined;
+}
+
+/**
+ * Options of `connect()`. What is not given comes from the environment, then from the default.
+ *
+ * `url`, `client`, `REDIS_URL` or `REDIS_HOST` name the Redis server, in this order; without any of them everything lives
+ * in this process.
+ *
+ * @example Say where and for how long
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:", namespace: "shop", cache: { ttl: "5m" } });
+ * await redis.cache.set("answer", 42);
+ * assert.equal(await redis.cache.get("answer"), 42);
+ * ```
+ */
+export interface ConnectOptions {
+  /**
+   * The server: `redis://user:password@host:port/db`, `rediss://…` for TLS, or `"memory:"` for the embedded store. User
+   * name and password are percent-encoded, and all but the host may be left out.
+   *
+   * @default {REDIS_URL, or REDIS_HOST and REDIS_PORT, or "memory:" with a warning}
+   */
+  url?: string | undefined;
+  /**
+   * Another server for the cache alone, in the same form, so that it may evict what the first must keep. Without a login
+   * of its own it gets that of the first. What other options say about TLS holds for it too; its database is in its URL.
+   *
+   * @default {REDIS_CACHE_URL, or the same server}
+   */
+  cacheUrl?: string | undefined;
+  /** A client that is connected already, as made by `fromDbRedis()` and its like, instead of `url`. It is not closed. */
+  client?: RedisClient | undefined;
+  /**
+   * The ACL user. It wins over one in the URL.
+   *
+   * @default {REDIS_USERNAME}
+   */
+  username?: string | undefined;
+  /**
+   * The password. It wins over one in the URL; an empty string is none.
+   *
+   * @default {REDIS_PASSWORD}
+   */
+  password?: string | undefined;
+  /**
+   * A file with the password, instead of `password`. One newline at its end is left out. Needs `--allow-read` for it.
+   *
+   * @default {REDIS_PASSWORD_FILE}
+   */
+  passwordFile?: string | undefined;
+  /**
+   * The number of the database. It wins over one in the URL.
+   *
+   * @default {REDIS_DB, or 0}
+   */
+  db?: number | undefined;
+  /**
+   * Whether to use TLS, or how. A `rediss://` URL says yes by itself.
+   *
+   * @default {REDIS_TLS, or false}
+   */
+  tls?: boolean | TlsOptions | undefined;
+  /**
+   * The first part of all Redis keys: 1 to 64 letters, digits, `.`, `_` or `-`.
+   *
+   * @default {REDIS_NAMESPACE, or "larder"}
+   */
+  namespace?: string | undefined;
+  /**
+   * Over how many hash slots of a Redis Cluster the keys are spread, 1 to 1024. All processes must agree on it.
+   *
+   * @default {1}
+   */
+  buckets?: number | undefined;
+  /**
+   * How long a command may take: seconds, or a string such as `"500ms"`, up to one hour.
+   *
+   * @default {"500ms"}
+   */
+  commandTimeout?: Duration | undefined;
+  /** Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`. */
+  cache?: CacheOptions | undefined;
+  /** Told everything that happens. */
+  on?: EventListener | undefined;
+}

@@ -1,0 +1,35 @@
+/** Reads an environment variable; `undefined` when it is not set. */
+export type Environment = (name: string) => string | undefined;
+
+interface Host {
+  Deno?: {
+    env: { get(name: string): string | undefined };
+    permissions: { querySync(descriptor: { name: "env"; variable: string }): { state: string } };
+  };
+  process?: { env?: Record<string, string | undefined> };
+}
+
+/**
+ * Reads a variable of the process. Where that is not permitted it counts as not set, and the user is not asked: configuration
+ * by environment is an offer, not a need.
+ *
+ * @param name The variable.
+ */
+export function readEnvironment(name: string): string | undefined {
+  const { Deno, process } = globalThis as Host;
+  if (Deno === undefined) return process?.env?.[name];
+  return Deno.permissions.querySync({ name: "env", variable: name }).state === "granted"
+    ? Deno.env.get(name)
+    : undefined;
+}
+
+/**
+ * The value of a variable without white space around it; `undefined` when there is nothing else. Compose files and `.env`
+ * files set variables to nothing to say that they are not used.
+ *
+ * @param env Where to look.
+ * @param name The variable.
+ */
+export function readSetting(env: Environment, name: string): string | undefined {
+  return env(name)?.trim() || undefined;
+}

@@ -1,0 +1,168 @@
+import { abortable } from "./abort.ts";
+import { Cache } from "./cache/cache.ts";
+import { MemoryStore } from "./cache/memory_store.ts";
+import { RedisStore } from "./cache/redis_store.ts";
+import { type Config, type ConnectOptions, resolveConfig } from "./config.ts";
+import { type Duration, toMilliseconds } from "./duration.ts";
+import { UnavailableError } from "./errors.ts";
+import { type EventListener, safeListener } from "./events.ts";
+import { DbRedisClient } from "./redis/adapters/db_redis.ts";
+import { Batch, unref } from "./redis/batch.ts";
+import { type RawCommands, rawCommands } from "./redis/raw_commands.ts";
+import type { RedisServerConfig } from "./server_config.ts";
+
+/** All services over one Redis, or over the embedded store. Made by {@linkcode connect}; dispose of it when done. */
+export interface Larder extends AsyncDisposable {
+  /** The cache. */
+  readonly cache: Cache;
+  /** Raw commands on the connection of Larder. Without a Redis they reject. */
+  readonly client: RawCommands;
+  /** Where data live: `redis`, or `memory` for the embedded store. */
+  readonly store: "redis" | "memory";
+  /**
+   * Waits until Redis answers.
+   *
+   * @param options How long at most (default: for ever), a signal.
+   * @throws {UnavailableError} If it does not answer in time.
+   */
+  ready(options?: { timeout?: Duration; signal?: AbortSignal }): Promise<void>;
+  /** Closes what `connect()` opened, and only that. The same as disposing of it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to Redis, or opens the embedded store when nothing names one.
+ *
+ * A Redis that is down is no reason to fail: the services degrade as documented, and reconnect for ever.
+ *
+ * @param options Where and how; what is not given comes from the environment.
+ * @returns All services.
+ * @throws {ConfigError} If an option or a variable cannot be used, or the server refuses the credentials.
+ *
+ * @example The embedded store
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * await redis.cache.set("greeting", "hello", { ttl: "1m" });
+ * assert.equal(await redis.cache.get("greeting"), "hello");
+ * ```
+ *
+ * @example Redis
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ *
+ * await using redis = await connect({ url: "redis://app:secret@redis:6379/0", namespace: "shop" });
+ * await redis.ready({ timeout: "5s" });
+ * ```
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Larder> {
+  const config = resolveConfig(options);
+  const on = safeListener(config.on);
+  const { server } = config;
+  if (server.kind === "memory" && server.implicit) warn(on);
+  const main = server.kind === "memory" ? undefined : await open(server, config, on);
+  let cacheBatch = main;
+  try {
+    if (config.cacheServer) cacheBatch = await open(config.cacheServer, config, on);
+  } catch (error) {
+    await main?.close();
+    throw error;
+  }
+  const store = cacheBatch
+    ? new RedisStore(cacheBatch, { namespace: config.namespace, buckets: config.buckets, on })
+    : new MemoryStore(config.cache.memory);
+  return new Services(new Cache(store, config.cache, on), main, cacheBatch);
+}
+
+class Services implements Larder {
+  readonly cache: Cache;
+  readonly client: RawCommands;
+  readonly store: "redis" | "memory";
+  readonly #batches: readonly Batch[];
+
+  constructor(cache: Cache, main: Batch | undefined, cacheBatch: Batch | undefined) {
+    this.cache = cache;
+    this.#batches = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined);
+    this.store = main ? "redis" : "memory";
+    this.client = main ? rawCommands(main) : {
+      sendCommand: (name) =>
+        Promise.reject(new TypeError(`Cannot send command "${name}": wanted a Redis, got the embedded store`)),
+    };
+  }
+
+  async ready(options: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<void> {
+    const { timeout, signal } = options;
+    const milliseconds = timeout === undefined ? 0 : toMilliseconds(timeout, "timeout");
+    const late = new AbortController();
+    const timer = milliseconds > 0
+      ? setTimeout(() => late.abort(new UnavailableError("wait for Redis", "timeout")), milliseconds)
+      : undefined;
+    try {
+      const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+      await Promise.all(this.#batches.map((batch) => answers(batch, either)));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.cache[Symbol.asyncDispose]();
+    await Promise.all(this.#batches.map((batch) => batch.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function open(
+  server: RedisServerConfig | Extract<Config["server"], { kind: "client" }>,
+  config: Config,
+  on: EventListener | undefined,
+): Promise<Batch> {
+  const { commandTimeoutMs: commandTimeout } = config;
+  if (server.kind === "client") return new Batch(server.client, { commandTimeout, on });
+  const { hostname, port, username, password, db, tls } = server;
+  const client = new DbRedisClient({
+    hostname,
+    port,
+    username,
+    password: password?.reveal(),
+    db,
+    tls: tls && { caCerts: [...tls.caCerts] },
+  });
+  const batch = new Batch(client, { commandTimeout, on });
+  try {
+    await client.start();
+  } catch (error) {
+    await batch.close();
+    throw error;
+  }
+  return batch;
+}
+
+async function answers(batch: Batch, signal: AbortSignal): Promise<void> {
+  while (true) {
+    signal.throwIfAborted();
+    try {
+      await batch.send("PING", [], { operation: "wait for Redis", signal });
+      return;
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || error.reason === "closed" || signal.aborted) throw error;
+      await abortable(new Promise<void>((resolve) => unref(setTimeout(resolve, 50))), signal);
+    }
+  }
+}
+
+let warned = false;
+
+function warn(on: EventListener | undefined): void {
+  if (warned) return;
+  warned = true;
+  const message = "Nothing names a Redis (url, client, REDIS_URL or REDIS_HOST): the cache lives in this process only";
+  on?.({ type: "warning", message });
+  // deno-lint-ignore no-console -- said once, and only to those who did not choose it
+  if (!on) console.warn(`Larder: ${message}. Say url: "memory:" to choose that.`);
+}

@@ -1,0 +1,290 @@
+import { ConfigError, RedisError, UnavailableError } from "../../errors.ts";
+import { reconnectDelay } from "../backoff.ts";
+import { unref } from "../batch.ts";
+import type { ConnectionChange, RedisClient, RedisCommand, RedisReply, SubscriptionListener } from "../client.ts";
+import { DbRedisSubscription } from "./db_redis_subscription.ts";
+
+/** The part of a `@db/redis` subscription that Larder uses. */
+export interface DbRedisSubscriptionLike {
+  /** Iterates over the messages, as bytes. */
+  receiveBuffers(): AsyncIterableIterator<{ channel: string; message: Uint8Array }>;
+}
+
+/** The part of a `@db/redis` pipeline that Larder uses. */
+export interface DbRedisPipelineLike {
+  /** Adds a command. */
+  sendCommand(name: string, args: (string | number | Uint8Array)[], options: { returnUint8Arrays: boolean }): unknown;
+  /** Sends what was added, in one write. */
+  flush(): Promise<unknown[]>;
+}
+
+/** The part of a `@db/redis` client that Larder uses. */
+export interface DbRedisLike {
+  /** Whether the connection is up. */
+  readonly isConnected: boolean;
+  /** Sends one command. */
+  sendCommand(
+    name: string,
+    args?: (string | number | Uint8Array)[],
+    options?: { returnUint8Arrays?: boolean },
+  ): Promise<unknown>;
+  /** Starts a pipeline. */
+  pipeline(): DbRedisPipelineLike;
+  /** Turns the connection into a subscription. */
+  subscribe(...channels: string[]): Promise<DbRedisSubscriptionLike>;
+  /** Closes the connection. */
+  close(): void;
+  /** Listens to connection events. */
+  addEventListener?(type: "connect" | "close", listener: () => void): void;
+}
+
+/** Where a Redis server is and how to log in. */
+export interface RedisAddress {
+  /** Host name or address. */
+  hostname: string;
+  /** TCP port. */
+  port: number;
+  /** ACL user. */
+  username?: string | undefined;
+  /** Password. */
+  password?: string | undefined;
+  /** Database number. @default {0} */
+  db?: number | undefined;
+  /** Encrypts the connection; certificates in PEM form may be given. @default {false} */
+  tls?: boolean | { caCerts?: string[] } | undefined;
+}
+
+interface DbRedisModule {
+  createLazyClient(options: Record<string, unknown>): DbRedisLike;
+}
+
+/** The longest that connecting and logging in may take, in milliseconds. */
+const CONNECT_TIMEOUT = 2000;
+/** How often an idle connection is asked whether it is still there, in milliseconds. */
+const HEARTBEAT = 1000;
+/** Error replies that more attempts will not change until somebody mends the configuration. */
+const REFUSED =
+  /^(WRONGPASS|NOAUTH|NOPERM|ERR invalid password|ERR AUTH|ERR Client sent AUTH|ERR DB index|ERR invalid DB)/i;
+
+/** A client over `jsr:@db/redis` whose connection Larder opens, replaces and closes. */
+export class DbRedisClient implements RedisClient {
+  readonly name: string = "@db/redis";
+  readonly #address: RedisAddress;
+  readonly #heartbeatEvery: number;
+  readonly #connectTimeout: number;
+  readonly #subscriptions = new Set<DbRedisSubscription>();
+  #redis: DbRedisLike | undefined;
+  #generation = 0;
+  #closed = false;
+  #listener: ((change: ConnectionChange) => void) | undefined;
+  #lost: (() => void) | undefined;
+  #wake: (() => void) | undefined;
+  #busy = 0;
+  #lastUse = 0;
+
+  constructor(address: RedisAddress, options: { heartbeat?: number; connectTimeout?: number } = {}) {
+    this.#address = address;
+    this.#heartbeatEvery = options.heartbeat ?? HEARTBEAT;
+    this.#connectTimeout = options.connectTimeout ?? CONNECT_TIMEOUT;
+  }
+
+  get connected(): boolean {
+    return this.#redis !== undefined;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /**
+   * Makes the first attempt to connect and keeps trying afterwards, for ever.
+   *
+   * @throws {ConfigError} If the server refuses the credentials or the database, or the client cannot be loaded.
+   */
+  async start(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#run(resolve, reject);
+    await promise;
+  }
+
+  onChange(listener: (change: ConnectionChange) => void): void {
+    this.#listener = listener;
+  }
+
+  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    const redis = this.#redis;
+    if (!redis) throw new UnavailableError("send commands", "connection");
+    this.#busy++;
+    try {
+      return await pipelineOf(redis, commands);
+    } catch (error) {
+      if (this.#redis === redis) this.reset(error as Error);
+      throw error;
+    } finally {
+      this.#busy--;
+      this.#lastUse = performance.now();
+    }
+  }
+
+  reset(_reason: Error): void {
+    const redis = this.#redis;
+    if (!redis) return;
+    this.#redis = undefined;
+    closeQuietly(redis);
+    this.#lost?.();
+  }
+
+  async subscribe(channel: string, listener: SubscriptionListener): Promise<AsyncDisposable> {
+    const subscription = new DbRedisSubscription(channel, listener, {
+      open: () => open(this.#address, this.#connectTimeout),
+      announce: async (name) => void await this.pipeline([{ name: "PUBLISH", args: [name, "ready"] }]),
+      onEnd: () => this.#subscriptions.delete(subscription),
+    });
+    this.#subscriptions.add(subscription);
+    return await Promise.resolve(subscription);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const redis = this.#redis;
+    this.#redis = undefined;
+    if (redis) closeQuietly(redis);
+    this.#lost?.();
+    this.#wake?.();
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+  }
+
+  async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {
+    for (let attempt = 0; !this.#closed;) {
+      try {
+        const redis = await open(this.#address, this.#connectTimeout);
+        if (this.#closed) return closeQuietly(redis);
+        attempt = 0;
+        this.#redis = redis;
+        this.#generation++;
+        this.#lastUse = performance.now();
+        const lost = new Promise<void>((resolve) => this.#lost = resolve);
+        this.#listener?.({ state: "connected" });
+        started();
+        const heartbeat = this.#beat(redis);
+        await lost;
+        clearInterval(heartbeat);
+        if (!this.#closed) this.#listener?.({ state: "disconnected" });
+      } catch (error) {
+        // Only before the first success: a server that is being reconfigured must not end a running service.
+        if (error instanceof ConfigError && this.#generation === 0) {
+          this.#closed = true;
+          return refused(error);
+        }
+        if (!this.#closed) this.#listener?.({ state: "disconnected", error });
+        started();
+      }
+      if (!this.#closed) await this.#pause(reconnectDelay(attempt++));
+    }
+    started();
+  }
+
+  /** Finds out that an idle connection is dead before the next command does. */
+  #beat(redis: DbRedisLike): ReturnType<typeof setInterval> {
+    const timer = setInterval(async () => {
+      if (this.#busy > 0 || performance.now() - this.#lastUse < this.#heartbeatEvery) return;
+      const late = setTimeout(() => {
+        if (this.#redis === redis) this.reset(new UnavailableError("ping", "timeout"));
+      }, this.#connectTimeout);
+      unref(late);
+      await this.pipeline([{ name: "PING", args: [] }]).catch(() => {}); // a failure has reset the connection
+      clearTimeout(late);
+    }, this.#heartbeatEvery);
+    unref(timer);
+    return timer;
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      unref(timer);
+      this.#wake = () => (clearTimeout(timer), resolve());
+    });
+  }
+}
+
+/** Opens one connection and logs in; gives up after `timeout` milliseconds, leaving nothing open. */
+async function open(address: RedisAddress, timeout: number): Promise<DbRedisLike> {
+  const { createLazyClient } = await load();
+  const { hostname, port, username, password, db, tls } = address;
+  const redis = createLazyClient({
+    hostname,
+    port,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(db && { db }),
+    ...(tls && { tls: true }),
+    ...(typeof tls === "object" && tls.caCerts && { caCerts: tls.caCerts }),
+    // Its own retries would send commands twice and hold the queue up; reconnecting is done here.
+    maxRetryCount: 0,
+    noDelay: true,
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new UnavailableError("connect", "timeout")), timeout);
+    unref(timer);
+  });
+  const ready = redis.sendCommand("PING");
+  try {
+    await Promise.race([ready, late]);
+    return redis;
+  } catch (error) {
+    // Dialling cannot be cut short on every version, so a connection that comes too late is closed when it comes.
+    ready.then(() => closeQuietly(redis), () => {});
+    closeQuietly(redis);
+    const message = error instanceof Error ? error.message.replace(/^-/, "") : "";
+    if (REFUSED.test(message)) {
+      throw new ConfigError(
+        "the Redis credentials or database",
+        `a login that ${hostname}:${port} accepts`,
+        `its reply "${message}"`,
+        { cause: error },
+      );
+    }
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function load(): Promise<DbRedisModule> {
+  try {
+    return await import("@db/redis") as unknown as DbRedisModule;
+  } catch (cause) {
+    throw new ConfigError(
+      "the Redis client",
+      "jsr:@db/redis to load; allow network access to jsr.io, or pass a client of your own with connect({ client })",
+      cause instanceof Error ? cause.message : String(cause),
+      { cause },
+    );
+  }
+}
+
+/** Sends the commands as one pipeline, with error replies as {@linkcode RedisError} in place. */
+export async function pipelineOf(redis: DbRedisLike, commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+  const pipeline = redis.pipeline();
+  for (const { name, args } of commands) {
+    pipeline.sendCommand(name, args as (string | number | Uint8Array)[], { returnUint8Arrays: true });
+  }
+  const replies = await pipeline.flush();
+  for (let i = 0; i < replies.length; i++) {
+    const reply = replies[i];
+    if (reply instanceof Error) replies[i] = new RedisError(reply.message.replace(/^-/, ""), { cause: reply });
+  }
+  return replies as RedisReply[];
+}
+
+/** Closes a connection in whatever state it is. */
+export function closeQuietly(redis: DbRedisLike): void {
+  try {
+    redis.close();
+  } catch {
+    // It never was open, or is closed already.
+  }
+}

@@ -1,0 +1,295 @@
+import { RedisError, UnavailableError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
+import { Breaker } from "./breaker.ts";
+import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
+
+/** A command on its way, and what to do with its reply. */
+export interface Call extends RedisCommand {
+  /** What is attempted, for the message of an {@linkcode UnavailableError}. */
+  readonly operation: string;
+  /** Takes the reply; error replies go to `reject`. */
+  resolve(reply: RedisReply): void;
+  /** Takes a failure. */
+  reject(error: unknown): void;
+}
+
+/** Collects work until the batch is written, so that whatever comes meanwhile shares one command. */
+export interface CallSource {
+  /** What is attempted, for the message of an {@linkcode UnavailableError}. */
+  readonly operation: string;
+  /** Hands over what was collected. */
+  take(): Call[];
+  /** Fails what was collected. */
+  fail(error: UnavailableError): void;
+}
+
+/** How a batch works. */
+export interface BatchOptions {
+  /** Milliseconds after which a call is given up. */
+  commandTimeout: number;
+  /** Commands that may wait at a time. @default {100_000} */
+  maxQueued?: number;
+  /** Told about the connection and the circuit breaker. */
+  on?: EventListener | undefined;
+}
+
+/** Options of one command. */
+export interface SendOptions {
+  /** What is attempted, for the message of an {@linkcode UnavailableError}. */
+  operation?: string;
+  /** Milliseconds after which this call is given up, when less than the batch's own. */
+  timeout?: number;
+  /** Ends the wait; a command already written runs all the same. */
+  signal?: AbortSignal | undefined;
+}
+
+interface Waiting extends Call {
+  deadline: number;
+  settled: boolean;
+}
+
+interface WaitingSource {
+  readonly source: CallSource;
+  readonly deadline: number;
+}
+
+/**
+ * Microtask turns between the first call of a tick and the write. The continuations that one batch of replies wakes run
+ * at different depths; these few turns (well under a microsecond each) let them all join the next write.
+ */
+const TURNS = 8;
+
+/**
+ * Sends all commands of one tick as one write, one write at a time, each call with a deadline.
+ *
+ * Nothing is sent twice: a call whose connection failed is rejected, since it is unknown whether it ran.
+ */
+export class Batch {
+  readonly client: RedisClient;
+  readonly #timeout: number;
+  readonly #maxQueued: number;
+  readonly #breaker: Breaker;
+  #waiting: Waiting[] = [];
+  #sources: WaitingSource[] = [];
+  #sending: Waiting[] | undefined;
+  #sentAt = 0;
+  #scheduled = false;
+  #turns = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #checkAt = Infinity;
+  #closed = false;
+
+  constructor(client: RedisClient, options: BatchOptions) {
+    this.client = client;
+    this.#timeout = options.commandTimeout;
+    this.#maxQueued = options.maxQueued ?? 100_000;
+    const on = options.on;
+    this.#breaker = new Breaker({ onChange: (state) => on?.({ type: "redis.circuit", state }) });
+    client.onChange((change) => {
+      if (change.state === "connected") {
+        this.#breaker.probe();
+        on?.({ type: "redis.connected", client: client.name });
+        this.#schedule();
+      } else {
+        // A reconnect that failed means that waiting is in vain; a mere loss may be mended within the deadline.
+        if (change.error !== undefined) this.#giveUp(change.error);
+        on?.({ type: "redis.disconnected", client: client.name, error: change.error });
+      }
+    });
+  }
+
+  /** The state of the circuit breaker. */
+  get circuit(): "closed" | "half-open" | "open" {
+    return this.#breaker.state;
+  }
+
+  /** Sends one command and resolves to its reply; rejects with `RedisError` or `UnavailableError`. */
+  send(name: string, args: readonly RedisArgument[], options: SendOptions = {}): Promise<RedisReply> {
+    const { operation = `run ${name}`, timeout, signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const refused = this.#refusal(operation);
+      if (refused) return reject(refused);
+      const call: Waiting = {
+        name,
+        args,
+        operation,
+        resolve,
+        reject,
+        deadline: performance.now() + Math.min(timeout ?? Infinity, this.#timeout),
+        settled: false,
+      };
+      if (signal) this.#abortable(call, signal);
+      this.#waiting.push(call);
+      this.#watch(call.deadline);
+      this.#schedule();
+    });
+  }
+
+  /** Asks for `source.take()` when the next write goes out. Call it once for what is collected until then. */
+  join(source: CallSource): void {
+    const refused = this.#refusal(source.operation);
+    if (refused) return source.fail(refused);
+    const deadline = performance.now() + this.#timeout;
+    this.#sources.push({ source, deadline });
+    this.#watch(deadline);
+    this.#schedule();
+  }
+
+  /** Fails all that waits, and closes the client. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#failWaiting((operation) => new UnavailableError(operation, "closed"));
+    await this.client.close();
+  }
+
+  #refusal(operation: string): UnavailableError | undefined {
+    if (this.#closed) return new UnavailableError(operation, "closed");
+    if (!this.#breaker.allows()) return new UnavailableError(operation, "circuit-open");
+    if (this.#waiting.length >= this.#maxQueued) return new UnavailableError(operation, "overload");
+  }
+
+  #abortable(call: Waiting, signal: AbortSignal): void {
+    const { resolve, reject } = call;
+    const abort = () => {
+      if (call.settled) return;
+      call.settled = true;
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    call.resolve = (reply) => (signal.removeEventListener("abort", abort), resolve(reply));
+    call.reject = (error) => (signal.removeEventListener("abort", abort), reject(error));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#sending) return;
+    this.#scheduled = true;
+    this.#turns = TURNS;
+    queueMicrotask(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    if (--this.#turns > 0) return queueMicrotask(this.#turn);
+    this.#scheduled = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    // Without a connection, calls wait for one until their deadline.
+    if (this.#sending || this.#closed || !this.client.connected) return;
+    const calls = this.#waiting.filter((call) => !call.settled);
+    this.#waiting = [];
+    // Reads that were collected go last: they see what was written in the same tick.
+    for (const { source, deadline } of this.#sources) {
+      for (const call of source.take()) calls.push({ ...call, deadline, settled: false });
+    }
+    this.#sources = [];
+    if (calls.length === 0) return;
+    this.#sending = calls;
+    this.#sentAt = performance.now();
+    this.client.pipeline(calls).then(
+      (replies) => this.#answered(calls, replies),
+      (error) => this.#failed(calls, error),
+    );
+  }
+
+  #answered(calls: Waiting[], replies: RedisReply[]): void {
+    if (this.#sending === calls) this.#sending = undefined;
+    this.#breaker.succeed();
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i]!;
+      if (call.settled) continue;
+      call.settled = true;
+      const reply = replies[i];
+      if (reply instanceof RedisError) call.reject(reply);
+      else call.resolve(reply ?? null);
+    }
+    if (this.#waiting.length > 0 || this.#sources.length > 0) this.#schedule();
+  }
+
+  #failed(calls: Waiting[], cause: unknown): void {
+    if (this.#sending === calls) this.#sending = undefined;
+    let failed = false;
+    for (const call of calls) {
+      if (call.settled) continue;
+      failed = call.settled = true;
+      call.reject(new UnavailableError(call.operation, this.#closed ? "closed" : "connection", { cause }));
+    }
+    if (failed) this.#breaker.fail();
+    this.#schedule();
+  }
+
+  /** Makes sure that a look at the deadlines is due at `deadline`. One timer serves all calls. */
+  #watch(deadline: number): void {
+    if (deadline >= this.#checkAt) return;
+    clearTimeout(this.#timer);
+    this.#checkAt = deadline;
+    this.#timer = setTimeout(this.#check, Math.max(0, Math.ceil(deadline - performance.now())));
+    unref(this.#timer);
+  }
+
+  readonly #check = (): void => {
+    this.#timer = undefined;
+    this.#checkAt = Infinity;
+    const now = performance.now() + 0.5; // timers may fire a little early
+    let next = Infinity;
+    let expired = false;
+    const expire = (call: Waiting) => {
+      if (call.settled) return;
+      if (call.deadline > now) {
+        next = Math.min(next, call.deadline);
+        return;
+      }
+      expired = call.settled = true;
+      call.reject(new UnavailableError(call.operation, "timeout"));
+    };
+    this.#sending?.forEach(expire);
+    this.#waiting.forEach(expire);
+    this.#waiting = this.#waiting.filter((call) => !call.settled);
+    this.#sources = this.#sources.filter(({ source, deadline }) => {
+      if (deadline > now) {
+        next = Math.min(next, deadline);
+        return true;
+      }
+      expired = true;
+      source.fail(new UnavailableError(source.operation, "timeout"));
+      return false;
+    });
+    if (expired) this.#breaker.fail();
+    if (this.#sending && now - this.#sentAt >= this.#timeout) {
+      // Its replies may come any time or never: what follows needs a connection that is in step.
+      const calls = this.#sending;
+      const cause = new UnavailableError("use the connection", "timeout");
+      this.client.reset(cause);
+      this.#failed(calls, cause);
+    } else if (this.#sending) {
+      next = Math.min(next, this.#sentAt + this.#timeout);
+    }
+    if (next < Infinity) this.#watch(next);
+  };
+
+  #giveUp(cause: unknown): void {
+    this.#breaker.trip();
+    this.#failWaiting((operation) => new UnavailableError(operation, "connection", { cause }));
+  }
+
+  #failWaiting(error: (operation: string) => UnavailableError): void {
+    const [calls, sources] = [this.#waiting, this.#sources];
+    this.#waiting = [];
+    this.#sources = [];
+    for (const call of calls) {
+      if (call.settled) continue;
+      call.settled = true;
+      call.reject(error(call.operation));
+    }
+    for (const { source } of sources) source.fail(error(source.operation));
+  }
+}
+
+/** Lets the process end although the timer is set. */
+export function unref(timer: ReturnType<typeof setTimeout>): void {
+  if (typeof timer === "number") (globalThis as { Deno?: typeof Deno }).Deno?.unrefTimer(timer);
+  else (timer as { unref?: () => void }).unref?.();
+}

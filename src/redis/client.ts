@@ -1,0 +1,61 @@
+import type { RedisError } from "../errors.ts";
+
+/** What a command takes: text, a number (written in decimal) or bytes. */
+export type RedisArgument = string | number | Uint8Array;
+
+/** One command: its name and its arguments. */
+export interface RedisCommand {
+  /** The command name, as in `"GET"`. */
+  readonly name: string;
+  /** The arguments, in order. */
+  readonly args: readonly RedisArgument[];
+}
+
+/** What a command is answered with. Strings come as bytes, error replies as {@linkcode RedisError} in place. */
+export type RedisReply = null | number | Uint8Array | RedisError | RedisReply[];
+
+/** Told what arrives on a channel, and when messages may have been missed. */
+export interface SubscriptionListener {
+  /** A message arrived. */
+  message(payload: Uint8Array): void;
+  /** The subscription has just been made, or made again after a loss: whatever was sent before may have been missed. */
+  ready(): void;
+  /** The subscription was lost; `ready` follows when it is back. */
+  lost(): void;
+}
+
+/** A change of the connection that a client reports. */
+export type ConnectionChange =
+  | { readonly state: "connected" }
+  | { readonly state: "disconnected"; readonly error?: unknown };
+
+/**
+ * How Larder speaks to Redis: the port that each client adapter fills.
+ *
+ * An adapter sends and receives; deadlines, coalescing and the circuit breaker are above it. It never sends a command
+ * twice by itself.
+ */
+export interface RedisClient {
+  /** The client's name, for health reports and errors. */
+  readonly name: string;
+  /** Whether a connection is up now. */
+  readonly connected: boolean;
+  /**
+   * How many connections were opened so far. It rises when a new one is made, so that whoever keeps state about the
+   * server behind the old one can look again.
+   */
+  readonly generation: number;
+  /**
+   * Sends the commands in one write and resolves to their replies in order. Rejects when the connection failed, and
+   * then it is unknown which of them ran.
+   */
+  pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]>;
+  /** Gives up the present connection, whose replies are no longer awaited, for a new one. */
+  reset(reason: Error): void;
+  /** Subscribes to a channel until the returned object is disposed of. */
+  subscribe(channel: string, listener: SubscriptionListener): Promise<AsyncDisposable>;
+  /** Registers the one listener for connection changes. */
+  onChange(listener: (change: ConnectionChange) => void): void;
+  /** Closes what the adapter opened, and only that. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,18 @@
+/**
+ * How bytes reach Redis: the {@linkcode RedisClient} port and the adapters that fill it.
+ *
+ * @example Give Larder a client of your own
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ * import { fromDbRedis } from "@larder/larder/redis";
+ * import { connect as connectRedis } from "jsr:@db/redis";
+ *
+ * const client = await connectRedis({ hostname: "127.0.0.1", maxRetryCount: 0 });
+ * await using redis = await connect({ client: fromDbRedis(client) });
+ * ```
+ *
+ * @module
+ */
+export * from "./client.ts";
+export * from "./adapters/from_db_redis.ts";
+export type { RawCommands, RawReply } from "./raw_commands.ts";

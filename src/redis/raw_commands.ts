@@ -1,0 +1,49 @@
+import { RedisError } from "../errors.ts";
+import type { Batch } from "./batch.ts";
+import type { RedisArgument, RedisReply } from "./client.ts";
+
+/** The reply to a raw command, with strings as text. */
+export type RawReply = null | number | string | RawReply[];
+
+/** Raw commands on the connection that Larder uses, sharing its writes and its deadline. */
+export interface RawCommands {
+  /**
+   * Sends a command.
+   *
+   * @param name The command name.
+   * @param args The arguments.
+   * @param options `signal` ends the wait; a command already written runs all the same.
+   * @returns The reply, with strings as text.
+   * @throws {RedisError} If Redis answers with an error.
+   * @throws {UnavailableError} If Redis does not answer within the deadline.
+   */
+  sendCommand(name: string, args?: readonly RedisArgument[], options?: { signal?: AbortSignal }): Promise<RawReply>;
+}
+
+/** Commands that take a connection over or change it for all, which would break everybody else on it. */
+const FORBIDDEN =
+  /^(subscribe|psubscribe|ssubscribe|monitor|multi|exec|watch|select|auth|hello|reset|quit|blpop|brpop|blmove|brpoplpush|bzpopmin|bzpopmax|bzmpop|blmpop|wait|waitaof)$/i;
+const decoder = new TextDecoder();
+
+/** Makes the raw commands of a batch. */
+export function rawCommands(batch: Batch): RawCommands {
+  return {
+    async sendCommand(name, args = [], options = {}) {
+      if (typeof name !== "string" || name === "") {
+        throw new TypeError(`Cannot send command: wanted its name, got ${typeof name}`);
+      }
+      if (FORBIDDEN.test(name)) {
+        throw new TypeError(
+          `Cannot send command: wanted one that leaves the shared connection as it is, got "${name.toUpperCase()}"`,
+        );
+      }
+      return text(await batch.send(name, args, { signal: options.signal }));
+    },
+  };
+}
+
+function text(reply: RedisReply): RawReply {
+  if (reply instanceof RedisError) throw reply;
+  if (reply instanceof Uint8Array) return decoder.decode(reply);
+  return Array.isArray(reply) ? reply.map(text) : reply;
+}

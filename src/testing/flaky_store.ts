@@ -1,0 +1,106 @@
+import { UnavailableError } from "../errors.ts";
+import type { CacheStore, Loaded, StoreInvalidation } from "../cache/store.ts";
+
+/**
+ * A cache store that can be taken down: then every operation rejects, and invalidations are kept and replayed, as those of a Redis
+ * that is away are.
+ */
+export class FlakyStore implements CacheStore {
+  /** Whether operations fail. */
+  down = false;
+  /** Milliseconds by which operations are delayed. */
+  delay = 0;
+  readonly #store: CacheStore;
+  #kept: (() => Promise<StoreInvalidation>)[] = [];
+
+  /**
+   * Wraps a store.
+   *
+   * @param store The store that works.
+   */
+  constructor(store: CacheStore) {
+    this.#store = store;
+  }
+
+  /** That of the wrapped store. */
+  get kind(): "memory" | "redis" {
+    return this.#store.kind;
+  }
+
+  /** How many invalidations wait. */
+  get queued(): number {
+    return this.#kept.length + this.#store.queued;
+  }
+
+  /** Reads unless it is down. */
+  read(...args: Parameters<CacheStore["read"]>): ReturnType<CacheStore["read"]> {
+    return this.#run("read", () => this.#store.read(...args));
+  }
+
+  /** Writes unless it is down. */
+  write(...args: Parameters<CacheStore["write"]>): ReturnType<CacheStore["write"]> {
+    return this.#run("write", () => this.#store.write(...args));
+  }
+
+  /** Releases unless it is down. */
+  release(...args: Parameters<CacheStore["release"]>): ReturnType<CacheStore["release"]> {
+    return this.#run("release", () => this.#store.release(...args));
+  }
+
+  /** Extends unless it is down. */
+  extend(...args: Parameters<CacheStore["extend"]>): ReturnType<CacheStore["extend"]> {
+    return this.#run("extend", () => this.#store.extend(...args));
+  }
+
+  /** Touches unless it is down. */
+  touch(...args: Parameters<CacheStore["touch"]>): ReturnType<CacheStore["touch"]> {
+    return this.#run("touch", () => this.#store.touch(...args));
+  }
+
+  /** Invalidates, or keeps it for later. */
+  invalidateKeys(...args: Parameters<CacheStore["invalidateKeys"]>): ReturnType<CacheStore["invalidateKeys"]> {
+    return this.#invalidate(() => this.#store.invalidateKeys(...args));
+  }
+
+  /** Invalidates, or keeps it for later. */
+  invalidateTags(...args: Parameters<CacheStore["invalidateTags"]>): ReturnType<CacheStore["invalidateTags"]> {
+    return this.#invalidate(() => this.#store.invalidateTags(...args));
+  }
+
+  /** Invalidates, or keeps it for later. */
+  invalidatePattern(...args: Parameters<CacheStore["invalidatePattern"]>): ReturnType<CacheStore["invalidatePattern"]> {
+    return this.#invalidate(() => this.#store.invalidatePattern(...args));
+  }
+
+  /** Invalidates, or keeps it for later. */
+  clear(): Promise<StoreInvalidation> {
+    return this.#invalidate(() => this.#store.clear());
+  }
+
+  /** As the wrapped store says. */
+  isCurrent(loaded: Loaded): boolean {
+    return this.#store.isCurrent(loaded);
+  }
+
+  /** Disposes of the wrapped store. */
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#store[Symbol.asyncDispose]();
+  }
+
+  async #run<T>(operation: string, run: () => Promise<T>): Promise<T> {
+    if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
+    if (this.down) throw new UnavailableError(operation, "connection");
+    while (this.#kept.length > 0) await this.#kept.shift()!();
+    return await run();
+  }
+
+  async #invalidate(run: () => Promise<StoreInvalidation>): Promise<StoreInvalidation> {
+    try {
+      return await this.#run("invalidate", run);
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || error.reason === "closed") throw error;
+      this.#kept.push(run);
+      return { status: "queued" };
+    }
+  }
+}
