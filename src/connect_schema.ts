@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { LocalOptions } from "./cache/local.ts";
 import type { CacheOptions } from "./cache/options.ts";
 import type { ConnectOptions, TlsOptions } from "./connect_options.ts";
 import { describe, describeKind, describeSetting } from "./describe.ts";
@@ -15,7 +16,7 @@ type Shape<T> = { [K in keyof T]-?: z.ZodType<T[K]> };
 
 /** Deadlines become timers, and those hold 24 days at most. */
 export const COMMAND_TIMEOUT: DurationLimits = { min: 1, max: 3_600_000 };
-const LEASE: DurationLimits = { min: 1, max: 86_400_000 };
+const LEASE: DurationLimits = { min: 10, max: 86_400_000 };
 
 function duration(limits?: DurationLimits): z.ZodType<Duration | undefined> {
   const fits = (value: unknown) => {
@@ -47,6 +48,8 @@ function functions<T>(error: string, ...names: string[]): z.ZodType<T | undefine
   return z.custom<T>(fits, { error }).optional();
 }
 
+const NOT_NEGATIVE = "a number of at least 0";
+const TIMER: DurationLimits = { max: 86_400_000 };
 const SHARE = "a number from 0 to 1";
 const AT_LEAST_1 = whole(1, Number.MAX_SAFE_INTEGER);
 
@@ -54,6 +57,13 @@ const memory = { maxEntries: AT_LEAST_1, maxBytes: AT_LEAST_1 } satisfies Record
   keyof NonNullable<CacheOptions["memory"]>,
   z.ZodType
 >;
+
+const local = {
+  maxEntries: AT_LEAST_1,
+  maxBytes: AT_LEAST_1,
+  ttl: duration(),
+  protect: z.enum(["freeze", "clone"], { error: '"freeze" or "clone"' }).optional(),
+} satisfies Shape<LocalOptions>;
 
 const compress = { threshold: whole(0, Number.MAX_SAFE_INTEGER) };
 
@@ -63,6 +73,12 @@ const cache = {
   staleIfError: duration(),
   jitter: z.number({ error: SHARE }).min(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
   lease: duration(LEASE),
+  timeout: duration(TIMER),
+  hardTimeout: duration(TIMER),
+  beta: z.number({ error: NOT_NEGATIVE }).min(0, { error: NOT_NEGATIVE }).optional(),
+  refreshAhead: duration(),
+  local: z.union([z.boolean(), z.strictObject(local)], { error: "a boolean or options of the copies in this process" })
+    .optional(),
   retryAfter: duration(),
   serializer: functions("a serializer with serialize() and deserialize()", "serialize", "deserialize"),
   compress: z.union([z.boolean(), z.strictObject(compress)], {
@@ -124,7 +140,14 @@ const FOREIGN: Readonly<Record<string, string>> = {
 /** The option that was probably meant by a name that is none. */
 function meant(name: string, path: string): string {
   if (path === "" && Object.hasOwn(FOREIGN, name)) return FOREIGN[name]!;
-  const rooms: Record<string, object> = { "": shape, tls, cache, "cache.memory": memory, "cache.compress": compress };
+  const rooms: Record<string, object> = {
+    "": shape,
+    tls,
+    cache,
+    "cache.memory": memory,
+    "cache.local": local,
+    "cache.compress": compress,
+  };
   const nearest = nearestName(name, Object.keys(rooms[path]!));
   return path === "" ? nearest : `${path}.${nearest}`;
 }

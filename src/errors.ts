@@ -51,6 +51,40 @@ export class UnavailableError extends Error {
 }
 
 /**
+ * A loader took longer than its caller's `hardTimeout`. It goes on, and what it gives is stored.
+ *
+ * @example Read the numbers
+ * ```ts
+ * import { LoaderTimeoutError } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new LoaderTimeoutError("report", 2000);
+ * assert.equal(error.message, 'Cannot load "report": wanted a value within 2000 ms, got none');
+ * ```
+ */
+export class LoaderTimeoutError extends Error {
+  /** The error name. */
+  override readonly name: string = "LoaderTimeoutError";
+  /** The key. */
+  readonly key: string;
+  /** How long was waited. */
+  readonly milliseconds: number;
+
+  /**
+   * Creates the error.
+   *
+   * @param key The key.
+   * @param milliseconds How long was waited.
+   * @param options Carries the `cause`.
+   */
+  constructor(key: string, milliseconds: number, options?: ErrorOptions) {
+    super(`Cannot load ${JSON.stringify(key)}: wanted a value within ${milliseconds} ms, got none`, options);
+    this.key = key;
+    this.milliseconds = milliseconds;
+  }
+}
+
+/**
  * Redis answered a command with an error reply.
  *
  * @example Branch on the code

@@ -2,15 +2,19 @@ import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../events.ts";
-import { assertKey, assertTags, MAX_KEY_BYTES } from "../keys.ts";
+import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.ts";
 import { Codec } from "./codec.ts";
 import { NEVER } from "./entry.ts";
-import { getOrSet, type GetOrSetHost, isStoreFailure } from "./get_or_set.ts";
+import { Definition, type DefinitionOptions } from "./definition.ts";
+import { type GetOrSetHost, isStoreFailure, Miss } from "./get_or_set.ts";
+import { type Copy, Local } from "./local.ts";
 import { Loading, type LoadRequest } from "./loading.ts";
+import { loadMany, type ManyLoader } from "./many.ts";
 import type {
   CacheOptions,
   GetOptions,
   GetOrSetOptions,
+  Inspected,
   InvalidateByPatternOptions,
   InvalidateByTagOptions,
   InvalidationResult,
@@ -19,17 +23,15 @@ import type {
   OperationOptions,
   SetOptions,
 } from "./options.ts";
-import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
+import { isEarly, lifetimeOf, type LoadPolicy, loadPolicyOf, type Policy, policyOf, ttlOf } from "./policy.ts";
 import { isStandardSchema, type StandardSchema } from "./standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
 import type { CacheStore, Read } from "./store.ts";
 import { type Found, Values } from "./values.ts";
+import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
 const MAX_BYTES = 8 * 2 ** 20;
-const LEASE = 10_000;
 const RETRY_AFTER = 1000;
-/** Longest a lease may last without being extended: a day. */
-const LEASE_MOST = 86_400_000;
 const MISS: Lookup<never> = Object.freeze({ status: "miss", age: 0, ttl: 0, tags: Object.freeze([]) });
 
 /**
@@ -59,7 +61,10 @@ export class Cache implements AsyncDisposable {
   readonly #loading: Loading;
   readonly #host: GetOrSetHost;
   readonly #policy: Policy;
-  readonly #lease: number;
+  readonly #loads: LoadPolicy;
+  readonly #local: Local | undefined;
+  readonly #options: CacheOptions;
+  readonly #beside = new Map<string, Cache>();
   readonly #maxKeyBytes: number;
 
   /**
@@ -72,11 +77,12 @@ export class Cache implements AsyncDisposable {
    * @throws {RangeError} If an option is out of range.
    */
   constructor(store: CacheStore, options: CacheOptions = {}, on?: (event: LarderEvent) => void) {
-    const { lease, retryAfter, serializer, compress, maxBytes = MAX_BYTES, maxKeyBytes = MAX_KEY_BYTES } = options;
+    const { retryAfter, serializer, compress, maxBytes = MAX_BYTES, maxKeyBytes = MAX_KEY_BYTES, local } = options;
+    this.#options = options;
     this.#store = store;
     this.#on = safeListener(on);
     this.#policy = policyOf(options);
-    this.#lease = lease === undefined ? LEASE : leaseOf(lease);
+    this.#loads = loadPolicyOf(options);
     this.#maxKeyBytes = maxKeyBytes;
     this.#values = new Values(new Codec({ serializer, compress, maxBytes }), this.#stats, this.#on);
     this.#loading = new Loading({
@@ -87,6 +93,7 @@ export class Cache implements AsyncDisposable {
       on: this.#on,
     });
     this.#host = { store, values: this.#values, loading: this.#loading, stats: this.#stats, on: this.#on };
+    if (local) this.#local = Local.of(local === true ? {} : local, (listener) => store.changes(listener));
   }
 
   /**
@@ -102,8 +109,15 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "read from the cache");
     assertSchema(schema);
+    if (this.#local) {
+      const found = this.#copied(key, this.#local.get(key), schema);
+      const value = found instanceof Promise ? await found : found;
+      if (value) return value.value;
+    }
+    const mark = this.#local?.mark() ?? 0;
     const read = await this.#read(key, signal);
-    return (await this.#fresh(key, read, schema))?.value;
+    const found = this.#fresh(key, read, schema, mark);
+    return (found instanceof Promise ? await found : found)?.value;
   }
 
   /**
@@ -119,8 +133,10 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     const distinct = this.#keys(keys, "read from the cache");
     assertSchema(schema);
+    const mark = this.#local?.mark() ?? 0;
     const found = await Promise.all(distinct.map(async (key) => {
-      return await this.#fresh(key, await this.#read(key, signal), schema);
+      const copied = this.#local && await this.#copied(key, this.#local.get(key), schema);
+      return copied ?? await this.#fresh(key, await this.#read(key, signal), schema, mark);
     }));
     const values = new Map<string, T>();
     for (const [i, key] of distinct.entries()) if (found[i]) values.set(key, found[i].value);
@@ -215,7 +231,7 @@ export class Cache implements AsyncDisposable {
    * @throws What the loader throws, when there is nothing older to serve.
    */
   async getOrSet<T>(key: string, loader: Loader<T>, options: GetOrSetOptions<T> = {}): Promise<T> {
-    const { schema, signal, tags, lease } = options;
+    const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "read from the cache");
     if (typeof loader !== "function") {
       throw new TypeError(
@@ -223,14 +239,175 @@ export class Cache implements AsyncDisposable {
       );
     }
     assertSchema(schema);
-    const request: LoadRequest<T> = {
-      loader,
-      policy: policyOf(options, this.#policy),
-      tags: typeof tags === "function" ? tags : assertTags(tags, "read from the cache"),
-      schema,
-      lease: lease === undefined ? this.#lease : leaseOf(lease),
-    };
-    return await getOrSet(this.#host, key, request, signal);
+    const request = this.#request(loader, options, this.#loads);
+    if (this.#local) {
+      const copy = this.#local.get(key);
+      const found = this.#copied(key, copy, schema);
+      const value = found instanceof Promise ? await found : found;
+      if (value) {
+        this.#refreshEarly(key, request, copy!.asOf, copy!.until - performance.now(), copy!.loadTime);
+        return value.value;
+      }
+    }
+    const mark = this.#local?.mark() ?? 0;
+    const read = await this.#attempt("read", key, this.#store.read(key, { lease: request.lease }), signal);
+    let found: Found<T>;
+    if (read?.entry) {
+      const value = this.#values.read(key, read.entry, schema);
+      found = value instanceof Promise ? await value : value;
+      if (found && read.state === "fresh") {
+        this.#refreshEarly(key, request, read.entry.asOf, read.entry.freshUntil - read.now, read.entry.loadTime);
+        this.#fill(key, read, found, schema, mark);
+        return this.#counted(key, found)!.value;
+      }
+    }
+    return await new Miss(this.#host, key, request, signal).settle(read, found);
+  }
+
+  /**
+   * Reads several values; those that are missing are loaded together, by one call of the loader for all that no other caller is loading
+   * already. What is stale is refreshed in the background, and all else holds for each value as in {@linkcode Cache.getOrSet}.
+   *
+   * @typeParam T What the values are.
+   * @param keys The keys.
+   * @param loader Given the keys that are missing; gives the values that there are, as a `Map` or an object.
+   * @param options How long, under which tags, with which schema, for each value.
+   * @returns The values by key; keys for which the loader gave none are absent.
+   * @throws {TypeError | RangeError} If an argument is not as it should be.
+   * @throws What the loader throws, when there is nothing older to serve.
+   */
+  async getOrSetMany<T>(
+    keys: Iterable<string>,
+    loader: ManyLoader<T>,
+    options: GetOrSetOptions<T> = {},
+  ): Promise<Map<string, T>> {
+    const distinct = this.#keys(keys, "read from the cache");
+    if (typeof loader !== "function") {
+      throw new TypeError(`Cannot read from the cache: wanted a function as the loader, got ${describe(loader)}`);
+    }
+    assertSchema(options.schema);
+    return await loadMany(distinct, loader, (key, load) => this.#getOrAbsent(key, load, options));
+  }
+
+  /**
+   * Keeps together what belongs to one kind of value: its key, loader, lifetime, tags and schema.
+   *
+   * Every entry also gets the name as a tag.
+   *
+   * @typeParam Id What identifies one value.
+   * @typeParam T What the value is.
+   * @param options The definition.
+   * @returns Reads and invalidations by id.
+   * @throws {TypeError | RangeError} If an option is not as it should be.
+   *
+   * @example A user by id
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const users = redis.cache.define({
+   *   name: "user",
+   *   key: (id: number) => id,
+   *   load: (id) => ({ id, name: `User ${id}` }),
+   *   ttl: "5m",
+   * });
+   * assert.equal((await users.get(7)).name, "User 7");
+   * await users.invalidate(7);
+   * ```
+   */
+  define<Id, T>(options: DefinitionOptions<Id, T>): Definition<Id, T> {
+    return new Definition(this, options);
+  }
+
+  /**
+   * Makes a function remember what it gave.
+   *
+   * @typeParam Args What the function takes.
+   * @typeParam T What it gives.
+   * @param fn The function.
+   * @param options The key for given arguments, and how long, under which tags.
+   * @returns A function that takes the same and always gives a promise.
+   * @throws {TypeError | RangeError} If an argument is not as it should be.
+   */
+  wrap<Args extends unknown[], T>(
+    fn: (...args: Args) => T | Promise<T>,
+    options: GetOrSetOptions<T> & { key: (...args: Args) => string },
+  ): (...args: Args) => Promise<T> {
+    const { key, ...rest } = options ?? {};
+    for (const [name, value] of Object.entries({ function: fn, key })) {
+      if (typeof value !== "function") {
+        throw new TypeError(`Cannot wrap: wanted a function as the ${name}, got ${describe(value)}`);
+      }
+    }
+    this.#request(() => undefined as T, rest, this.#loads); // wrong options are told now, not at the first call
+    return (...args) => this.getOrSet(key(...args), () => fn(...args), rest);
+  }
+
+  /**
+   * Fills the cache ahead of time.
+   *
+   * @param entries What to store; read one by one as there is room, so that they may come from a stream.
+   * @param options How many at a time, progress, a signal.
+   * @returns How many were stored and how many were not.
+   * @throws {TypeError | RangeError} If an entry is not as it should be; those before it are stored.
+   */
+  async warm(entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>, options: WarmOptions = {}): Promise<WarmResult> {
+    return await warm(this, entries, options);
+  }
+
+  /**
+   * Walks over what is in the cache, for people who look after it: it reads all that it shows.
+   *
+   * @param pattern A Redis glob.
+   * @returns The entries that can be served, each with its age, remaining freshness, tags and size.
+   * @throws {TypeError | RangeError} If the pattern cannot be one.
+   */
+  async *inspect(pattern: string = "*"): AsyncGenerator<Inspected> {
+    assertKey(pattern, this.#maxKeyBytes, "inspect the cache");
+    for await (const [key, read] of this.#store.inspect(pattern)) {
+      const entry = read.entry!;
+      yield {
+        key,
+        age: Math.max(0, read.now - entry.asOf / 1000) / 1000,
+        ttl: read.state === "fresh" ? secondsLeft(read) : 0,
+        tags: entry.tags,
+        bytes: entry.bytes,
+      };
+    }
+  }
+
+  /**
+   * A cache beside this one in the same Redis: own keys, own tags, own `clear()`, the same options.
+   *
+   * @param name Its name, as in `"v2"`: letters, digits, `.`, `_` or `-`.
+   * @returns The cache; the same one for the same name. Disposed of with this one.
+   * @throws {TypeError | RangeError} If the name cannot be one.
+   *
+   * @example Move to a new shape of values without a cold start
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * await redis.cache.set("user:1", { name: "Ada Lovelace" });
+   *
+   * const v2 = redis.cache.namespace("v2");
+   * const user = await v2.getOrSet("user:1", async () => {
+   *   const old = await redis.cache.get<{ name: string }>("user:1");
+   *   const name = old?.name ?? "from the database";
+   *   return { first: name.split(" ")[0], last: name.split(" ")[1] };
+   * });
+   * assert.deepEqual(user, { first: "Ada", last: "Lovelace" });
+   * ```
+   */
+  namespace(name: string): Cache {
+    assertNamespace(name, "use the cache");
+    const known = this.#beside.get(name);
+    if (known) return known;
+    const cache = new Cache(this.#store.beside(name), this.#options, this.#on);
+    this.#beside.set(name, cache);
+    return cache;
   }
 
   /**
@@ -378,6 +555,7 @@ export class Cache implements AsyncDisposable {
 
   /** Tells loaders to stop and closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const cache of this.#beside.values()) cache.#loading.close();
     this.#loading.close();
     await this.#store[Symbol.asyncDispose]();
   }
@@ -391,9 +569,78 @@ export class Cache implements AsyncDisposable {
     key: string,
     read: Read | undefined,
     schema: StandardSchema<unknown, T> | undefined,
+    mark: number,
   ): Found<T> | Promise<Found<T>> {
     const found = read?.state === "fresh" ? this.#values.read(key, read.entry!, schema) : undefined;
-    return found instanceof Promise ? found.then((found) => this.#counted(key, found)) : this.#counted(key, found);
+    const settle = (found: Found<T>) => {
+      if (found) this.#fill(key, read!, found, schema, mark);
+      return this.#counted(key, found);
+    };
+    return found instanceof Promise ? found.then(settle) : settle(found);
+  }
+
+  /** Keeps a copy in this process, unless a schema may have changed the value. */
+  #fill(key: string, read: Read, found: Found<unknown>, schema: unknown, mark: number): void {
+    if (schema === undefined) this.#local?.fill(key, read, found!.value, mark);
+  }
+
+  /** The value of a copy, counted as a hit. */
+  #copied<T>(
+    key: string,
+    copy: Copy | undefined,
+    schema: StandardSchema<unknown, T> | undefined,
+  ): Found<T> | Promise<Found<T>> {
+    if (!copy) return undefined;
+    const found = copy.shared
+      ? this.#values.check(key, copy.shared.value, schema)
+      : this.#values.read(key, copy, schema);
+    if (found instanceof Promise) return found.then((found) => found && this.#counted(key, found));
+    return found && this.#counted(key, found);
+  }
+
+  #request<T>(loader: Loader<T>, options: GetOrSetOptions<T>, loads: LoadPolicy): LoadRequest<T> {
+    const { ttl, tags, schema, lock = true, staleWhileRevalidate, staleIfError, jitter } = options;
+    const ofValue = typeof ttl === "function" ? ttl : undefined;
+    const policy = policyOf(
+      { ttl: typeof ttl === "function" ? undefined : ttl, staleWhileRevalidate, staleIfError, jitter },
+      this.#policy,
+    );
+    return {
+      ...loadPolicyOf(options, loads),
+      loader,
+      policy,
+      ttl: ofValue,
+      tags: typeof tags === "function" ? tags : assertTags(tags, "read from the cache"),
+      schema,
+      lock,
+    };
+  }
+
+  /** Like `getOrSet`, but the loader may throw an `AbsentError` of its own. */
+  async #getOrAbsent<T>(key: string, load: () => Promise<T>, options: GetOrSetOptions<T>): Promise<T> {
+    const { schema, signal } = options;
+    const request = { ...this.#request(load, options, this.#loads), absent: true };
+    const copied = this.#local && await this.#copied(key, this.#local.get(key), schema);
+    if (copied) return copied.value;
+    const mark = this.#local?.mark() ?? 0;
+    const read = await this.#attempt("read", key, this.#store.read(key, { lease: request.lease }), signal);
+    const found = read?.entry && await this.#values.read(key, read.entry, schema);
+    if (!found || read!.state !== "fresh") {
+      return await new Miss(this.#host, key, request, signal).settle(read, found);
+    }
+    this.#fill(key, read!, found, schema, mark);
+    return this.#counted(key, found)!.value;
+  }
+
+  /** Has a fresh value refreshed in the background when its time is near. */
+  #refreshEarly<T>(key: string, request: LoadRequest<T>, asOf: number, left: number, loadTime: number): void {
+    if ((request.beta === 0 && request.refreshAhead === 0) || !isEarly(request, left, loadTime)) return;
+    if (this.#loading.get(key)) return;
+    this.#store.read(key, { lease: request.lease, refresh: asOf }).then(async (read) => {
+      if (read.lease === 0 || this.#loading.get(key)) return;
+      const previous = read.entry && await this.#values.read(key, read.entry, request.schema);
+      this.#loading.start(key, request, { fence: read, previous, background: true, fallback: true });
+    }).catch((error) => this.#on?.({ type: "cache.error", operation: "refresh", key, error }));
   }
 
   #counted<T>(key: string, found: Found<T>): Found<T> {
@@ -460,10 +707,6 @@ export class Cache implements AsyncDisposable {
 
 function secondsLeft({ entry, now }: Read): number {
   return entry!.freshUntil >= NEVER ? Infinity : (entry!.freshUntil - now) / 1000;
-}
-
-function leaseOf(lease: Duration): number {
-  return toMilliseconds(lease, "lease", { min: 10, max: LEASE_MOST });
 }
 
 function assertSchema(schema: unknown): void {

@@ -1,15 +1,17 @@
 import { abortable, delay } from "../abort.ts";
-import { RedisError, UnavailableError } from "../errors.ts";
+import { LoaderTimeoutError, RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
-import type { Flight, Loading, LoadRequest } from "./loading.ts";
+import { AbsentError, type Flight, type Loading, type LoadRequest } from "./loading.ts";
 import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Read } from "./store.ts";
+import type { CacheStore, Read, Watch } from "./store.ts";
 import type { Found, Values } from "./values.ts";
 
-/** First wait for somebody else's loader, in milliseconds. */
+/** First wait for somebody else's loader where changes are not told, in milliseconds; it grows. */
 const POLL_FIRST = 10;
-/** Longest wait between two looks, in milliseconds. */
+/** Longest such wait. */
 const POLL_LONGEST = 200;
+/** Longest wait where changes are told: the bell may have been missed. */
+const POLL_LIVE = 1000;
 /** Rounds after which a caller loads for itself: whatever keeps it waiting, it gets an answer. */
 const ROUNDS = 1000;
 
@@ -23,97 +25,163 @@ export interface GetOrSetHost {
 }
 
 /**
- * Reads a value, or has it loaded by exactly one caller.
+ * Gets a value to a caller for whom there was no fresh one: loads it, joins who loads it, waits for another process to load
+ * it, or falls back on what is there.
  *
  * Every caller reads for itself first, and joins a loader that is running only when that read says that it still holds its
  * lease: a loader that began before an acknowledged invalidation never answers whoever came after it.
  */
-export async function getOrSet<T>(
-  host: GetOrSetHost,
-  key: string,
-  request: LoadRequest<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  const { store, values, loading, stats, on } = host;
-  let unusable = 0;
-  let missed = false;
-  for (let round = 0; round < ROUNDS; round++) {
-    signal?.throwIfAborted();
-    let read: Read;
+export class Miss<T> {
+  readonly #host: GetOrSetHost;
+  readonly #key: string;
+  readonly #request: LoadRequest<T>;
+  readonly #signal: AbortSignal | undefined;
+  #watch: Watch | undefined;
+  #missed = false;
+
+  constructor(host: GetOrSetHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined) {
+    this.#host = host;
+    this.#key = key;
+    this.#request = request;
+    this.#signal = signal;
+  }
+
+  /**
+   * Settles the miss.
+   *
+   * @param read What the caller's read found; `undefined` when the store did not answer.
+   * @param found Its value, if that is of use to this caller.
+   */
+  async settle(read: Read | undefined, found: Found<T>): Promise<T> {
+    const { hardTimeout } = this.#request;
+    if (hardTimeout === undefined) return await this.#settle(read, found);
+    const late = new AbortController();
+    const work = this.#settle(read, found);
     try {
-      read = await abortable(store.read(key, { lease: request.lease, unusable }), signal);
-    } catch (error) {
-      if (signal?.aborted || !isStoreFailure(error)) throw error;
-      stats.errors++;
-      on?.({ type: "cache.error", operation: "read", key, error });
-      break;
+      const timeout = delay(hardTimeout, late.signal).then(() => {
+        throw new LoaderTimeoutError(this.#key, hardTimeout);
+      });
+      timeout.catch(() => {});
+      work.catch(() => {}); // who waits no longer does not care how it ends
+      return await Promise.race([work, timeout]);
+    } finally {
+      late.abort();
     }
-    let found: Found<T>;
-    if (read.entry) {
-      const value = values.read(key, read.entry, request.schema);
-      found = value instanceof Promise ? await value : value;
+  }
+
+  async #settle(read: Read | undefined, found: Found<T>): Promise<T> {
+    try {
+      for (let round = 0; read && round < ROUNDS; round++) {
+        const result = await this.#step(read, found, round);
+        if ("value" in result) return result.value;
+        if (!result.again) break;
+        this.#signal?.throwIfAborted();
+        read = await this.#read(result.again);
+        found = read?.entry && await this.#host.values.read(this.#key, read.entry, this.#request.schema);
+        if (found && read!.state === "fresh") return this.#hit(found, false);
+      }
+      return await this.#alone();
+    } finally {
+      this.#watch?.[Symbol.dispose]();
     }
-    if (found && read.state === "fresh") {
-      stats.hits++;
-      on?.({ type: "cache.hit", key, stale: false });
-      return found.value;
-    }
+  }
+
+  /** One look at how things stand: a value, or how to read again, or neither when the store cannot help. */
+  async #step(
+    read: Read,
+    found: Found<T>,
+    round: number,
+  ): Promise<{ value: T } | { again?: { unusable?: number; steal?: boolean } }> {
+    const { loading } = this.#host;
+    const key = this.#key;
     // Who reads the same key in the same tick shares the read, and with it the lease: the first of them loads.
     const flight = loading.get(key);
     const granted = read.lease !== 0 && flight?.lease !== read.lease;
     if (found && read.state === "stale") {
       if (granted) {
-        loading.start(key, request, { fence: read, previous: found, background: true, fallback: true });
+        loading.start(key, this.#request, { fence: read, previous: found, background: true, fallback: true });
       }
-      stats.stale++;
-      on?.({ type: "cache.hit", key, stale: true });
-      return found.value;
+      return { value: this.#hit(found, true) };
     }
-    if (!found && read.entry && read.lease === 0 && unusable !== read.entry.asOf) {
-      // It is there, but not for this caller: have it replaced.
-      unusable = read.entry.asOf;
-      continue;
+    if (!found && read.entry && read.lease === 0 && read.held === 0 && round < 3) {
+      return { again: { unusable: read.entry.asOf } }; // it is there, but not for this caller: have it replaced
     }
-    miss();
+    this.#miss();
     if (granted) {
       const how = { fence: read, previous: found, background: false, fallback: found !== undefined };
-      return await landed(loading.start(key, request, how), found, false) as T;
+      return { value: await this.#landed(loading.start(key, this.#request, how), found, false) as T };
     }
     if (flight && flight.lease !== 0 && (flight.lease === read.held || flight.lease === read.lease)) {
-      const joined = await landed(flight, found, true);
-      if (joined !== flight) return joined as T;
-    } else if (read.held !== 0) {
-      // Somebody else loads, or just failed to.
-      if (found && read.held < 0) return served(found);
-      const wait = Math.min(POLL_LONGEST, POLL_FIRST * 1.5 ** round, Math.max(1, read.heldFor));
-      await delay(wait * (0.75 + Math.random() / 2), signal);
-    } else {
-      // A store that is full grants no lease.
-      break;
+      const landed = await this.#landed(flight, found, true);
+      return landed === flight ? { again: {} } : { value: landed as T };
+    }
+    if (read.held === 0) return {}; // a store that is full grants no lease
+    if (found && read.held < 0) return { value: this.#hit(found, true) }; // a loader has just failed
+    if (!this.#request.lock) return { again: { steal: true } };
+    if (found && round === 0 && this.#request.timeout === 0) return { value: this.#hit(found, true) };
+    return await this.#waited(read, found, round);
+  }
+
+  /** Waits until who holds the lease is done, or its lease ends. */
+  async #waited(read: Read, found: Found<T>, round: number): Promise<{ value: T } | { again: Record<never, never> }> {
+    // The watch begins before the next look, so that nothing falls between the two.
+    if (!this.#watch) {
+      this.#watch = this.#host.store.watch(this.#key);
+      return { again: {} };
+    }
+    const { timeout } = this.#request;
+    const poll = this.#watch.live ? POLL_LIVE : Math.min(POLL_LONGEST, POLL_FIRST * 1.5 ** round);
+    const soft = found && timeout !== undefined ? Math.max(1, timeout) : Infinity;
+    await this.#watch.next(Math.min(poll, Math.max(1, read.heldFor + 1), soft), this.#signal);
+    if (soft <= poll && found) return { value: this.#hit(found, true) };
+    return { again: {} };
+  }
+
+  async #read(how: { unusable?: number; steal?: boolean }): Promise<Read | undefined> {
+    const { store, stats, on } = this.#host;
+    try {
+      return await abortable(store.read(this.#key, { lease: this.#request.lease, ...how }), this.#signal);
+    } catch (error) {
+      if (this.#signal?.aborted || !isStoreFailure(error)) throw error;
+      stats.errors++;
+      on?.({ type: "cache.error", operation: "read", key: this.#key, error });
     }
   }
-  return await alone();
 
   /** Loads without the store: shared in this process, kept nowhere. */
-  async function alone(): Promise<T> {
-    miss();
-    const running = loading.get(key);
+  async #alone(): Promise<T> {
+    this.#miss();
+    const { loading, stats, values } = this.#host;
+    const running = loading.get(this.#key);
     const join = running !== undefined && !running.detached;
     const how = { fence: undefined, previous: undefined, background: false, fallback: false };
-    const flight = join ? running : loading.start(key, request, how);
-    const { value, encoded } = await abortable(flight.promise, signal);
-    if (!join) return value as T;
-    stats.coalesced++;
-    return encoded ? (await values.read(key, encoded, request.schema))?.value as T : value as T;
-  }
-
-  /** Waits for a flight. Resolves to the flight itself when what it gave is older than this caller's read. */
-  async function landed(flight: Flight, fallback: Found<T>, joined: boolean): Promise<T | Flight> {
+    const flight = join ? running : loading.start(this.#key, this.#request, how);
     let outcome;
     try {
-      outcome = await abortable(flight.promise, signal);
+      outcome = await abortable(flight.promise, this.#signal);
     } catch (error) {
-      if (fallback && !signal?.aborted) return served(fallback);
+      if (!join || !(error instanceof AbsentError) || this.#request.absent) throw error;
+      const own = loading.start(this.#key, this.#request, how);
+      return (await abortable(own.promise, this.#signal)).value as T;
+    }
+    if (!join) return outcome.value as T;
+    stats.coalesced++;
+    if (!outcome.encoded) return outcome.value as T;
+    return (await values.read(this.#key, outcome.encoded, this.#request.schema))?.value as T;
+  }
+
+  /** Waits for a flight. Resolves to the flight itself when what it gave is not for this caller. */
+  async #landed(flight: Flight, fallback: Found<T>, joined: boolean): Promise<T | Flight> {
+    const { store, stats, values } = this.#host;
+    const { timeout } = this.#request;
+    let outcome;
+    try {
+      const landing = abortable(flight.promise, this.#signal);
+      outcome = fallback && timeout !== undefined ? await orLater(landing, timeout) : await landing;
+      if (!outcome) return this.#hit(fallback!, true); // the loader goes on for those who come later
+    } catch (error) {
+      if (joined && error instanceof AbsentError && !this.#request.absent) return flight;
+      if (fallback && !this.#signal?.aborted) return this.#hit(fallback, true);
       throw error;
     }
     if (!joined) return outcome.value as T;
@@ -121,25 +189,38 @@ export async function getOrSet<T>(
     stats.coalesced++;
     if (!outcome.encoded) return outcome.value as T;
     // Each caller gets a value of its own, as from a hit.
-    const found = await values.read(key, outcome.encoded, request.schema);
+    const found = await values.read(this.#key, outcome.encoded, this.#request.schema);
     return found ? found.value : flight;
   }
 
-  function served(found: { readonly value: T }): T {
-    stats.stale++;
-    on?.({ type: "cache.hit", key, stale: true });
+  #hit(found: { readonly value: T }, stale: boolean): T {
+    const { stats, on } = this.#host;
+    if (stale) stats.stale++;
+    else stats.hits++;
+    on?.({ type: "cache.hit", key: this.#key, stale });
     return found.value;
   }
 
-  function miss(): void {
-    if (missed) return;
-    missed = true;
-    stats.misses++;
-    on?.({ type: "cache.miss", key });
+  #miss(): void {
+    if (this.#missed) return;
+    this.#missed = true;
+    this.#host.stats.misses++;
+    this.#host.on?.({ type: "cache.miss", key: this.#key });
   }
 }
 
 /** Whether the store failed, as opposed to its caller. */
 export function isStoreFailure(error: unknown): boolean {
   return error instanceof RedisError || (error instanceof UnavailableError && error.reason !== "closed");
+}
+
+/** What the promise resolves to, or `undefined` if that takes longer. */
+async function orLater<R>(promise: Promise<R>, milliseconds: number): Promise<R | undefined> {
+  const late = new AbortController();
+  promise.catch(() => {}); // may fail after nobody waits
+  try {
+    return await Promise.race([promise, delay(milliseconds, late.signal).then(() => undefined)]);
+  } finally {
+    late.abort();
+  }
 }

@@ -1,27 +1,37 @@
+import type { Duration } from "../duration.ts";
 import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { assertTags } from "../keys.ts";
 import { unref } from "../redis/batch.ts";
 import type { Encoded } from "./codec.ts";
 import type { Loader, LoaderContext } from "./options.ts";
-import { lifetimeOf, type Policy, ttlOf } from "./policy.ts";
+import { lifetimeOf, type LoadPolicy, type Policy, ttlOf } from "./policy.ts";
 import { type StandardSchema, validate } from "./standard_schema.ts";
 import type { StatsCounter } from "./stats.ts";
 import type { CacheStore, Fence } from "./store.ts";
 import { type Found, issueText, type Values } from "./values.ts";
 
 /** What a loader's run is to do, resolved from the options of `getOrSet`. */
-export interface LoadRequest<T> {
+export interface LoadRequest<T> extends LoadPolicy {
   /** The loader. */
   readonly loader: Loader<T>;
   /** How long the value is kept. */
   readonly policy: Policy;
+  /** How long this very value is fresh; instead of the policy's ttl. */
+  readonly ttl?: ((value: T) => Duration) | undefined;
   /** Its tags, or the function that gives them. */
-  readonly tags: readonly string[] | ((value: T) => readonly string[]);
+  readonly tags: readonly string[] | ((value: T, key: string) => readonly string[]);
   /** What the value must fit. */
   readonly schema: StandardSchema<unknown, T> | undefined;
-  /** Milliseconds that the lease lasts. */
-  readonly lease: number;
+  /** Whether to wait for another process that loads. */
+  readonly lock: boolean;
+  /** Whether the caller knows what to do with an {@linkcode AbsentError}. */
+  readonly absent?: boolean;
+}
+
+/** A loader of several found nothing under this key, which is nobody's fault and is not kept. */
+export class AbsentError extends Error {
+  override readonly name: string = "AbsentError";
 }
 
 /** What a loader gave. */
@@ -135,10 +145,14 @@ export class Loading {
       }
       flight.tags = context.tags(value);
       const encoded = await this.#host.values.codec.encode(value, JSON.stringify(key));
-      const stored = lease !== 0 && await this.#store(flight, context.policy, encoded, milliseconds);
+      const stored = lease !== 0 && await this.#store(flight, context.policy(value), encoded, milliseconds);
       on?.({ type: "cache.load", key, milliseconds, stored, background: how.background });
       return { value: checked, encoded };
     } catch (error) {
+      if (error instanceof AbsentError) {
+        this.#release(flight, 0);
+        throw error;
+      }
       stats.loadErrors++;
       this.#release(flight, how.fallback ? retryAfter : 0);
       on?.({ type: "cache.load_error", key, error, fallback: how.fallback, background: how.background });
@@ -184,7 +198,8 @@ class Context<T> implements LoaderContext<T> {
   readonly signal: AbortSignal;
   readonly #previous: Found<T>;
   #policy: Policy;
-  #tags: readonly string[] | ((value: T) => readonly string[]);
+  #ttlOf: ((value: T) => Duration) | undefined;
+  #tags: readonly string[] | ((value: T, key: string) => readonly string[]);
   #skipped = false;
 
   constructor(key: string, previous: Found<T>, signal: AbortSignal, request: LoadRequest<T>) {
@@ -192,6 +207,7 @@ class Context<T> implements LoaderContext<T> {
     this.signal = signal;
     this.#previous = previous;
     this.#policy = request.policy;
+    this.#ttlOf = request.ttl;
     this.#tags = request.tags;
     // So that they can be taken off: `({ skip }) => skip(1)`.
     this.notModified = this.notModified.bind(this);
@@ -204,8 +220,8 @@ class Context<T> implements LoaderContext<T> {
     return this.#previous?.value;
   }
 
-  get policy(): Policy {
-    return this.#policy;
+  policy(value: T): Policy {
+    return this.#ttlOf === undefined ? this.#policy : { ...this.#policy, ttl: ttlOf(this.#ttlOf(value)) };
   }
 
   get skipped(): boolean {
@@ -224,8 +240,9 @@ class Context<T> implements LoaderContext<T> {
     return value;
   }
 
-  setTtl(ttl: Parameters<typeof ttlOf>[0]): void {
+  setTtl(ttl: Duration): void {
     this.#policy = { ...this.#policy, ttl: ttlOf(ttl) };
+    this.#ttlOf = undefined;
   }
 
   setTags(tags: readonly string[]): void {
@@ -233,6 +250,6 @@ class Context<T> implements LoaderContext<T> {
   }
 
   tags(value: T): readonly string[] {
-    return typeof this.#tags === "function" ? assertTags(this.#tags(value), "use the tags") : this.#tags;
+    return typeof this.#tags === "function" ? assertTags(this.#tags(value, this.key), "use the tags") : this.#tags;
   }
 }

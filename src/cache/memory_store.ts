@@ -14,7 +14,9 @@ import type {
   Read,
   ReadOptions,
   StoreInvalidation,
+  Watch,
 } from "./store.ts";
+import { Watches } from "./watches.ts";
 
 /** How much a memory store keeps. */
 export interface MemoryStoreOptions {
@@ -42,6 +44,9 @@ export class MemoryStore implements CacheStore {
   readonly #entries: LRUCache<string, Slot>;
   readonly #known = new Invalidations();
   readonly #now: () => number;
+  readonly #watches = new Watches();
+  readonly #options: MemoryStoreOptions;
+  readonly #others = new Map<string, MemoryStore>();
   #last = 0;
   #lastToken = 0;
   #closed = false;
@@ -53,6 +58,7 @@ export class MemoryStore implements CacheStore {
    */
   constructor(options: MemoryStoreOptions = {}) {
     const { maxEntries = 100_000, maxBytes = 256 * 2 ** 20, now = () => Date.now() } = options;
+    this.#options = options;
     this.#now = now;
     this.#known.restart(1, 0, 0);
     this.#entries = new LRUCache({
@@ -70,7 +76,7 @@ export class MemoryStore implements CacheStore {
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async read(key: string, options: ReadOptions = {}): Promise<Read> {
     this.#assertOpen("read cache entry");
-    const { lease = 0, unusable = 0, refresh = 0 } = options;
+    const { lease = 0, unusable = 0, refresh = 0, steal = false } = options;
     const now = this.#now();
     const epoch = this.#known.epoch;
     let entry = this.#entries.get(key);
@@ -81,7 +87,7 @@ export class MemoryStore implements CacheStore {
     let clock = Math.max(now * 1000, this.#last);
     let granted = 0;
     let held = 0;
-    if (entry && entry.leaseToken !== 0 && entry.leaseUntil > now) held = entry.leaseToken;
+    if (entry && entry.leaseToken !== 0 && entry.leaseUntil > now && !steal) held = entry.leaseToken;
     if (lease > 0 && state !== "fresh" && held === 0) {
       clock = this.#tick(now);
       granted = ++this.#lastToken;
@@ -126,6 +132,7 @@ export class MemoryStore implements CacheStore {
       bytes: payload.length + tags.reduce((length, tag) => length + tag.length * 2, 0),
       tags,
     });
+    this.#watches.ring(key);
     return this.#entries.has(key);
   }
 
@@ -168,6 +175,7 @@ export class MemoryStore implements CacheStore {
     for (const key of keys) {
       if (this.#live(key)) removed++;
       this.#entries.delete(key);
+      this.#watches.ring(key);
     }
     return { status: "done", removed };
   }
@@ -208,11 +216,40 @@ export class MemoryStore implements CacheStore {
     return verdict === "valid" || verdict === "stale";
   }
 
+  /** Waits for a change of a key. */
+  watch(key: string): Watch {
+    return this.#watches.watch(key, () => true);
+  }
+
+  /** Nothing: entries are in this process already. */
+  changes(): undefined {}
+
+  /** Walks over the entries that match. */
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
+    const matches = compileGlob(glob);
+    for (const key of [...this.#entries.keys()]) {
+      const entry = matches(key) ? this.#live(key) : undefined;
+      if (!entry) continue;
+      const now = this.#now();
+      const state = stateOf(entry, now, this.#known.judge(key, entry));
+      yield [key, { epoch: entry.epoch, clock: this.#last, now, state, entry, lease: 0, held: 0, heldFor: 0 }];
+    }
+  }
+
+  /** A store with the same bounds, which shares no entries with this one. */
+  beside(name: string): MemoryStore {
+    const other = this.#others.get(name) ?? new MemoryStore(this.#options);
+    this.#others.set(name, other);
+    return other;
+  }
+
   /** Drops all entries; what comes later rejects. */
-  // deno-lint-ignore require-await -- nothing to wait for
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#entries.clear();
+    this.#watches.ringAll();
+    await Promise.all([...this.#others.values()].map((other) => other[Symbol.asyncDispose]()));
   }
 
   #assertOpen(operation: string): void {
@@ -239,6 +276,7 @@ export class MemoryStore implements CacheStore {
       entry.leaseToken = pause > 0 ? -1 : 0;
       entry.leaseUntil = pause > 0 ? this.#now() + pause : 0;
     }
+    this.#watches.ring(key);
   }
 }
 

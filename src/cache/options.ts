@@ -1,4 +1,5 @@
 import type { Duration } from "../duration.ts";
+import type { LocalOptions } from "./local.ts";
 import type { MemoryStoreOptions } from "./memory_store.ts";
 import type { Serializer } from "./serializer.ts";
 import type { StandardSchema } from "./standard_schema.ts";
@@ -22,10 +23,33 @@ export interface LifetimeOptions {
   jitter?: number | undefined;
 }
 
-/** How a cache works. */
-export interface CacheOptions extends LifetimeOptions {
+/** How loaders are run. */
+export interface LoadOptions {
   /** How long a loader that died keeps others waiting; extended while it lives. @default {"10s"} */
   lease?: Duration | undefined;
+  /**
+   * How long a caller waits for a loader when there is an older value to serve (see `staleIfError`), which it is then given. The loader
+   * goes on.
+   *
+   * @default {as long as it takes}
+   */
+  timeout?: Duration | undefined;
+  /** How long a caller waits at all; then it gets a `LoaderTimeoutError`. The loader goes on. @default {as long as it takes} */
+  hardTimeout?: Duration | undefined;
+  /**
+   * How eagerly a fresh value is refreshed before its time, at random, the more likely the longer its loader took and the nearer its end
+   * (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015): 0 = never, 1 = as the
+   * paper recommends.
+   *
+   * @default {0}
+   */
+  beta?: number | undefined;
+  /** How long before the end of its freshness a read has the value refreshed in the background; 0 = not. @default {0} */
+  refreshAhead?: Duration | undefined;
+}
+
+/** How a cache works. */
+export interface CacheOptions extends LifetimeOptions, LoadOptions {
   /** How long nobody tries again after a loader failed while an older value can be served. @default {"1s"} */
   retryAfter?: Duration | undefined;
   /** How values become bytes. @default {richSerializer} */
@@ -36,6 +60,13 @@ export interface CacheOptions extends LifetimeOptions {
   maxBytes?: number | undefined;
   /** The most bytes of a key. @default {512} */
   maxKeyBytes?: number | undefined;
+  /**
+   * Copies of what is read in this process (L1), at most a second behind other processes: `true`, or how many. Of no use, and ignored, on the
+   * embedded store.
+   *
+   * @default {false}
+   */
+  local?: boolean | LocalOptions | undefined;
   /** How much the embedded store keeps, where that is used. */
   memory?: Pick<MemoryStoreOptions, "maxEntries" | "maxBytes"> | undefined;
 }
@@ -53,11 +84,23 @@ export interface SetOptions extends LifetimeOptions, OperationOptions {
 }
 
 /** Options of `getOrSet`. */
-export interface GetOrSetOptions<T = unknown> extends LifetimeOptions, GetOptions<T> {
+export interface GetOrSetOptions<T = unknown> extends Omit<LifetimeOptions, "ttl">, LoadOptions, GetOptions<T> {
+  /**
+   * How long a value is fresh: seconds, or a string such as `"5m"`; 0 = for ever. Or a function that tells for each value, say less for
+   * one that stands for "not there".
+   *
+   * @default {"1h"}
+   */
+  ttl?: Duration | ((value: T) => Duration) | undefined;
   /** Names by which it can be invalidated together with others, or a function that gives them; at most 64. */
-  tags?: readonly string[] | ((value: T) => readonly string[]) | undefined;
-  /** How long a loader that died keeps others waiting; extended while it lives. @default {"10s"} */
-  lease?: Duration | undefined;
+  tags?: readonly string[] | ((value: T, key: string) => readonly string[]) | undefined;
+  /**
+   * Whether one caller loads for all processes. With `false`, a process does not wait for another that is loading the same; what is
+   * stored is what the last of them began to load.
+   *
+   * @default {true}
+   */
+  lock?: boolean | undefined;
 }
 
 /** Options of `invalidateByTag`. */
@@ -117,4 +160,18 @@ export interface InvalidationResult {
   readonly status: "done" | "queued";
   /** How many entries were removed, where that is known. */
   readonly removed?: number;
+}
+
+/** An entry as `inspect` shows it. */
+export interface Inspected {
+  /** Its key. */
+  readonly key: string;
+  /** Seconds since the value was current. */
+  readonly age: number;
+  /** Seconds that it will still be fresh; 0 for a stale one, `Infinity` = for ever. */
+  readonly ttl: number;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** Its size in bytes, as it is stored. */
+  readonly bytes: number;
 }

@@ -1,6 +1,6 @@
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
-import type { LifetimeOptions } from "./options.ts";
+import type { LifetimeOptions, LoadOptions } from "./options.ts";
 import type { Lifetime } from "./store.ts";
 
 /** The lifetime options in milliseconds, all given. `Infinity` = for ever. */
@@ -51,6 +51,73 @@ export function lifetimeOf(policy: Policy, random: () => number = Math.random): 
   const fresh = jitter === 0 ? ttl : Math.max(1, Math.round(ttl * (1 - jitter * random())));
   const stale = fresh + staleWhileRevalidate;
   return { fresh, stale, error: Math.max(stale, fresh + staleIfError) };
+}
+
+/** How loaders are run, in milliseconds. */
+export interface LoadPolicy {
+  /** How long a lease lasts. */
+  readonly lease: number;
+  /** When an older value is served instead. */
+  readonly timeout: number | undefined;
+  /** When a caller gets an error. */
+  readonly hardTimeout: number | undefined;
+  /** How eagerly fresh values are refreshed. */
+  readonly beta: number;
+  /** How long before their end they are. */
+  readonly refreshAhead: number;
+}
+
+const LOADS: LoadPolicy = { lease: 10_000, timeout: undefined, hardTimeout: undefined, beta: 0, refreshAhead: 0 };
+/** Longest time for which a timer is set: a day. */
+const TIMER_MOST = 86_400_000;
+
+/**
+ * Checks options of loads and fills in what is not given.
+ *
+ * @throws {TypeError} If one has the wrong shape.
+ * @throws {RangeError} If one is out of range.
+ */
+export function loadPolicyOf(options: LoadOptions, defaults: LoadPolicy = LOADS): LoadPolicy {
+  const { lease, timeout, hardTimeout, beta, refreshAhead } = options;
+  if (
+    lease === undefined && timeout === undefined && hardTimeout === undefined && beta === undefined &&
+    refreshAhead === undefined
+  ) return defaults;
+  const timer = { max: TIMER_MOST };
+  return {
+    lease: lease === undefined ? defaults.lease : toMilliseconds(lease, "lease", { min: 10, max: TIMER_MOST }),
+    timeout: timeout === undefined ? defaults.timeout : toMilliseconds(timeout, "timeout", timer),
+    hardTimeout: hardTimeout === undefined ? defaults.hardTimeout : toMilliseconds(hardTimeout, "hardTimeout", timer),
+    beta: beta === undefined ? defaults.beta : eagerness(beta),
+    refreshAhead: refreshAhead === undefined ? defaults.refreshAhead : toMilliseconds(refreshAhead, "refreshAhead"),
+  };
+}
+
+/**
+ * Whether a fresh value is to be refreshed before its time.
+ *
+ * @param policy How eagerly.
+ * @param left Milliseconds that it is still fresh.
+ * @param loadTime Milliseconds that its loader took.
+ */
+export function isEarly(
+  policy: LoadPolicy,
+  left: number,
+  loadTime: number,
+  random: () => number = Math.random,
+): boolean {
+  if (policy.refreshAhead > 0 && left <= policy.refreshAhead) return true;
+  return policy.beta > 0 && -Math.log(1 - random()) * loadTime * policy.beta >= left;
+}
+
+function eagerness(value: unknown): number {
+  if (typeof value !== "number") {
+    throw new TypeError(`Cannot use "beta": wanted a number of at least 0, got ${describe(value)}`);
+  }
+  if (!(value >= 0 && value < Infinity)) {
+    throw new RangeError(`Cannot use "beta": wanted a number of at least 0, got ${describe(value)}`);
+  }
+  return value;
 }
 
 function share(value: unknown, what: string): number {

@@ -62,7 +62,8 @@ export class RedisReader implements CallSource {
   }
 
   /**
-   * Reads a key with the next batch; `lease` > 0 asks for a lease of so many milliseconds. `limit` > 0: what is as old is of
+   * Reads a key with the next batch; `lease` asks for one of so many milliseconds, 0 for none, negative
+   * also from who holds it. `limit` > 0: what is as old is of
    * no use; < 0: what is as old is to be refreshed.
    */
   read(key: string, lease: number, limit: number = 0): Promise<Read> {
@@ -73,7 +74,7 @@ export class RedisReader implements CallSource {
       this.#join();
       return pending.promise;
     }
-    const waiting = lease > 0 ? this.#leased : this.#plain;
+    const waiting = lease !== 0 ? this.#leased : this.#plain;
     const known = waiting.get(key);
     if (known && known.lease === lease) return known.promise;
     const pending = newPending(key, lease);
@@ -94,7 +95,7 @@ export class RedisReader implements CallSource {
 
   take(): Call[] {
     const plain = [...this.#plain.values(), ...this.#again.filter((read) => read.lease === 0)];
-    const leased = [...this.#leased.values(), ...this.#again.filter((read) => read.lease > 0)];
+    const leased = [...this.#leased.values(), ...this.#again.filter((read) => read.lease !== 0)];
     this.#plain = new Map();
     this.#leased = new Map();
     this.#again = [];
@@ -212,7 +213,7 @@ export class RedisReader implements CallSource {
     const held = entry && lease === 0 && entry.leaseUntil > now && entry.leaseToken !== 0 && entry.epoch === epoch;
     const state = entry ? stateOf(entry, now, verdict) : "none";
     // Only this process knows yet that the entry is no good, so the script did not grant the lease: ask once more.
-    const limit = state !== "fresh" && read.lease > 0 && lease === 0 && !held && entry && !entry.placeholder
+    const limit = state !== "fresh" && read.lease !== 0 && lease === 0 && !held && entry && !entry.placeholder
       ? (verdict === "invalid" ? entry.asOf : -entry.asOf)
       : 0;
     if (limit !== 0 && limit !== read.limit && read.tries < TRIES) {

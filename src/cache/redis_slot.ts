@@ -19,6 +19,8 @@ const RECORDS = 100_000;
 /** Keys that the server looks at per SCAN call. */
 const SCAN_COUNT = 1000;
 
+const decoder = new TextDecoder();
+
 /**
  * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache on
  * a single server has one; on a cluster it has as many as it has buckets.
@@ -49,8 +51,8 @@ export class RedisSlot implements ReaderHost {
   }
 
   read(key: string, options: ReadOptions): Promise<Read> {
-    const { lease = 0, unusable = 0, refresh = 0 } = options;
-    return this.#reader.read(key, lease, lease === 0 ? 0 : unusable > 0 ? unusable : -refresh);
+    const { lease = 0, unusable = 0, refresh = 0, steal = false } = options;
+    return this.#reader.read(key, steal ? -lease : lease, lease === 0 ? 0 : unusable > 0 ? unusable : -refresh);
   }
 
   async write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
@@ -94,12 +96,16 @@ export class RedisSlot implements ReaderHost {
       const part = tags.slice(i, i + TAGS_PER_CALL);
       calls.push(this.#run(INVALIDATE, [], [mode === "hard" ? "h:" : "s:", RECORDS, ...part], "invalidate cache tags"));
     }
-    await Promise.all(calls);
+    const clocks = await Promise.all(calls);
+    // What this process did, it knows at once.
+    for (const [i, tag] of tags.entries()) this.known.addTag(tag, mode, Number(clocks[Math.floor(i / TAGS_PER_CALL)]));
   }
 
   /** Makes what matches invisible. Resolves to the clock for {@linkcode RedisSlot.sweep}. */
   async bar(glob: string): Promise<number> {
-    return Number(await this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern"));
+    const at = Number(await this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern"));
+    this.known.addBarrier(glob, at);
+    return at;
   }
 
   async unbar(glob: string, at: number): Promise<void> {
@@ -108,6 +114,7 @@ export class RedisSlot implements ReaderHost {
 
   async clear(): Promise<void> {
     await this.#run(CLEAR, [], [], "clear cache");
+    this.known.epoch = 0;
   }
 
   /**
@@ -122,6 +129,15 @@ export class RedisSlot implements ReaderHost {
     }
   }
 
+  /** Walks over the entries that match and can be served. */
+  async *inspect(glob: string): AsyncGenerator<[string, Read]> {
+    for await (const keys of this.scan(glob)) {
+      const names = [...new Set(keys.map((key) => decoder.decode(key).slice(this.prefix.length)))];
+      const reads = await Promise.all(names.map((name) => this.#reader.read(name, 0)));
+      for (const [i, name] of names.entries()) if (reads[i]!.entry) yield [name, reads[i]!];
+    }
+  }
+
   /** Walks over the keys in Redis that match. */
   async *scan(glob: string): AsyncGenerator<Uint8Array[]> {
     const match = escapeGlob(this.prefix) + glob;
@@ -131,7 +147,7 @@ export class RedisSlot implements ReaderHost {
         operation: "look for cache keys",
       });
       if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new RedisError("ERR the reply to SCAN is no pair");
-      cursor = new TextDecoder().decode(reply[0] as Uint8Array);
+      cursor = decoder.decode(reply[0] as Uint8Array);
       yield reply[1] as Uint8Array[];
     } while (cursor !== "0");
   }

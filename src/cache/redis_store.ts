@@ -3,9 +3,12 @@ import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { unref } from "../redis/batch.ts";
 import { InvalidationQueue } from "./queue.ts";
+import { RedisBell } from "./redis_bell.ts";
 import { RedisSlot } from "./redis_slot.ts";
 import type {
   CacheStore,
+  ChangeListener,
+  Changes,
   Fence,
   InvalidationMode,
   Loaded,
@@ -14,7 +17,9 @@ import type {
   Read,
   ReadOptions,
   StoreInvalidation,
+  Watch,
 } from "./store.ts";
+import { Watches } from "./watches.ts";
 
 /** How a Redis store works. */
 export interface RedisStoreOptions {
@@ -40,6 +45,11 @@ export class RedisStore implements CacheStore {
   readonly #on: EventListener | undefined;
   readonly #queue = new InvalidationQueue();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #watches = new Watches();
+  readonly #bell: RedisBell;
+  readonly #options: RedisStoreOptions;
+  readonly #others = new Map<string, RedisStore>();
+  #copies: ChangeListener | undefined;
   #replaying: Promise<void> | undefined;
   #clearing = 0;
   #closed = false;
@@ -47,11 +57,24 @@ export class RedisStore implements CacheStore {
   constructor(batch: Batch, options: RedisStoreOptions) {
     const { namespace, buckets = 1, on } = options;
     this.#batch = batch;
+    this.#options = options;
     this.#on = on;
     const width = String(buckets - 1).length;
     this.#slots = Array.from({ length: buckets }, (_, i) => {
       const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
       return new RedisSlot(batch, tag, on);
+    });
+    this.#bell = new RedisBell(batch.client, `${namespace}:bell`, {
+      key: (key) => {
+        this.#watches.ring(key);
+        this.#copies?.key(key);
+      },
+      tag: (tag, mode, at) => this.#slots.forEach((slot) => slot.known.addTag(tag, mode, at)),
+      pattern: (glob, at) => this.#slots.forEach((slot) => slot.known.addBarrier(glob, at)),
+      all: () => this.#changedAll(),
+      ready: () => this.#changedAll(),
+      lost: () => this.#changedAll(),
+      failed: () => on?.({ type: "warning", message: `The client ${batch.client.name} cannot subscribe to changes` }),
     });
   }
 
@@ -67,7 +90,9 @@ export class RedisStore implements CacheStore {
   async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
     try {
       await this.#replayed();
-      return await this.#slotOf(key).write(key, entry, fence);
+      const stored = await this.#slotOf(key).write(key, entry, fence);
+      this.#copies?.key(key);
+      return stored;
     } catch (error) {
       // It may or may not have been stored; whoever wrote must not find what was there before.
       if (!fence && error instanceof UnavailableError) this.#queue.add({ keys: [key] });
@@ -85,7 +110,9 @@ export class RedisStore implements CacheStore {
 
   async touch(key: string, fresh: number): Promise<boolean> {
     await this.#replayed();
-    return await this.#slotOf(key).touch(key, fresh);
+    const touched = await this.#slotOf(key).touch(key, fresh);
+    this.#copies?.key(key);
+    return touched;
   }
 
   invalidateKeys(keys: readonly string[]): Promise<StoreInvalidation> {
@@ -122,11 +149,45 @@ export class RedisStore implements CacheStore {
     return verdict === "valid" || verdict === "stale";
   }
 
+  watch(key: string): Watch {
+    this.#bell.start();
+    return this.#watches.watch(key, () => this.#bell.live);
+  }
+
+  changes(listener: ChangeListener): Changes {
+    this.#copies = listener;
+    this.#bell.start();
+    return {
+      // What waits to be replayed was invalidated here, but the copies do not know.
+      inTouch: (now) => this.#bell.inTouch(now) && this.#queue.size === 0,
+      judge: (key, entry) => this.#slotOf(key).known.judge(key, entry),
+    };
+  }
+
+  async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
+    await this.#replayed();
+    for (const slot of this.#slots) yield* slot.inspect(glob);
+  }
+
+  beside(name: string): RedisStore {
+    const namespace = `${this.#options.namespace}.${name}`;
+    const other = this.#others.get(name) ?? new RedisStore(this.#batch, { ...this.#options, namespace });
+    this.#others.set(name, other);
+    return other;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    await Promise.resolve();
+    this.#watches.ringAll();
+    await Promise.all([this.#bell, ...this.#others.values()].map((part) => part[Symbol.asyncDispose]()));
+  }
+
+  /** Copies and waiting readers have to look again. */
+  #changedAll(): void {
+    this.#watches.ringAll();
+    this.#copies?.all();
   }
 
   #slotOf(key: string): RedisSlot {
@@ -192,6 +253,7 @@ export class RedisStore implements CacheStore {
       else slots.set(slot, [key]);
     }
     const removed = await Promise.all([...slots].map(([slot, of]) => slot.remove(of)));
+    if (this.#copies) { for (const key of keys) this.#copies.key(key); }
     return removed.reduce((sum, count) => sum + count, 0);
   }
 
@@ -201,6 +263,7 @@ export class RedisStore implements CacheStore {
 
   async #clear(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => slot.clear()));
+    this.#copies?.all();
     // Nobody sees the old entries any more; what they occupy is given back behind the scenes.
     const run = ++this.#clearing;
     this.#inBackground((async () => {

@@ -14,7 +14,10 @@
  * | `f` | -clock | floor: records up to it were pruned, so nothing as old is valid |
  * | `l` | -milliseconds | the longest lifetime of any entry written |
  *
- * All of it vanishes together or not at all. A ledger that is gone, or that comes from before a restart of the server (which
+ * What changes is also published on the *bell*, one channel per namespace: `k` key · `h` or `s` clock (f64) tag · `p` clock glob ·
+ * `e` for everything. It wakes who waits for a loader and keeps local copies true; nothing is lost with it but time.
+ *
+ * All of the ledger vanishes together or not at all. A ledger that is gone, or that comes from before a restart of the server (which
  * may have lost the newest records), is born again with another epoch: whatever was cached before is a miss.
  *
  * @module
@@ -32,12 +35,19 @@ local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)
 local epoch, last, newest, floor, longest
 
+-- Tells the processes of this namespace what changed. Where nobody listens, or the user may not, it costs next to nothing.
+local function ring(...)
+  redis.pcall('PUBLISH', string.match(ledger, '^{([%w._-]+)') .. ':bell', table.concat({ ... }))
+end
+local function ring_key(key) ring('k', string.sub(key, #ledger - 3)) end
+
 local function born(run)
   redis.call('UNLINK', ledger)
   epoch = (tonumber(ARGV[1]) + us) % 281474976710656 + 1
   newest, floor, longest = 0, 0, 0
   last = math.max(us, last + 1)
   redis.call('ZADD', ledger, int(-epoch), 'e', int(-run), 'r', int(-last), 'k')
+  ring('e')
 end
 
 -- The server's run, as a number; 0 where the user may not ask.
@@ -118,7 +128,7 @@ end
  *
  * KEYS: entries …, ledger.
  * ARGV: 1 nonce · 2 check the run · 3 epoch known · 4 clock seen · 5 clock up to which the caller knows no tags ·
- * 6 number of keys that want a lease · 7 lease token · 8 lease milliseconds · 9 … (optional, one per leased key) n > 0:
+ * 6 number of keys that want a lease · 7 lease token · 8 lease milliseconds (negative = also from who holds it) · 9 … (optional, one per leased key) n > 0:
  * the caller knows that what is as old as n is invalid; n < 0: that what is as old as -n is stale.
  *
  * Reply: a MessagePack array of the entries (false where there is none) and, last, the news. The news, big-endian: f64 epoch,
@@ -131,7 +141,8 @@ export const READ: Script = new Script(
 local seen, unknown = tonumber(ARGV[4]), tonumber(ARGV[5])
 local wanted, token, lease = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local clock = math.max(us, last)
-local granted = false
+local granted, steal = false, lease < 0
+lease = math.abs(lease)
 
 local forget, records, barriers = tonumber(ARGV[3]) ~= epoch, {}, {}
 if not forget and newest > seen then
@@ -175,9 +186,10 @@ else
     -- What does not fit into a reply of sensible size is asked for again.
     local part = size < 33554432 and redis.call('MGET', unpack(KEYS, first, final))
     for i = first, final do
-      local value = part and part[i - first + 1]
-      values[i] = part and value or part and false or 0
-      if value then size = size + #value end
+      local value = 0
+      if part then value = part[i - first + 1] end
+      values[i] = value
+      if part and value then size = size + #value end
     end
   end
 end
@@ -207,7 +219,7 @@ for i = 1, (bound > 0 or count > 64) and count or wanted do
         local keep = h and not h.placeholder and h.error > now and hard < as_of and not (limit > 0 and as_of <= limit)
         local due = not keep or fresh <= now or stale >= as_of or (limit < 0 and as_of <= -limit)
         local busy = h and h.token ~= 0 and h.lease > now
-        if due and not busy then kind = kind + grant(KEYS[i], keep) end
+        if due and (steal or not busy) then kind = kind + grant(KEYS[i], keep) end
       end
     end
     if kind > 0 then
@@ -255,6 +267,7 @@ if token ~= 0 then
   if not h or h.token ~= token then return 0 end
   if tonumber(ARGV[4]) ~= epoch or as_of <= floor or tags_invalidated(ARGV[12], count) >= as_of then
     if h.placeholder then redis.call('DEL', key) else redis.call('SETRANGE', key, 48, struct.pack('>dd', 0, 0)) end
+    ring_key(key)
     return 0
   end
 end
@@ -267,10 +280,12 @@ if failing < 0 then ok = redis.pcall('SET', key, entry) else ok = redis.pcall('S
 if ok.err then
   -- Whoever wrote must not find what was there before.
   if token == 0 then redis.call('DEL', key) end
+  ring_key(key)
   return ok
 end
 keep_longest(failing)
 if token == 0 then redis.call('ZADD', ledger, int(-as_of), 'k') end
+ring_key(key)
 return 1
 `,
 );
@@ -295,6 +310,7 @@ local stale, failing = shift(h.stale), shift(h.error)
 redis.call('SETRANGE', KEYS[1], 24, struct.pack('>ddd', fresh, stale, failing))
 if failing >= NEVER then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIREAT', KEYS[1], int(failing)) end
 keep_longest(failing >= NEVER and -1 or failing - now)
+ring_key(KEYS[1])
 return 1
 `,
 );
@@ -319,6 +335,7 @@ elseif h.placeholder then
 else
   redis.call('SETRANGE', KEYS[1], 48, struct.pack('>dd', ms > 0 and -1 or 0, ms > 0 and now + ms or 0))
 end
+if ARGV[4] == 'release' then ring_key(KEYS[1]) end
 return 1
 `,
 );
@@ -334,6 +351,7 @@ local removed = 0
 for i = 1, #KEYS - 1 do
   if live(KEYS[i]) then removed = removed + 1 end
   redis.call('UNLINK', KEYS[i])
+  ring_key(KEYS[i])
 end
 return removed
 `,
@@ -385,6 +403,7 @@ for i = 5, #ARGV do
 end
 redis.call('ZADD', ledger, unpack(args))
 bound(tonumber(ARGV[4]))
+for i = 5, #ARGV do ring(string.sub(ARGV[3], 1, 1), struct.pack('>d', at), ARGV[i]) end
 return at
 `,
 );

@@ -39,6 +39,8 @@ export interface ReadOptions {
   unusable?: number;
   /** An entry as old as this, or older, is to be refreshed by the caller although it is fresh. */
   refresh?: number;
+  /** Takes the lease from whoever holds it. */
+  steal?: boolean;
 }
 
 /** How long an entry is what, in milliseconds from the time of writing. `Infinity` = for ever. */
@@ -96,6 +98,30 @@ export interface Loaded extends Position {
   readonly tags: readonly string[];
 }
 
+/** Waits for a change of one key. */
+export interface Watch extends Disposable {
+  /** Whether changes are told. If not, `next` only waits. */
+  readonly live: boolean;
+  /** Resolves at the first change since the watch began or `next` last resolved, or after so many milliseconds. */
+  next(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Takes what changes in a store, for copies of its entries. */
+export interface ChangeListener {
+  /** An entry was written, removed or given up. */
+  key(key: string): void;
+  /** Anything may have changed. */
+  all(): void;
+}
+
+/** What is known of changes in a store by other processes. */
+export interface Changes {
+  /** Whether every change that was acknowledged a second before `now`, by `performance.now()`, has been heard of. */
+  inTouch(now: number): boolean;
+  /** What the invalidations heard of say about an entry. */
+  judge(key: string, entry: Pick<StoredEntry, "epoch" | "asOf" | "tags">): "valid" | "stale" | "invalid" | "unknown";
+}
+
 /**
  * Where a cache keeps its entries. A store answers for coherence: what it returns was not invalidated before the read.
  * It does not know values, schemas, loaders or policies.
@@ -126,6 +152,14 @@ export interface CacheStore extends AsyncDisposable {
   clear(): Promise<StoreInvalidation>;
   /** Whether a loaded value may be given to somebody who has just read, as far as that read knows. */
   isCurrent(loaded: Loaded): boolean;
+  /** Waits for a change of a key, made by anybody. */
+  watch(key: string): Watch;
+  /** Tells the changes made by anybody, for copies of entries in this process; `undefined` where copies make no sense. */
+  changes(listener: ChangeListener): Changes | undefined;
+  /** Walks over the entries whose key matches a glob and that are neither invalidated nor expired. */
+  inspect(glob: string): AsyncIterable<readonly [key: string, read: Read]>;
+  /** A store of the same kind beside this one, with which it shares no entries. Disposed of with this one. */
+  beside(name: string): CacheStore;
   /** Invalidations that wait for the store to be back. */
   readonly queued: number;
 }

@@ -41,6 +41,8 @@ export interface SendOptions {
   timeout?: number;
   /** Ends the wait; a command already written runs all the same. */
   signal?: AbortSignal | undefined;
+  /** See {@linkcode RedisCommand.text}. */
+  text?: boolean;
 }
 
 interface Waiting extends Call {
@@ -105,7 +107,7 @@ export class Batch {
 
   /** Sends one command and resolves to its reply; rejects with `RedisError` or `UnavailableError`. */
   send(name: string, args: readonly RedisArgument[], options: SendOptions = {}): Promise<RedisReply> {
-    const { operation = `run ${name}`, timeout, signal } = options;
+    const { operation = `run ${name}`, timeout, signal, text } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const refused = this.#refusal(operation);
@@ -113,6 +115,7 @@ export class Batch {
       const call: Waiting = {
         name,
         args,
+        ...(text && { text }),
         operation,
         resolve,
         reject,
@@ -140,6 +143,7 @@ export class Batch {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#sending) this.#failed(this.#sending, undefined);
     clearTimeout(this.#timer);
     this.#failWaiting((operation) => new UnavailableError(operation, "closed"));
     await this.client.close();
@@ -147,8 +151,14 @@ export class Batch {
 
   #refusal(operation: string): UnavailableError | undefined {
     if (this.#closed) return new UnavailableError(operation, "closed");
-    if (!this.#breaker.allows()) return new UnavailableError(operation, "circuit-open");
+    if (!this.#allows()) return new UnavailableError(operation, "circuit-open");
     if (this.#waiting.length >= this.#maxQueued) return new UnavailableError(operation, "overload");
+  }
+
+  /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
+  #allows(): boolean {
+    if (this.#breaker.state === "closed") return true;
+    return this.client.connected && this.#breaker.allows() && !this.#sending;
   }
 
   #abortable(call: Waiting, signal: AbortSignal): void {
@@ -189,10 +199,18 @@ export class Batch {
     if (calls.length === 0) return;
     this.#sending = calls;
     this.#sentAt = performance.now();
-    this.client.pipeline(calls).then(
+    this.#write(calls).then(
       (replies) => this.#answered(calls, replies),
       (error) => this.#failed(calls, error),
     );
+  }
+
+  async #write(calls: Waiting[]): Promise<RedisReply[]> {
+    const replies = await this.client.pipeline(calls);
+    if (replies.length === calls.length) return replies;
+    const error = new Error(`Cannot tell replies apart: wanted ${calls.length}, got ${replies.length}`);
+    this.client.reset(error);
+    throw error;
   }
 
   #answered(calls: Waiting[], replies: RedisReply[]): void {
@@ -206,19 +224,29 @@ export class Batch {
       if (reply instanceof RedisError) call.reject(reply);
       else call.resolve(reply ?? null);
     }
-    if (this.#waiting.length > 0 || this.#sources.length > 0) this.#schedule();
+    this.#next();
   }
 
   #failed(calls: Waiting[], cause: unknown): void {
-    if (this.#sending === calls) this.#sending = undefined;
-    let failed = false;
+    if (this.#sending === calls) {
+      this.#sending = undefined;
+      if (!this.#closed) this.#breaker.fail();
+    }
     for (const call of calls) {
       if (call.settled) continue;
-      failed = call.settled = true;
+      call.settled = true;
       call.reject(new UnavailableError(call.operation, this.#closed ? "closed" : "connection", { cause }));
     }
-    if (failed) this.#breaker.fail();
-    this.#schedule();
+    this.#next();
+  }
+
+  /** Goes on with what has come meanwhile; when there is nothing, no timer keeps the process alive. */
+  #next(): void {
+    if (this.#waiting.length > 0 || this.#sources.length > 0) return this.#schedule();
+    if (this.#sending) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#checkAt = Infinity;
   }
 
   /** Makes sure that a look at the deadlines is due at `deadline`. One timer serves all calls. */
@@ -227,7 +255,6 @@ export class Batch {
     clearTimeout(this.#timer);
     this.#checkAt = deadline;
     this.#timer = setTimeout(this.#check, Math.max(0, Math.ceil(deadline - performance.now())));
-    unref(this.#timer);
   }
 
   readonly #check = (): void => {
@@ -257,7 +284,8 @@ export class Batch {
       source.fail(new UnavailableError(source.operation, "timeout"));
       return false;
     });
-    if (expired) this.#breaker.fail();
+    // While a write is out, its end is what counts: calls may have been in a hurry, or have come late.
+    if (expired && !this.#sending) this.#breaker.fail();
     if (this.#sending && now - this.#sentAt >= this.#timeout) {
       // Its replies may come any time or never: what follows needs a connection that is in step.
       const calls = this.#sending;

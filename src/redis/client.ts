@@ -9,10 +9,15 @@ export interface RedisCommand {
   readonly name: string;
   /** The arguments, in order. */
   readonly args: readonly RedisArgument[];
+  /** Whether strings in the reply are wanted as text. It is somebody else's command then: the reply may be anything. */
+  readonly text?: boolean;
 }
 
-/** What a command is answered with. Strings come as bytes, error replies as {@linkcode RedisError} in place. */
-export type RedisReply = null | number | Uint8Array | RedisError | RedisReply[];
+/**
+ * What a command is answered with. Strings come as bytes, or as text where {@linkcode RedisCommand.text} says so; error replies
+ * come as {@linkcode RedisError} in place.
+ */
+export type RedisReply = null | number | string | Uint8Array | RedisError | RedisReply[];
 
 /** Told what arrives on a channel, and when messages may have been missed. */
 export interface SubscriptionListener {
@@ -22,6 +27,15 @@ export interface SubscriptionListener {
   ready(): void;
   /** The subscription was lost; `ready` follows when it is back. */
   lost(): void;
+}
+
+/** A subscription, until it is disposed of. */
+export interface Subscription extends AsyncDisposable {
+  /**
+   * Sends a message to itself through the server. Resolves to `true` when it has arrived: all that was published before this call has
+   * then been delivered too; to `false` when the subscription was lost meanwhile, or is not there.
+   */
+  prove(): Promise<boolean>;
 }
 
 /** A change of the connection that a client reports. */
@@ -53,7 +67,7 @@ export interface RedisClient {
   /** Gives up the present connection, whose replies are no longer awaited, for a new one. */
   reset(reason: Error): void;
   /** Subscribes to a channel until the returned object is disposed of. */
-  subscribe(channel: string, listener: SubscriptionListener): Promise<AsyncDisposable>;
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription>;
   /** Registers the one listener for connection changes. */
   onChange(listener: (change: ConnectionChange) => void): void;
   /** Closes what the adapter opened, and only that. */

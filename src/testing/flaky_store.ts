@@ -1,5 +1,5 @@
 import { UnavailableError } from "../errors.ts";
-import type { CacheStore, Loaded, StoreInvalidation } from "../cache/store.ts";
+import type { CacheStore, ChangeListener, Changes, Loaded, Read, StoreInvalidation, Watch } from "../cache/store.ts";
 
 /**
  * A cache store that can be taken down: then every operation rejects, and invalidations are kept and replayed, as those of a Redis
@@ -80,6 +80,26 @@ export class FlakyStore implements CacheStore {
   /** As the wrapped store says. */
   isCurrent(loaded: Loaded): boolean {
     return this.#store.isCurrent(loaded);
+  }
+
+  /** Watches the wrapped store. */
+  watch(key: string): Watch {
+    return this.#store.watch(key);
+  }
+
+  /** Those of the wrapped store. */
+  changes(listener: ChangeListener): Changes | undefined {
+    return this.#store.changes(listener);
+  }
+
+  /** Walks over the wrapped store. */
+  inspect(glob: string): AsyncIterable<readonly [key: string, read: Read]> {
+    return this.#store.inspect(glob);
+  }
+
+  /** A store beside the wrapped one, which does not fail. */
+  beside(name: string): CacheStore {
+    return this.#store.beside(name);
   }
 
   /** Disposes of the wrapped store. */

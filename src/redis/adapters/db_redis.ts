@@ -1,7 +1,14 @@
 import { ConfigError, RedisError, UnavailableError } from "../../errors.ts";
 import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
-import type { ConnectionChange, RedisClient, RedisCommand, RedisReply, SubscriptionListener } from "../client.ts";
+import type {
+  ConnectionChange,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../client.ts";
 import { DbRedisSubscription } from "./db_redis_subscription.ts";
 
 /** The part of a `@db/redis` subscription that Larder uses. */
@@ -134,10 +141,10 @@ export class DbRedisClient implements RedisClient {
     this.#lost?.();
   }
 
-  async subscribe(channel: string, listener: SubscriptionListener): Promise<AsyncDisposable> {
+  async subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
     const subscription = new DbRedisSubscription(channel, listener, {
       open: () => open(this.#address, this.#connectTimeout),
-      announce: async (name) => void await this.pipeline([{ name: "PUBLISH", args: [name, "ready"] }]),
+      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
       onEnd: () => this.#subscriptions.delete(subscription),
     });
     this.#subscriptions.add(subscription);

@@ -1,13 +1,13 @@
 import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
-import type { SubscriptionListener } from "../client.ts";
-import type { DbRedisLike } from "./db_redis.ts";
+import type { Subscription, SubscriptionListener } from "../client.ts";
+import { closeQuietly, type DbRedisLike } from "./db_redis.ts";
 
 interface Host {
   /** Opens a connection of the subscription's own. */
   open(): Promise<DbRedisLike>;
   /** Publishes on a channel through another connection. */
-  announce(channel: string): Promise<void>;
+  announce(channel: string, text: string): Promise<void>;
   onEnd(): void;
 }
 
@@ -16,15 +16,18 @@ const PROOF_EVERY = 5000;
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */
 const PROOF_RETRY = 50;
 
+const decoder = new TextDecoder();
+
 /**
  * One channel on a connection of its own. `@db/redis` does not tell when a subscription took effect and loses messages
  * without a sign when it reconnects, so a second, private channel carries a proof of life through the server.
  */
-export class DbRedisSubscription implements AsyncDisposable {
+export class DbRedisSubscription implements Subscription {
   readonly #channel: string;
   readonly #listener: SubscriptionListener;
   readonly #host: Host;
   #redis: DbRedisLike | undefined;
+  #proof: Proof | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
   readonly #ended: Promise<void>;
@@ -36,9 +39,13 @@ export class DbRedisSubscription implements AsyncDisposable {
     this.#ended = this.#run();
   }
 
+  async prove(): Promise<boolean> {
+    return await this.#proof?.prove() ?? false;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#redis?.close();
+    if (this.#redis) closeQuietly(this.#redis);
     this.#wake?.();
     await this.#ended;
     this.#host.onEnd();
@@ -50,18 +57,20 @@ export class DbRedisSubscription implements AsyncDisposable {
       let proven = false;
       try {
         const redis = this.#redis = await this.#host.open();
-        if (this.#closed) return redis.close();
+        if (this.#closed) return closeQuietly(redis);
         const proofChannel = `${this.#channel}:~${crypto.randomUUID()}`;
         const messages = await redis.subscribe(this.#channel, proofChannel);
-        proof = new Proof(() => this.#host.announce(proofChannel), () => redis.close());
+        proof = new Proof((text) => this.#host.announce(proofChannel, text), () => closeQuietly(redis));
         for await (const { channel, message } of messages.receiveBuffers()) {
           if (channel === this.#channel) {
             this.#listener.message(message);
           } else {
-            proof.seen();
-            if (!proven) this.#listener.ready();
+            proof.seen(Number(decoder.decode(message)));
+            if (proven) continue;
             proven = true;
             attempt = 0;
+            this.#proof = proof;
+            this.#listener.ready();
           }
           if (this.#closed) break;
         }
@@ -69,7 +78,7 @@ export class DbRedisSubscription implements AsyncDisposable {
         // Lost or refused; the next attempt follows, for ever.
       } finally {
         proof?.stop();
-        this.#redis = undefined;
+        this.#redis = this.#proof = undefined;
         if (proven) this.#listener.lost();
       }
       if (!this.#closed) await this.#pause(reconnectDelay(attempt++));
@@ -85,37 +94,54 @@ export class DbRedisSubscription implements AsyncDisposable {
   }
 }
 
-/** Sends proofs of life and gives the connection up when one does not come back before the next is due. */
+/** Sends proofs of life, and gives the connection up when they do not come back. */
 class Proof {
-  readonly #send: () => Promise<void>;
+  readonly #send: (text: string) => Promise<void>;
   readonly #giveUp: () => void;
-  #arrived = false;
+  #sent = 0;
+  #arrived = 0;
   #misses = 0;
+  #waiting: { sent: number; resolve: (proven: boolean) => void }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(send: () => Promise<void>, giveUp: () => void) {
+  constructor(send: (text: string) => Promise<void>, giveUp: () => void) {
     this.#send = send;
     this.#giveUp = giveUp;
     this.#next(0);
   }
 
-  seen(): void {
-    this.#arrived = true;
+  prove(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const sent = ++this.#sent;
+    this.#waiting.push({ sent, resolve });
+    this.#send(String(sent)).catch(() => {}); // what does not arrive is found out by the clock
+    return promise;
+  }
+
+  seen(sent: number): void {
+    this.#arrived = Math.max(this.#arrived, sent);
     this.#misses = 0;
+    this.#waiting = this.#waiting.filter((waiting) => {
+      if (waiting.sent > sent) return true;
+      waiting.resolve(true);
+      return false;
+    });
     clearTimeout(this.#timer);
     this.#next(PROOF_EVERY);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
+    for (const { resolve } of this.#waiting) resolve(false);
+    this.#waiting = [];
   }
 
   #next(milliseconds: number): void {
     this.#timer = setTimeout(() => {
       // The first proof may overtake the subscription itself, so it gets more tries.
-      if (++this.#misses > (this.#arrived ? 2 : 40)) return this.#giveUp();
-      this.#send().catch(() => {});
-      this.#next(this.#arrived ? PROOF_EVERY / 5 : PROOF_RETRY);
+      if (++this.#misses > (this.#arrived > 0 ? 2 : 40)) return this.#giveUp();
+      this.#send(String(++this.#sent)).catch(() => {});
+      this.#next(this.#arrived > 0 ? PROOF_EVERY / 5 : PROOF_RETRY);
     }, milliseconds);
     unref(this.#timer);
   }

@@ -1,5 +1,12 @@
 import { UnavailableError } from "../../errors.ts";
-import type { ConnectionChange, RedisClient, RedisCommand, RedisReply, SubscriptionListener } from "../client.ts";
+import type {
+  ConnectionChange,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../client.ts";
 import { type DbRedisLike, pipelineOf } from "./db_redis.ts";
 
 export type { DbRedisLike, DbRedisPipelineLike, DbRedisSubscriptionLike } from "./db_redis.ts";
@@ -53,7 +60,7 @@ class BorrowedDbRedis implements RedisClient {
     // The connection is its owner's; late replies are consumed in order by the client itself.
   }
 
-  subscribe(_channel: string, _listener: SubscriptionListener): Promise<AsyncDisposable> {
+  subscribe(_channel: string, _listener: SubscriptionListener): Promise<Subscription> {
     return Promise.reject(new UnavailableError("subscribe on a borrowed @db/redis client", "connection"));
   }
 

@@ -1,0 +1,133 @@
+import { describe } from "../describe.ts";
+import { assertTag } from "../keys.ts";
+import type { Cache } from "./cache.ts";
+import type {
+  GetOrSetOptions,
+  InvalidationResult,
+  LoaderContext,
+  Lookup,
+  OperationOptions,
+  SetOptions,
+} from "./options.ts";
+
+/** One kind of value: what identifies it, where it comes from, how it is kept. */
+export interface DefinitionOptions<Id, T> extends Omit<GetOrSetOptions<T>, "tags" | "signal"> {
+  /** Its name: the first part of its keys, and a tag of all its entries. */
+  name: string;
+  /** What identifies a value within the kind. */
+  key: (id: Id) => string | number | bigint;
+  /** Gets a value from where it really lives. */
+  load: (id: Id, context: LoaderContext<T>) => T | Promise<T>;
+  /**
+   * Gets several; those that there are, by what `key` gives.
+   *
+   * @default {`load` for each}
+   */
+  loadMany?: ((ids: readonly Id[]) => ReadonlyMap<Id, T> | Promise<ReadonlyMap<Id, T>>) | undefined;
+  /** Further tags, or a function that gives them. */
+  tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined;
+}
+
+/** The values of one kind in a cache. Made by `cache.define()`. */
+export class Definition<Id, T> {
+  /** The name. */
+  readonly name: string;
+  readonly #cache: Cache;
+  readonly #options: DefinitionOptions<Id, T>;
+
+  /**
+   * Creates a definition.
+   *
+   * @param cache Where the values are kept.
+   * @param options The definition.
+   * @throws {TypeError | RangeError} If an option is not as it should be.
+   */
+  constructor(cache: Cache, options: DefinitionOptions<Id, T>) {
+    const { name, key, load, loadMany } = options ?? {};
+    assertTag(name, "define a kind of value");
+    const functions = { key, load, ...(loadMany !== undefined && { loadMany }) };
+    for (const [option, value] of Object.entries(functions)) {
+      if (typeof value !== "function") {
+        throw new TypeError(`Cannot define "${name}": wanted a function as "${option}", got ${describe(value)}`);
+      }
+    }
+    this.name = name;
+    this.#cache = cache;
+    this.#options = options;
+  }
+
+  /** The key under which a value is kept. */
+  keyOf(id: Id): string {
+    return `${this.name}:${this.#options.key(id)}`;
+  }
+
+  /** Reads a value, or has it loaded. See {@linkcode Cache.getOrSet}. */
+  async get(id: Id, options: OperationOptions = {}): Promise<T> {
+    const { load } = this.#options;
+    return await this.#cache.getOrSet<T>(
+      this.keyOf(id),
+      (context) => load(id, context),
+      this.#getOptions(() => id, options),
+    );
+  }
+
+  /** Reads several values, or has them loaded together. Ids for which there is none are absent. */
+  async getMany(ids: Iterable<Id>, options: OperationOptions = {}): Promise<Map<Id, T>> {
+    const { loadMany } = this.#options;
+    const byKey = new Map<string, Id>();
+    for (const id of ids) byKey.set(this.keyOf(id), id);
+    const values = new Map<Id, T>();
+    if (!loadMany) {
+      await Promise.all([...byKey.values()].map(async (id) => values.set(id, await this.get(id, options))));
+    } else {
+      const found = await this.#cache.getOrSetMany<T>(byKey.keys(), async (missing) => {
+        const loaded = await loadMany(missing.map((key) => byKey.get(key)!));
+        return new Map([...loaded].map(([id, value]) => [this.keyOf(id), value]));
+      }, this.#getOptions((key) => byKey.get(key)!, options));
+      for (const [key, value] of found) values.set(byKey.get(key)!, value);
+    }
+    return new Map([...byKey.values()].filter((id) => values.has(id)).map((id) => [id, values.get(id)!]));
+  }
+
+  /** How a value stands, without loading it. */
+  lookup(id: Id, options: OperationOptions = {}): Promise<Lookup<T>> {
+    const { schema } = this.#options;
+    return this.#cache.lookup<T>(this.keyOf(id), { ...options, schema });
+  }
+
+  /** Stores a value that is known already. */
+  set(id: Id, value: T, options: OperationOptions = {}): Promise<boolean> {
+    const { ttl, staleWhileRevalidate, staleIfError, jitter } = this.#options;
+    const { tags } = this.#getOptions(() => id, options);
+    const settings: SetOptions = {
+      ...options,
+      ttl: typeof ttl === "function" ? ttl(value) : ttl,
+      staleWhileRevalidate,
+      staleIfError,
+      jitter,
+      tags: typeof tags === "function" ? tags(value, this.keyOf(id)) : tags,
+    };
+    return this.#cache.set(this.keyOf(id), value, settings);
+  }
+
+  /** Removes a value. */
+  invalidate(id: Id, options: OperationOptions = {}): Promise<InvalidationResult> {
+    return this.#cache.invalidate(this.keyOf(id), options);
+  }
+
+  /** Removes all values of this kind. */
+  invalidateAll(options: OperationOptions = {}): Promise<InvalidationResult> {
+    return this.#cache.invalidateByTag(this.name, options);
+  }
+
+  #getOptions(idOf: (key: string) => Id, { signal }: OperationOptions): GetOrSetOptions<T> {
+    const { name: _name, key: _key, load: _load, loadMany: _loadMany, tags, ...rest } = this.#options;
+    return {
+      ...rest,
+      signal,
+      tags: typeof tags === "function"
+        ? (value: T, key: string) => [this.name, ...tags(value, idOf(key))]
+        : [this.name, ...(tags ?? [])],
+    };
+  }
+}

@@ -1,0 +1,71 @@
+import { describe } from "../describe.ts";
+import type { Cache } from "./cache.ts";
+import type { OperationOptions, SetOptions } from "./options.ts";
+
+/** An entry to be stored ahead of time: key and value, and how it is kept if that differs from the options of the cache. */
+export type WarmEntry = readonly [key: string, value: unknown, options?: SetOptions];
+
+/** Options of `warm`. */
+export interface WarmOptions extends OperationOptions {
+  /** How many are written at a time. @default {100} */
+  concurrency?: number | undefined;
+  /** Told how many were written so far, after each. */
+  onProgress?: ((progress: WarmResult) => void) | undefined;
+}
+
+/** How a `warm` went. */
+export interface WarmResult {
+  /** How many were stored. */
+  readonly stored: number;
+  /** How many the store did not take. */
+  readonly failed: number;
+}
+
+/** Stores entries as they come, so many at a time. */
+export async function warm(
+  cache: Cache,
+  entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>,
+  options: WarmOptions,
+): Promise<WarmResult> {
+  const { concurrency = 100, onProgress, signal } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new RangeError(
+      `Cannot warm the cache as "concurrency" must be an integer >= 1: current value is ${concurrency}`,
+    );
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new TypeError(`Cannot warm the cache: wanted a function to tell, got ${describe(onProgress)}`);
+  }
+  if (
+    typeof entries !== "object" || entries === null || !(Symbol.iterator in entries || Symbol.asyncIterator in entries)
+  ) {
+    throw new TypeError(`Cannot warm the cache: wanted entries, got ${describe(entries)}`);
+  }
+  let stored = 0;
+  let failed = 0;
+  const running = new Set<Promise<void>>();
+  let problem: { error: unknown } | undefined;
+  const write = async (entry: WarmEntry) => {
+    try {
+      if (!Array.isArray(entry)) {
+        throw new TypeError(`Cannot warm the cache: wanted [key, value, options?], got ${describe(entry)}`);
+      }
+      const [key, value, settings] = entry as WarmEntry;
+      if (await cache.set(key, value, { ...settings, signal })) stored++;
+      else failed++;
+      onProgress?.({ stored, failed });
+    } catch (error) {
+      problem ??= { error };
+    }
+  };
+  for await (const entry of entries) {
+    if (problem || signal?.aborted) break;
+    const writing: Promise<void> = write(entry).finally(() => running.delete(writing));
+    running.add(writing);
+    if (running.size >= concurrency) await Promise.race(running);
+  }
+  await Promise.all(running);
+  if (problem) throw problem.error;
+  signal?.throwIfAborted();
+  return { stored, failed };
+}
