@@ -6,9 +6,6 @@ import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.t
 import { Codec } from "./codec.ts";
 import { NEVER } from "./entry.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
-import { type GetOrSetHost, isStoreFailure, Miss } from "./get_or_set.ts";
-import { type Copy, Local } from "./local.ts";
-import { Loading, type LoadRequest } from "./loading.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
 import type {
   CacheOptions,
@@ -23,15 +20,15 @@ import type {
   OperationOptions,
   SetOptions,
 } from "./options.ts";
-import { isEarly, lifetimeOf, type LoadPolicy, loadPolicyOf, type Policy, policyOf, ttlOf } from "./policy.ts";
-import { isStandardSchema, type StandardSchema } from "./standard_schema.ts";
+import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
+import { ReadThrough } from "./read_through.ts";
+import { isStandardSchema } from "./standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
 import type { CacheStore, Read } from "./store.ts";
-import { type Found, Values } from "./values.ts";
+import { Values } from "./values.ts";
 import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
 const MAX_BYTES = 8 * 2 ** 20;
-const RETRY_AFTER = 1000;
 const MISS: Lookup<never> = Object.freeze({ status: "miss", age: 0, ttl: 0, tags: Object.freeze([]) });
 
 /**
@@ -58,14 +55,10 @@ export class Cache implements AsyncDisposable {
   readonly #on: EventListener | undefined;
   readonly #stats = new StatsCounter();
   readonly #values: Values;
-  readonly #loading: Loading;
-  readonly #host: GetOrSetHost;
-  readonly #policy: Policy;
-  readonly #loads: LoadPolicy;
-  readonly #local: Local | undefined;
+  readonly #through: ReadThrough;
   readonly #options: CacheOptions;
-  readonly #beside = new Map<string, Cache>();
   readonly #maxKeyBytes: number;
+  readonly #beside = new Map<string, Cache>();
 
   /**
    * Creates a cache. `connect()` does it for you.
@@ -77,23 +70,19 @@ export class Cache implements AsyncDisposable {
    * @throws {RangeError} If an option is out of range.
    */
   constructor(store: CacheStore, options: CacheOptions = {}, on?: (event: LarderEvent) => void) {
-    const { retryAfter, serializer, compress, maxBytes = MAX_BYTES, maxKeyBytes = MAX_KEY_BYTES, local } = options;
-    this.#options = options;
+    const { retryAfter = "1s", serializer, compress, maxBytes = MAX_BYTES, maxKeyBytes = MAX_KEY_BYTES } = options;
     this.#store = store;
     this.#on = safeListener(on);
-    this.#policy = policyOf(options);
-    this.#loads = loadPolicyOf(options);
+    this.#options = options;
     this.#maxKeyBytes = maxKeyBytes;
     this.#values = new Values(new Codec({ serializer, compress, maxBytes }), this.#stats, this.#on);
-    this.#loading = new Loading({
+    this.#through = new ReadThrough({
       store,
       values: this.#values,
       stats: this.#stats,
-      retryAfter: retryAfter === undefined ? RETRY_AFTER : toMilliseconds(retryAfter, "retryAfter"),
+      retryAfter: toMilliseconds(retryAfter, "retryAfter"),
       on: this.#on,
-    });
-    this.#host = { store, values: this.#values, loading: this.#loading, stats: this.#stats, on: this.#on };
-    if (local) this.#local = Local.of(local === true ? {} : local, (listener) => store.changes(listener));
+    }, options);
   }
 
   /**
@@ -109,15 +98,7 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "read from the cache");
     assertSchema(schema);
-    if (this.#local) {
-      const found = this.#copied(key, this.#local.get(key), schema);
-      const value = found instanceof Promise ? await found : found;
-      if (value) return value.value;
-    }
-    const mark = this.#local?.mark() ?? 0;
-    const read = await this.#read(key, signal);
-    const found = this.#fresh(key, read, schema, mark);
-    return (found instanceof Promise ? await found : found)?.value;
+    return (await this.#through.get(key, schema, signal))?.value;
   }
 
   /**
@@ -133,11 +114,7 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     const distinct = this.#keys(keys, "read from the cache");
     assertSchema(schema);
-    const mark = this.#local?.mark() ?? 0;
-    const found = await Promise.all(distinct.map(async (key) => {
-      const copied = this.#local && await this.#copied(key, this.#local.get(key), schema);
-      return copied ?? await this.#fresh(key, await this.#read(key, signal), schema, mark);
-    }));
+    const found = await Promise.all(distinct.map((key) => this.#through.get(key, schema, signal)));
     const values = new Map<string, T>();
     for (const [i, key] of distinct.entries()) if (found[i]) values.set(key, found[i].value);
     return values;
@@ -156,7 +133,7 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
     assertSchema(schema);
-    const read = await this.#read(key, signal);
+    const read = await this.#through.read(key, signal);
     const entry = read?.entry;
     const found = entry && await this.#values.read(key, entry, schema);
     if (!entry || !found) return MISS;
@@ -182,7 +159,7 @@ export class Cache implements AsyncDisposable {
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
     assertKey(key, this.#maxKeyBytes, "write to the cache");
     const tags = assertTags(options.tags, "write to the cache");
-    const policy = policyOf(options, this.#policy);
+    const policy = policyOf(options, this.#through.policy);
     const encoded = await this.#values.codec.encode(value, JSON.stringify(key));
     return await this.#write(key, encoded, tags, policy, options.signal);
   }
@@ -204,7 +181,7 @@ export class Cache implements AsyncDisposable {
     }
     const pairs = new Map(Symbol.iterator in entries ? entries : Object.entries(entries));
     const tags = assertTags(options.tags, "write to the cache");
-    const policy = policyOf(options, this.#policy);
+    const policy = policyOf(options, this.#through.policy);
     const keys = this.#keys(pairs.keys(), "write to the cache");
     const encoded = await Promise.all(
       keys.map((key) => this.#values.codec.encode(pairs.get(key), JSON.stringify(key))),
@@ -239,29 +216,7 @@ export class Cache implements AsyncDisposable {
       );
     }
     assertSchema(schema);
-    const request = this.#request(loader, options, this.#loads);
-    if (this.#local) {
-      const copy = this.#local.get(key);
-      const found = this.#copied(key, copy, schema);
-      const value = found instanceof Promise ? await found : found;
-      if (value) {
-        this.#refreshEarly(key, request, copy!.asOf, copy!.until - performance.now(), copy!.loadTime);
-        return value.value;
-      }
-    }
-    const mark = this.#local?.mark() ?? 0;
-    const read = await this.#attempt("read", key, this.#store.read(key, { lease: request.lease }), signal);
-    let found: Found<T>;
-    if (read?.entry) {
-      const value = this.#values.read(key, read.entry, schema);
-      found = value instanceof Promise ? await value : value;
-      if (found && read.state === "fresh") {
-        this.#refreshEarly(key, request, read.entry.asOf, read.entry.freshUntil - read.now, read.entry.loadTime);
-        this.#fill(key, read, found, schema, mark);
-        return this.#counted(key, found)!.value;
-      }
-    }
-    return await new Miss(this.#host, key, request, signal).settle(read, found);
+    return await this.#through.getOrSet(key, this.#through.request(loader, options), signal);
   }
 
   /**
@@ -286,7 +241,10 @@ export class Cache implements AsyncDisposable {
       throw new TypeError(`Cannot read from the cache: wanted a function as the loader, got ${describe(loader)}`);
     }
     assertSchema(options.schema);
-    return await loadMany(distinct, loader, (key, load) => this.#getOrAbsent(key, load, options));
+    return await loadMany(distinct, loader, (key, load) => {
+      const request = { ...this.#through.request(load, options), absent: true };
+      return this.#through.getOrSet(key, request, options.signal);
+    });
   }
 
   /**
@@ -340,7 +298,7 @@ export class Cache implements AsyncDisposable {
         throw new TypeError(`Cannot wrap: wanted a function as the ${name}, got ${describe(value)}`);
       }
     }
-    this.#request(() => undefined as T, rest, this.#loads); // wrong options are told now, not at the first call
+    this.#through.request(() => undefined as T, rest); // wrong options are told now, not at the first call
     return (...args) => this.getOrSet(key(...args), () => fn(...args), rest);
   }
 
@@ -420,7 +378,7 @@ export class Cache implements AsyncDisposable {
    */
   async has(key: string, options: OperationOptions = {}): Promise<boolean> {
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
-    return (await this.#read(key, options.signal))?.state === "fresh";
+    return (await this.#through.read(key, options.signal))?.state === "fresh";
   }
 
   /**
@@ -433,7 +391,7 @@ export class Cache implements AsyncDisposable {
    */
   async ttl(key: string, options: OperationOptions = {}): Promise<number | undefined> {
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
-    const read = await this.#read(key, options.signal);
+    const read = await this.#through.read(key, options.signal);
     return read?.state === "fresh" ? secondsLeft(read) : undefined;
   }
 
@@ -449,7 +407,8 @@ export class Cache implements AsyncDisposable {
   async touch(key: string, ttl: Duration, options: OperationOptions = {}): Promise<boolean> {
     assertKey(key, this.#maxKeyBytes, "touch in the cache");
     const fresh = ttlOf(ttl);
-    return await this.#attempt("touch", key, this.#store.touch(key, fresh), options.signal) ?? false;
+    options.signal?.throwIfAborted();
+    return await this.#through.attempt("touch", key, this.#store.touch(key, fresh), options.signal) ?? false;
   }
 
   /**
@@ -475,7 +434,8 @@ export class Cache implements AsyncDisposable {
   async invalidateMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<InvalidationResult> {
     const distinct = this.#keys(keys, "invalidate in the cache");
     if (distinct.length === 0) return { status: "done", removed: 0 };
-    this.#loading.detach(distinct);
+    options.signal?.throwIfAborted();
+    this.#through.loading.detach(distinct);
     return await this.#invalidated("key", distinct, this.#store.invalidateKeys(distinct), options.signal);
   }
 
@@ -509,7 +469,8 @@ export class Cache implements AsyncDisposable {
     }
     const list = typeof tags === "string" ? assertTags([tags], "invalidate by tag") : distinctTags(tags);
     if (list.length === 0) return { status: "done" };
-    this.#loading.detach();
+    signal?.throwIfAborted();
+    this.#through.loading.detach();
     return await this.#invalidated("tag", list, this.#store.invalidateTags(list, mode), signal);
   }
 
@@ -532,7 +493,7 @@ export class Cache implements AsyncDisposable {
       throw new TypeError(`Cannot invalidate by pattern: wanted a function to tell, got ${describe(onProgress)}`);
     }
     signal?.throwIfAborted();
-    this.#loading.detach();
+    this.#through.loading.detach();
     const done = this.#store.invalidatePattern(pattern, { onProgress, signal });
     return await this.#invalidated("pattern", [pattern], done, signal);
   }
@@ -544,114 +505,21 @@ export class Cache implements AsyncDisposable {
    * @returns How it ended.
    */
   async clear(options: OperationOptions = {}): Promise<InvalidationResult> {
-    this.#loading.detach();
+    options.signal?.throwIfAborted();
+    this.#through.loading.detach();
     return await this.#invalidated("clear", [], this.#store.clear(), options.signal);
   }
 
   /** What this cache has done since it was made. */
   stats(): CacheStats {
-    return this.#stats.snapshot(this.#store.queued, this.#loading.size);
+    return this.#stats.snapshot(this.#store.queued, this.#through.loading.size);
   }
 
   /** Tells loaders to stop and closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const cache of this.#beside.values()) cache.#loading.close();
-    this.#loading.close();
+    for (const cache of this.#beside.values()) cache.#through.loading.close();
+    this.#through.loading.close();
     await this.#store[Symbol.asyncDispose]();
-  }
-
-  /** Reads, or resolves to `undefined` when the store fails. */
-  #read(key: string, signal: AbortSignal | undefined): Promise<Read | undefined> {
-    return this.#attempt("read", key, this.#store.read(key), signal);
-  }
-
-  #fresh<T>(
-    key: string,
-    read: Read | undefined,
-    schema: StandardSchema<unknown, T> | undefined,
-    mark: number,
-  ): Found<T> | Promise<Found<T>> {
-    const found = read?.state === "fresh" ? this.#values.read(key, read.entry!, schema) : undefined;
-    const settle = (found: Found<T>) => {
-      if (found) this.#fill(key, read!, found, schema, mark);
-      return this.#counted(key, found);
-    };
-    return found instanceof Promise ? found.then(settle) : settle(found);
-  }
-
-  /** Keeps a copy in this process, unless a schema may have changed the value. */
-  #fill(key: string, read: Read, found: Found<unknown>, schema: unknown, mark: number): void {
-    if (schema === undefined) this.#local?.fill(key, read, found!.value, mark);
-  }
-
-  /** The value of a copy, counted as a hit. */
-  #copied<T>(
-    key: string,
-    copy: Copy | undefined,
-    schema: StandardSchema<unknown, T> | undefined,
-  ): Found<T> | Promise<Found<T>> {
-    if (!copy) return undefined;
-    const found = copy.shared
-      ? this.#values.check(key, copy.shared.value, schema)
-      : this.#values.read(key, copy, schema);
-    if (found instanceof Promise) return found.then((found) => found && this.#counted(key, found));
-    return found && this.#counted(key, found);
-  }
-
-  #request<T>(loader: Loader<T>, options: GetOrSetOptions<T>, loads: LoadPolicy): LoadRequest<T> {
-    const { ttl, tags, schema, lock = true, staleWhileRevalidate, staleIfError, jitter } = options;
-    const ofValue = typeof ttl === "function" ? ttl : undefined;
-    const policy = policyOf(
-      { ttl: typeof ttl === "function" ? undefined : ttl, staleWhileRevalidate, staleIfError, jitter },
-      this.#policy,
-    );
-    return {
-      ...loadPolicyOf(options, loads),
-      loader,
-      policy,
-      ttl: ofValue,
-      tags: typeof tags === "function" ? tags : assertTags(tags, "read from the cache"),
-      schema,
-      lock,
-    };
-  }
-
-  /** Like `getOrSet`, but the loader may throw an `AbsentError` of its own. */
-  async #getOrAbsent<T>(key: string, load: () => Promise<T>, options: GetOrSetOptions<T>): Promise<T> {
-    const { schema, signal } = options;
-    const request = { ...this.#request(load, options, this.#loads), absent: true };
-    const copied = this.#local && await this.#copied(key, this.#local.get(key), schema);
-    if (copied) return copied.value;
-    const mark = this.#local?.mark() ?? 0;
-    const read = await this.#attempt("read", key, this.#store.read(key, { lease: request.lease }), signal);
-    const found = read?.entry && await this.#values.read(key, read.entry, schema);
-    if (!found || read!.state !== "fresh") {
-      return await new Miss(this.#host, key, request, signal).settle(read, found);
-    }
-    this.#fill(key, read!, found, schema, mark);
-    return this.#counted(key, found)!.value;
-  }
-
-  /** Has a fresh value refreshed in the background when its time is near. */
-  #refreshEarly<T>(key: string, request: LoadRequest<T>, asOf: number, left: number, loadTime: number): void {
-    if ((request.beta === 0 && request.refreshAhead === 0) || !isEarly(request, left, loadTime)) return;
-    if (this.#loading.get(key)) return;
-    this.#store.read(key, { lease: request.lease, refresh: asOf }).then(async (read) => {
-      if (read.lease === 0 || this.#loading.get(key)) return;
-      const previous = read.entry && await this.#values.read(key, read.entry, request.schema);
-      this.#loading.start(key, request, { fence: read, previous, background: true, fallback: true });
-    }).catch((error) => this.#on?.({ type: "cache.error", operation: "refresh", key, error }));
-  }
-
-  #counted<T>(key: string, found: Found<T>): Found<T> {
-    if (found) {
-      this.#stats.hits++;
-      this.#on?.({ type: "cache.hit", key, stale: false });
-    } else {
-      this.#stats.misses++;
-      this.#on?.({ type: "cache.miss", key });
-    }
-    return found;
   }
 
   async #write(
@@ -661,26 +529,12 @@ export class Cache implements AsyncDisposable {
     policy: Policy,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    this.#loading.detach([key]);
+    signal?.throwIfAborted();
+    this.#through.loading.detach([key]);
     const written = this.#store.write(key, { ...encoded, ...lifetimeOf(policy), tags, loadTime: 0 });
-    const stored = await this.#attempt("write", key, written, signal) ?? false;
+    const stored = await this.#through.attempt("write", key, written, signal) ?? false;
     if (stored) this.#stats.sets++;
     return stored;
-  }
-
-  async #attempt<T>(
-    operation: string,
-    key: string,
-    work: Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T | undefined> {
-    try {
-      return await (signal ? abortable(work, signal) : work);
-    } catch (error) {
-      if (signal?.aborted || !isStoreFailure(error)) throw error;
-      this.#stats.errors++;
-      this.#on?.({ type: "cache.error", operation, key, error });
-    }
   }
 
   async #invalidated(

@@ -225,7 +225,6 @@ export class MemoryStore implements CacheStore {
   changes(): undefined {}
 
   /** Walks over the entries that match. */
-  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
     const matches = compileGlob(glob);
     for (const key of [...this.#entries.keys()]) {

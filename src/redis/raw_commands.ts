@@ -20,9 +20,15 @@ export interface RawCommands {
   sendCommand(name: string, args?: readonly RedisArgument[], options?: { signal?: AbortSignal }): Promise<RawReply>;
 }
 
-/** Commands that take a connection over or change it for all, which would break everybody else on it. */
-const FORBIDDEN =
-  /^(subscribe|psubscribe|ssubscribe|monitor|multi|exec|watch|select|auth|hello|reset|quit|blpop|brpop|blmove|brpoplpush|bzpopmin|bzpopmax|bzmpop|blmpop|wait|waitaof)$/i;
+/** Commands that take a connection over, change it for all, hold it up, or have not one reply each. */
+const FORBIDDEN = new Set(
+  [
+    "subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe monitor sync psync replconf",
+    "multi exec discard watch unwatch select auth hello reset quit asking readonly readwrite",
+    "client-reply client-tracking client-no-evict client-no-touch script-debug",
+    "blpop brpop blmove brpoplpush bzpopmin bzpopmax bzmpop blmpop wait waitaof",
+  ].flatMap((line) => line.split(" ")),
+);
 const decoder = new TextDecoder();
 
 /** Makes the raw commands of a batch. */
@@ -32,14 +38,22 @@ export function rawCommands(batch: Batch): RawCommands {
       if (typeof name !== "string" || name === "") {
         throw new TypeError(`Cannot send command: wanted its name, got ${typeof name}`);
       }
-      if (FORBIDDEN.test(name)) {
+      if (breaksConnection(name.toLowerCase(), args)) {
         throw new TypeError(
           `Cannot send command: wanted one that leaves the shared connection as it is, got "${name.toUpperCase()}"`,
         );
       }
-      return text(await batch.send(name, args, { signal: options.signal }));
+      return text(await batch.send(name, args, { signal: options.signal, text: true }));
     },
   };
+}
+
+function breaksConnection(name: string, args: readonly RedisArgument[]): boolean {
+  if (name === "xread" || name === "xreadgroup") {
+    const words = args.map((arg) => String(arg).toLowerCase());
+    return words.slice(0, words.indexOf("streams")).includes("block");
+  }
+  return FORBIDDEN.has(name) || (typeof args[0] === "string" && FORBIDDEN.has(`${name}-${args[0].toLowerCase()}`));
 }
 
 function text(reply: RedisReply): RawReply {

@@ -85,6 +85,8 @@ export class DbRedisClient implements RedisClient {
   #closed = false;
   #listener: ((change: ConnectionChange) => void) | undefined;
   #lost: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  readonly #stop = new AbortController();
   #wake: (() => void) | undefined;
   #busy = 0;
   #lastUse = 0;
@@ -110,7 +112,7 @@ export class DbRedisClient implements RedisClient {
    */
   async start(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#run(resolve, reject);
+    this.#running = this.#run(resolve, reject);
     await promise;
   }
 
@@ -143,7 +145,7 @@ export class DbRedisClient implements RedisClient {
 
   async subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
     const subscription = new DbRedisSubscription(channel, listener, {
-      open: () => open(this.#address, this.#connectTimeout),
+      open: (signal) => open(this.#address, this.#connectTimeout, signal),
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
       onEnd: () => this.#subscriptions.delete(subscription),
     });
@@ -159,13 +161,15 @@ export class DbRedisClient implements RedisClient {
     if (redis) closeQuietly(redis);
     this.#lost?.();
     this.#wake?.();
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+    this.#stop.abort();
+    const subscriptions = [...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]());
+    await Promise.all([this.#running, ...subscriptions]);
   }
 
   async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {
     for (let attempt = 0; !this.#closed;) {
       try {
-        const redis = await open(this.#address, this.#connectTimeout);
+        const redis = await open(this.#address, this.#connectTimeout, this.#stop.signal);
         if (this.#closed) return closeQuietly(redis);
         attempt = 0;
         this.#redis = redis;
@@ -216,10 +220,18 @@ export class DbRedisClient implements RedisClient {
   }
 }
 
-/** Opens one connection and logs in; gives up after `timeout` milliseconds, leaving nothing open. */
-async function open(address: RedisAddress, timeout: number): Promise<DbRedisLike> {
+/** Opens one connection and logs in; gives up after `timeout` milliseconds or on `stop`, leaving nothing open. */
+async function open(address: RedisAddress, timeout: number, stop: AbortSignal): Promise<DbRedisLike> {
   const { createLazyClient } = await load();
   const { hostname, port, username, password, db, tls } = address;
+  const { promise: givenUp, reject } = Promise.withResolvers<never>();
+  const dial = new AbortController();
+  const giveUp = (reason: "timeout" | "closed") => {
+    const error = new UnavailableError("connect", reason);
+    reject(error);
+    dial.abort(error);
+  };
+  let dialled = false;
   const redis = createLazyClient({
     hostname,
     port,
@@ -231,20 +243,27 @@ async function open(address: RedisAddress, timeout: number): Promise<DbRedisLike
     // Its own retries would send commands twice and hold the queue up; reconnecting is done here.
     maxRetryCount: 0,
     noDelay: true,
+    // Asked for before it dials. A subscription would dial again when it is lost, and not say that it missed something.
+    signal: () => {
+      if (dialled) throw new UnavailableError("connect twice", "closed");
+      dialled = true;
+      return dial.signal;
+    },
   });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new UnavailableError("connect", "timeout")), timeout);
-    unref(timer);
-  });
+  const timer = setTimeout(giveUp, timeout, "timeout");
+  unref(timer);
+  const stopped = () => giveUp("closed");
+  stop.addEventListener("abort", stopped);
+  if (stop.aborted) stopped();
   const ready = redis.sendCommand("PING");
   try {
-    await Promise.race([ready, late]);
+    await Promise.race([ready, givenUp]);
     return redis;
   } catch (error) {
     // Dialling cannot be cut short on every version, so a connection that comes too late is closed when it comes.
-    ready.then(() => closeQuietly(redis), () => {});
-    closeQuietly(redis);
+    const close = () => closeQuietly(redis);
+    ready.then(close, close);
+    close();
     const message = error instanceof Error ? error.message.replace(/^-/, "") : "";
     if (REFUSED.test(message)) {
       throw new ConfigError(
@@ -257,6 +276,7 @@ async function open(address: RedisAddress, timeout: number): Promise<DbRedisLike
     throw error;
   } finally {
     clearTimeout(timer);
+    stop.removeEventListener("abort", stopped);
   }
 }
 
@@ -273,13 +293,31 @@ async function load(): Promise<DbRedisModule> {
   }
 }
 
+/**
+ * A reply was read as the reply to another command. `@db/redis` stops reading a list at an error inside it (a script may
+ * answer so) and takes the rest for the next replies; the connection is of no use any more.
+ */
+export class OutOfStepError extends Error {
+  override readonly name: string = "OutOfStepError";
+
+  constructor() {
+    super("Cannot tell replies apart: wanted the mark behind the last one, got another reply");
+  }
+}
+
 /** Sends the commands as one pipeline, with error replies as {@linkcode RedisError} in place. */
 export async function pipelineOf(redis: DbRedisLike, commands: readonly RedisCommand[]): Promise<RedisReply[]> {
   const pipeline = redis.pipeline();
-  for (const { name, args } of commands) {
-    pipeline.sendCommand(name, args as (string | number | Uint8Array)[], { returnUint8Arrays: true });
+  let foreign = false;
+  for (const { name, args, text = false } of commands) {
+    foreign ||= text;
+    // Status replies are handed out as a view of its buffer, which later ones overwrite; as text they are safe.
+    pipeline.sendCommand(name, args as (string | number | Uint8Array)[], { returnUint8Arrays: !text });
   }
+  const mark = foreign ? crypto.randomUUID() : undefined;
+  if (mark) pipeline.sendCommand("PING", [mark], { returnUint8Arrays: false });
   const replies = await pipeline.flush();
+  if (mark && replies.pop() !== mark) throw new OutOfStepError();
   for (let i = 0; i < replies.length; i++) {
     const reply = replies[i];
     if (reply instanceof Error) replies[i] = new RedisError(reply.message.replace(/^-/, ""), { cause: reply });

@@ -4,8 +4,8 @@ import type { Subscription, SubscriptionListener } from "../client.ts";
 import { closeQuietly, type DbRedisLike } from "./db_redis.ts";
 
 interface Host {
-  /** Opens a connection of the subscription's own. */
-  open(): Promise<DbRedisLike>;
+  /** Opens a connection of the subscription's own, until `signal` says otherwise. */
+  open(signal: AbortSignal): Promise<DbRedisLike>;
   /** Publishes on a channel through another connection. */
   announce(channel: string, text: string): Promise<void>;
   onEnd(): void;
@@ -29,6 +29,7 @@ export class DbRedisSubscription implements Subscription {
   #redis: DbRedisLike | undefined;
   #proof: Proof | undefined;
   #closed = false;
+  readonly #stop = new AbortController();
   #wake: (() => void) | undefined;
   readonly #ended: Promise<void>;
 
@@ -46,6 +47,7 @@ export class DbRedisSubscription implements Subscription {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     if (this.#redis) closeQuietly(this.#redis);
+    this.#stop.abort();
     this.#wake?.();
     await this.#ended;
     this.#host.onEnd();
@@ -56,7 +58,7 @@ export class DbRedisSubscription implements Subscription {
       let proof: Proof | undefined;
       let proven = false;
       try {
-        const redis = this.#redis = await this.#host.open();
+        const redis = this.#redis = await this.#host.open(this.#stop.signal);
         if (this.#closed) return closeQuietly(redis);
         const proofChannel = `${this.#channel}:~${crypto.randomUUID()}`;
         const messages = await redis.subscribe(this.#channel, proofChannel);

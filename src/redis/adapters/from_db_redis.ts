@@ -7,7 +7,7 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { type DbRedisLike, pipelineOf } from "./db_redis.ts";
+import { type DbRedisLike, OutOfStepError, pipelineOf } from "./db_redis.ts";
 
 export type { DbRedisLike, DbRedisPipelineLike, DbRedisSubscriptionLike } from "./db_redis.ts";
 
@@ -31,11 +31,13 @@ class BorrowedDbRedis implements RedisClient {
   readonly #redis: DbRedisLike;
   #generation = 1;
   #listener: ((change: ConnectionChange) => void) | undefined;
+  #broken: OutOfStepError | undefined;
 
   constructor(redis: DbRedisLike) {
     this.#redis = redis;
     redis.addEventListener?.("connect", () => {
       this.#generation++;
+      this.#broken = undefined;
       this.#listener?.({ state: "connected" });
     });
     redis.addEventListener?.("close", () => this.#listener?.({ state: "disconnected" }));
@@ -52,8 +54,14 @@ class BorrowedDbRedis implements RedisClient {
     this.#listener = listener;
   }
 
-  pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
-    return pipelineOf(this.#redis, commands);
+  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    if (this.#broken) throw this.#broken;
+    try {
+      return await pipelineOf(this.#redis, commands);
+    } catch (error) {
+      if (error instanceof OutOfStepError) this.#broken = error;
+      throw error;
+    }
   }
 
   reset(): void {

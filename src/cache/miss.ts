@@ -15,8 +15,8 @@ const POLL_LIVE = 1000;
 /** Rounds after which a caller loads for itself: whatever keeps it waiting, it gets an answer. */
 const ROUNDS = 1000;
 
-/** What `getOrSet` works on. */
-export interface GetOrSetHost {
+/** What a miss works on. */
+export interface MissHost {
   readonly store: CacheStore;
   readonly values: Values;
   readonly loading: Loading;
@@ -32,14 +32,14 @@ export interface GetOrSetHost {
  * lease: a loader that began before an acknowledged invalidation never answers whoever came after it.
  */
 export class Miss<T> {
-  readonly #host: GetOrSetHost;
+  readonly #host: MissHost;
   readonly #key: string;
   readonly #request: LoadRequest<T>;
   readonly #signal: AbortSignal | undefined;
   #watch: Watch | undefined;
   #missed = false;
 
-  constructor(host: GetOrSetHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined) {
+  constructor(host: MissHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined) {
     this.#host = host;
     this.#key = key;
     this.#request = request;
