@@ -137,7 +137,7 @@ Deno.test("resolveConfig() refuses options of the wrong kind", () => {
     [{ cache: { ttl: null } }, "cache.ttl", "got null"],
     [{ cache: { staleWhileRevalidate: NaN } }, "cache.staleWhileRevalidate", "got NaN"],
     [{ cache: { staleIfError: "1w" } }, "cache.staleIfError", 'got "1w"'],
-    [{ cache: { lease: 0 } }, "cache.lease", "from 1ms to 1d, got 0"],
+    [{ cache: { lease: 0 } }, "cache.lease", "from 10ms to 1d, got 0"],
     [{ cache: { retryAfter: {} } }, "cache.retryAfter", "got an object"],
     [{ cache: { jitter: 1.1 } }, "cache.jitter", "wanted a number from 0 to 1, got 1.1"],
     [{ cache: { jitter: "0.1" } }, "cache.jitter", 'got "0.1"'],
