@@ -98,6 +98,9 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "read from the cache");
     assertSchema(schema);
+    const copied = this.#through.copied(key, schema);
+    const copy = copied instanceof Promise ? await copied : copied;
+    if (copy) return copy.value;
     return (await this.#through.get(key, schema, signal))?.value;
   }
 
@@ -114,7 +117,11 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     const distinct = this.#keys(keys, "read from the cache");
     assertSchema(schema);
-    const found = await Promise.all(distinct.map((key) => this.#through.get(key, schema, signal)));
+    const found = await Promise.all(
+      distinct.map(async (key) =>
+        await this.#through.copied(key, schema) ?? await this.#through.get(key, schema, signal)
+      ),
+    );
     const values = new Map<string, T>();
     for (const [i, key] of distinct.entries()) if (found[i]) values.set(key, found[i].value);
     return values;

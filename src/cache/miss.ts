@@ -38,6 +38,7 @@ export class Miss<T> {
   readonly #signal: AbortSignal | undefined;
   #watch: Watch | undefined;
   #missed = false;
+  readonly #since = performance.now();
 
   constructor(host: MissHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined) {
     this.#host = host;
@@ -118,7 +119,6 @@ export class Miss<T> {
     if (read.held === 0) return {}; // a store that is full grants no lease
     if (found && read.held < 0) return { value: this.#hit(found, true) }; // a loader has just failed
     if (!this.#request.lock) return { again: { steal: true } };
-    if (found && round === 0 && this.#request.timeout === 0) return { value: this.#hit(found, true) };
     return await this.#waited(read, found, round);
   }
 
@@ -130,10 +130,10 @@ export class Miss<T> {
       return { again: {} };
     }
     const { timeout } = this.#request;
+    const soft = found && timeout !== undefined ? timeout - (performance.now() - this.#since) : Infinity;
+    if (found && soft <= 0) return { value: this.#hit(found, true) };
     const poll = this.#watch.live ? POLL_LIVE : Math.min(POLL_LONGEST, POLL_FIRST * 1.5 ** round);
-    const soft = found && timeout !== undefined ? Math.max(1, timeout) : Infinity;
     await this.#watch.next(Math.min(poll, Math.max(1, read.heldFor + 1), soft), this.#signal);
-    if (soft <= poll && found) return { value: this.#hit(found, true) };
     return { again: {} };
   }
 

@@ -38,17 +38,17 @@ export class ReadThrough {
     if (local) this.#local = Local.of(local === true ? {} : local, (listener) => host.store.changes(listener));
   }
 
-  /** A fresh value, or nothing. */
+  /** A fresh value from this process, at once where that is possible: a hit must not cost a promise more than it has to. */
+  copied<T>(key: string, schema: StandardSchema<unknown, T> | undefined): Found<T> | Promise<Found<T>> {
+    return this.#local && this.#copied(key, this.#local.get(key), schema);
+  }
+
+  /** A fresh value from the store, or nothing. */
   async get<T>(
     key: string,
     schema: StandardSchema<unknown, T> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Found<T>> {
-    if (this.#local) {
-      const copied = this.#copied(key, this.#local.get(key), schema);
-      const found = copied instanceof Promise ? await copied : copied;
-      if (found) return found;
-    }
     const mark = this.#local?.mark() ?? 0;
     const read = await this.read(key, signal);
     const decoded = read?.state === "fresh" ? this.#host.values.read(key, read.entry!, schema) : undefined;

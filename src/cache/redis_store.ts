@@ -1,3 +1,4 @@
+import { abortable } from "../abort.ts";
 import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
@@ -217,10 +218,24 @@ export class RedisStore implements CacheStore {
     }
   }
 
-  /** Resolves when no invalidation waits any more; rejects when they cannot be replayed yet. */
+  /**
+   * Resolves when no invalidation waits any more; rejects when they cannot be replayed yet, or that takes longer than a
+   * command may.
+   */
   async #replayed(): Promise<void> {
-    while (this.#queue.size > 0 || this.#replaying) {
-      await (this.#replaying ??= this.#replay().finally(() => this.#replaying = undefined));
+    if (this.#queue.size === 0 && !this.#replaying) return;
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new UnavailableError("replay invalidations", "timeout")),
+      this.#batch.commandTimeout,
+    );
+    try {
+      while (this.#queue.size > 0 || this.#replaying) {
+        this.#replaying ??= this.#replay().finally(() => this.#replaying = undefined);
+        await abortable(this.#replaying, late.signal);
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 

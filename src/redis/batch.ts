@@ -100,6 +100,11 @@ export class Batch {
     });
   }
 
+  /** Milliseconds after which a call is given up. */
+  get commandTimeout(): number {
+    return this.#timeout;
+  }
+
   /** The state of the circuit breaker. */
   get circuit(): "closed" | "half-open" | "open" {
     return this.#breaker.state;
