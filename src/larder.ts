@@ -1,4 +1,4 @@
-import { abortable } from "./abort.ts";
+import { delay } from "./abort.ts";
 import { Cache } from "./cache/cache.ts";
 import { MemoryStore } from "./cache/memory_store.ts";
 import { RedisStore } from "./cache/redis_store.ts";
@@ -7,7 +7,7 @@ import { type Duration, toMilliseconds } from "./duration.ts";
 import { UnavailableError } from "./errors.ts";
 import { type EventListener, safeListener } from "./events.ts";
 import { DbRedisClient } from "./redis/adapters/db_redis.ts";
-import { Batch, unref } from "./redis/batch.ts";
+import { Batch } from "./redis/batch.ts";
 import { type RawCommands, rawCommands } from "./redis/raw_commands.ts";
 import type { RedisServerConfig } from "./server_config.ts";
 
@@ -150,8 +150,9 @@ async function answers(batch: Batch, signal: AbortSignal): Promise<void> {
       await batch.send("PING", [], { operation: "wait for Redis", signal });
       return;
     } catch (error) {
-      if (!(error instanceof UnavailableError) || error.reason === "closed" || signal.aborted) throw error;
-      await abortable(new Promise<void>((resolve) => unref(setTimeout(resolve, 50))), signal);
+      signal.throwIfAborted();
+      if (!(error instanceof UnavailableError) || error.reason === "closed") throw error;
+      await delay(50, signal);
     }
   }
 }
@@ -161,7 +162,8 @@ let warned = false;
 function warn(on: EventListener | undefined): void {
   if (warned) return;
   warned = true;
-  const message = "Nothing names a Redis (url, client, REDIS_URL or REDIS_HOST): the cache lives in this process only";
+  const message = "Nothing names a Redis (url, client, or REDIS_URL or REDIS_HOST, which need --allow-env): " +
+    "the cache lives in this process only";
   on?.({ type: "warning", message });
   // deno-lint-ignore no-console -- said once, and only to those who did not choose it
   if (!on) console.warn(`Larder: ${message}. Say url: "memory:" to choose that.`);

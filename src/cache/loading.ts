@@ -8,7 +8,7 @@ import type { Loader, LoaderContext } from "./options.ts";
 import { lifetimeOf, type LoadPolicy, type Policy, ttlOf } from "./policy.ts";
 import { type StandardSchema, validate } from "./standard_schema.ts";
 import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Fence } from "./store.ts";
+import type { CacheStore, Fence, Read } from "./store.ts";
 import { type Found, issueText, type Values } from "./values.ts";
 
 /** What a loader's run is to do, resolved from the options of `getOrSet`. */
@@ -50,6 +50,8 @@ export interface Flight extends Fence {
   tags: readonly string[];
   /** Whether an invalidation in this process came after it began. */
   detached: boolean;
+  /** How many had been started when it was; see {@linkcode Loading.started}. */
+  readonly number: number;
   /** What it gives. */
   readonly promise: Promise<Outcome>;
 }
@@ -78,10 +80,17 @@ interface Host {
 export class Loading {
   readonly #host: Host;
   readonly #flights = new Map<string, Flight>();
+  readonly #claimed = new WeakSet<Read>();
   readonly #abort = new AbortController();
+  #started = 0;
 
   constructor(host: Host) {
     this.#host = host;
+  }
+
+  /** How many were started so far. A flight whose number is higher began later. */
+  get started(): number {
+    return this.#started;
   }
 
   /** How many are running. */
@@ -92,6 +101,20 @@ export class Loading {
   /** The flight for a key, if there is one. */
   get(key: string): Flight | undefined {
     return this.#flights.get(key);
+  }
+
+  /** Whether the lease that a read was granted is the caller's: of several who share the read, the first one's. */
+  claim(read: Read): boolean {
+    if (read.lease === 0 || this.#claimed.has(read)) return false;
+    this.#claimed.add(read);
+    return true;
+  }
+
+  /** Gives back the lease of a read that its caller no longer waits for, or others would wait for nobody. */
+  abandon(key: string, reading: Promise<Read>): void {
+    reading.then(async (read) => {
+      if (this.claim(read)) await this.#host.store.release(key, read.lease);
+    }).catch(() => {}); // then the lease ends by itself
   }
 
   /** Keeps those who read without the store's help from joining flights that began before an invalidation. */
@@ -105,7 +128,7 @@ export class Loading {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     const { lease, epoch, clock } = how.fence ?? { lease: 0, epoch: 0, clock: 0 };
     const tags = typeof request.tags === "function" ? [] : request.tags;
-    const flight: Flight = { key, lease, epoch, clock, tags, detached: false, promise };
+    const flight: Flight = { key, lease, epoch, clock, tags, detached: false, number: ++this.#started, promise };
     this.#flights.set(key, flight);
     promise.catch(() => {}); // a background refresh has nobody who waits
     this.#run(flight, request, how).finally(() => {
@@ -143,9 +166,9 @@ export class Loading {
         on?.({ type: "cache.load", key, milliseconds, stored: false, background: how.background });
         return { value: checked, encoded: undefined };
       }
-      flight.tags = context.tags(value);
+      flight.tags = context.tags(checked);
       const encoded = await this.#host.values.codec.encode(value, JSON.stringify(key));
-      const stored = lease !== 0 && await this.#store(flight, context.policy(value), encoded, milliseconds);
+      const stored = lease !== 0 && await this.#store(flight, context.policy(checked), encoded, milliseconds);
       on?.({ type: "cache.load", key, milliseconds, stored, background: how.background });
       return { value: checked, encoded };
     } catch (error) {

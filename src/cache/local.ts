@@ -26,8 +26,10 @@ export interface LocalOptions {
 export interface Copy {
   /** Which life of the invalidation records it belongs to. */
   readonly epoch: number;
-  /** Its place in the store's order. */
+  /** The place in the store's order up to which it is known to be valid: that of the read which found it. */
   readonly asOf: number;
+  /** The place of the entry itself. */
+  readonly writtenAsOf: number;
   /** Its tags. */
   readonly tags: readonly string[];
   /** By `performance.now()`, when it stops being fresh. */
@@ -46,7 +48,7 @@ export interface Copy {
   readonly bytes: number;
 }
 
-/** Keys of which the last change is remembered while reads are on their way. */
+/** Keys of which the time of the last change is remembered while reads are on their way. */
 const CHANGES_KEPT = 10_000;
 const NOTHING = new Uint8Array(0);
 
@@ -59,8 +61,7 @@ export class Local implements ChangeListener {
   readonly #ttl: number;
   readonly #freeze: boolean;
   #changes: Changes | undefined;
-  #sequence = 0;
-  #forgotten = 0;
+  #forgotten = -1;
   readonly #changed = new Map<string, number>();
 
   private constructor(options: LocalOptions) {
@@ -101,7 +102,7 @@ export class Local implements ChangeListener {
 
   /** Call it before a read, and hand what it gives to `fill`. */
   mark(): number {
-    return this.#sequence;
+    return performance.now();
   }
 
   /**
@@ -114,17 +115,18 @@ export class Local implements ChangeListener {
    */
   fill(key: string, read: Read, value: unknown, mark: number): void {
     const entry = read.entry!;
-    if (mark < this.#forgotten || (this.#changed.get(key) ?? -1) >= mark) return;
-    const now = performance.now();
-    if (!this.#changes!.inTouch(now)) return;
+    if (mark <= this.#forgotten || (this.#changed.get(key) ?? -1) >= mark) return;
+    if (!this.#changes!.inTouch(performance.now())) return;
+    // Counted from before the read: the store's time in the reply is a while ago.
     const left = entry.freshUntil >= NEVER ? Infinity : entry.freshUntil - read.now;
     const shared = this.#freeze && (entry.flags & 7) === FORMAT.json ? { value: freeze(value) } : undefined;
     this.#copies.set(key, {
       epoch: entry.epoch,
-      asOf: entry.asOf,
+      asOf: read.clock,
+      writtenAsOf: entry.asOf,
       tags: entry.tags,
-      until: now + left,
-      usedUntil: now + Math.min(left, this.#ttl),
+      until: mark + left,
+      usedUntil: mark + Math.min(left, this.#ttl),
       loadTime: entry.loadTime,
       shared,
       // A copy of its own: the bytes are a view of the reply to a whole batch.
@@ -137,11 +139,11 @@ export class Local implements ChangeListener {
   key(key: string): void {
     this.#copies.delete(key);
     this.#changed.delete(key);
-    this.#changed.set(key, this.#sequence++);
+    this.#changed.set(key, performance.now());
     if (this.#changed.size <= CHANGES_KEPT) return;
     for (const [oldest, at] of this.#changed) {
       this.#changed.delete(oldest);
-      this.#forgotten = at + 1;
+      this.#forgotten = at;
       break;
     }
   }
@@ -149,7 +151,7 @@ export class Local implements ChangeListener {
   all(): void {
     this.#copies.clear();
     this.#changed.clear();
-    this.#forgotten = ++this.#sequence;
+    this.#forgotten = performance.now();
   }
 }
 

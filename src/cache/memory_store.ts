@@ -226,6 +226,7 @@ export class MemoryStore implements CacheStore {
 
   /** Walks over the entries that match. */
   async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
+    this.#assertOpen("inspect cache");
     const matches = compileGlob(glob);
     for (const key of [...this.#entries.keys()]) {
       const entry = matches(key) ? this.#live(key) : undefined;

@@ -35,12 +35,15 @@ export class Miss<T> {
   readonly #host: MissHost;
   readonly #key: string;
   readonly #request: LoadRequest<T>;
-  readonly #signal: AbortSignal | undefined;
+  #signal: AbortSignal | undefined;
   #watch: Watch | undefined;
   #missed = false;
   readonly #since = performance.now();
+  readonly #began: number;
 
-  constructor(host: MissHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined) {
+  /** `began` is how many loaders had been started when the caller came. */
+  constructor(host: MissHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined, began: number) {
+    this.#began = began;
     this.#host = host;
     this.#key = key;
     this.#request = request;
@@ -56,17 +59,14 @@ export class Miss<T> {
   async settle(read: Read | undefined, found: Found<T>): Promise<T> {
     const { hardTimeout } = this.#request;
     if (hardTimeout === undefined) return await this.#settle(read, found);
+    // Whoever has given up must not go on waiting behind the scenes; the loader does not see this signal.
     const late = new AbortController();
-    const work = this.#settle(read, found);
+    const timer = setTimeout(() => late.abort(new LoaderTimeoutError(this.#key, hardTimeout)), hardTimeout);
+    this.#signal = this.#signal ? AbortSignal.any([this.#signal, late.signal]) : late.signal;
     try {
-      const timeout = delay(hardTimeout, late.signal).then(() => {
-        throw new LoaderTimeoutError(this.#key, hardTimeout);
-      });
-      timeout.catch(() => {});
-      work.catch(() => {}); // who waits no longer does not care how it ends
-      return await Promise.race([work, timeout]);
+      return await abortable(this.#settle(read, found), late.signal);
     } finally {
-      late.abort();
+      clearTimeout(timer);
     }
   }
 
@@ -152,10 +152,16 @@ export class Miss<T> {
   async #alone(): Promise<T> {
     this.#miss();
     const { loading, stats, values } = this.#host;
-    const running = loading.get(this.#key);
-    const join = running !== undefined && !running.detached;
+    let running = loading.get(this.#key);
+    // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may be too
+    // old for it. The next load is shared by all who came meanwhile.
+    while (running && running.lease === 0 && !running.detached && running.number <= this.#began) {
+      await abortable(running.promise.catch(() => {}), this.#signal);
+      running = loading.get(this.#key);
+    }
     const how = { fence: undefined, previous: undefined, background: false, fallback: false };
-    const flight = join ? running : loading.start(this.#key, this.#request, how);
+    const join = running !== undefined && !running.detached && running.number > this.#began ? running : undefined;
+    const flight = join ?? loading.start(this.#key, this.#request, how);
     let outcome;
     try {
       outcome = await abortable(flight.promise, this.#signal);
@@ -181,7 +187,8 @@ export class Miss<T> {
       if (!outcome) return this.#hit(fallback!, true); // the loader goes on for those who come later
     } catch (error) {
       if (joined && error instanceof AbsentError && !this.#request.absent) return flight;
-      if (fallback && !this.#signal?.aborted) return this.#hit(fallback, true);
+      // That there is no value any more is an answer, not a failure.
+      if (fallback && !(error instanceof AbsentError) && !this.#signal?.aborted) return this.#hit(fallback, true);
       throw error;
     }
     if (!joined) return outcome.value as T;

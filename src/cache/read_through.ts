@@ -65,13 +65,21 @@ export class ReadThrough {
       const copied = this.#copied(key, copy, schema);
       const found = copied instanceof Promise ? await copied : copied;
       if (found) {
-        this.#refreshEarly(key, request, copy!.asOf, copy!.until - performance.now(), copy!.loadTime);
+        this.#refreshEarly(key, request, copy!.writtenAsOf, copy!.until - performance.now(), copy!.loadTime);
         return found.value;
       }
     }
     const mark = this.#local?.mark() ?? 0;
+    const began = this.loading.started;
     signal?.throwIfAborted();
-    const read = await this.attempt("read", key, this.#host.store.read(key, { lease }), signal);
+    const reading = this.#host.store.read(key, { lease });
+    let read: Read | undefined;
+    try {
+      read = await this.attempt("read", key, reading, signal);
+    } catch (error) {
+      this.loading.abandon(key, reading);
+      throw error;
+    }
     let found: Found<T>;
     if (read?.entry) {
       const decoded = this.#host.values.read(key, read.entry, schema);
@@ -82,7 +90,7 @@ export class ReadThrough {
         return this.#counted(key, found)!.value;
       }
     }
-    return await new Miss(this.#host, key, request, signal).settle(read, found);
+    return await new Miss(this.#host, key, request, signal, began).settle(read, found);
   }
 
   /**
@@ -150,7 +158,7 @@ export class ReadThrough {
     if (this.loading.get(key)) return;
     const { store, values, on } = this.#host;
     store.read(key, { lease: request.lease, refresh: asOf }).then(async (read) => {
-      if (read.lease === 0 || this.loading.get(key)) return;
+      if (!this.loading.claim(read)) return;
       const previous = read.entry && await values.read(key, read.entry, request.schema);
       this.loading.start(key, request, { fence: read, previous, background: true, fallback: true });
     }).catch((error) => on?.({ type: "cache.error", operation: "refresh", key, error }));

@@ -206,10 +206,17 @@ export class RedisReader implements CallSource {
       entry = new WireEntry(bytes);
       if (!entry.placeholder && entry.asOf > news.floor) verdict = this.#host.known.judge(read.key, entry, lookup);
     } catch (error) {
-      this.#host.on?.({ type: "cache.unreadable", key: read.key, error });
+      if (read.limit !== Infinity) this.#host.on?.({ type: "cache.unreadable", key: read.key, error });
       entry = undefined;
+      // What the script took for an entry holds up whoever would load, until it is replaced.
+      if (read.lease !== 0 && lease === 0 && read.limit !== Infinity && read.tries < TRIES) {
+        read.limit = Infinity;
+        return this.#repeat(read);
+      }
     }
     if (verdict === "unknown") return this.#repeat(read);
+    if (entry && read.limit > 0 && entry.asOf <= read.limit) verdict = "invalid";
+    else if (entry && entry.asOf <= -read.limit && verdict === "valid") verdict = "stale";
     const held = entry && lease === 0 && entry.leaseUntil > now && entry.leaseToken !== 0 && entry.epoch === epoch;
     const state = entry ? stateOf(entry, now, verdict) : "none";
     // Only this process knows yet that the entry is no good, so the script did not grant the lease: ask once more.

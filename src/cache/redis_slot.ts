@@ -52,7 +52,7 @@ export class RedisSlot implements ReaderHost {
 
   read(key: string, options: ReadOptions): Promise<Read> {
     const { lease = 0, unusable = 0, refresh = 0, steal = false } = options;
-    return this.#reader.read(key, steal ? -lease : lease, lease === 0 ? 0 : unusable > 0 ? unusable : -refresh);
+    return this.#reader.read(key, steal ? -lease : lease, unusable > 0 ? unusable : -refresh);
   }
 
   async write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {

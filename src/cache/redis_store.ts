@@ -84,11 +84,12 @@ export class RedisStore implements CacheStore {
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
-    if (this.#queue.size > 0 || this.#replaying) return this.#readAfterReplay(key, options);
+    if (this.#closed || this.#queue.size > 0 || this.#replaying) return this.#readAfterReplay(key, options);
     return this.#slotOf(key).read(key, options);
   }
 
   async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
+    this.#assertOpen("write cache entry");
     try {
       await this.#replayed();
       const stored = await this.#slotOf(key).write(key, entry, fence);
@@ -102,14 +103,17 @@ export class RedisStore implements CacheStore {
   }
 
   async release(key: string, lease: number, pause = 0): Promise<void> {
+    this.#assertOpen("release lease");
     await this.#slotOf(key).lease(key, lease, "release", pause);
   }
 
-  extend(key: string, lease: number, milliseconds: number): Promise<boolean> {
-    return this.#slotOf(key).lease(key, lease, "extend", milliseconds);
+  async extend(key: string, lease: number, milliseconds: number): Promise<boolean> {
+    this.#assertOpen("extend lease");
+    return await this.#slotOf(key).lease(key, lease, "extend", milliseconds);
   }
 
   async touch(key: string, fresh: number): Promise<boolean> {
+    this.#assertOpen("touch cache entry");
     await this.#replayed();
     const touched = await this.#slotOf(key).touch(key, fresh);
     this.#copies?.key(key);
@@ -166,6 +170,7 @@ export class RedisStore implements CacheStore {
   }
 
   async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
+    this.#assertOpen("inspect cache");
     await this.#replayed();
     for (const slot of this.#slots) yield* slot.inspect(glob);
   }
@@ -185,6 +190,10 @@ export class RedisStore implements CacheStore {
     await Promise.all([this.#bell, ...this.#others.values()].map((part) => part[Symbol.asyncDispose]()));
   }
 
+  #assertOpen(operation: string): void {
+    if (this.#closed) throw new UnavailableError(operation, "closed");
+  }
+
   /** Copies and waiting readers have to look again. */
   #changedAll(): void {
     this.#watches.ringAll();
@@ -201,12 +210,14 @@ export class RedisStore implements CacheStore {
   }
 
   async #readAfterReplay(key: string, options: ReadOptions): Promise<Read> {
+    this.#assertOpen("read cache entry");
     await this.#replayed();
     return await this.#slotOf(key).read(key, options);
   }
 
   /** Runs an invalidation, or keeps it for later when Redis does not answer. */
   async #invalidate(keep: () => void, run: () => Promise<StoreInvalidation>): Promise<StoreInvalidation> {
+    this.#assertOpen("invalidate cache");
     try {
       await this.#replayed();
       return await run();

@@ -115,8 +115,9 @@ local function live(key)
   return h
 end
 
-local function keep_longest(ms)
-  ms = ms < 0 and FOREVER or ms
+-- Notes how long an entry may live, counted from its place in the order, since that is what invalidations are compared with.
+local function keep_longest(ms, as_of)
+  ms = ms < 0 and FOREVER or ms + math.max(0, now - math.floor(as_of / 1000))
   if ms > longest then redis.call('ZADD', ledger, int(-ms), 'l') end
 end
 `;
@@ -283,7 +284,7 @@ if ok.err then
   ring_key(key)
   return ok
 end
-keep_longest(failing)
+keep_longest(failing, as_of)
 if token == 0 then redis.call('ZADD', ledger, int(-as_of), 'k') end
 ring_key(key)
 return 1
@@ -309,7 +310,7 @@ end
 local stale, failing = shift(h.stale), shift(h.error)
 redis.call('SETRANGE', KEYS[1], 24, struct.pack('>ddd', fresh, stale, failing))
 if failing >= NEVER then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIREAT', KEYS[1], int(failing)) end
-keep_longest(failing >= NEVER and -1 or failing - now)
+keep_longest(failing >= NEVER and -1 or failing - now, h.as_of)
 ring_key(KEYS[1])
 return 1
 `,

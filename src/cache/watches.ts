@@ -1,10 +1,14 @@
-import { abortable } from "../abort.ts";
+import { abortable, delay } from "../abort.ts";
 import type { Watch } from "./store.ts";
+
+/** Milliseconds by which a look may be late for the sake of being shared. */
+const TOGETHER = 5;
 
 /** Everybody in this process who waits for one key. They share the timer, so that they look again together. */
 class Watched {
   watchers = 0;
   changes = 0;
+  #due = 0;
   #round: Promise<void> | undefined;
   #end: (() => void) | undefined;
 
@@ -14,7 +18,10 @@ class Watched {
   }
 
   round(milliseconds: number): Promise<void> {
+    const due = performance.now() + milliseconds;
+    if (this.#round && due + TOGETHER < this.#due) return sooner(this.#round, milliseconds);
     return this.#round ??= new Promise((resolve) => {
+      this.#due = due;
       const timer = setTimeout(() => this.#end?.(), milliseconds);
       this.#end = () => {
         clearTimeout(timer);
@@ -68,5 +75,15 @@ export class Watches {
   /** Anything may have changed. */
   ringAll(): void {
     for (const watched of this.#keys.values()) watched.ring();
+  }
+}
+
+/** Resolves as the promise does, or after so many milliseconds if that is sooner. */
+async function sooner(promise: Promise<void>, milliseconds: number): Promise<void> {
+  const done = new AbortController();
+  try {
+    await Promise.race([promise, delay(milliseconds, done.signal)]);
+  } finally {
+    done.abort();
   }
 }

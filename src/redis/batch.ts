@@ -43,6 +43,8 @@ export interface SendOptions {
   signal?: AbortSignal | undefined;
   /** See {@linkcode RedisCommand.text}. */
   text?: boolean;
+  /** See {@linkcode RedisCommand.route}. */
+  route?: string;
 }
 
 interface Waiting extends Call {
@@ -112,7 +114,7 @@ export class Batch {
 
   /** Sends one command and resolves to its reply; rejects with `RedisError` or `UnavailableError`. */
   send(name: string, args: readonly RedisArgument[], options: SendOptions = {}): Promise<RedisReply> {
-    const { operation = `run ${name}`, timeout, signal, text } = options;
+    const { operation = `run ${name}`, timeout, signal, text, route } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const refused = this.#refusal(operation);
@@ -121,6 +123,7 @@ export class Batch {
         name,
         args,
         ...(text && { text }),
+        ...(route !== undefined && { route }),
         operation,
         resolve,
         reject,

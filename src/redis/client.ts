@@ -1,4 +1,4 @@
-import type { RedisError } from "../errors.ts";
+import type { RedisError, UnavailableError } from "../errors.ts";
 
 /** What a command takes: text, a number (written in decimal) or bytes. */
 export type RedisArgument = string | number | Uint8Array;
@@ -11,17 +11,20 @@ export interface RedisCommand {
   readonly args: readonly RedisArgument[];
   /** Whether strings in the reply are wanted as text. It is somebody else's command then: the reply may be anything. */
   readonly text?: boolean;
+  /** On a cluster, a key: the command goes to the master that has it, as one that names no key itself. */
+  readonly route?: string;
 }
 
 /**
  * What a command is answered with. Strings come as bytes, or as text where {@linkcode RedisCommand.text} says so; error replies
- * come as {@linkcode RedisError} in place.
+ * come as {@linkcode RedisError} in place. On a cluster, what went to a node that cannot be reached is answered with an
+ * {@linkcode UnavailableError}.
  */
-export type RedisReply = null | number | string | Uint8Array | RedisError | RedisReply[];
+export type RedisReply = null | number | string | Uint8Array | RedisError | UnavailableError | RedisReply[];
 
 /** Told what arrives on a channel, and when messages may have been missed. */
 export interface SubscriptionListener {
-  /** A message arrived. */
+  /** A message arrived. On a cluster, each may arrive once from every master. */
   message(payload: Uint8Array): void;
   /** The subscription has just been made, or made again after a loss: whatever was sent before may have been missed. */
   ready(): void;
@@ -52,11 +55,13 @@ export type ConnectionChange =
 export interface RedisClient {
   /** The client's name, for health reports and errors. */
   readonly name: string;
+  /** Whether the keys are spread over the servers of a Redis Cluster. @default {false} */
+  readonly cluster?: boolean;
   /** Whether a connection is up now. */
   readonly connected: boolean;
   /**
-   * How many connections were opened so far. It rises when a new one is made, so that whoever keeps state about the
-   * server behind the old one can look again.
+   * How many connections were opened so far. It rises when a new one is made, or when another server of a cluster takes
+   * over, so that whoever keeps state about the server before can look again.
    */
   readonly generation: number;
   /**

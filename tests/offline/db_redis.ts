@@ -62,6 +62,7 @@ export interface Redis extends Disposable {
   sendCommand(name: string, args?: RedisValue[], options?: SendCommandOptions): Promise<RedisReply>;
   pipeline(): RedisPipeline;
   subscribe(...channels: string[]): Promise<RedisSubscription>;
+  connect(): Promise<void>;
   close(): void;
   addEventListener<K extends ConnectionEventType>(
     type: K,
@@ -141,6 +142,10 @@ class StandInRedis implements Redis {
   async subscribe(...channels: string[]): Promise<RedisSubscription> {
     await this.#start();
     return new StandInSubscription(this.#connection, channels);
+  }
+
+  connect(): Promise<void> {
+    return this.#started = this.#connection.connect();
   }
 
   close(): void {

@@ -197,6 +197,7 @@ function errorReply(error: Error): ErrorReplyError {
 
 /** What Deno's own sockets would have thrown. */
 function denoError(error: unknown): Error {
+  if (error instanceof Deno.errors.NotCapable) return error;
   const { code, message = "The connection was closed by the server" } = (error ?? {}) as Error & { code?: string };
   if (code === "ECONNREFUSED") return new Deno.errors.ConnectionRefused(message, { cause: error });
   if (code === "ECONNRESET") return new Deno.errors.ConnectionReset(message, { cause: error });

@@ -39,10 +39,14 @@ export interface DbRedisLike {
   pipeline(): DbRedisPipelineLike;
   /** Turns the connection into a subscription. */
   subscribe(...channels: string[]): Promise<DbRedisSubscriptionLike>;
+  /** Whether it was closed, as opposed to lost. */
+  readonly isClosed?: boolean;
+  /** Connects, and logs in. */
+  connect(): Promise<void>;
   /** Closes the connection. */
   close(): void;
   /** Listens to connection events. */
-  addEventListener?(type: "connect" | "close", listener: () => void): void;
+  addEventListener?(type: "ready", listener: () => void): void;
 }
 
 /** Where a Redis server is and how to log in. */
@@ -146,6 +150,7 @@ export class DbRedisClient implements RedisClient {
   async subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
     const subscription = new DbRedisSubscription(channel, listener, {
       open: (signal) => open(this.#address, this.#connectTimeout, signal),
+      proofEvery: 5 * this.#heartbeatEvery,
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
       onEnd: () => this.#subscriptions.delete(subscription),
     });
@@ -167,7 +172,8 @@ export class DbRedisClient implements RedisClient {
   }
 
   async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {
-    for (let attempt = 0; !this.#closed;) {
+    let first = true;
+    for (let attempt = 0; !this.#closed; first = false) {
       try {
         const redis = await open(this.#address, this.#connectTimeout, this.#stop.signal);
         if (this.#closed) return closeQuietly(redis);
@@ -183,8 +189,8 @@ export class DbRedisClient implements RedisClient {
         clearInterval(heartbeat);
         if (!this.#closed) this.#listener?.({ state: "disconnected" });
       } catch (error) {
-        // Only before the first success: a server that is being reconfigured must not end a running service.
-        if (error instanceof ConfigError && this.#generation === 0) {
+        // Only the first time: later, a server that is being reconfigured must not end a running service.
+        if (error instanceof ConfigError && first) {
           this.#closed = true;
           return refused(error);
         }
@@ -273,6 +279,12 @@ async function open(address: RedisAddress, timeout: number, stop: AbortSignal): 
         { cause: error },
       );
     }
+    // No attempt will succeed, so that is no outage.
+    if (error instanceof Error && error.name === "NotCapable") {
+      throw new ConfigError("the Redis server", `--allow-net=${hostname}:${port}`, "no permission to reach it", {
+        cause: error,
+      });
+    }
     throw error;
   } finally {
     clearTimeout(timer);
@@ -297,7 +309,7 @@ async function load(): Promise<DbRedisModule> {
  * A reply was read as the reply to another command. `@db/redis` stops reading a list at an error inside it (a script may
  * answer so) and takes the rest for the next replies; the connection is of no use any more.
  */
-export class OutOfStepError extends Error {
+class OutOfStepError extends Error {
   override readonly name: string = "OutOfStepError";
 
   constructor() {

@@ -9,10 +9,10 @@ interface Host {
   /** Publishes on a channel through another connection. */
   announce(channel: string, text: string): Promise<void>;
   onEnd(): void;
+  /** How often the subscription proves that messages still arrive, in milliseconds. */
+  readonly proofEvery: number;
 }
 
-/** How often the subscription proves that messages still arrive, in milliseconds. */
-const PROOF_EVERY = 5000;
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */
 const PROOF_RETRY = 50;
 
@@ -62,7 +62,11 @@ export class DbRedisSubscription implements Subscription {
         if (this.#closed) return closeQuietly(redis);
         const proofChannel = `${this.#channel}:~${crypto.randomUUID()}`;
         const messages = await redis.subscribe(this.#channel, proofChannel);
-        proof = new Proof((text) => this.#host.announce(proofChannel, text), () => closeQuietly(redis));
+        proof = new Proof(
+          (text) => this.#host.announce(proofChannel, text),
+          () => closeQuietly(redis),
+          this.#host.proofEvery,
+        );
         for await (const { channel, message } of messages.receiveBuffers()) {
           if (channel === this.#channel) {
             this.#listener.message(message);
@@ -97,18 +101,20 @@ export class DbRedisSubscription implements Subscription {
 }
 
 /** Sends proofs of life, and gives the connection up when they do not come back. */
-class Proof {
+export class Proof {
   readonly #send: (text: string) => Promise<void>;
   readonly #giveUp: () => void;
+  readonly #every: number;
   #sent = 0;
   #arrived = 0;
   #misses = 0;
   #waiting: { sent: number; resolve: (proven: boolean) => void }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(send: (text: string) => Promise<void>, giveUp: () => void) {
+  constructor(send: (text: string) => Promise<void>, giveUp: () => void, every: number) {
     this.#send = send;
     this.#giveUp = giveUp;
+    this.#every = every;
     this.#next(0);
   }
 
@@ -129,7 +135,7 @@ class Proof {
       return false;
     });
     clearTimeout(this.#timer);
-    this.#next(PROOF_EVERY);
+    this.#next(this.#every);
   }
 
   stop(): void {
@@ -143,7 +149,7 @@ class Proof {
       // The first proof may overtake the subscription itself, so it gets more tries.
       if (++this.#misses > (this.#arrived > 0 ? 2 : 40)) return this.#giveUp();
       this.#send(String(++this.#sent)).catch(() => {});
-      this.#next(this.#arrived > 0 ? PROOF_EVERY / 5 : PROOF_RETRY);
+      this.#next(this.#arrived > 0 ? this.#every / 5 : PROOF_RETRY);
     }, milliseconds);
     unref(this.#timer);
   }

@@ -1,4 +1,6 @@
 import { UnavailableError } from "../../errors.ts";
+import { reconnectDelay } from "../backoff.ts";
+import { unref } from "../batch.ts";
 import type {
   ConnectionChange,
   RedisClient,
@@ -7,13 +9,17 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { type DbRedisLike, OutOfStepError, pipelineOf } from "./db_redis.ts";
+import { closeQuietly, type DbRedisLike, pipelineOf } from "./db_redis.ts";
 
 export type { DbRedisLike, DbRedisPipelineLike, DbRedisSubscriptionLike } from "./db_redis.ts";
 
+/** The longest that one attempt to connect again may take, in milliseconds. */
+const CONNECT_TIMEOUT = 2000;
+
 /**
- * Lets Larder use a `jsr:@db/redis` client that you opened and that you close. Open it with `maxRetryCount: 0`: its own
- * retries send commands twice. It cannot be subscribed with, since a subscription takes its connection over.
+ * Lets Larder use a `jsr:@db/redis` client that you opened and that you close. Open it with `maxRetryCount: 0`, since its own
+ * retries send commands twice: until you close it, Larder connects it again when its connection is lost or hangs. It cannot be
+ * subscribed with, since a subscription takes its connection over.
  *
  * @param redis The connected client.
  * @returns The client for `connect({ client })`.
@@ -30,21 +36,20 @@ class BorrowedDbRedis implements RedisClient {
   readonly name: string = "@db/redis";
   readonly #redis: DbRedisLike;
   #generation = 1;
+  #closed = false;
+  #connecting = false;
   #listener: ((change: ConnectionChange) => void) | undefined;
-  #broken: OutOfStepError | undefined;
+  #wake: (() => void) | undefined;
 
   constructor(redis: DbRedisLike) {
     this.#redis = redis;
-    redis.addEventListener?.("connect", () => {
-      this.#generation++;
-      this.#broken = undefined;
-      this.#listener?.({ state: "connected" });
-    });
-    redis.addEventListener?.("close", () => this.#listener?.({ state: "disconnected" }));
+    // It may connect again by itself, too.
+    redis.addEventListener?.("ready", () => !this.#connecting && this.#connected());
   }
 
-  // The client connects again when a command needs it, so there is always something to send to.
-  readonly connected: boolean = true;
+  get connected(): boolean {
+    return !this.#connecting;
+  }
 
   get generation(): number {
     return this.#generation;
@@ -55,17 +60,19 @@ class BorrowedDbRedis implements RedisClient {
   }
 
   async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
-    if (this.#broken) throw this.#broken;
+    const { generation } = this;
     try {
       return await pipelineOf(this.#redis, commands);
     } catch (error) {
-      if (error instanceof OutOfStepError) this.#broken = error;
+      if (generation === this.#generation) this.reset();
       throw error;
     }
   }
 
   reset(): void {
-    // The connection is its owner's; late replies are consumed in order by the client itself.
+    if (this.#connecting || this.#closed) return;
+    this.#connecting = true;
+    this.#connect();
   }
 
   subscribe(_channel: string, _listener: SubscriptionListener): Promise<Subscription> {
@@ -73,6 +80,59 @@ class BorrowedDbRedis implements RedisClient {
   }
 
   close(): Promise<void> {
+    this.#closed = true;
+    this.#wake?.();
     return Promise.resolve();
+  }
+
+  #connected(): void {
+    this.#generation++;
+    this.#listener?.({ state: "connected" });
+  }
+
+  async #connect(): Promise<void> {
+    this.#listener?.({ state: "disconnected" });
+    const closedByOwner = this.#redis.isClosed === true;
+    if (!closedByOwner) closeQuietly(this.#redis);
+    for (let attempt = 0; !this.#closed; attempt++) {
+      try {
+        if (closedByOwner) throw new UnavailableError("use a client that its owner has closed", "closed");
+        await this.#attempt();
+        if (this.#closed) return;
+        this.#connecting = false;
+        return this.#connected();
+      } catch (error) {
+        if (this.#closed) return;
+        this.#listener?.({ state: "disconnected", error });
+        if (closedByOwner) return;
+      }
+      await this.#pause(reconnectDelay(attempt));
+    }
+  }
+
+  async #attempt(): Promise<void> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      reject(new UnavailableError("connect", "timeout"));
+      closeQuietly(this.#redis);
+    }, CONNECT_TIMEOUT);
+    unref(timer);
+    const ready = this.#redis.connect().then(() => this.#redis.sendCommand("PING"));
+    try {
+      await Promise.race([ready, late]);
+    } catch (error) {
+      ready.catch(() => {});
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      unref(timer);
+      this.#wake = () => (clearTimeout(timer), resolve());
+    });
   }
 }

@@ -1,0 +1,70 @@
+/**
+ * A product catalogue over a slow origin.
+ *
+ * The tour, which ends by itself, on the embedded store or on the Redis of REDIS_URL:
+ *
+ *     deno task demo
+ *     REDIS_URL=redis://127.0.0.1:6379 deno task demo
+ *
+ * The service, which answers on http://127.0.0.1:8000 (or PORT) until it is interrupted:
+ *
+ *     deno task dev
+ *
+ * @module
+ */
+import { connect } from "@larder/larder";
+import { Origin } from "./origin.ts";
+import { allProducts } from "./product.ts";
+import { count, Report } from "./report.ts";
+import { serve } from "./server.ts";
+import { Catalogue } from "./service.ts";
+import { Stopwatch } from "./stopwatch.ts";
+import { RETRY_AFTER, STOCK, TOUR } from "./tour.ts";
+
+/** Shows what the cache does; resolves to whether all of it held. */
+async function demo(): Promise<boolean> {
+  const started = performance.now();
+  const report = new Report();
+  const products = allProducts();
+  await using origin = new Origin(products);
+  // A namespace of its own: nothing else in a shared Redis is touched.
+  await using redis = await connect({
+    namespace: "larder-demo",
+    cache: { retryAfter: RETRY_AFTER },
+    on(event) {
+      if (event.type === "redis.disconnected" && event.error) report.note(`Redis: ${event.error}`);
+    },
+  });
+  await redis.ready({ timeout: "3s" });
+  const { cache } = redis;
+  await cache.clear();
+
+  const categories = new Set(products.map(({ category }) => category)).size;
+  report.title(
+    redis.store === "redis" ? "Larder on Redis" : "Larder on its embedded store",
+    `${products.length} products in ${categories} categories, an origin that takes ${origin.delay} ms`,
+  );
+  const catalogue = new Catalogue({ cache, origin: origin.url, stock: STOCK });
+  const watch = new Stopwatch(cache, origin);
+  for (const show of TOUR) await show({ cache, catalogue, origin, report, watch });
+
+  const { hits, stale, misses, hitRate, coalesced, loads } = cache.stats();
+  report.table(watch.latencies.rows());
+  report.summary([
+    `${count(hits + stale + misses)} reads, hit ratio ${(hitRate * 100).toFixed(1)} %`,
+    `${count(coalesced)} callers shared somebody else's load, ${loads} loads in all`,
+  ]);
+  await cache.invalidateByPattern("*"); // gives back what the tour took
+  return report.verdict(`${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+if (import.meta.main) {
+  try {
+    if (Deno.args.includes("--serve")) await serve();
+    else if (!await demo()) Deno.exitCode = 1;
+  } catch (error) {
+    // deno-lint-ignore no-console -- not among what it prints, but beside it
+    new Report(console.error).failure(error);
+    Deno.exitCode = 1;
+  }
+}

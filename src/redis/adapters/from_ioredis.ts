@@ -1,0 +1,235 @@
+import { describe } from "../../describe.ts";
+import type {
+  ConnectionChange,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../client.ts";
+import { Borrowed } from "./borrowed.ts";
+import { BorrowedIoredisCluster } from "./from_ioredis_cluster.ts";
+import { openSubscriber } from "./from_ioredis_subscriber.ts";
+import { ProvenSubscription } from "./proven_subscription.ts";
+import { toBuffer, toReply } from "./replies.ts";
+
+/** The options of an `ioredis` client that matter to Larder. */
+export interface IoredisOptionsLike {
+  /** How often a command is tried on other connections. Has to be 0. */
+  readonly maxRetriesPerRequest?: number | null | undefined;
+  /** What the client puts before each key. Has to be empty. */
+  readonly keyPrefix?: string | Uint8Array | undefined;
+  /** Whether integers come as strings. Has to be off. */
+  readonly stringNumbers?: boolean | undefined;
+}
+
+/** The part of an `ioredis` pipeline that Larder uses. */
+export interface IoredisPipelineLike {
+  /** Adds a command whose reply is wanted as bytes. */
+  callBuffer(name: string, args: (string | number | Uint8Array)[]): unknown;
+  /** Sends what was added, in one write. */
+  exec(): Promise<[error: Error | null, reply: unknown][] | null>;
+}
+
+/** The part of an `ioredis` client of one server, or of one group of Sentinels, that Larder uses. */
+export interface IoredisLike {
+  /** What it was opened with. */
+  readonly options: IoredisOptionsLike;
+  /** What its connection is doing; `"ready"` when commands can be sent. */
+  readonly status: string;
+  /** Whether it is a client of a cluster. */
+  readonly isCluster: boolean;
+  /** The socket. */
+  readonly stream: { destroy(): unknown };
+  /** Sends one command whose reply is wanted as bytes. */
+  callBuffer(name: string, args: (string | number | Uint8Array)[]): Promise<unknown>;
+  /** Starts a pipeline. */
+  pipeline(): IoredisPipelineLike;
+  /** Makes another client with the same options. */
+  duplicate(override?: object): IoredisLike;
+  /** Connects. */
+  connect(): Promise<void>;
+  /** Closes the connection, or replaces it. */
+  disconnect(reconnect?: boolean): void;
+  /** Subscribes to channels. */
+  subscribe(...channels: string[]): Promise<unknown>;
+  /** Adds a listener. */
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Removes a listener. */
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/** The options of an `ioredis` cluster client that matter to Larder. */
+export interface IoredisClusterOptionsLike {
+  /** Milliseconds until a command that was lost with its connection is sent again. Has to be 0, which means never. */
+  readonly retryDelayOnFailover?: number | undefined;
+  /** How the connection to a node is made again. */
+  readonly clusterNodeRetryStrategy?: unknown;
+  /** What the client puts before each key. Has to be empty. */
+  readonly keyPrefix?: string | Uint8Array | undefined;
+  /** Options of the connections to the nodes. */
+  readonly redisOptions?: IoredisOptionsLike | undefined;
+}
+
+/** The part of an `ioredis` cluster client that Larder uses. */
+export interface IoredisClusterLike {
+  /** What it was opened with. */
+  readonly options: IoredisClusterOptionsLike;
+  /** What it is doing; `"ready"` when commands can be sent. */
+  readonly status: string;
+  /** Whether it is a client of a cluster. */
+  readonly isCluster: boolean;
+  /** The nodes of each hash slot as `host:port`, the master first. */
+  readonly slots: readonly (readonly string[])[];
+  /** Sends one command, to the node that has its keys, whose reply is wanted as bytes. */
+  callBuffer(name: string, args: (string | number | Uint8Array)[]): Promise<unknown>;
+  /** The clients of the nodes. */
+  nodes(role?: "all" | "master"): IoredisLike[];
+  /** Asks the cluster again which node has which slots. */
+  refreshSlotsCache?(): void;
+  /** Connects. */
+  connect(): Promise<void>;
+  /** Adds a listener. */
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Removes a listener. */
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/**
+ * Lets Larder use an `npm:ioredis` client that you opened and that you close: of one server, of a server behind
+ * Sentinels, or of a cluster.
+ *
+ * A `Redis` has to be opened with `maxRetriesPerRequest: 0`, a `Cluster` with `retryDelayOnFailover: 0`: by default
+ * ioredis sends again what was lost with its connection, so that it may run twice. Leave `keyPrefix` out and use
+ * `namespace` of `connect()`. A connection that does not answer within `commandTimeout` is replaced, as is one that was lost.
+ * To subscribe, connections with the same options are opened: one, or one for each master of a cluster, where a message
+ * may arrive more than once.
+ *
+ * @param client The client. One with `lazyConnect` is connected.
+ * @returns The client for `connect({ client })`.
+ * @throws {TypeError} If `client` is none of ioredis, or was opened with options that send commands twice or change keys or
+ * replies.
+ *
+ * @example One server, or a server behind Sentinels
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ * import { fromIoredis } from "@larder/larder/redis";
+ * import { Redis } from "ioredis";
+ *
+ * const client = new Redis("redis://127.0.0.1:6379", { maxRetriesPerRequest: 0 });
+ * await using redis = await connect({ client: fromIoredis(client) });
+ * ```
+ *
+ * @example A cluster
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ * import { fromIoredis } from "@larder/larder/redis";
+ * import { Cluster } from "ioredis";
+ *
+ * const client = new Cluster([{ host: "10.0.0.1", port: 6379 }], {
+ *   retryDelayOnFailover: 0,
+ *   slotsRefreshInterval: 5000,
+ * });
+ * await using redis = await connect({ client: fromIoredis(client), buckets: 16 });
+ * ```
+ */
+export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClient {
+  if (typeof client?.callBuffer !== "function" || typeof client.on !== "function") {
+    throw new TypeError(`Cannot use the client: wanted a Redis or a Cluster of npm:ioredis, got ${describe(client)}`);
+  }
+  if (isCluster(client)) {
+    const { retryDelayOnFailover, clusterNodeRetryStrategy, keyPrefix, redisOptions = {} } = client.options;
+    assertNeverResends("retryDelayOnFailover", retryDelayOnFailover);
+    if (typeof clusterNodeRetryStrategy === "function") {
+      assertNeverResends("redisOptions.maxRetriesPerRequest", redisOptions.maxRetriesPerRequest);
+    }
+    assertPlain({ ...redisOptions, keyPrefix: keyPrefix || redisOptions.keyPrefix });
+    return new BorrowedIoredisCluster(client);
+  }
+  assertNeverResends("maxRetriesPerRequest", client.options.maxRetriesPerRequest);
+  assertPlain(client.options);
+  return new BorrowedIoredis(client);
+}
+
+function isCluster(client: IoredisLike | IoredisClusterLike): client is IoredisClusterLike {
+  return client.isCluster;
+}
+
+function assertNeverResends(option: string, value: unknown): void {
+  if (value === 0) return;
+  throw new TypeError(
+    `Cannot use the client: wanted one opened with ${option}: 0, so that no command runs twice, got ${describe(value)}`,
+  );
+}
+
+function assertPlain({ keyPrefix, stringNumbers }: IoredisOptionsLike): void {
+  if (keyPrefix !== undefined && keyPrefix.length > 0) {
+    throw new TypeError(
+      `Cannot use the client: wanted one without keyPrefix (see the option "namespace"), got ${describe(keyPrefix)}`,
+    );
+  }
+  if (stringNumbers) throw new TypeError("Cannot use the client: wanted one without stringNumbers, got true");
+}
+
+class BorrowedIoredis implements RedisClient {
+  readonly name: string = "ioredis";
+  readonly #redis: IoredisLike;
+  readonly #borrowed: Borrowed;
+  readonly #subscriptions = new Set<ProvenSubscription>();
+
+  constructor(redis: IoredisLike) {
+    this.#redis = redis;
+    const borrowed = this.#borrowed = new Borrowed(redis, redis.status === "ready");
+    borrowed.on("ready", () => borrowed.connected());
+    borrowed.on("error", (error) => borrowed.failed(error));
+    borrowed.on("close", () => borrowed.lost());
+    borrowed.on("end", () => borrowed.ended());
+    if (redis.status === "wait") redis.connect().catch(() => {}); // it tries again by itself, and says so
+  }
+
+  get connected(): boolean {
+    return this.#redis.status === "ready" && !this.#borrowed.closed;
+  }
+
+  get generation(): number {
+    return this.#borrowed.generation;
+  }
+
+  onChange(listener: (change: ConnectionChange) => void): void {
+    this.#borrowed.listen(listener);
+  }
+
+  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    this.#borrowed.assert(this.connected);
+    const pipeline = this.#redis.pipeline();
+    // Its own names are in lower case; only those get the replies of RESP2 whatever the protocol.
+    for (const { name, args } of commands) pipeline.callBuffer(name.toLowerCase(), args.map(toBuffer));
+    const results = await pipeline.exec() ?? [];
+    return results.map(([error, reply], i) => {
+      if (error && error.name !== "ReplyError") throw error;
+      return toReply(error ?? reply, commands[i]!.text ?? false);
+    });
+  }
+
+  reset(_reason: Error): void {
+    if (!this.connected) return;
+    const { stream } = this.#redis;
+    this.#redis.disconnect(true);
+    stream.destroy(); // it would wait for a server that hangs
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    const subscription = new ProvenSubscription(channel, listener, {
+      open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
+      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+      onEnd: () => this.#subscriptions.delete(subscription),
+    });
+    this.#subscriptions.add(subscription);
+    return Promise.resolve(subscription);
+  }
+
+  async close(): Promise<void> {
+    this.#borrowed.close();
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+  }
+}

@@ -1,0 +1,99 @@
+import type { Subscription, SubscriptionListener } from "../client.ts";
+import type { IoredisLike } from "./from_ioredis.ts";
+import { openSubscriber } from "./from_ioredis_subscriber.ts";
+import { ProvenSubscription } from "./proven_subscription.ts";
+
+/** What the subscription needs of the cluster. */
+export interface ClusterHost {
+  /** The nodes that own slots, as `host:port`. */
+  masters(): ReadonlySet<string>;
+  /** The client of a node. Throws when there is none at present. */
+  node(key: string): IoredisLike;
+  /** Called once when the subscription is disposed of. */
+  onEnd(): void;
+}
+
+interface Part {
+  readonly subscription: ProvenSubscription;
+  live: boolean;
+}
+
+/**
+ * One channel of a cluster. Nodes pass on to each other what is published, but lose messages without a sign when the link
+ * between them breaks. So there is a subscription on each master, where all that its scripts publish arrives first-hand;
+ * what others pass on arrives as well, and is not told apart.
+ */
+export class ClusterSubscription implements Subscription {
+  readonly #channel: string;
+  readonly #listener: SubscriptionListener;
+  readonly #host: ClusterHost;
+  readonly #parts = new Map<string, Part>();
+  readonly #ending = new Set<Promise<void>>();
+  #live = false;
+  #closed = false;
+
+  constructor(channel: string, listener: SubscriptionListener, host: ClusterHost) {
+    this.#channel = channel;
+    this.#listener = listener;
+    this.#host = host;
+    this.update();
+  }
+
+  /** Follows the cluster after masters have come or gone. */
+  update(): void {
+    if (this.#closed) return;
+    const masters = this.#host.masters();
+    for (const [key, part] of this.#parts) if (!masters.has(key)) this.#end(key, part);
+    for (const key of masters) if (!this.#parts.has(key)) this.#begin(key);
+    this.#judge();
+  }
+
+  async prove(): Promise<boolean> {
+    if (!this.#live) return false;
+    const proofs = await Promise.all([...this.#parts.values()].map(({ subscription }) => subscription.prove()));
+    return this.#live && proofs.every((proven) => proven);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      for (const [key, part] of this.#parts) this.#end(key, part);
+      this.#judge();
+      this.#host.onEnd();
+    }
+    await Promise.all(this.#ending);
+  }
+
+  #begin(key: string): void {
+    const change = (live: boolean) => {
+      part.live = live;
+      if (this.#parts.get(key) === part) this.#judge();
+    };
+    const subscription = new ProvenSubscription(this.#channel, {
+      message: (payload) => this.#closed || this.#listener.message(payload),
+      ready: () => change(true),
+      lost: () => change(false),
+    }, {
+      open: (channels, message, signal) => openSubscriber(this.#host.node(key), channels, message, signal),
+      announce: async (channel, text) => void await this.#host.node(key).callBuffer("publish", [channel, text]),
+    });
+    const part: Part = { subscription, live: false };
+    this.#parts.set(key, part);
+  }
+
+  #end(key: string, { subscription }: Part): void {
+    this.#parts.delete(key);
+    const ended = subscription[Symbol.asyncDispose]();
+    this.#ending.add(ended);
+    ended.finally(() => this.#ending.delete(ended));
+  }
+
+  /** It is heard when every master is. */
+  #judge(): void {
+    const live = this.#parts.size > 0 && [...this.#parts.values()].every((part) => part.live);
+    if (live === this.#live) return;
+    this.#live = live;
+    if (live) this.#listener.ready();
+    else this.#listener.lost();
+  }
+}

@@ -1,0 +1,45 @@
+import type { IoredisLike } from "./from_ioredis.ts";
+import type { MessageListener, Subscriber } from "./proven_subscription.ts";
+
+const decoder = new TextDecoder();
+
+/**
+ * Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost: who subscribes has
+ * to know of that.
+ */
+export async function openSubscriber(
+  client: IoredisLike,
+  channels: readonly string[],
+  message: MessageListener,
+  signal: AbortSignal,
+): Promise<Subscriber> {
+  const redis = client.duplicate({
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    autoResubscribe: false,
+  });
+  const { promise: lost, resolve: end } = Promise.withResolvers<void>();
+  const close = () => {
+    redis.disconnect();
+    redis.stream?.destroy(); // it would wait for a server that hangs
+  };
+  redis.on("error", () => {}); // followed by its end
+  redis.on("end", () => end());
+  redis.on("messageBuffer", (channel, payload) => {
+    const { buffer, byteOffset, byteLength } = payload as Uint8Array;
+    message(decoder.decode(channel as Uint8Array), new Uint8Array(buffer, byteOffset, byteLength));
+  });
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    signal.throwIfAborted();
+    await redis.connect();
+    await redis.subscribe(...channels);
+    return { lost, close };
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", close);
+  }
+}

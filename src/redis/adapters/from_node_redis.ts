@@ -1,0 +1,254 @@
+import { Buffer } from "node:buffer";
+import { describe } from "../../describe.ts";
+import { RedisError } from "../../errors.ts";
+import type {
+  ConnectionChange,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../client.ts";
+import { Borrowed } from "./borrowed.ts";
+import { type MessageListener, ProvenSubscription, type Subscriber } from "./proven_subscription.ts";
+import { toBuffer, toReply } from "./replies.ts";
+
+/** The part of a client of `npm:redis` that Larder uses. */
+export interface NodeRedisLike {
+  /** Whether it is connected, or trying to be. */
+  readonly isOpen: boolean;
+  /** Whether commands can be sent. */
+  readonly isReady: boolean;
+  /** What it was opened with. */
+  readonly options?: { readonly socket?: object | undefined } | undefined;
+  /** Sends one command. */
+  sendCommand(args: (string | Uint8Array)[], options?: object): Promise<unknown>;
+  /** Makes another client with the same options. */
+  duplicate(overrides?: object): NodeRedisLike;
+  /** Connects. */
+  connect(): Promise<unknown>;
+  /** Subscribes to channels; the listener gets bytes. */
+  subscribe(
+    channels: string[],
+    listener: (message: Uint8Array, channel: Uint8Array) => unknown,
+    bufferMode: true,
+  ): Promise<unknown>;
+  /** Closes the connection at once; from version 5 on. */
+  destroy?(): unknown;
+  /** Closes the connection at once; in version 4. */
+  disconnect(): Promise<unknown>;
+  /** Adds a listener. */
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Removes a listener. */
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/**
+ * Lets Larder use a client of `npm:redis` (node-redis 4, 5 or 6) that you opened with `createClient()` and that you
+ * close. For a cluster or Sentinels, see `fromIoredis()`.
+ *
+ * It never sends a command twice, whatever its options. It does not find out that a connection hangs unless `socket.socketTimeout` and
+ * `pingInterval` say so (from version 5 on), and by default it does not connect again after that. To subscribe, one more connection with the
+ * same options is opened.
+ *
+ * @param client The client. Connect it yourself: Larder waits for that.
+ * @returns The client for `connect({ client })`.
+ * @throws {TypeError} If `client` was not made by `createClient()`.
+ *
+ * @example A client that finds out when its connection hangs
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ * import { fromNodeRedis } from "@larder/larder/redis";
+ * import { createClient } from "redis";
+ *
+ * const client = createClient({
+ *   url: "redis://127.0.0.1:6379",
+ *   pingInterval: 500,
+ *   socket: { socketTimeout: 2000, reconnectStrategy: (retries) => Math.min(100 * 2 ** retries, 5000) },
+ * });
+ * client.on("error", () => {}); // without a listener, a lost connection ends the process
+ * await client.connect();
+ * await using redis = await connect({ client: fromNodeRedis(client) });
+ * ```
+ */
+export function fromNodeRedis(client: NodeRedisLike): RedisClient {
+  // Clusters, pools and Sentinel clients look alike, but are told the key or the role first.
+  const wrong = typeof client?.sendCommand !== "function" || client.sendCommand.length > 2 ||
+    typeof client.isReady !== "boolean" || typeof client.duplicate !== "function";
+  if (wrong) {
+    throw new TypeError(
+      `Cannot use the client: wanted one made by createClient() of npm:redis, got ${describe(client)}`,
+    );
+  }
+  return new BorrowedNodeRedis(client);
+}
+
+/** How replies are wanted: strings as bytes, the types of RESP3 as those of RESP2. By the marks of the protocol. */
+const TYPES = {
+  36: Buffer, // $ bulk string
+  43: Buffer, // + simple string
+  61: Buffer, // = verbatim string
+  44: String, // , double
+  40: String, // ( big number
+  37: Array, // % map
+  126: Array, // ~ set
+};
+
+class BorrowedNodeRedis implements RedisClient {
+  readonly name: string = "redis";
+  readonly #redis: NodeRedisLike;
+  readonly #borrowed: Borrowed;
+  readonly #subscriptions = new Set<ProvenSubscription>();
+  #unsent = new Unsent();
+
+  constructor(redis: NodeRedisLike) {
+    this.#redis = redis;
+    const borrowed = this.#borrowed = new Borrowed(redis, redis.isReady);
+    borrowed.on("ready", () => borrowed.connected());
+    borrowed.on("error", (error) => {
+      if (redis.isReady) return; // it is about something else
+      this.#withdraw();
+      borrowed.failed(error);
+      borrowed.lost();
+    });
+    borrowed.on("end", () => {
+      this.#withdraw();
+      borrowed.ended();
+    });
+  }
+
+  get connected(): boolean {
+    return this.#redis.isReady && !this.#borrowed.closed;
+  }
+
+  get generation(): number {
+    return this.#borrowed.generation;
+  }
+
+  onChange(listener: (change: ConnectionChange) => void): void {
+    this.#borrowed.listen(listener);
+  }
+
+  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    this.#borrowed.assert(this.connected);
+    const signal = this.#unsent;
+    // What is sent in one tick goes out in one write. Each version takes the options that it knows.
+    const options = { returnBuffers: true, typeMapping: TYPES, timeout: undefined, abortSignal: signal, signal };
+    return await Promise.all(commands.map(async ({ name, args, text = false }) => {
+      try {
+        return toReply(await this.#redis.sendCommand([name, ...args.map(toText)], options), text);
+      } catch (error) {
+        if (isErrorReply(error)) return new RedisError(error.message, { cause: error });
+        throw error;
+      }
+    }));
+  }
+
+  reset(_reason: Error): void {
+    // The client cannot be told to replace its connection; late replies are consumed in order by the client itself.
+    this.#withdraw();
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    const subscription = new ProvenSubscription(channel, listener, {
+      open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
+      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+      onEnd: () => this.#subscriptions.delete(subscription),
+    });
+    this.#subscriptions.add(subscription);
+    return Promise.resolve(subscription);
+  }
+
+  async close(): Promise<void> {
+    this.#borrowed.close();
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+  }
+
+  /** Takes back what the client has not written yet: it would send it when it is connected again, however late. */
+  #withdraw(): void {
+    const unsent = this.#unsent;
+    this.#unsent = new Unsent();
+    unsent.abort();
+  }
+}
+
+/** As much of an AbortSignal as the client uses; one that thousands of commands can listen to at little cost. */
+class Unsent {
+  aborted = false;
+  readonly #listeners = new Set<() => void>();
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  abort(): void {
+    this.aborted = true;
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
+  }
+}
+
+function toText(argument: string | number | Uint8Array): string | Uint8Array {
+  return typeof argument === "number" ? String(argument) : toBuffer(argument) as string | Uint8Array;
+}
+
+/** Whether Redis said so, as opposed to the client. Its class can only be told by its name. */
+function isErrorReply(error: unknown): error is Error {
+  for (let of = error; of instanceof Error; of = Object.getPrototypeOf(of)) {
+    if (of.constructor.name === "ErrorReply") return true;
+  }
+  return false;
+}
+
+/** Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost. */
+async function openSubscriber(
+  client: NodeRedisLike,
+  channels: readonly string[],
+  message: MessageListener,
+  signal: AbortSignal,
+): Promise<Subscriber> {
+  signal.throwIfAborted();
+  const decoder = new TextDecoder();
+  const { promise: lost, resolve: end } = Promise.withResolvers<void>();
+  const redis = client.duplicate({
+    socket: { ...client.options?.socket, reconnectStrategy: false },
+    // What a subscription missed must not clear the caches of the client.
+    clientSideCache: undefined,
+    emitInvalidate: undefined,
+  });
+  const close = () => {
+    end();
+    try {
+      if (redis.destroy) redis.destroy();
+      else redis.disconnect().catch(() => {});
+    } catch {
+      // It is closed already.
+    }
+  };
+  redis.on("error", () => end());
+  redis.on("end", () => end());
+  const connecting = redis.connect();
+  // Closing does not cut an attempt to connect short.
+  connecting.then(() => signal.aborted && close(), () => {});
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([connecting, aborted]);
+    const take = (payload: Uint8Array, channel: Uint8Array) => {
+      const { buffer, byteOffset, byteLength } = payload;
+      message(decoder.decode(channel), new Uint8Array(buffer, byteOffset, byteLength));
+    };
+    await Promise.race([redis.subscribe([...channels], take, true), aborted]);
+    return { lost, close };
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

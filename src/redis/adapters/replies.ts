@@ -1,0 +1,27 @@
+import { Buffer } from "node:buffer";
+import { RedisError } from "../../errors.ts";
+import type { RedisArgument, RedisReply } from "../client.ts";
+
+const decoder = new TextDecoder();
+
+/** An argument as the clients made for Node.js take it: they write bytes as they are only when they come as a Buffer. */
+export function toBuffer(argument: RedisArgument): string | number | Buffer {
+  if (!(argument instanceof Uint8Array)) return argument;
+  return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
+}
+
+/** What a client made for Node.js read with strings as Buffers, as a reply of the port. */
+export function toReply(value: unknown, text: boolean): RedisReply {
+  if (value instanceof Uint8Array) {
+    return text ? decoder.decode(value) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  if (typeof value === "number" || typeof value === "string") return value;
+  if (value === null || value === undefined) return null;
+  if (Array.isArray(value)) return value.map((item) => toReply(item, text));
+  if (value instanceof Error) return new RedisError(value.message, { cause: value });
+  // The rest are types of RESP3, in the form that RESP2 has for them.
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (value instanceof Map) return [...value].flat().map((item) => toReply(item, text));
+  if (typeof value === "object") return Object.entries(value).flat().map((item) => toReply(item, text));
+  return String(value);
+}
