@@ -96,12 +96,12 @@ class Services implements Larder {
     const { timeout, signal } = options;
     const milliseconds = timeout === undefined ? 0 : toMilliseconds(timeout, "timeout");
     const late = new AbortController();
-    const timer = milliseconds > 0
-      ? setTimeout(() => late.abort(new UnavailableError("wait for Redis", "timeout")), milliseconds)
-      : undefined;
+    let cause: unknown;
+    const giveUp = () => late.abort(new UnavailableError("wait for Redis", "timeout", { cause }));
+    const timer = milliseconds > 0 ? setTimeout(giveUp, milliseconds) : undefined;
     try {
       const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-      await Promise.all(this.#batches.map((batch) => answers(batch, either)));
+      await Promise.all(this.#batches.map((batch) => answers(batch, either, (error) => cause = error)));
     } finally {
       clearTimeout(timer);
     }
@@ -143,7 +143,7 @@ async function open(
   return batch;
 }
 
-async function answers(batch: Batch, signal: AbortSignal): Promise<void> {
+async function answers(batch: Batch, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
   while (true) {
     signal.throwIfAborted();
     try {
@@ -152,6 +152,7 @@ async function answers(batch: Batch, signal: AbortSignal): Promise<void> {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof UnavailableError) || error.reason === "closed") throw error;
+      failed(error.cause ?? error);
       await delay(50, signal);
     }
   }

@@ -164,6 +164,7 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
+    assertOptions(options, "write to the cache");
     assertKey(key, this.#maxKeyBytes, "write to the cache");
     const tags = assertTags(options.tags, "write to the cache");
     const policy = policyOf(options, this.#through.policy);
@@ -183,6 +184,7 @@ export class Cache implements AsyncDisposable {
     entries: Iterable<readonly [string, unknown]> | Readonly<Record<string, unknown>>,
     options: SetOptions = {},
   ): Promise<boolean> {
+    assertOptions(options, "write to the cache");
     if (typeof entries !== "object" || entries === null) {
       throw new TypeError(`Cannot write to the cache: wanted keys and values, got ${describe(entries)}`);
     }
@@ -215,6 +217,7 @@ export class Cache implements AsyncDisposable {
    * @throws What the loader throws, when there is nothing older to serve.
    */
   async getOrSet<T>(key: string, loader: Loader<T>, options: GetOrSetOptions<T> = {}): Promise<T> {
+    assertOptions(options, "read from the cache");
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "read from the cache");
     if (typeof loader !== "function") {
@@ -243,6 +246,7 @@ export class Cache implements AsyncDisposable {
     loader: ManyLoader<T>,
     options: GetOrSetOptions<T> = {},
   ): Promise<Map<string, T>> {
+    assertOptions(options, "read from the cache");
     const distinct = this.#keys(keys, "read from the cache");
     if (typeof loader !== "function") {
       throw new TypeError(`Cannot read from the cache: wanted a function as the loader, got ${describe(loader)}`);
@@ -568,6 +572,13 @@ export class Cache implements AsyncDisposable {
 
 function secondsLeft({ entry, now }: Read): number {
   return entry!.freshUntil >= NEVER ? Infinity : (entry!.freshUntil - now) / 1000;
+}
+
+/** Catches a ttl in place of options, as other caches take it, before it is silently ignored. */
+function assertOptions(options: unknown, action: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: wanted options as in { ttl: 300 }, got ${describe(options)}`);
+  }
 }
 
 function assertSchema(schema: unknown): void {

@@ -79,7 +79,7 @@ export class Miss<T> {
         this.#signal?.throwIfAborted();
         read = await this.#read(result.again);
         found = read?.entry && await this.#host.values.read(this.#key, read.entry, this.#request.schema);
-        if (found && read!.state === "fresh") return this.#hit(found, false);
+        if (found && read!.state === "fresh") return this.#missed ? this.#shared(found.value) : this.#hit(found, false);
       }
       return await this.#alone();
     } finally {
@@ -95,27 +95,28 @@ export class Miss<T> {
   ): Promise<{ value: T } | { again?: { unusable?: number; steal?: boolean } }> {
     const { loading } = this.#host;
     const key = this.#key;
-    // Who reads the same key in the same tick shares the read, and with it the lease: the first of them loads.
     const flight = loading.get(key);
-    const granted = read.lease !== 0 && flight?.lease !== read.lease;
+    // Who reads the same key in the same tick shares the read, and with it the lease: the first of them loads.
+    const granted = loading.claim(read);
     if (found && read.state === "stale") {
-      if (granted) {
-        loading.start(key, this.#request, { fence: read, previous: found, background: true, fallback: true });
-      }
-      return { value: this.#hit(found, true) };
+      if (!granted) return { value: this.#hit(found, true) };
+      loading.start(key, this.#request, { fence: read, previous: found, background: true, fallback: true });
+      return { value: this.#hit(await this.#copy(read) ?? found, true) };
     }
     if (!found && read.entry && read.lease === 0 && read.held === 0 && round < 3) {
       return { again: { unusable: read.entry.asOf } }; // it is there, but not for this caller: have it replaced
     }
-    this.#miss();
+    if (!found) this.#miss();
     if (granted) {
       const how = { fence: read, previous: found, background: false, fallback: found !== undefined };
-      return { value: await this.#landed(loading.start(key, this.#request, how), found, false) as T };
+      const started = loading.start(key, this.#request, how);
+      return { value: await this.#landed(started, found && await this.#copy(read), false) as T };
     }
     if (flight && flight.lease !== 0 && (flight.lease === read.held || flight.lease === read.lease)) {
       const landed = await this.#landed(flight, found, true);
       return landed === flight ? { again: {} } : { value: landed as T };
     }
+    if (read.lease !== 0) return { again: {} }; // who else shared the read has used its lease up
     if (read.held === 0) return {}; // a store that is full grants no lease
     if (found && read.held < 0) return { value: this.#hit(found, true) }; // a loader has just failed
     if (!this.#request.lock) return { again: { steal: true } };
@@ -138,10 +139,12 @@ export class Miss<T> {
   }
 
   async #read(how: { unusable?: number; steal?: boolean }): Promise<Read | undefined> {
-    const { store, stats, on } = this.#host;
+    const { loading, store, stats, on } = this.#host;
+    const reading = store.read(this.#key, { lease: this.#request.lease, ...how });
     try {
-      return await abortable(store.read(this.#key, { lease: this.#request.lease, ...how }), this.#signal);
+      return await abortable(reading, this.#signal);
     } catch (error) {
+      loading.abandon(this.#key, reading);
       if (this.#signal?.aborted || !isStoreFailure(error)) throw error;
       stats.errors++;
       on?.({ type: "cache.error", operation: "read", key: this.#key, error });
@@ -151,7 +154,7 @@ export class Miss<T> {
   /** Loads without the store: shared in this process, kept nowhere. */
   async #alone(): Promise<T> {
     this.#miss();
-    const { loading, stats, values } = this.#host;
+    const { loading, values } = this.#host;
     let running = loading.get(this.#key);
     // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may be too
     // old for it. The next load is shared by all who came meanwhile.
@@ -160,25 +163,23 @@ export class Miss<T> {
       running = loading.get(this.#key);
     }
     const how = { fence: undefined, previous: undefined, background: false, fallback: false };
-    const join = running !== undefined && !running.detached && running.number > this.#began ? running : undefined;
-    const flight = join ?? loading.start(this.#key, this.#request, how);
-    let outcome;
-    try {
-      outcome = await abortable(flight.promise, this.#signal);
-    } catch (error) {
-      if (!join || !(error instanceof AbsentError) || this.#request.absent) throw error;
-      const own = loading.start(this.#key, this.#request, how);
-      return (await abortable(own.promise, this.#signal)).value as T;
+    if (running && !running.detached && running.number > this.#began) {
+      try {
+        const outcome = await abortable(running.promise, this.#signal);
+        if (!outcome.encoded) return this.#shared(outcome.value as T);
+        const found = await values.read(this.#key, outcome.encoded, this.#request.schema);
+        if (found) return this.#shared(found.value);
+      } catch (error) {
+        if (!(error instanceof AbsentError) || this.#request.absent) throw error;
+      }
     }
-    if (!join) return outcome.value as T;
-    stats.coalesced++;
-    if (!outcome.encoded) return outcome.value as T;
-    return (await values.read(this.#key, outcome.encoded, this.#request.schema))?.value as T;
+    const own = loading.start(this.#key, this.#request, how);
+    return (await abortable(own.promise, this.#signal)).value as T;
   }
 
   /** Waits for a flight. Resolves to the flight itself when what it gave is not for this caller. */
   async #landed(flight: Flight, fallback: Found<T>, joined: boolean): Promise<T | Flight> {
-    const { store, stats, values } = this.#host;
+    const { store, values } = this.#host;
     const { timeout } = this.#request;
     let outcome;
     try {
@@ -191,13 +192,27 @@ export class Miss<T> {
       if (fallback && !(error instanceof AbsentError) && !this.#signal?.aborted) return this.#hit(fallback, true);
       throw error;
     }
-    if (!joined) return outcome.value as T;
+    if (!joined) {
+      this.#miss();
+      return outcome.value as T;
+    }
     if (!store.isCurrent(flight)) return flight;
-    stats.coalesced++;
-    if (!outcome.encoded) return outcome.value as T;
+    if (!outcome.encoded) return this.#shared(outcome.value as T);
     // Each caller gets a value of its own, as from a hit.
     const found = await values.read(this.#key, outcome.encoded, this.#request.schema);
-    return found ? found.value : flight;
+    return found ? this.#shared(found.value) : flight;
+  }
+
+  /** The value of a read once more: what a loader was given, it may keep and change. */
+  #copy(read: Read): Found<T> | Promise<Found<T>> {
+    return this.#host.values.read(this.#key, read.entry!, this.#request.schema);
+  }
+
+  /** A value that somebody else has loaded. */
+  #shared(value: T): T {
+    this.#miss();
+    this.#host.stats.coalesced++;
+    return value;
   }
 
   #hit(found: { readonly value: T }, stale: boolean): T {

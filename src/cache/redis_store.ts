@@ -1,5 +1,5 @@
 import { abortable } from "../abort.ts";
-import { UnavailableError } from "../errors.ts";
+import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { unref } from "../redis/batch.ts";
@@ -37,6 +37,20 @@ export interface RedisStoreOptions {
  * looks at the ledger still hear of it.
  */
 const BARRIER_KEPT = 60_000;
+
+/** Error replies of a server that cannot do it at present: it is loading, full, a replica, without a majority. */
+const PASSING = /^(LOADING|OOM|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)$/;
+
+/** Whether a failure says nothing about the operation, so that it may succeed later. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof UnavailableError) return error.reason !== "closed";
+  return error instanceof RedisError && PASSING.test(error.code);
+}
+
+/** Whether the server refused a write for want of memory; the script has then removed what was there before. */
+function isFull(error: unknown): boolean {
+  return error instanceof RedisError && error.code === "OOM";
+}
 
 /** Keeps entries in Redis. Reads of one tick are one round trip; see `scripts.ts` for the protocol. */
 export class RedisStore implements CacheStore {
@@ -91,13 +105,13 @@ export class RedisStore implements CacheStore {
   async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
     this.#assertOpen("write cache entry");
     try {
-      await this.#replayed();
+      await this.#replayed("write cache entry");
       const stored = await this.#slotOf(key).write(key, entry, fence);
       this.#copies?.key(key);
       return stored;
     } catch (error) {
       // It may or may not have been stored; whoever wrote must not find what was there before.
-      if (!fence && error instanceof UnavailableError) this.#queue.add({ keys: [key] });
+      if (!fence && isPassing(error) && !isFull(error)) this.#queue.add({ keys: [key] });
       throw error;
     }
   }
@@ -114,7 +128,7 @@ export class RedisStore implements CacheStore {
 
   async touch(key: string, fresh: number): Promise<boolean> {
     this.#assertOpen("touch cache entry");
-    await this.#replayed();
+    await this.#replayed("touch cache entry");
     const touched = await this.#slotOf(key).touch(key, fresh);
     this.#copies?.key(key);
     return touched;
@@ -171,7 +185,7 @@ export class RedisStore implements CacheStore {
 
   async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
     this.#assertOpen("inspect cache");
-    await this.#replayed();
+    await this.#replayed("inspect cache");
     for (const slot of this.#slots) yield* slot.inspect(glob);
   }
 
@@ -211,7 +225,7 @@ export class RedisStore implements CacheStore {
 
   async #readAfterReplay(key: string, options: ReadOptions): Promise<Read> {
     this.#assertOpen("read cache entry");
-    await this.#replayed();
+    await this.#replayed("read cache entry");
     return await this.#slotOf(key).read(key, options);
   }
 
@@ -219,10 +233,10 @@ export class RedisStore implements CacheStore {
   async #invalidate(keep: () => void, run: () => Promise<StoreInvalidation>): Promise<StoreInvalidation> {
     this.#assertOpen("invalidate cache");
     try {
-      await this.#replayed();
+      await this.#replayed("invalidate cache");
       return await run();
     } catch (error) {
-      if (!(error instanceof UnavailableError) || this.#closed || error.reason === "closed") throw error;
+      if (this.#closed || !isPassing(error)) throw error;
       // It may have taken effect or not: invalidating twice does no harm, not at all would.
       keep();
       return { status: "queued" };
@@ -233,11 +247,11 @@ export class RedisStore implements CacheStore {
    * Resolves when no invalidation waits any more; rejects when they cannot be replayed yet, or that takes longer than a
    * command may.
    */
-  async #replayed(): Promise<void> {
+  async #replayed(operation: string): Promise<void> {
     if (this.#queue.size === 0 && !this.#replaying) return;
     const late = new AbortController();
     const timer = setTimeout(
-      () => late.abort(new UnavailableError("replay invalidations", "timeout")),
+      () => late.abort(new UnavailableError(operation, "timeout")),
       this.#batch.commandTimeout,
     );
     try {
@@ -245,6 +259,9 @@ export class RedisStore implements CacheStore {
         this.#replaying ??= this.#replay().finally(() => this.#replaying = undefined);
         await abortable(this.#replaying, late.signal);
       }
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      throw new UnavailableError(operation, error.reason, { cause: error });
     } finally {
       clearTimeout(timer);
     }
@@ -313,7 +330,7 @@ export class RedisStore implements CacheStore {
         }
       } catch (error) {
         // The entries are invisible already; the barrier stays until they have expired.
-        if (error instanceof UnavailableError) return removed;
+        if (isPassing(error)) return removed;
         throw error;
       }
       this.#later(BARRIER_KEPT, () => slot.unbar(glob, barred[i]!));

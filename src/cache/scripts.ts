@@ -394,7 +394,8 @@ end
  * Reply: the clock of the invalidation.
  */
 export const INVALIDATE: Script = new Script(
-  PRELUDE + PRUNE + `
+  // A full server must not keep what it holds from being invalidated.
+  "#!lua flags=allow-oom" + PRELUDE + PRUNE + `
 local at = math.max(us, last + 1)
 local score = int(ARGV[3] == 'p:' and -BARRIER - at or at)
 local args = { int(-at), 'k', int(-at), 'i' }

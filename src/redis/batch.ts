@@ -63,6 +63,9 @@ interface WaitingSource {
  */
 const TURNS = 8;
 
+/** Error replies of a server that is starting, or of a cluster that is being reconfigured. */
+const NOT_NOW: ReadonlySet<string> = new Set(["CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN"]);
+
 /**
  * Sends all commands of one tick as one write, one write at a time, each call with a deadline.
  *
@@ -213,7 +216,7 @@ export class Batch {
     );
   }
 
-  async #write(calls: Waiting[]): Promise<RedisReply[]> {
+  async #write(calls: Waiting[]): Promise<(RedisReply | UnavailableError)[]> {
     const replies = await this.client.pipeline(calls);
     if (replies.length === calls.length) return replies;
     const error = new Error(`Cannot tell replies apart: wanted ${calls.length}, got ${replies.length}`);
@@ -221,17 +224,27 @@ export class Batch {
     throw error;
   }
 
-  #answered(calls: Waiting[], replies: RedisReply[]): void {
+  #answered(calls: Waiting[], replies: (RedisReply | UnavailableError)[]): void {
     if (this.#sending === calls) this.#sending = undefined;
     this.#breaker.succeed();
+    let demoted: RedisError | undefined;
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i]!;
       if (call.settled) continue;
       call.settled = true;
       const reply = replies[i];
-      if (reply instanceof RedisError) call.reject(reply);
-      else call.resolve(reply ?? null);
+      const outage = outageOf(reply);
+      if (outage) {
+        call.reject(new UnavailableError(call.operation, outage.reason, { cause: outage.cause }));
+      } else if (reply instanceof RedisError) {
+        demoted ??= reply.code === "READONLY" ? reply : undefined;
+        call.reject(reply);
+      } else {
+        call.resolve(reply as RedisReply ?? null);
+      }
     }
+    // After a failover the old primary answers as a replica: a new connection may lead to the new one.
+    if (demoted) this.client.reset(demoted);
     this.#next();
   }
 
@@ -322,6 +335,14 @@ export class Batch {
     }
     for (const { source } of sources) source.fail(error(source.operation));
   }
+}
+
+/** Whether a reply says that the server did nothing because it cannot at present. */
+function outageOf(
+  reply: RedisReply | UnavailableError | undefined,
+): Pick<UnavailableError, "reason" | "cause"> | undefined {
+  if (reply instanceof UnavailableError) return reply;
+  if (reply instanceof RedisError && NOT_NOW.has(reply.code)) return { reason: "connection", cause: reply };
 }
 
 /** Lets the process end although the timer is set. */

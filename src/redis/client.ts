@@ -17,10 +17,9 @@ export interface RedisCommand {
 
 /**
  * What a command is answered with. Strings come as bytes, or as text where {@linkcode RedisCommand.text} says so; error replies
- * come as {@linkcode RedisError} in place. On a cluster, what went to a node that cannot be reached is answered with an
- * {@linkcode UnavailableError}.
+ * come as {@linkcode RedisError} in place.
  */
-export type RedisReply = null | number | string | Uint8Array | RedisError | UnavailableError | RedisReply[];
+export type RedisReply = null | number | string | Uint8Array | RedisError | RedisReply[];
 
 /** Told what arrives on a channel, and when messages may have been missed. */
 export interface SubscriptionListener {
@@ -66,9 +65,10 @@ export interface RedisClient {
   readonly generation: number;
   /**
    * Sends the commands in one write and resolves to their replies in order. Rejects when the connection failed, and
-   * then it is unknown which of them ran.
+   * then it is unknown which of them ran. Where a cluster lost only some nodes, an {@linkcode UnavailableError} stands for
+   * each reply that cannot come.
    */
-  pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]>;
+  pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]>;
   /** Gives up the present connection, whose replies are no longer awaited, for a new one. */
   reset(reason: Error): void;
   /** Subscribes to a channel until the returned object is disposed of. */

@@ -62,7 +62,7 @@ export class BorrowedIoredisCluster implements RedisClient {
     this.#borrowed.listen(listener);
   }
 
-  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+  async pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]> {
     this.#borrowed.assert(this.connected);
     const replies = await Promise.all(commands.map((command) => this.#send(command)));
     this.#noteOwners(commands);
@@ -98,7 +98,7 @@ export class BorrowedIoredisCluster implements RedisClient {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
   }
 
-  async #send({ name, args, route, text = false }: RedisCommand): Promise<RedisReply> {
+  async #send({ name, args, route, text = false }: RedisCommand): Promise<RedisReply | UnavailableError> {
     try {
       const to = route === undefined ? this.#cluster : this.#node(this.#cluster.slots[hashSlot(route)]?.[0]);
       return toReply(await to.callBuffer(name.toLowerCase(), args.map(toBuffer)), text);
