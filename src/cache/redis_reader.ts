@@ -1,4 +1,4 @@
-import { RedisError, type UnavailableError } from "../errors.ts";
+import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
@@ -16,6 +16,8 @@ interface Pending {
   /** > 0: what is as old is known to be invalid; < 0: what is as old is known to be stale. */
   limit: number;
   tries: number;
+  /** When no repetition is worth its while any more, by `performance.now()`. */
+  readonly deadline: number;
   readonly promise: Promise<Read>;
   resolve(read: Read): void;
   reject(error: unknown): void;
@@ -46,6 +48,8 @@ export interface ReaderHost {
   check(): "0" | "1";
   /** The server's run was checked on this connection. */
   checked(generation: number): void;
+  /** The server's time in milliseconds was this just now, at the earliest. */
+  told(now: number): void;
 }
 
 /** Turns all reads of one write into one script call, and its one reply into judged entries. */
@@ -68,7 +72,7 @@ export class RedisReader implements CallSource {
    */
   read(key: string, lease: number, limit: number = 0): Promise<Read> {
     if (limit !== 0) {
-      const pending = newPending(key, lease);
+      const pending = this.#pending(key, lease);
       pending.limit = limit;
       this.#again.push(pending);
       this.#join();
@@ -77,7 +81,10 @@ export class RedisReader implements CallSource {
     const waiting = lease !== 0 ? this.#leased : this.#plain;
     const known = waiting.get(key);
     if (known && known.lease === lease) return known.promise;
-    const pending = newPending(key, lease);
+    if (this.#plain.size + this.#leased.size + this.#again.length >= this.#host.batch.maxQueued) {
+      return Promise.reject(new UnavailableError(this.operation, "overload"));
+    }
+    const pending = this.#pending(key, lease);
     if (known) this.#again.push(pending);
     else waiting.set(key, pending);
     this.#join();
@@ -157,7 +164,9 @@ export class RedisReader implements CallSource {
         try {
           if (!(reply instanceof Uint8Array)) throw new RedisError("ERR the reply to a read is no string");
           this.#answered(group, reply);
-        } catch (error) {
+        } catch (cause) {
+          // Whatever it is, it is no fault of those who read.
+          const error = cause instanceof RedisError ? cause : new RedisError("ERR the reply makes no sense", { cause });
           for (const read of reads) read.reject(error);
         }
       },
@@ -179,6 +188,7 @@ export class RedisReader implements CallSource {
     const body = parts.pop();
     if (!body || parts.length !== group.reads.length) throw new RangeError("the reply to a read is not complete");
     const news = readNews(body, this.#host.known, this.#host.on);
+    this.#host.told(news.now);
     for (let i = 0; i < group.reads.length; i++) {
       const note = news.notes?.get(i);
       if (note === undefined) this.#judge(group.reads[i]!, news, parts[i], 0, undefined);
@@ -243,19 +253,21 @@ export class RedisReader implements CallSource {
     if (++read.tries > TRIES) {
       return read.reject(new RedisError("ERR an entry could not be judged because of many invalidations"));
     }
+    if (performance.now() >= read.deadline) return read.reject(new UnavailableError(this.operation, "timeout"));
     this.#again.push(read);
     this.#join();
   }
-}
 
-function newPending(key: string, lease: number): Pending {
-  let resolve!: (read: Read) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<Read>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { key, lease, limit: 0, tries: 0, promise, resolve, reject };
+  #pending(key: string, lease: number): Pending {
+    const deadline = performance.now() + this.#host.batch.commandTimeout;
+    let resolve!: (read: Read) => void;
+    let reject!: (error: unknown) => void;
+    const promise = new Promise<Read>((onResolve, onReject) => {
+      resolve = onResolve;
+      reject = onReject;
+    });
+    return { key, lease, limit: 0, tries: 0, deadline, promise, resolve, reject };
+  }
 }
 
 /** A number from 1 to 2^48 that nobody else draws. */

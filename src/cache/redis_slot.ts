@@ -16,6 +16,11 @@ const KEYS_PER_CALL = 500;
 const TAGS_PER_CALL = 1000;
 /** Most invalidation records in the ledger of one slot; the oldest quarter goes when there are more. */
 const RECORDS = 100_000;
+/**
+ * Milliseconds after which the server is asked again which run it is, although the connection stands: a proxy may have
+ * changed the server behind it.
+ */
+const CHECK_EVERY = 1000;
 /** Keys that the server looks at per SCAN call. */
 const SCAN_COUNT = 1000;
 
@@ -33,6 +38,7 @@ export class RedisSlot implements ReaderHost {
   readonly on: EventListener | undefined;
   readonly #reader: RedisReader;
   #checkedGeneration = -1;
+  #checkedAt = -Infinity;
 
   constructor(batch: Batch, tag: string, on: EventListener | undefined) {
     this.batch = batch;
@@ -43,11 +49,13 @@ export class RedisSlot implements ReaderHost {
   }
 
   check(): "0" | "1" {
-    return this.#checkedGeneration === this.batch.client.generation ? "0" : "1";
+    const known = this.#checkedGeneration === this.batch.client.generation;
+    return known && performance.now() - this.#checkedAt < CHECK_EVERY ? "0" : "1";
   }
 
   checked(generation: number): void {
     this.#checkedGeneration = generation;
+    this.#checkedAt = performance.now();
   }
 
   read(key: string, options: ReadOptions): Promise<Read> {

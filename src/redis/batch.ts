@@ -74,7 +74,8 @@ const NOT_NOW: ReadonlySet<string> = new Set(["CLUSTERDOWN", "LOADING", "MASTERD
 export class Batch {
   readonly client: RedisClient;
   readonly #timeout: number;
-  readonly #maxQueued: number;
+  /** Calls that may wait at a time. */
+  readonly maxQueued: number;
   readonly #breaker: Breaker;
   #waiting: Waiting[] = [];
   #sources: WaitingSource[] = [];
@@ -89,7 +90,7 @@ export class Batch {
   constructor(client: RedisClient, options: BatchOptions) {
     this.client = client;
     this.#timeout = options.commandTimeout;
-    this.#maxQueued = options.maxQueued ?? 100_000;
+    this.maxQueued = options.maxQueued ?? 100_000;
     const on = options.on;
     this.#breaker = new Breaker({ onChange: (state) => on?.({ type: "redis.circuit", state }) });
     client.onChange((change) => {
@@ -163,7 +164,7 @@ export class Batch {
   #refusal(operation: string): UnavailableError | undefined {
     if (this.#closed) return new UnavailableError(operation, "closed");
     if (!this.#allows()) return new UnavailableError(operation, "circuit-open");
-    if (this.#waiting.length >= this.#maxQueued) return new UnavailableError(operation, "overload");
+    if (this.#waiting.length >= this.maxQueued) return new UnavailableError(operation, "overload");
   }
 
   /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
