@@ -3,7 +3,7 @@ import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../events.ts";
 import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.ts";
-import { Codec } from "./codec.ts";
+import { Codec, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
@@ -74,7 +74,7 @@ export class Cache implements AsyncDisposable {
     this.#store = store;
     this.#on = safeListener(on);
     this.#options = options;
-    this.#maxKeyBytes = maxKeyBytes;
+    this.#maxKeyBytes = integer("maxKeyBytes", maxKeyBytes, 1);
     this.#values = new Values(new Codec({ serializer, compress, maxBytes }), this.#stats, this.#on);
     this.#through = new ReadThrough({
       store,
@@ -188,7 +188,13 @@ export class Cache implements AsyncDisposable {
     if (typeof entries !== "object" || entries === null) {
       throw new TypeError(`Cannot write to the cache: wanted keys and values, got ${describe(entries)}`);
     }
-    const pairs = new Map(Symbol.iterator in entries ? entries : Object.entries(entries));
+    const pairs = new Map<string, unknown>();
+    for (const pair of Symbol.iterator in entries ? entries : Object.entries(entries)) {
+      if (!Array.isArray(pair)) {
+        throw new TypeError(`Cannot write to the cache: wanted pairs of key and value, got ${describe(pair)}`);
+      }
+      pairs.set(pair[0], pair[1]);
+    }
     const tags = assertTags(options.tags, "write to the cache");
     const policy = policyOf(options, this.#through.policy);
     const keys = this.#keys(pairs.keys(), "write to the cache");

@@ -160,7 +160,12 @@ export class Codec {
   }
 }
 
-function integer(name: string, value: number, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
+/**
+ * Checks an option that is a whole number.
+ *
+ * @throws {RangeError} If it is something else, or out of range.
+ */
+export function integer(name: string, value: number, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
   if (!Number.isInteger(value) || value < least || value > most) {
     const range = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
     throw new RangeError(

@@ -104,6 +104,13 @@ export class WireEntry implements StoredEntry {
     if (this.#payloadAt > bytes.length) {
       throw new RangeError(`Cannot read entry: wanted tags within ${bytes.length} bytes, got ${this.#payloadAt}`);
     }
+    let at = HEADER;
+    let missing = this.#tagCount;
+    for (; missing > 0 && at < this.#payloadAt; missing--) at += 2 + (bytes[at]! << 8 | bytes[at + 1]!);
+    if (missing > 0 || at !== this.#payloadAt) {
+      const room = this.#payloadAt - HEADER;
+      throw new RangeError(`Cannot read entry: wanted ${this.#tagCount} tags in ${room} bytes, got other lengths`);
+    }
   }
 
   get placeholder(): boolean {
@@ -118,11 +125,7 @@ export class WireEntry implements StoredEntry {
     return this.#bytes.length;
   }
 
-  /**
-   * Its tags, read on first use.
-   *
-   * @throws {RangeError} If the tags are not what the header says.
-   */
+  /** Its tags, read on first use. */
   get tags(): readonly string[] {
     return this.#tags ??= decodeTags(this.#bytes.subarray(HEADER, this.#payloadAt), this.#tagCount);
   }
@@ -145,13 +148,10 @@ export function encodeTags(tags: readonly string[]): Uint8Array {
 
 function decodeTags(bytes: Uint8Array, count: number): string[] {
   const tags: string[] = [];
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    const end = at + 2 + ((bytes[at] ?? 0) << 8 | (bytes[at + 1] ?? 0));
-    if (end > bytes.length) throw new RangeError("Cannot read entry: its tags are longer than they should be");
+  for (let i = 0, at = 0; i < count; i++) {
+    const end = at + 2 + (bytes[at]! << 8 | bytes[at + 1]!);
     tags.push(decoder.decode(bytes.subarray(at + 2, end)));
     at = end;
   }
-  if (at !== bytes.length) throw new RangeError("Cannot read entry: its tags are shorter than they should be");
   return tags;
 }

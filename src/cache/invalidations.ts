@@ -53,14 +53,22 @@ export class Invalidations {
     return this.#hard.size + this.#stale.size + this.#barriers.length;
   }
 
-  /** Forgets all and starts over at `seen`; which tags were invalidated before is unknown from now on. */
+  /**
+   * Forgets all up to `seen` and starts over there; which tags were invalidated before is unknown from now on. What was told
+   * since then stays: a reply may be overtaken by messages.
+   */
   restart(epoch: number, seen: number, newest: number): void {
     this.epoch = epoch;
     this.seen = this.floor = seen;
     this.newest = newest;
-    this.#hard.clear();
-    this.#stale.clear();
-    this.#barriers = [];
+    for (const map of [this.#hard, this.#stale]) {
+      for (const [tag, at] of map) {
+        if (at > seen) this.newest = Math.max(this.newest, at);
+        else map.delete(tag);
+      }
+    }
+    this.#barriers = this.#barriers.filter(({ at }) => at > seen);
+    for (const { at } of this.#barriers) this.newest = Math.max(this.newest, at);
   }
 
   /** Adds the invalidation of a tag. */

@@ -81,6 +81,7 @@ export class Loading {
   readonly #host: Host;
   readonly #flights = new Map<string, Flight>();
   readonly #claimed = new WeakSet<Read>();
+  readonly #heartbeats = new Set<ReturnType<typeof setInterval>>();
   readonly #abort = new AbortController();
   #started = 0;
 
@@ -140,6 +141,7 @@ export class Loading {
   /** Tells loaders to stop. */
   close(): void {
     this.#abort.abort(new UnavailableError("load", "closed"));
+    for (const heartbeat of this.#heartbeats) clearInterval(heartbeat);
   }
 
   #detach(flight: Flight | undefined): void {
@@ -153,7 +155,10 @@ export class Loading {
       () => void store.extend(key, lease, request.lease).catch(() => {}), // the fence decides at the end
       Math.max(10, request.lease / 3),
     );
-    if (heartbeat !== undefined) unref(heartbeat);
+    if (heartbeat !== undefined) {
+      unref(heartbeat);
+      this.#heartbeats.add(heartbeat);
+    }
     const started = performance.now();
     const context = new Context<T>(key, how.previous as Found<T>, this.#abort.signal, request);
     stats.loads++;
@@ -182,6 +187,7 @@ export class Loading {
       throw error;
     } finally {
       clearInterval(heartbeat);
+      if (heartbeat !== undefined) this.#heartbeats.delete(heartbeat);
     }
   }
 

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { UnavailableError } from "../errors.ts";
 import { compileGlob } from "../glob.ts";
+import { integer } from "./codec.ts";
 import { NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
 import { Invalidations } from "./invalidations.ts";
 import { stateOf } from "./state.ts";
@@ -62,8 +63,8 @@ export class MemoryStore implements CacheStore {
     this.#now = now;
     this.#known.restart(1, 0, 0);
     this.#entries = new LRUCache({
-      max: maxEntries,
-      maxSize: maxBytes,
+      max: integer("maxEntries", maxEntries, 1),
+      maxSize: integer("maxBytes", maxBytes, 1),
       sizeCalculation: (entry, key) => OVERHEAD + key.length * 2 + entry.bytes,
     });
   }
@@ -88,6 +89,8 @@ export class MemoryStore implements CacheStore {
     let granted = 0;
     let held = 0;
     if (entry && entry.leaseToken !== 0 && entry.leaseUntil > now && !steal) held = entry.leaseToken;
+    // A pause after a failure is for those who are served something meanwhile.
+    if (held < 0 && state === "none") held = 0;
     if (lease > 0 && state !== "fresh" && held === 0) {
       clock = this.#tick(now);
       granted = ++this.#lastToken;

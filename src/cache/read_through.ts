@@ -28,6 +28,8 @@ export class ReadThrough {
   readonly #host: Host & { readonly loading: Loading };
   readonly #loads: LoadPolicy;
   readonly #local: Local | undefined;
+  /** Keys at whose lease is being looked in order to refresh them early. */
+  readonly #looking = new Set<string>();
 
   constructor(host: Host, options: CacheOptions) {
     const { local } = options;
@@ -155,13 +157,16 @@ export class ReadThrough {
   /** Has a fresh value refreshed in the background when its time is near. */
   #refreshEarly<T>(key: string, request: LoadRequest<T>, asOf: number, left: number, loadTime: number): void {
     if ((request.beta === 0 && request.refreshAhead === 0) || !isEarly(request, left, loadTime)) return;
-    if (this.loading.get(key)) return;
+    if (this.loading.get(key) || this.#looking.has(key)) return;
     const { store, values, on } = this.#host;
-    store.read(key, { lease: request.lease, refresh: asOf }).then(async (read) => {
-      if (!this.loading.claim(read)) return;
-      const previous = read.entry && await values.read(key, read.entry, request.schema);
-      this.loading.start(key, request, { fence: read, previous, background: true, fallback: true });
-    }).catch((error) => on?.({ type: "cache.error", operation: "refresh", key, error }));
+    this.#looking.add(key);
+    store.read(key, { lease: request.lease, refresh: asOf }).finally(() => this.#looking.delete(key)).then(
+      async (read) => {
+        if (!this.loading.claim(read)) return;
+        const previous = read.entry && await values.read(key, read.entry, request.schema);
+        this.loading.start(key, request, { fence: read, previous, background: true, fallback: true });
+      },
+    ).catch((error) => on?.({ type: "cache.error", operation: "refresh", key, error }));
   }
 
   #counted<T>(key: string, found: Found<T>): Found<T> {

@@ -36,6 +36,8 @@ interface Group {
 const KEYS_PER_CALL = 500;
 /** How often a read is repeated before it counts as a miss; more than one repetition means heavy invalidation. */
 const TRIES = 5;
+/** Most leases of which it is remembered that they may have been granted; beyond that they end by themselves. */
+const ORPHANS = 10_000;
 
 /** What the store shares with its reader. */
 export interface ReaderHost {
@@ -50,6 +52,8 @@ export interface ReaderHost {
   checked(generation: number): void;
   /** The server's time in milliseconds was this just now, at the earliest. */
   told(now: number): void;
+  /** Gives a lease back, if it was granted. */
+  lease(key: string, token: number, action: "release", pause: number): Promise<boolean>;
 }
 
 /** Turns all reads of one write into one script call, and its one reply into judged entries. */
@@ -60,6 +64,8 @@ export class RedisReader implements CallSource {
   #leased = new Map<string, Pending>();
   #again: Pending[] = [];
   #joined = false;
+  /** Leases that may have been granted by calls whose reply was lost: key and token. */
+  #orphans: [string, number][] = [];
 
   constructor(host: ReaderHost) {
     this.#host = host;
@@ -102,21 +108,26 @@ export class RedisReader implements CallSource {
 
   take(): Call[] {
     const plain = [...this.#plain.values(), ...this.#again.filter((read) => read.lease === 0)];
-    const leased = [...this.#leased.values(), ...this.#again.filter((read) => read.lease !== 0)];
+    const repeated = this.#again.filter((read) => read.lease !== 0);
+    let leased = [...this.#leased.values(), ...repeated];
     this.#plain = new Map();
     this.#leased = new Map();
     this.#again = [];
     this.#joined = false;
     const calls: Call[] = [];
-    // One lease time per call; who wants another goes in a call of its own, which in practice nobody does.
+    // One lease time per call; who wants another goes in a call of its own, which in practice nobody does. And each key once:
+    // a call reads all keys before it grants leases, so the second of two would be granted the same lease.
     while (leased.length > 0) {
       const lease = leased[0]!.lease;
-      const same = leased.filter((read) => read.lease === lease);
-      if (same.length < leased.length) {
-        leased.splice(0, leased.length, ...leased.filter((read) => read.lease !== lease));
-      } else {
-        leased.length = 0;
+      const keys = new Set<string>();
+      const same: Pending[] = [];
+      const rest: Pending[] = [];
+      for (const read of leased) {
+        const fits = read.lease === lease && (repeated.length === 0 || !keys.has(read.key));
+        if (fits && repeated.length > 0) keys.add(read.key);
+        (fits ? same : rest).push(read);
       }
+      leased = rest;
       for (let i = 0; i < same.length; i += KEYS_PER_CALL) {
         const part = same.slice(i, i + KEYS_PER_CALL);
         calls.push(this.#call(part, plain.splice(0, KEYS_PER_CALL - part.length)));
@@ -171,6 +182,7 @@ export class RedisReader implements CallSource {
         }
       },
       reject: (error) => {
+        this.#orphan(group);
         for (const read of reads) read.reject(error);
       },
     });
@@ -181,6 +193,7 @@ export class RedisReader implements CallSource {
     if (group.checked) this.#host.checked(group.generation);
     else if (batch.client.generation !== group.generation) {
       // The client connected anew meanwhile, perhaps to a server that has forgotten: ask again, with a check.
+      this.#orphan(group);
       for (const read of group.reads) this.#repeat(read);
       return;
     }
@@ -189,6 +202,7 @@ export class RedisReader implements CallSource {
     if (!body || parts.length !== group.reads.length) throw new RangeError("the reply to a read is not complete");
     const news = readNews(body, this.#host.known, this.#host.on);
     this.#host.told(news.now);
+    if (this.#orphans.length > 0) this.#giveBack();
     for (let i = 0; i < group.reads.length; i++) {
       const note = news.notes?.get(i);
       if (note === undefined) this.#judge(group.reads[i]!, news, parts[i], 0, undefined);
@@ -227,8 +241,10 @@ export class RedisReader implements CallSource {
     if (verdict === "unknown") return this.#repeat(read);
     if (entry && read.limit > 0 && entry.asOf <= read.limit) verdict = "invalid";
     else if (entry && entry.asOf <= -read.limit && verdict === "valid") verdict = "stale";
-    const held = entry && lease === 0 && entry.leaseUntil > now && entry.leaseToken !== 0 && entry.epoch === epoch;
     const state = entry ? stateOf(entry, now, verdict) : "none";
+    // A pause after a failure is for those who are served something meanwhile.
+    const held = entry && lease === 0 && entry.leaseUntil > now && entry.epoch === epoch &&
+      (entry.leaseToken > 0 || (entry.leaseToken < 0 && state !== "none"));
     // Only this process knows yet that the entry is no good, so the script did not grant the lease: ask once more.
     const limit = state !== "fresh" && read.lease !== 0 && lease === 0 && !held && entry && !entry.placeholder
       ? (verdict === "invalid" ? entry.asOf : -entry.asOf)
@@ -256,6 +272,17 @@ export class RedisReader implements CallSource {
     if (performance.now() >= read.deadline) return read.reject(new UnavailableError(this.operation, "timeout"));
     this.#again.push(read);
     this.#join();
+  }
+
+  #orphan({ reads, leases, token }: Group): void {
+    for (let i = 0; i < leases && this.#orphans.length < ORPHANS; i++) this.#orphans.push([reads[i]!.key, token]);
+  }
+
+  /** Nobody holds these leases, and others wait for them. */
+  #giveBack(): void {
+    const orphans = this.#orphans;
+    this.#orphans = [];
+    for (const [key, token] of orphans) this.#host.lease(key, token, "release", 0).catch(() => {});
   }
 
   #pending(key: string, lease: number): Pending {

@@ -1,4 +1,4 @@
-import { RedisError } from "../errors.ts";
+import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
@@ -39,6 +39,8 @@ export class RedisSlot implements ReaderHost {
   readonly #reader: RedisReader;
   #checkedGeneration = -1;
   #checkedAt = -Infinity;
+  /** What to add to `performance.now()` to get the server's time in milliseconds, or a little less. */
+  #ahead = -Infinity;
 
   constructor(batch: Batch, tag: string, on: EventListener | undefined) {
     this.batch = batch;
@@ -58,6 +60,10 @@ export class RedisSlot implements ReaderHost {
     this.#checkedAt = performance.now();
   }
 
+  told(now: number): void {
+    this.#ahead = now - performance.now();
+  }
+
   read(key: string, options: ReadOptions): Promise<Read> {
     const { lease = 0, unusable = 0, refresh = 0, steal = false } = options;
     return this.#reader.read(key, steal ? -lease : lease, unusable > 0 ? unusable : -refresh);
@@ -65,20 +71,26 @@ export class RedisSlot implements ReaderHost {
 
   async write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
     const { fresh, stale, error, flags, loadTime, tags, payload } = entry;
-    const reply = await this.#run(WRITE, [this.prefix + key], [
-      fence?.lease ?? 0,
-      fence?.epoch ?? 0,
-      fence?.clock ?? 0,
-      milliseconds(fresh),
-      milliseconds(stale),
-      milliseconds(error),
-      flags,
-      Math.min(2 ** 32 - 1, Math.round(loadTime)),
-      tags.length,
-      encodeTags(tags),
-      payload,
-    ], "write cache entry");
-    return reply === 1;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      // Nobody knows when a write that was given up arrives: after its deadline it must not take effect any more.
+      const until = this.#ahead + performance.now() + this.batch.commandTimeout;
+      const reply = await this.#run(WRITE, [this.prefix + key], [
+        fence?.lease ?? 0,
+        fence?.epoch ?? 0,
+        fence?.clock ?? Math.max(0, Math.floor(until)),
+        milliseconds(fresh),
+        milliseconds(stale),
+        milliseconds(error),
+        flags,
+        Math.min(2 ** 32 - 1, Math.round(loadTime)),
+        tags.length,
+        encodeTags(tags),
+        payload,
+      ], "write cache entry");
+      if (typeof reply !== "number" || reply >= 0) return reply === 1;
+      this.told(-reply);
+    }
+    throw new UnavailableError("write cache entry", "timeout");
   }
 
   async touch(key: string, fresh: number): Promise<boolean> {
@@ -153,11 +165,33 @@ export class RedisSlot implements ReaderHost {
     do {
       const reply: RedisReply = await this.batch.send("SCAN", [cursor, "MATCH", match, "COUNT", SCAN_COUNT], {
         operation: "look for cache keys",
+        route: this.ledger,
       });
       if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new RedisError("ERR the reply to SCAN is no pair");
       cursor = decoder.decode(reply[0] as Uint8Array);
       yield reply[1] as Uint8Array[];
     } while (cursor !== "0");
+  }
+
+  /**
+   * Which server has the keys of this slot, if one has all of them. Where it is the same before and after, a scan has seen
+   * all keys: those of a slot that is on its way from one server of a cluster to another are partly here, partly there.
+   */
+  async place(): Promise<string | undefined> {
+    if (!this.batch.client.cluster) return "here";
+    const options = { operation: "look for the server of a slot", route: this.ledger, text: true };
+    try {
+      // A server that does not have the slot says so when it is asked for a key.
+      const [nodes] = await Promise.all([
+        this.batch.send("CLUSTER", ["NODES"], options),
+        this.batch.send("EXISTS", [this.ledger], options),
+      ]);
+      const [id, , , , , , , , ...slots] = String(nodes).split("\n").map((line) => line.split(" "))
+        .find((fields) => fields[2]?.includes("myself")) ?? [];
+      return slots.some((slot) => slot.startsWith("[")) ? undefined : id;
+    } catch {
+      return undefined; // it is not there, or does not tell
+    }
   }
 
   async #run(

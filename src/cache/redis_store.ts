@@ -37,6 +37,8 @@ export interface RedisStoreOptions {
  * looks at the ledger still hear of it.
  */
 const BARRIER_KEPT = 60_000;
+/** How often invalidations that wait are tried again without being asked for, in milliseconds. */
+const REPLAY_EVERY = 500;
 
 /** Error replies of a server that cannot do it at present: it is loading, full, a replica, without a majority. */
 const PASSING = /^(LOADING|OOM|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)$/;
@@ -66,6 +68,7 @@ export class RedisStore implements CacheStore {
   readonly #others = new Map<string, RedisStore>();
   #copies: ChangeListener | undefined;
   #replaying: Promise<void> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #clearing = 0;
   #closed = false;
 
@@ -111,7 +114,8 @@ export class RedisStore implements CacheStore {
       return stored;
     } catch (error) {
       // It may or may not have been stored; whoever wrote must not find what was there before.
-      if (!fence && isPassing(error) && !isFull(error)) this.#queue.add({ keys: [key] });
+      this.#copies?.key(key);
+      if (!fence && isPassing(error) && !isFull(error)) this.#keep(() => this.#queue.add({ keys: [key] }));
       throw error;
     }
   }
@@ -178,7 +182,7 @@ export class RedisStore implements CacheStore {
     this.#bell.start();
     return {
       // What waits to be replayed was invalidated here, but the copies do not know.
-      inTouch: (now) => this.#bell.inTouch(now) && this.#queue.size === 0,
+      inTouch: (now) => this.#bell.inTouch(now) && this.#queue.size === 0 && !this.#replaying,
       judge: (key, entry) => this.#slotOf(key).known.judge(key, entry),
     };
   }
@@ -197,6 +201,11 @@ export class RedisStore implements CacheStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#queue.size > 0 && !this.#closed) {
+      await this.#replayed("replay invalidations").catch((error) => {
+        this.#on?.({ type: "cache.error", operation: "replay invalidations before closing", error });
+      });
+    }
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -238,9 +247,23 @@ export class RedisStore implements CacheStore {
     } catch (error) {
       if (this.#closed || !isPassing(error)) throw error;
       // It may have taken effect or not: invalidating twice does no harm, not at all would.
-      keep();
+      this.#keep(keep);
       return { status: "queued" };
     }
+  }
+
+  /** Keeps an invalidation, and sees to it that other processes need not wait until this one does something. */
+  #keep(keep: () => void): void {
+    keep();
+    if (this.#closed || this.#retry !== undefined) return;
+    const timer = this.#retry = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#retry = undefined;
+      // What fails is in the queue again.
+      this.#replayed("replay invalidations").catch(() => this.#keep(() => {}));
+    }, REPLAY_EVERY);
+    unref(timer);
+    this.#timers.add(timer);
   }
 
   /**
@@ -321,7 +344,9 @@ export class RedisStore implements CacheStore {
     const { onProgress, signal } = options;
     let removed = 0;
     for (const [i, slot] of this.#slots.entries()) {
+      let place: string | undefined;
       try {
+        place = await slot.place();
         for await (const count of slot.sweep(glob, barred[i]!)) {
           removed += count;
           onProgress?.(removed);
@@ -333,6 +358,8 @@ export class RedisStore implements CacheStore {
         if (isPassing(error)) return removed;
         throw error;
       }
+      // What the scan may not have seen is kept invisible.
+      if (place === undefined || place !== await slot.place()) continue;
       this.#later(BARRIER_KEPT, () => slot.unbar(glob, barred[i]!));
     }
     return removed;

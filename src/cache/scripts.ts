@@ -94,7 +94,7 @@ local function tags_invalidated(tags, count)
   return hard, stale
 end
 
--- An entry's fixed part; nil where there is no readable entry.
+-- An entry's fixed part; nil where there is no readable entry, or something else altogether.
 local function header(s)
   if not s or #s < 68 or string.byte(s) ~= 1 then return nil end
   local h, _ = {}, nil
@@ -106,7 +106,7 @@ end
 
 -- The fixed part of the entry at a key, if the entry is there to be served.
 local function live(key)
-  local h = header(redis.call('GETRANGE', key, 0, 67))
+  local h = header(redis.pcall('GETRANGE', key, 0, 67))
   if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now then return nil end
   if h.tag_count > 0 and h.as_of <= newest then
     local hard = tags_invalidated(redis.call('GETRANGE', key, 68, 67 + h.tags_length), h.tag_count)
@@ -219,7 +219,7 @@ for i = 1, (bound > 0 or count > 64) and count or wanted do
         local h = usable and header(value)
         local keep = h and not h.placeholder and h.error > now and hard < as_of and not (limit > 0 and as_of <= limit)
         local due = not keep or fresh <= now or stale >= as_of or (limit < 0 and as_of <= -limit)
-        local busy = h and h.token ~= 0 and h.lease > now
+        local busy = h and h.lease > now and (h.token > 0 or (h.token < 0 and keep))
         if due and (steal or not busy) then kind = kind + grant(KEYS[i], keep) end
       end
     end
@@ -253,18 +253,20 @@ return cmsgpack.pack(values)
  * load, so that an invalidation in between hides it.
  *
  * KEYS: 1 entry · 2 ledger.
- * ARGV: 1 nonce · 2 check the run · 3 lease token, 0 = explicit write · 4 epoch and 5 clock of the read · 6 fresh, 7 stale,
+ * ARGV: 1 nonce · 2 check the run · 3 lease token, 0 = explicit write · 4 epoch and 5 clock of the read; in an explicit write,
+ * 5 is the server's time in milliseconds from which on it must not take effect · 6 fresh, 7 stale,
  * 8 error milliseconds (-1 = for ever) · 9 flags · 10 milliseconds loaded · 11 number of tags · 12 tags · 13 payload.
  *
- * Reply: 1 stored, 0 refused.
+ * Reply: 1 stored, 0 refused, the server's time in milliseconds as a negative number: too late.
  */
 export const WRITE: Script = new Script(
   PRELUDE + `
 local key, token, as_of = KEYS[1], tonumber(ARGV[3]), math.max(us, last + 1)
 local count = tonumber(ARGV[11])
+if token == 0 and now >= tonumber(ARGV[5]) then return -now end
 if token ~= 0 then
   as_of = tonumber(ARGV[5])
-  local h = header(redis.call('GETRANGE', key, 0, 67))
+  local h = header(redis.pcall('GETRANGE', key, 0, 67))
   if not h or h.token ~= token then return 0 end
   if tonumber(ARGV[4]) ~= epoch or as_of <= floor or tags_invalidated(ARGV[12], count) >= as_of then
     if h.placeholder then redis.call('DEL', key) else redis.call('SETRANGE', key, 48, struct.pack('>dd', 0, 0)) end
@@ -309,7 +311,9 @@ local function shift(t)
 end
 local stale, failing = shift(h.stale), shift(h.error)
 redis.call('SETRANGE', KEYS[1], 24, struct.pack('>ddd', fresh, stale, failing))
-if failing >= NEVER then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIREAT', KEYS[1], int(failing)) end
+if failing >= NEVER then redis.call('PERSIST', KEYS[1])
+-- A loader that runs keeps its lease, whatever becomes of the entry.
+else redis.call('PEXPIREAT', KEYS[1], int(h.token ~= 0 and math.max(failing, h.lease) or failing)) end
 keep_longest(failing >= NEVER and -1 or failing - now, h.as_of)
 ring_key(KEYS[1])
 return 1
@@ -325,7 +329,7 @@ return 1
  */
 export const LEASE: Script = new Script(
   PRELUDE + `
-local h = header(redis.call('GETRANGE', KEYS[1], 0, 67))
+local h = header(redis.pcall('GETRANGE', KEYS[1], 0, 67))
 if not h or h.token ~= tonumber(ARGV[3]) then return 0 end
 local ms = tonumber(ARGV[5])
 if ARGV[4] == 'extend' then
@@ -428,7 +432,7 @@ export const SWEEP: Script = new Script(
   PRELUDE + `
 local at, removed = tonumber(ARGV[3]), 0
 for i = 1, #KEYS - 1 do
-  local h = header(redis.call('GETRANGE', KEYS[i], 0, 67))
+  local h = header(redis.pcall('GETRANGE', KEYS[i], 0, 67))
   if h and (h.epoch ~= epoch or h.as_of <= at) then
     if live(KEYS[i]) then removed = removed + 1 end
     redis.call('UNLINK', KEYS[i])

@@ -63,9 +63,6 @@ interface WaitingSource {
  */
 const TURNS = 8;
 
-/** Error replies of a server that is starting, or of a cluster that is being reconfigured. */
-const NOT_NOW: ReadonlySet<string> = new Set(["CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN"]);
-
 /**
  * Sends all commands of one tick as one write, one write at a time, each call with a deadline.
  *
@@ -234,14 +231,13 @@ export class Batch {
       if (call.settled) continue;
       call.settled = true;
       const reply = replies[i];
-      const outage = outageOf(reply);
-      if (outage) {
-        call.reject(new UnavailableError(call.operation, outage.reason, { cause: outage.cause }));
+      if (reply instanceof UnavailableError) {
+        call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause }));
       } else if (reply instanceof RedisError) {
         demoted ??= reply.code === "READONLY" ? reply : undefined;
         call.reject(reply);
       } else {
-        call.resolve(reply as RedisReply ?? null);
+        call.resolve(reply ?? null);
       }
     }
     // After a failover the old primary answers as a replica: a new connection may lead to the new one.
@@ -336,14 +332,6 @@ export class Batch {
     }
     for (const { source } of sources) source.fail(error(source.operation));
   }
-}
-
-/** Whether a reply says that the server did nothing because it cannot at present. */
-function outageOf(
-  reply: RedisReply | UnavailableError | undefined,
-): Pick<UnavailableError, "reason" | "cause"> | undefined {
-  if (reply instanceof UnavailableError) return reply;
-  if (reply instanceof RedisError && NOT_NOW.has(reply.code)) return { reason: "connection", cause: reply };
 }
 
 /** Lets the process end although the timer is set. */

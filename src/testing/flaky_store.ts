@@ -37,9 +37,15 @@ export class FlakyStore implements CacheStore {
     return this.#run("read", () => this.#store.read(...args));
   }
 
-  /** Writes unless it is down. */
-  write(...args: Parameters<CacheStore["write"]>): ReturnType<CacheStore["write"]> {
-    return this.#run("write", () => this.#store.write(...args));
+  /** Writes unless it is down; then what was there before an explicit write is invalidated. */
+  async write(...args: Parameters<CacheStore["write"]>): Promise<boolean> {
+    const [key, _entry, fence] = args;
+    try {
+      return await this.#run("write", () => this.#store.write(...args));
+    } catch (error) {
+      if (this.down && !fence) this.#kept.push(() => this.#store.invalidateKeys([key]));
+      throw error;
+    }
   }
 
   /** Releases unless it is down. */

@@ -48,7 +48,7 @@ class BorrowedDbRedis implements RedisClient {
   }
 
   get connected(): boolean {
-    return !this.#connecting;
+    return !this.#connecting && !this.#closed;
   }
 
   get generation(): number {
@@ -60,6 +60,7 @@ class BorrowedDbRedis implements RedisClient {
   }
 
   async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    if (this.#closed) throw new UnavailableError("send commands", "closed");
     const { generation } = this;
     try {
       return await pipelineOf(this.#redis, commands);

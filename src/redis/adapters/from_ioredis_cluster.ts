@@ -19,6 +19,8 @@ type Node = IoredisLike & {
   readonly commandQueue?: { readonly length: number };
 };
 
+const decoder = new TextDecoder();
+
 /** Error replies with which a cluster says that it did nothing, and that another attempt may succeed. */
 const NOT_NOW: ReadonlySet<string> = new Set(["ASK", "CLUSTERDOWN", "MOVED", "TRYAGAIN"]);
 
@@ -105,6 +107,8 @@ export class BorrowedIoredisCluster implements RedisClient {
     } catch (cause) {
       if (!(cause instanceof Error) || cause.name !== "ReplyError") return unavailable(cause);
       const error = new RedisError(cause.message, { cause });
+      // It follows redirections itself, but not those of a command that was sent to a node.
+      if (error.code === "MOVED") this.#cluster.refreshSlotsCache?.();
       return NOT_NOW.has(error.code) ? unavailable(error) : error;
     }
   }
@@ -138,7 +142,8 @@ export class BorrowedIoredisCluster implements RedisClient {
     let moved = false;
     for (const { name, args } of commands) {
       if (name !== "EVALSHA" && name !== "EVAL") continue;
-      const slot = hashSlot(String(args[2]));
+      const key = args[2];
+      const slot = hashSlot(key instanceof Uint8Array ? decoder.decode(key) : String(key));
       const owner = this.#cluster.slots[slot]?.[0];
       if (owner === undefined || owner === this.#owners.get(slot)) continue;
       moved ||= this.#owners.has(slot);

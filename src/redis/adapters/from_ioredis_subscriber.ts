@@ -21,6 +21,7 @@ export async function openSubscriber(
   });
   const { promise: lost, resolve: end } = Promise.withResolvers<void>();
   const close = () => {
+    if (redis.status === "end") return;
     redis.disconnect();
     redis.stream?.destroy(); // it would wait for a server that hangs
   };

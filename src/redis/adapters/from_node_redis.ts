@@ -3,6 +3,7 @@ import { describe } from "../../describe.ts";
 import { RedisError } from "../../errors.ts";
 import type {
   ConnectionChange,
+  RedisArgument,
   RedisClient,
   RedisCommand,
   RedisReply,
@@ -22,7 +23,7 @@ export interface NodeRedisLike {
   /** What it was opened with. */
   readonly options?: { readonly socket?: object | undefined } | undefined;
   /** Sends one command. */
-  sendCommand(args: (string | Uint8Array)[], options?: object): Promise<unknown>;
+  sendCommand(args: (string | Buffer)[], options?: object): Promise<unknown>;
   /** Makes another client with the same options. */
   duplicate(overrides?: object): NodeRedisLike;
   /** Connects. */
@@ -30,7 +31,7 @@ export interface NodeRedisLike {
   /** Subscribes to channels; the listener gets bytes. */
   subscribe(
     channels: string[],
-    listener: (message: Uint8Array, channel: Uint8Array) => unknown,
+    listener: (message: Buffer, channel: Buffer) => unknown,
     bufferMode: true,
   ): Promise<unknown>;
   /** Closes the connection at once; from version 5 on. */
@@ -44,12 +45,12 @@ export interface NodeRedisLike {
 }
 
 /**
- * Lets Larder use a client of `npm:redis` (node-redis 4, 5 or 6) that you opened with `createClient()` and that you
- * close. For a cluster or Sentinels, see `fromIoredis()`.
+ * Lets Larder use a client of `npm:redis` (node-redis 5 or 6) that you opened with `createClient()` and that you close.
+ * For a cluster or Sentinels, see `fromIoredis()`.
  *
- * It never sends a command twice, whatever its options. It does not find out that a connection hangs unless `socket.socketTimeout` and
- * `pingInterval` say so (from version 5 on), and by default it does not connect again after that. To subscribe, one more connection with the
- * same options is opened.
+ * It never sends a command twice, whatever its options. That its connection hangs it finds out only with
+ * `socket.socketTimeout` and a shorter `pingInterval`, and after that it connects again only with a `reconnectStrategy` of
+ * yours. To subscribe, one more connection with the same options is opened.
  *
  * @param client The client. Connect it yourself: Larder waits for that.
  * @returns The client for `connect({ client })`.
@@ -131,9 +132,8 @@ class BorrowedNodeRedis implements RedisClient {
 
   async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
     this.#borrowed.assert(this.connected);
-    const signal = this.#unsent;
-    // What is sent in one tick goes out in one write. Each version takes the options that it knows.
-    const options = { returnBuffers: true, typeMapping: TYPES, timeout: undefined, abortSignal: signal, signal };
+    // What is sent in one tick goes out in one write. Version 4 takes the first of these options, later ones the others.
+    const options = { returnBuffers: true, typeMapping: TYPES, timeout: undefined, abortSignal: this.#unsent };
     return await Promise.all(commands.map(async ({ name, args, text = false }) => {
       try {
         return toReply(await this.#redis.sendCommand([name, ...args.map(toText)], options), text);
@@ -187,13 +187,14 @@ class Unsent {
 
   abort(): void {
     this.aborted = true;
-    for (const listener of this.#listeners) listener();
+    // The last first: version 5 loses track of its queue when the first of several is removed.
+    for (const listener of [...this.#listeners].reverse()) listener();
     this.#listeners.clear();
   }
 }
 
-function toText(argument: string | number | Uint8Array): string | Uint8Array {
-  return typeof argument === "number" ? String(argument) : toBuffer(argument) as string | Uint8Array;
+function toText(argument: RedisArgument): string | Buffer {
+  return typeof argument === "number" ? String(argument) : toBuffer(argument) as string | Buffer;
 }
 
 /** Whether Redis said so, as opposed to the client. Its class can only be told by its name. */

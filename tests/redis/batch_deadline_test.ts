@@ -1,0 +1,184 @@
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { UnavailableError } from "../../src/errors.ts";
+import { Batch, type CallSource } from "../../src/redis/batch.ts";
+import { FakeClock, Outcome, ScriptedClient } from "./scripted_client.ts";
+
+function start(maxQueued?: number): { client: ScriptedClient; batch: Batch } {
+  const client = new ScriptedClient();
+  return { client, batch: new Batch(client, { commandTimeout: 500, ...(maxQueued && { maxQueued }) }) };
+}
+
+Deno.test("Batch ends every call at its deadline although the client never answers", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const out = new Outcome(batch.send("OUT", []));
+  await clock.pass(200);
+  const waiting = new Outcome(batch.send("WAITING", [], { operation: "read session" }));
+  const failures: unknown[] = [];
+  const source: CallSource = { operation: "collect", take: () => [], fail: (error) => void failures.push(error) };
+  batch.join(source);
+  await clock.pass(299);
+  assertEquals([out.state, waiting.state, client.resets.length], ["pending", "pending", 0]);
+  await clock.pass(1);
+  assertEquals([out.state, waiting.state], ["timeout", "pending"]);
+  // What is behind a write that hangs gets another connection, which hangs as well.
+  assertEquals([client.resets.length, client.names], [1, [["OUT"], ["WAITING"]]]);
+  await clock.pass(200);
+  const { message } = waiting.error as UnavailableError;
+  assertEquals(message, "Cannot read session: Redis is unavailable: no answer within the deadline");
+  assertEquals(failures, []);
+  await batch.close();
+});
+
+Deno.test("Batch ends calls and sources at their deadline when there is no connection", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  client.change({ state: "disconnected" });
+  const failures: UnavailableError[] = [];
+  const call = new Outcome(batch.send("GET", []));
+  batch.join({ operation: "collect", take: () => [], fail: (error) => void failures.push(error) });
+  await clock.pass(499);
+  assertEquals([call.state, failures.length], ["pending", 0]);
+  await clock.pass(1);
+  assertEquals([call.state, failures.map(({ reason }) => reason)], ["timeout", ["timeout"]]);
+  assertEquals([client.writes.length, client.resets.length], [0, 0]);
+  await batch.close();
+});
+
+Deno.test("Batch ends a call from a source at the deadline of what it collected first", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const first = batch.send("FIRST", []);
+  await clock.settle();
+  const errors: UnavailableError[] = [];
+  batch.join({
+    operation: "collect",
+    take: () => [{
+      name: "COLLECT",
+      args: [],
+      operation: "collect",
+      resolve: () => {},
+      reject: (error) => void errors.push(error as UnavailableError),
+    }],
+    fail: () => {},
+  });
+  await clock.pass(300);
+  client.writes[0]!.resolve([1]);
+  await first;
+  await clock.pass(199);
+  assertEquals([client.names, errors.length], [[["FIRST"], ["COLLECT"]], 0]);
+  await clock.pass(1);
+  assertEquals(errors.map(({ reason }) => reason), ["timeout"]);
+  assertEquals(client.resets.length, 0); // it has had only 200 ms of its 500
+  await clock.pass(300);
+  assertEquals(client.resets.length, 1);
+  await batch.close();
+});
+
+Deno.test("Batch.send() with a shorter timeout gives up earlier and leaves the connection alone", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const patient = new Outcome(batch.send("PATIENT", []));
+  const hasty = new Outcome(batch.send("HASTY", [], { timeout: 100 }));
+  const longer = new Outcome(batch.send("LONGER", [], { timeout: 10_000 }));
+  await clock.pass(100);
+  assertEquals([hasty.state, patient.state], ["timeout", "pending"]);
+  await clock.pass(300);
+  assertEquals(client.resets.length, 0);
+  client.writes[0]!.resolve(["a", "b", "c"]);
+  await clock.settle();
+  assertEquals([hasty.state, patient.state, longer.state], ["timeout", "a", "c"]);
+  const hung = new Outcome(batch.send("HUNG", [], { timeout: 10_000 }));
+  await clock.pass(500);
+  assertEquals(hung.state, "timeout"); // the batch's own timeout is the longest
+  await batch.close();
+});
+
+Deno.test("Batch gives no caller the late replies of a connection that was given up", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const given = new Outcome(batch.send("OLD", []));
+  await clock.pass(500);
+  assertEquals(given.state, "timeout");
+  const next = new Outcome(batch.send("NEW", []));
+  await clock.settle();
+  client.writes[0]!.resolve(["old"]);
+  await clock.settle();
+  assertEquals([next.state, client.names], ["pending", [["OLD"], ["NEW"]]]);
+  client.writes[1]!.resolve(["new"]);
+  await clock.settle();
+  assertEquals(next.state, "new");
+  await batch.close();
+});
+
+Deno.test("Batch refuses calls beyond its bound, and takes calls again when the queue has moved", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start(3);
+  client.change({ state: "disconnected" });
+  const calls = [1, 2, 3, 4].map((id) => batch.send("GET", [id]));
+  assertEquals((await assertRejects(() => calls[3]!, UnavailableError)).reason, "overload");
+  client.answer = ({ args }) => args[0] as number;
+  client.change({ state: "connected" });
+  assertEquals(await Promise.all(calls.slice(0, 3)), [1, 2, 3]);
+  assertEquals(await batch.send("GET", [5]), 5);
+  await clock.settle();
+  await batch.close();
+});
+
+Deno.test("Batch.send() ends the wait when its signal is aborted", async (t) => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const reason = new Error("enough");
+
+  await t.step("before: nothing is sent", async () => {
+    const error = await assertRejects(() => batch.send("GET", [], { signal: AbortSignal.abort(reason) }));
+    assertStrictEquals(error, reason);
+    await clock.settle();
+    assertEquals(client.names, []);
+  });
+
+  await t.step("while it waits: it is not sent", async () => {
+    const controller = new AbortController();
+    const out = batch.send("OUT", []);
+    await clock.settle();
+    const waiting = batch.send("WAITING", [], { signal: controller.signal });
+    controller.abort(reason);
+    assertStrictEquals(await assertRejects(() => waiting), reason);
+    client.writes[0]!.resolve([1]);
+    assertEquals(await out, 1);
+    await clock.settle();
+    assertEquals(client.names, [["OUT"]]);
+  });
+
+  await t.step("when it is out: its reply is dropped, the others get theirs", async () => {
+    const controller = new AbortController();
+    const calls = [batch.send("A", [], { signal: controller.signal }), batch.send("B", [])];
+    await clock.settle();
+    controller.abort(reason);
+    assertStrictEquals(await assertRejects(() => calls[0]!), reason);
+    client.writes[1]!.resolve(["a", "b"]);
+    assertEquals(await calls[1], "b");
+  });
+
+  await t.step("no listener stays behind", async () => {
+    const listeners = new Set<unknown>();
+    const { signal } = new AbortController();
+    const add = signal.addEventListener.bind(signal);
+    signal.addEventListener = (type: string, listener: EventListenerOrEventListenerObject) => {
+      listeners.add(listener);
+      add(type, listener);
+    };
+    signal.removeEventListener = (_type: string, listener: EventListenerOrEventListenerObject) => {
+      listeners.delete(listener);
+    };
+    const answered = batch.send("A", [], { signal });
+    await clock.settle();
+    client.writes[2]!.resolve([1]);
+    await answered;
+    const late = new Outcome(batch.send("B", [], { signal }));
+    assertEquals(listeners.size, 1);
+    await clock.pass(500);
+    assertEquals([late.state, listeners.size], ["timeout", 0]);
+  });
+  await batch.close();
+});

@@ -1,0 +1,96 @@
+import { UnavailableError } from "../../src/errors.ts";
+import type {
+  ConnectionChange,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../../src/redis/client.ts";
+
+/** A client in front of a real one, through which a test decides what arrives and when. */
+export class GatedClient implements RedisClient {
+  /** Whether messages of subscriptions are kept back. Proofs of life are not. */
+  muted = false;
+  /** Whether commands fail before they are sent. */
+  down = false;
+  readonly #client: RedisClient;
+  #gate: PromiseWithResolvers<void> | undefined;
+  #kept: (() => void)[] = [];
+  #heard = 0;
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+  }
+
+  get name(): string {
+    return this.#client.name;
+  }
+
+  get connected(): boolean {
+    return this.#client.connected;
+  }
+
+  get generation(): number {
+    return this.#client.generation;
+  }
+
+  /** Messages that were passed on so far. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /** Keeps replies back that arrive from now on, although the server has done what it was told. */
+  hold(): void {
+    this.#gate ??= Promise.withResolvers();
+  }
+
+  /** Passes on what was kept back. */
+  release(): void {
+    this.#gate?.resolve();
+    this.#gate = undefined;
+  }
+
+  /** Passes on the messages that were kept back. */
+  unmute(): void {
+    this.muted = false;
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const pass of kept) pass();
+  }
+
+  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    if (this.down) throw new UnavailableError("send commands", "connection");
+    const replies = await this.#client.pipeline(commands);
+    await this.#gate?.promise;
+    return replies;
+  }
+
+  reset(reason: Error): void {
+    this.#client.reset(reason);
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    return this.#client.subscribe(channel, {
+      ready: () => listener.ready(),
+      lost: () => listener.lost(),
+      message: (payload) => {
+        const pass = () => {
+          this.#heard++;
+          listener.message(payload);
+        };
+        if (this.muted) this.#kept.push(pass);
+        else pass();
+      },
+    });
+  }
+
+  onChange(listener: (change: ConnectionChange) => void): void {
+    this.#client.onChange(listener);
+  }
+
+  close(): Promise<void> {
+    this.release();
+    return this.#client.close();
+  }
+}

@@ -1,0 +1,88 @@
+import { hashSlot } from "../../src/redis/adapters/hash_slot.ts";
+import { RedisServer } from "./redis_server.ts";
+import type { RespReply } from "./resp.ts";
+import { until } from "./until.ts";
+
+const SLOTS = 16384;
+
+/** A Redis Cluster of a test's own: masters on loopback, without replicas. */
+export class RedisCluster implements AsyncDisposable {
+  readonly nodes: readonly RedisServer[];
+
+  private constructor(nodes: readonly RedisServer[]) {
+    this.nodes = nodes;
+  }
+
+  /** Whether a cluster can be started: its nodes have to reach each other under the addresses that clients use. */
+  static get possible(): boolean {
+    return RedisServer.controllable && !Deno.env.get("LARDER_TEST_REDIS_IMAGE");
+  }
+
+  /** Starts the masters, each with an equal part of the slots, and waits until all of them know that. */
+  static async start(masters: number = 3): Promise<RedisCluster> {
+    const buses = Array.from({ length: masters }, freePort);
+    const nodes = await Promise.all(buses.map((bus) =>
+      RedisServer.start({
+        config: { "cluster-enabled": "yes", "cluster-node-timeout": 2000, "cluster-port": bus },
+      })
+    ));
+    const cluster = new RedisCluster(nodes);
+    const [first] = nodes;
+    for (const [i, node] of nodes.entries()) {
+      const [begin, end] = [i, i + 1].map((part) => Math.floor(SLOTS * part / masters));
+      await node.cli("CLUSTER", "ADDSLOTSRANGE", begin!, end! - 1);
+      await node.cli("CLUSTER", "SET-CONFIG-EPOCH", i + 1);
+      if (i > 0) await first!.cli("CLUSTER", "MEET", "127.0.0.1", node.port, buses[i]!);
+    }
+    await cluster.agrees();
+    return cluster;
+  }
+
+  /** Waits until all nodes say that all is well, and know of the same owners. */
+  async agrees(): Promise<void> {
+    await until(async () => {
+      const infos = await this.each("CLUSTER", "INFO");
+      const owners = await this.each("CLUSTER", "SLOTS");
+      return infos.every((info) => String(info).includes("cluster_state:ok")) &&
+        new Set(owners.map((ranges) => JSON.stringify([...ranges as RespReply[]].sort()))).size === 1;
+    }, "the nodes agree");
+  }
+
+  /** Sends a command to each node. */
+  async each(...command: (string | number)[]): Promise<RespReply[]> {
+    return await Promise.all(this.nodes.map((node) => node.cli(...command)));
+  }
+
+  /** The node that owns the slot of a key. */
+  async ownerOf(key: string): Promise<RedisServer> {
+    const slot = hashSlot(key);
+    const ranges = await this.nodes[0]!.cli("CLUSTER", "SLOTS") as [number, number, [string, number]][];
+    const range = ranges.find(([begin, end]) => begin <= slot && slot <= end);
+    return this.nodes.find((node) => node.port === range?.[2][1])!;
+  }
+
+  /** Begins to move the slot of a key. */
+  async beginMove(key: string, to: RedisServer): Promise<void> {
+    const [slot, from] = [hashSlot(key), await this.ownerOf(key)];
+    await to.cli("CLUSTER", "SETSLOT", slot, "IMPORTING", String(await from.cli("CLUSTER", "MYID")));
+    await from.cli("CLUSTER", "SETSLOT", slot, "MIGRATING", String(await to.cli("CLUSTER", "MYID")));
+  }
+
+  /** Moves what is in the slot of a key, and then the slot. */
+  async endMove(key: string, to: RedisServer): Promise<void> {
+    const [slot, from] = [hashSlot(key), await this.ownerOf(key)];
+    const keys = await from.cli("CLUSTER", "GETKEYSINSLOT", slot, 100_000) as string[];
+    if (keys.length > 0) await from.cli("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", ...keys);
+    const id = String(await to.cli("CLUSTER", "MYID"));
+    for (const node of [to, from, ...this.nodes]) await node.cli("CLUSTER", "SETSLOT", slot, "NODE", id);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node[Symbol.asyncDispose]()));
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
