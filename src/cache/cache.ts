@@ -292,7 +292,12 @@ export class Cache implements AsyncDisposable {
    * ```
    */
   define<Id, T>(options: DefinitionOptions<Id, T>): Definition<Id, T> {
-    return new Definition(this, options);
+    const definition = new Definition(this, options);
+    // Wrong options are told now, not at the first call.
+    const { tags, schema } = options;
+    assertSchema(schema);
+    this.#through.request(() => undefined as T, { ...options, tags: typeof tags === "function" ? [] : tags });
+    return definition;
   }
 
   /**
@@ -315,8 +320,9 @@ export class Cache implements AsyncDisposable {
         throw new TypeError(`Cannot wrap: wanted a function as the ${name}, got ${describe(value)}`);
       }
     }
+    assertSchema(rest.schema);
     this.#through.request(() => undefined as T, rest); // wrong options are told now, not at the first call
-    return (...args) => this.getOrSet(key(...args), () => fn(...args), rest);
+    return async (...args) => await this.getOrSet(key(...args), () => fn(...args), rest);
   }
 
   /**
@@ -534,9 +540,13 @@ export class Cache implements AsyncDisposable {
 
   /** Tells loaders to stop and closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const cache of this.#beside.values()) cache.#through.loading.close();
-    this.#through.loading.close();
+    const stopped = this.#stop(); // says what it has to before the store is closed
     await this.#store[Symbol.asyncDispose]();
+    await stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([this.#through.loading.close(), ...[...this.#beside.values()].map((cache) => cache.#stop())]);
   }
 
   async #write(

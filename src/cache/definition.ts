@@ -56,9 +56,18 @@ export class Definition<Id, T> {
     this.#options = options;
   }
 
-  /** The key under which a value is kept. */
+  /**
+   * The key under which a value is kept.
+   *
+   * @throws {TypeError} If `key` gives anything but text or a number: ids that look alike would share a value.
+   */
   keyOf(id: Id): string {
-    return `${this.name}:${this.#options.key(id)}`;
+    const key: unknown = this.#options.key(id);
+    const plain = typeof key === "string" ? key !== "" : typeof key === "bigint" || Number.isFinite(key);
+    if (!plain) {
+      throw new TypeError(`Cannot use the key of a "${this.name}": wanted text or a number, got ${describe(key)}`);
+    }
+    return `${this.name}:${key}`;
   }
 
   /** Reads a value, or has it loaded. See {@linkcode Cache.getOrSet}. */
@@ -74,29 +83,35 @@ export class Definition<Id, T> {
   /** Reads several values, or has them loaded together. Ids for which there is none are absent. */
   async getMany(ids: Iterable<Id>, options: OperationOptions = {}): Promise<Map<Id, T>> {
     const { loadMany } = this.#options;
+    const keys = new Map<Id, string>();
     const byKey = new Map<string, Id>();
-    for (const id of ids) byKey.set(this.keyOf(id), id);
-    const values = new Map<Id, T>();
+    for (const id of ids) {
+      const key = this.keyOf(id);
+      keys.set(id, key);
+      byKey.set(key, id);
+    }
+    let found = new Map<string, T>();
     if (!loadMany) {
-      await Promise.all([...byKey.values()].map(async (id) => values.set(id, await this.get(id, options))));
+      await Promise.all([...byKey].map(async ([key, id]) => found.set(key, await this.get(id, options))));
     } else {
-      const found = await this.#cache.getOrSetMany<T>(byKey.keys(), async (missing) => {
+      found = await this.#cache.getOrSetMany<T>(byKey.keys(), async (missing) => {
         const loaded = await loadMany(missing.map((key) => byKey.get(key)!));
         return new Map([...loaded].map(([id, value]) => [this.keyOf(id), value]));
       }, this.#getOptions((key) => byKey.get(key)!, options));
-      for (const [key, value] of found) values.set(byKey.get(key)!, value);
     }
-    return new Map([...byKey.values()].filter((id) => values.has(id)).map((id) => [id, values.get(id)!]));
+    const values = new Map<Id, T>();
+    for (const [id, key] of keys) if (found.has(key)) values.set(id, found.get(key)!);
+    return values;
   }
 
   /** How a value stands, without loading it. */
-  lookup(id: Id, options: OperationOptions = {}): Promise<Lookup<T>> {
+  async lookup(id: Id, options: OperationOptions = {}): Promise<Lookup<T>> {
     const { schema } = this.#options;
-    return this.#cache.lookup<T>(this.keyOf(id), { ...options, schema });
+    return await this.#cache.lookup<T>(this.keyOf(id), { ...options, schema });
   }
 
   /** Stores a value that is known already. */
-  set(id: Id, value: T, options: OperationOptions = {}): Promise<boolean> {
+  async set(id: Id, value: T, options: OperationOptions = {}): Promise<boolean> {
     const { ttl, staleWhileRevalidate, staleIfError, jitter } = this.#options;
     const { tags } = this.#getOptions(() => id, options);
     const settings: SetOptions = {
@@ -107,12 +122,12 @@ export class Definition<Id, T> {
       jitter,
       tags: typeof tags === "function" ? tags(value, this.keyOf(id)) : tags,
     };
-    return this.#cache.set(this.keyOf(id), value, settings);
+    return await this.#cache.set(this.keyOf(id), value, settings);
   }
 
   /** Removes a value. */
-  invalidate(id: Id, options: OperationOptions = {}): Promise<InvalidationResult> {
-    return this.#cache.invalidate(this.keyOf(id), options);
+  async invalidate(id: Id, options: OperationOptions = {}): Promise<InvalidationResult> {
+    return await this.#cache.invalidate(this.keyOf(id), options);
   }
 
   /** Removes all values of this kind. */

@@ -138,10 +138,13 @@ export class Loading {
     return flight;
   }
 
-  /** Tells loaders to stop. */
-  close(): void {
+  /** Tells loaders to stop, and gives their leases back. */
+  async close(): Promise<void> {
     this.#abort.abort(new UnavailableError("load", "closed"));
     for (const heartbeat of this.#heartbeats) clearInterval(heartbeat);
+    // Other processes need not wait for what will not be stored.
+    const held = [...this.#flights.values()].filter(({ lease }) => lease !== 0);
+    await Promise.all(held.map(({ key, lease }) => this.#host.store.release(key, lease).catch(() => {})));
   }
 
   #detach(flight: Flight | undefined): void {

@@ -62,6 +62,8 @@ export class Local implements ChangeListener {
   readonly #freeze: boolean;
   #changes: Changes | undefined;
   #forgotten = -1;
+  #date = 0;
+  #now = 0;
   readonly #changed = new Map<string, number>();
 
   private constructor(options: LocalOptions) {
@@ -94,10 +96,20 @@ export class Local implements ChangeListener {
   get(key: string): Copy | undefined {
     const copy = this.#copies.get(key);
     if (!copy) return undefined;
-    const now = performance.now();
+    const now = this.#clock();
     if (!this.#changes!.inTouch(now)) return undefined;
     if (now < copy.usedUntil && this.#changes!.judge(key, copy) === "valid") return copy;
     this.#copies.delete(key);
+  }
+
+  /** `performance.now()`, at most a millisecond old: asking it costs a quarter of a hit, `Date.now()` next to nothing. */
+  #clock(): number {
+    const date = Date.now();
+    if (date !== this.#date) {
+      this.#date = date;
+      this.#now = performance.now();
+    }
+    return this.#now;
   }
 
   /** Call it before a read, and hand what it gives to `fill`. */

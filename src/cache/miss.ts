@@ -1,5 +1,5 @@
 import { abortable, delay } from "../abort.ts";
-import { LoaderTimeoutError, RedisError, UnavailableError } from "../errors.ts";
+import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { AbsentError, type Flight, type Loading, type LoadRequest } from "./loading.ts";
 import type { StatsCounter } from "./stats.ts";
@@ -35,7 +35,7 @@ export class Miss<T> {
   readonly #host: MissHost;
   readonly #key: string;
   readonly #request: LoadRequest<T>;
-  #signal: AbortSignal | undefined;
+  readonly #signal: AbortSignal | undefined;
   #watch: Watch | undefined;
   #missed = false;
   readonly #since = performance.now();
@@ -57,20 +57,6 @@ export class Miss<T> {
    * @param found Its value, if that is of use to this caller.
    */
   async settle(read: Read | undefined, found: Found<T>): Promise<T> {
-    const { hardTimeout } = this.#request;
-    if (hardTimeout === undefined) return await this.#settle(read, found);
-    // Whoever has given up must not go on waiting behind the scenes; the loader does not see this signal.
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new LoaderTimeoutError(this.#key, hardTimeout)), hardTimeout);
-    this.#signal = this.#signal ? AbortSignal.any([this.#signal, late.signal]) : late.signal;
-    try {
-      return await abortable(this.#settle(read, found), late.signal);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #settle(read: Read | undefined, found: Found<T>): Promise<T> {
     try {
       for (let round = 0; read && round < ROUNDS; round++) {
         const result = await this.#step(read, found, round);

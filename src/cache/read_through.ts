@@ -1,4 +1,5 @@
 import { abortable } from "../abort.ts";
+import { LoaderTimeoutError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { assertTags } from "../keys.ts";
 import { type Copy, Local } from "./local.ts";
@@ -67,9 +68,17 @@ export class ReadThrough {
       const copied = this.#copied(key, copy, schema);
       const found = copied instanceof Promise ? await copied : copied;
       if (found) {
-        this.#refreshEarly(key, request, copy!.writtenAsOf, copy!.until - performance.now(), copy!.loadTime);
+        // The time is not asked for where it does not matter: that alone is a good part of a hit.
+        if (request.beta !== 0 || request.refreshAhead !== 0) {
+          this.#refreshEarly(key, request, copy!.writtenAsOf, copy!.until - performance.now(), copy!.loadTime);
+        }
         return found.value;
       }
+    }
+    const { hardTimeout } = request;
+    if (hardTimeout !== undefined) {
+      const patient = { ...request, hardTimeout: undefined };
+      return await inTime(key, hardTimeout, signal, (signal) => this.getOrSet(key, patient, signal));
     }
     const mark = this.#local?.mark() ?? 0;
     const began = this.loading.started;
@@ -179,5 +188,21 @@ export class ReadThrough {
       on?.({ type: "cache.miss", key });
     }
     return found;
+  }
+}
+
+/** Ends the wait for `work` after so many milliseconds. What loads does not see the signal that it is given. */
+async function inTime<T>(
+  key: string,
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new LoaderTimeoutError(key, milliseconds)), milliseconds);
+  try {
+    return await abortable(work(signal ? AbortSignal.any([signal, late.signal]) : late.signal), late.signal);
+  } finally {
+    clearTimeout(timer);
   }
 }

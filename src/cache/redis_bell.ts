@@ -10,6 +10,8 @@ export interface BellListener {
   pattern(glob: string, at: number): void;
   /** Everything was invalidated. */
   all(): void;
+  /** Tells what is there of changes that could not ring; something else after each of them. */
+  silent(): Promise<string>;
   /** It is heard from now on; what rang before may have been missed. */
   ready(): void;
   /** It is not heard any more. */
@@ -27,7 +29,8 @@ const decoder = new TextDecoder();
 
 /**
  * The channel on which the scripts tell what changed. Redis delivers to one subscriber in order, so a message that this process
- * has sent to itself proves that it has heard all that was published before.
+ * has sent to itself proves that it has heard all that was published before. Who may not publish leaves a mark instead, which is
+ * looked for with each proof.
  */
 export class RedisBell implements AsyncDisposable {
   readonly #client: RedisClient;
@@ -37,6 +40,7 @@ export class RedisBell implements AsyncDisposable {
   #live = false;
   #provenAt = -Infinity;
   #proving = false;
+  #silent: string | undefined;
 
   constructor(client: RedisClient, channel: string, listener: BellListener) {
     this.#client = client;
@@ -76,6 +80,7 @@ export class RedisBell implements AsyncDisposable {
         lost: () => {
           this.#live = false;
           this.#provenAt = -Infinity;
+          this.#silent = undefined;
           this.#listener.lost();
         },
       });
@@ -89,10 +94,13 @@ export class RedisBell implements AsyncDisposable {
     const subscription = await this.#subscription;
     // A proof that never comes back must not stand in the way of the next.
     const timer = setTimeout(() => this.#proving = false, TOUCH);
-    const proven = await subscription?.prove();
+    const [proven, silent] = await Promise.all([subscription?.prove(), this.#listener.silent().catch(() => undefined)]);
     clearTimeout(timer);
     this.#proving = false;
-    if (proven && this.#live) this.#provenAt = Math.max(this.#provenAt, now);
+    if (!proven || silent === undefined || !this.#live) return;
+    if (this.#silent !== undefined && this.#silent !== silent) this.#listener.all();
+    this.#silent = silent;
+    this.#provenAt = Math.max(this.#provenAt, now);
   }
 
   #message(payload: Uint8Array): void {

@@ -132,6 +132,12 @@ export class RedisSlot implements ReaderHost {
     await this.#run(UNBAR, [], [at, glob], "end invalidation of a pattern");
   }
 
+  /** The marks of changes that could not be told on the bell: different after each. */
+  async silent(): Promise<string> {
+    const marks = await this.batch.send("ZMSCORE", [this.ledger, "e", "q"], { operation: "look for silent changes" });
+    return (marks as (Uint8Array | null)[]).map((mark) => mark && decoder.decode(mark)).join();
+  }
+
   async clear(): Promise<void> {
     await this.#run(CLEAR, [], [], "clear cache");
     this.known.epoch = 0;

@@ -90,6 +90,7 @@ export class RedisStore implements CacheStore {
       tag: (tag, mode, at) => this.#slots.forEach((slot) => slot.known.addTag(tag, mode, at)),
       pattern: (glob, at) => this.#slots.forEach((slot) => slot.known.addBarrier(glob, at)),
       all: () => this.#changedAll(),
+      silent: async () => (await Promise.all(this.#slots.map((slot) => slot.silent()))).join(),
       ready: () => this.#changedAll(),
       lost: () => this.#changedAll(),
       failed: () => on?.({ type: "warning", message: `The client ${batch.client.name} cannot subscribe to changes` }),

@@ -13,6 +13,7 @@
  * | `i` | -clock | the newest invalidation of any kind |
  * | `f` | -clock | floor: records up to it were pruned, so nothing as old is valid |
  * | `l` | -milliseconds | the longest lifetime of any entry written |
+ * | `q` | -clock | the last change that could not be told on the bell |
  *
  * What changes is also published on the *bell*, one channel per namespace: `k` key · `h` or `s` clock (f64) tag · `p` clock glob ·
  * `e` for everything. It wakes who waits for a loader and keeps local copies true; nothing is lost with it but time.
@@ -35,9 +36,11 @@ local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)
 local epoch, last, newest, floor, longest
 
--- Tells the processes of this namespace what changed. Where nobody listens, or the user may not, it costs next to nothing.
+-- Tells the processes of this namespace what changed. Where nobody listens it costs next to nothing; a user who may not leaves a
+-- mark, which they look for from time to time.
 local function ring(...)
-  redis.pcall('PUBLISH', string.match(ledger, '^{([%w._-]+)') .. ':bell', table.concat({ ... }))
+  local told = redis.pcall('PUBLISH', string.match(ledger, '^{([%w._-]+)') .. ':bell', table.concat({ ... }))
+  if type(told) == 'table' and told.err then redis.pcall('ZADD', ledger, int(-us), 'q') end
 end
 local function ring_key(key) ring('k', string.sub(key, #ledger - 3)) end
 

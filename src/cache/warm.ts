@@ -1,3 +1,4 @@
+import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import type { Cache } from "./cache.ts";
 import type { OperationOptions, SetOptions } from "./options.ts";
@@ -58,11 +59,21 @@ export async function warm(
       problem ??= { error };
     }
   };
-  for await (const entry of entries) {
-    if (problem || signal?.aborted) break;
-    const writing: Promise<void> = write(entry).finally(() => running.delete(writing));
-    running.add(writing);
-    if (running.size >= concurrency) await Promise.race(running);
+  const source = Symbol.asyncIterator in entries ? entries[Symbol.asyncIterator]() : entries[Symbol.iterator]();
+  try {
+    while (!problem && !signal?.aborted) {
+      const { done, value } = await abortable(Promise.resolve(source.next()), signal);
+      if (done) break;
+      const writing: Promise<void> = write(value).finally(() => running.delete(writing));
+      running.add(writing);
+      if (running.size >= concurrency) await Promise.race(running);
+    }
+  } catch (error) {
+    problem ??= { error };
+  }
+  if (problem || signal?.aborted) {
+    // A source that does not come back is not waited for.
+    (async () => await source.return?.())().catch(() => {});
   }
   await Promise.all(running);
   if (problem) throw problem.error;

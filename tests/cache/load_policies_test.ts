@@ -4,6 +4,7 @@ import { LoaderTimeoutError } from "../../src/errors.ts";
 import { Cache } from "../../src/cache/cache.ts";
 import { isEarly, type LoadPolicy, loadPolicyOf } from "../../src/cache/policy.ts";
 import type { CacheStore } from "../../src/cache/store.ts";
+import { FlakyStore } from "../../src/testing/flaky_store.ts";
 import { Gate, openCache, outcome, pause, Source } from "../contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness, runCases } from "../contract/harness.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -108,6 +109,18 @@ const timeouts: Readonly<Record<string, Case>> = {
     assertInstanceOf(await caught(two.cache.getOrSet("a", gate.load, { hardTimeout: "20ms" })), LoaderTimeoutError);
     gate.open(1);
     assertEquals([await held, gate.calls], [1, 1]);
+  },
+
+  "A `hardTimeout` counts from the call, the store's part of it too": async (harness) => {
+    const store = new FlakyStore(await harness.open());
+    await using cache = new Cache(store);
+    store.delay = 400;
+    const began = performance.now();
+    assertInstanceOf(await caught(cache.getOrSet("a", () => 1, { hardTimeout: "50ms" })), LoaderTimeoutError);
+    assertLess(performance.now() - began, 300);
+    await pause(600); // until the store is done
+    store.delay = 0;
+    assertEquals(await cache.getOrSet("a", () => 2, { hardTimeout: "5s" }), 2);
   },
 
   "A `timeout` shorter than the `hardTimeout` gives the older value, a longer one the error": async (harness) => {

@@ -18,6 +18,7 @@ class Bench implements Disposable {
   verdict: ReturnType<Changes["judge"]> = "valid";
   readonly local: Local;
   readonly #clock = stub(performance, "now", () => this.time);
+  readonly #date = stub(Date, "now", () => 1_600_000_000_000 + this.time);
 
   constructor(options: LocalOptions = {}) {
     this.local = Local.of(options, () => ({ inTouch: () => this.touch, judge: () => this.verdict }))!;
@@ -41,6 +42,7 @@ class Bench implements Disposable {
 
   [Symbol.dispose](): void {
     this.#clock.restore();
+    this.#date.restore();
   }
 }
 

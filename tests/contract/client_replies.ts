@@ -31,6 +31,15 @@ function assertSame(actual: RedisReply | undefined, expected: Uint8Array): void 
   assert(actual.every((byte, i) => byte === expected[i]), "the bytes are the same");
 }
 
+/** What only some clients can read: an error inside a list. */
+export async function errorInList(client: RedisClient): Promise<void> {
+  const script = "return {1, redis.error_reply('MYERR it is so'), 'two'}";
+  const [list, after] = await texts(client, ["EVAL", script, 1, TAG], ["PING"]);
+  const [one, error, two] = list as RedisReply[];
+  assertInstanceOf(error, RedisError);
+  assertEquals([one, error.code, two, after], [1, "MYERR", "two", "PONG"]);
+}
+
 /** What each client has to answer. */
 export const clientReplies: Readonly<Record<string, (client: RedisClient) => Promise<void>>> = {
   "strings are bytes": async (client) => {

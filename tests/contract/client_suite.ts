@@ -4,7 +4,7 @@ import type { ConnectionChange, RedisClient, RedisCommand, Subscription } from "
 import { TcpProxy } from "../support/proxy.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
-import { clientReplies } from "./client_replies.ts";
+import { clientReplies, errorInList } from "./client_replies.ts";
 
 /** A kind of client that has to keep the promises of the port. */
 export interface ClientKind {
@@ -12,6 +12,8 @@ export interface ClientKind {
   readonly name: string;
   /** Whether it can subscribe. */
   readonly subscribes: boolean;
+  /** Whether it can read a list with an error in it. */
+  readonly readsErrorsInLists?: boolean;
   /** Opens one. */
   open(url: string): Promise<OpenClient>;
 }
@@ -84,6 +86,7 @@ export function testReplies(kind: ClientKind): void {
     await using server = await RedisServer.start();
     await using opened = await using(kind, server.url);
     for (const [what, run] of Object.entries(clientReplies)) await t.step(what, () => run(opened.client));
+    if (kind.readsErrorsInLists) await t.step("errors may be in a list", () => errorInList(opened.client));
   });
 }
 

@@ -37,7 +37,7 @@ export async function runCases(
 export class MemoryHarness implements Harness {
   readonly kind = "memory" as const;
   readonly #clock = new ManualClock();
-  readonly #store = new MemoryStore({ now: this.#clock.now });
+  readonly #store = new MemoryStore({ now: this.#clock.now, maxEntries: 10_000 });
 
   readonly open = (): Promise<CacheStore> => Promise.resolve(this.#store);
 

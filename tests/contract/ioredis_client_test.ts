@@ -24,6 +24,7 @@ function kind(name: string, options: Record<string, unknown> = {}): ClientKind {
   return {
     name,
     subscribes: true,
+    readsErrorsInLists: true,
     open: async (url) => {
       const redis = open(url, options);
       await redis.ping();

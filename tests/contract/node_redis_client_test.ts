@@ -10,6 +10,7 @@ function kind(name: string, RESP: 2 | 3): ClientKind {
   return {
     name,
     subscribes: true,
+    readsErrorsInLists: true,
     open: async (url) => {
       const redis = createClient({ url, RESP, socket });
       redis.on("error", () => {}); // told by the events that matter

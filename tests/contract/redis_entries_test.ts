@@ -198,3 +198,20 @@ Deno.test("RedisStore answers reads that are too large for one reply", async () 
     "none undefined",
   ]);
 });
+
+Deno.test("RedisStore forgets no invalidation that an entry could be as old as, and hides no entry that is younger", async () => {
+  await using server = await RedisServer.start();
+  await using harness = new RedisHarness(server);
+  const [store, other] = [await harness.open(), await harness.open()];
+  const life = { fresh: 900, tags: ["t"] };
+  await store.write("touched", entryOf("1", life));
+  const fence = await lease(store, "loaded");
+  await other.invalidateTags(["x"], "hard");
+  await pause(500);
+  assertEquals(await store.touch("touched", 900), true);
+  assertEquals(await store.write("loaded", entryOf("1", life), fence), true);
+  await pause(500);
+  // Entries were never written for longer than 900 ms, but these two are older by now.
+  await other.invalidateTags(["y"], "hard");
+  assertEquals([await look(store, "touched"), await look(store, "loaded")], ["fresh 1", "fresh 1"]);
+});

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLess, assertStrictEquals, assertThrows } from "@std/assert";
 import { GatedClient } from "../support/gated_client.ts";
 import { openCache, type OpenedCache, type OpenOptions, scriptsRun, untilCopied } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -152,6 +152,35 @@ Deno.test({
     client.muted = false;
     await untilCopied(server, opened, "a");
     assertEquals(await cache.get("a"), "new");
+  },
+});
+
+Deno.test({
+  name: "Changes by a user who may not publish are seen within the bound",
+  ignore,
+  fn: async (t) => {
+    await using server = await RedisServer.start();
+    await server.cli("ACL", "SETUSER", "quiet", "on", ">secret", "~*", "+@all", "resetchannels");
+    await using opened = await openCache(server, { local: true });
+    await using other = await openCache(server, { username: "quiet", password: "secret" });
+    const changes = {
+      "set()": () => other.cache.set("a", "new"),
+      "invalidate()": () => other.cache.invalidate("a"),
+      "invalidateByTag()": () => other.cache.invalidateByTag("t"),
+      "invalidateByPattern()": () => other.cache.invalidateByPattern("a*"),
+      "clear()": () => other.cache.clear(),
+    };
+    for (const [name, change] of Object.entries(changes)) {
+      await t.step(name, async () => {
+        await opened.cache.set("a", "old", { tags: ["t"] });
+        await untilCopied(server, opened, "a");
+        await change();
+        const changed = performance.now();
+        const wanted = { "set()": "new" }[name];
+        await until(async () => await opened.cache.get("a") === wanted, "the change is seen");
+        assertLess(performance.now() - changed, 1000);
+      });
+    }
   },
 });
 

@@ -34,9 +34,10 @@ interface SceneOptions extends GetOrSetOptions<string> {
 async function play(options: SceneOptions, run: (scene: Scene) => Promise<void>): Promise<void> {
   const { skip = false, wrap, ...rest } = options;
   await using server = await RedisServer.start();
+  using time = new FakeTime(); // before anything sets a timer, so that none is real
   await using holder = await openCache(server);
   await using waiter = await openCache(server, wrap && { wrap });
-  if (!wrap) await untilLive(waiter);
+  if (!wrap) await untilLive(waiter, () => time.tickAsync(1));
   await holder.cache.set("-", 1); // the server knows the scripts from now on
   const load = Promise.withResolvers<string>();
   const loading = Promise.withResolvers<void>();
@@ -47,7 +48,6 @@ async function play(options: SceneOptions, run: (scene: Scene) => Promise<void>)
   }, { lease: "1h", tags: ["t"] });
   held.catch(() => {});
   await loading.promise;
-  using time = new FakeTime();
   await server.cli("CONFIG", "RESETSTAT");
   const scripts = () => scriptsRun(server);
   let loads = 0;
@@ -193,7 +193,8 @@ Deno.test({
   fn: () =>
     play({ hardTimeout: "10s" }, async ({ waits, loads, time, scripts }) => {
       const all = Promise.allSettled(waits);
-      await until(async () => (await time.tickAsync(1000), time.now >= time.start + 10_000), "the time is over");
+      const over = time.now + 10_000;
+      await until(async () => (await time.tickAsync(1000), time.now >= over), "the time is over");
       for (const { status, reason } of await all as PromiseRejectedResult[]) {
         assertEquals([status, reason instanceof LoaderTimeoutError], ["rejected", true]);
       }
@@ -245,5 +246,25 @@ Deno.test({
     assertEquals(await held, "late");
     assertEquals(await holder.cache.get("a"), "own");
     assertEquals(holder.cache.stats().refused, 1);
+  },
+});
+
+Deno.test({
+  name: "Cache.getOrSet() runs a failing loader once in each process, one at a time",
+  fn: async () => {
+    await using server = await RedisServer.start();
+    const opened = await Promise.all(Array.from({ length: 4 }, () => openCache(server)));
+    let [loads, now, most] = [0, 0, 0];
+    const fail = async () => {
+      loads++;
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      now--;
+      throw new Error("down");
+    };
+    const waits = opened.flatMap(({ cache }) => Array.from({ length: 50 }, () => cache.getOrSet("a", fail)));
+    for (const wait of await Promise.allSettled(waits)) assertEquals(wait.status, "rejected");
+    assertEquals([loads, most], [4, 1]);
+    for (const each of opened) await each[Symbol.asyncDispose]();
   },
 });

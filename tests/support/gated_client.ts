@@ -3,7 +3,6 @@ import type {
   ConnectionChange,
   RedisClient,
   RedisCommand,
-  RedisReply,
   Subscription,
   SubscriptionListener,
 } from "../../src/redis/client.ts";
@@ -59,7 +58,7 @@ export class GatedClient implements RedisClient {
     for (const pass of kept) pass();
   }
 
-  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+  async pipeline(commands: readonly RedisCommand[]): ReturnType<RedisClient["pipeline"]> {
     if (this.down) throw new UnavailableError("send commands", "connection");
     const replies = await this.#client.pipeline(commands);
     await this.#gate?.promise;

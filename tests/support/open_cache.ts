@@ -20,6 +20,8 @@ export interface OpenOptions extends CacheOptions {
   wrap?: (client: RedisClient) => RedisClient;
   /** Where it subscribes, if that is not the server itself. */
   subscribeVia?: { port: number };
+  username?: string;
+  password?: string;
   /** @default {10_000}, since the machine may be busy */
   commandTimeout?: number;
   buckets?: number;
@@ -44,6 +46,8 @@ export async function openCache(
   const {
     wrap = (client) => client,
     subscribeVia,
+    username,
+    password,
     commandTimeout = 10_000,
     buckets = 1,
     namespace = namespaceOf(server),
@@ -53,6 +57,8 @@ export async function openCache(
   let started = false;
   const real = new DbRedisClient({
     hostname,
+    username,
+    password,
     // Each connection asks anew; the first one is for commands.
     get port() {
       return started ? subscribeVia?.port ?? port : port;
@@ -96,9 +102,10 @@ export async function untilCopied(
   }, `there is a copy of "${key}"`);
 }
 
-/** Waits until a cache hears what others change. */
-export async function untilLive({ store }: OpenedCache): Promise<void> {
-  await until(() => {
+/** Waits until a cache hears what others change; `tick` lets time pass where it is a test's. */
+export async function untilLive({ store }: OpenedCache, tick?: () => Promise<void>): Promise<void> {
+  await until(async () => {
+    await tick?.();
     using watch = store.watch("-");
     return watch.live;
   }, "changes are told");

@@ -39,8 +39,8 @@ export interface IoredisLike {
   readonly status: string;
   /** Whether it is a client of a cluster. */
   readonly isCluster: boolean;
-  /** The socket. */
-  readonly stream: { destroy(): unknown };
+  /** The socket, once it was opened. */
+  readonly stream: { destroy(): unknown; cork(): void; uncork(): void } | undefined;
   /** Sends one command whose reply is wanted as bytes. */
   callBuffer(name: string, args: (string | number | Uint8Array)[]): Promise<unknown>;
   /** Starts a pipeline. */
@@ -215,7 +215,7 @@ class BorrowedIoredis implements RedisClient {
     if (!this.connected) return;
     const { stream } = this.#redis;
     this.#redis.disconnect(true);
-    stream.destroy(); // it would wait for a server that hangs
+    stream?.destroy(); // it would wait for a server that hangs
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {

@@ -14,10 +14,10 @@ import { hashSlot } from "./hash_slot.ts";
 import { toBuffer, toReply } from "./replies.ts";
 
 /** A node's client, with what the public types do not tell. */
-type Node = IoredisLike & {
-  readonly options: { readonly host?: string; readonly port?: number };
-  readonly commandQueue?: { readonly length: number };
-};
+type Node = IoredisLike & { readonly options: { readonly host?: string; readonly port?: number } };
+
+/** How long a node that did not answer in time is not asked again, in milliseconds: the others need not wait for it. */
+const HUNG = 5000;
 
 const decoder = new TextDecoder();
 
@@ -34,6 +34,10 @@ export class BorrowedIoredisCluster implements RedisClient {
   readonly #nodes = new Set<IoredisLike>();
   /** The node that was last seen to own a slot of ours. */
   readonly #owners = new Map<number, string>();
+  /** How many commands wait for a node. */
+  readonly #pending = new Map<string, number>();
+  /** Until when a node is not asked, by `performance.now()`. */
+  readonly #hung = new Map<string, number>();
 
   constructor(cluster: IoredisClusterLike) {
     this.#cluster = cluster;
@@ -66,8 +70,14 @@ export class BorrowedIoredisCluster implements RedisClient {
 
   async pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]> {
     this.#borrowed.assert(this.connected);
-    const replies = await Promise.all(commands.map((command) => this.#send(command)));
-    this.#noteOwners(commands);
+    // What goes to one node goes out in one write.
+    const streams = this.#cluster.nodes().map((node) => node.stream);
+    for (const stream of streams) stream?.cork();
+    const slots = commands.map(slotOf);
+    const sending = commands.map((command, i) => this.#guarded(command, this.#ownerOf(slots[i])));
+    for (const stream of streams) stream?.uncork();
+    const replies = await Promise.all(sending);
+    this.#noteOwners(slots);
     // Where only some nodes are gone, the others go on.
     const [first] = replies;
     if (first instanceof UnavailableError && replies.every((reply) => reply instanceof UnavailableError)) throw first;
@@ -75,12 +85,14 @@ export class BorrowedIoredisCluster implements RedisClient {
   }
 
   reset(_reason: Error): void {
-    for (const node of this.#cluster.nodes() as Node[]) {
-      // Who waits for nothing did not hang. The client opens another connection when it needs one.
-      if (node.status !== "ready" || node.commandQueue?.length === 0) continue;
+    for (const key of this.#pending.keys()) {
+      this.#hung.set(key, performance.now() + HUNG);
+      const node = this.#find(key);
+      if (!node || node.status === "wait" || node.status === "end") continue;
+      // The client opens another connection when it needs one.
       const { stream } = node;
       node.disconnect();
-      stream.destroy();
+      stream?.destroy();
     }
   }
 
@@ -100,9 +112,24 @@ export class BorrowedIoredisCluster implements RedisClient {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
   }
 
-  async #send({ name, args, route, text = false }: RedisCommand): Promise<RedisReply | UnavailableError> {
+  /** Sends a command, unless its node hangs. */
+  async #guarded(command: RedisCommand, owner: string | undefined): Promise<RedisReply | UnavailableError> {
+    if (owner === undefined) return await this.#send(command, undefined);
+    if (performance.now() < (this.#hung.get(owner) ?? 0)) {
+      return new UnavailableError(`reach the node ${owner}`, "timeout");
+    }
+    this.#pending.set(owner, (this.#pending.get(owner) ?? 0) + 1);
+    const reply = await this.#send(command, owner);
+    const pending = this.#pending.get(owner)! - 1;
+    if (pending > 0) this.#pending.set(owner, pending);
+    else this.#pending.delete(owner);
+    return reply;
+  }
+
+  async #send(command: RedisCommand, owner: string | undefined): Promise<RedisReply | UnavailableError> {
+    const { name, args, route, text = false } = command;
     try {
-      const to = route === undefined ? this.#cluster : this.#node(this.#cluster.slots[hashSlot(route)]?.[0]);
+      const to = route === undefined ? this.#cluster : this.#node(owner);
       return toReply(await to.callBuffer(name.toLowerCase(), args.map(toBuffer)), text);
     } catch (cause) {
       if (!(cause instanceof Error) || cause.name !== "ReplyError") return unavailable(cause);
@@ -113,9 +140,17 @@ export class BorrowedIoredisCluster implements RedisClient {
     }
   }
 
+  #ownerOf(slot: number | undefined): string | undefined {
+    return slot === undefined ? undefined : this.#cluster.slots[slot]?.[0];
+  }
+
+  #find(key: string | undefined): IoredisLike | undefined {
+    return (this.#cluster.nodes() as Node[]).find(({ options: { host, port } }) => `${host}:${port}` === key);
+  }
+
   /** The client of a node. */
   #node(key: string | undefined): IoredisLike {
-    const found = (this.#cluster.nodes() as Node[]).find(({ options: { host, port } }) => `${host}:${port}` === key);
+    const found = this.#find(key);
     if (found) return found;
     // The client forgets nodes whose connection it lost until it needs them, or is told to look again.
     this.#cluster.refreshSlotsCache?.();
@@ -138,16 +173,13 @@ export class BorrowedIoredisCluster implements RedisClient {
    * Finds out whether a slot went to another server, which may have lost what the first knew. Redirections are followed by
    * the client below, so this is the only sign of it.
    */
-  #noteOwners(commands: readonly RedisCommand[]): void {
+  #noteOwners(slots: readonly (number | undefined)[]): void {
     let moved = false;
-    for (const { name, args } of commands) {
-      if (name !== "EVALSHA" && name !== "EVAL") continue;
-      const key = args[2];
-      const slot = hashSlot(key instanceof Uint8Array ? decoder.decode(key) : String(key));
-      const owner = this.#cluster.slots[slot]?.[0];
-      if (owner === undefined || owner === this.#owners.get(slot)) continue;
-      moved ||= this.#owners.has(slot);
-      this.#owners.set(slot, owner);
+    for (const slot of slots) {
+      const owner = this.#ownerOf(slot);
+      if (owner === undefined || owner === this.#owners.get(slot!)) continue;
+      moved ||= this.#owners.has(slot!);
+      this.#owners.set(slot!, owner);
     }
     if (moved) this.#borrowed.renewed();
   }
@@ -169,6 +201,14 @@ export class BorrowedIoredisCluster implements RedisClient {
   #follow(): void {
     for (const subscription of this.#subscriptions) subscription.update();
   }
+}
+
+/** The slot that a command is for, where that matters here: the services of Larder speak in scripts. */
+function slotOf({ name, args, route }: RedisCommand): number | undefined {
+  if (route !== undefined) return hashSlot(route);
+  const [, keys, key] = args;
+  if ((name !== "EVALSHA" && name !== "EVAL") || key === undefined || Number(keys) === 0) return undefined;
+  return hashSlot(key instanceof Uint8Array ? decoder.decode(key) : String(key));
 }
 
 function unavailable(cause: unknown): UnavailableError {
