@@ -1,0 +1,23 @@
+import type { Scenario } from "../scenario.ts";
+import { COLD_KEY } from "./cold_key.ts";
+import { CLEAR, INVALIDATE_TAG } from "./invalidation.ts";
+import { LOCAL_HIT } from "./local_hit.ts";
+import { MEMORY_HIT } from "./memory_hit.ts";
+import { READ_HIT_1, READ_HIT_256, READ_HIT_64, READ_HIT_INVALIDATED } from "./read_hit.ts";
+import { READ_HIT_DELAYED } from "./read_hit_delayed.ts";
+import { WRITE } from "./write.ts";
+
+/** All that is measured, in the order of the table. */
+export const SCENARIOS: readonly Scenario[] = [
+  READ_HIT_64,
+  READ_HIT_1,
+  READ_HIT_256,
+  READ_HIT_INVALIDATED,
+  READ_HIT_DELAYED,
+  MEMORY_HIT,
+  LOCAL_HIT,
+  WRITE,
+  INVALIDATE_TAG,
+  CLEAR,
+  COLD_KEY,
+];

@@ -1,0 +1,53 @@
+import { openAll } from "../peers/all.ts";
+import { openLarder } from "../peers/larder.ts";
+import { fill, ourReaders, readers } from "../readers.ts";
+import { compare, inRounds } from "../rounds.ts";
+import type { Scenario } from "../scenario.ts";
+
+/** What is aimed at with 64 callers. */
+const GOALS = {
+  "@db/redis get": 20,
+  "bentocache getOrSet": 12,
+  "cache-manager get": 1.1,
+  "node-redis get + parse": 1,
+};
+
+/** Hits with three tags, nothing having been invalidated. */
+export const READ_HIT_64: Scenario = readHit("read-hit-64", 64, GOALS);
+/** The same by one caller, where each command waits for the one before. */
+export const READ_HIT_1: Scenario = readHit("read-hit-1", 1);
+/** The same by many. */
+export const READ_HIT_256: Scenario = readHit("read-hit-256", 256);
+
+/** Hits on entries that are older than an invalidation of another tag, as most are in a service that runs. */
+export const READ_HIT_INVALIDATED: Scenario = {
+  name: "read-hit-invalidated",
+  async run({ server, rounds }) {
+    await using all = await openAll(server.url);
+    const { larder, bentocache, others } = all;
+    await fill([larder, ...others]);
+    await larder.invalidateByTag("another");
+    await bentocache.invalidateByTag("another");
+    // A process that was there heard of the invalidation; one that starts later has the server look each tag up.
+    await using late = await openLarder(server.url);
+    const later = (await ourReaders(late)).map(({ name, run }) => ({ name: `${name}, started later`, run }));
+    const own = [...await ourReaders(larder), ...later];
+    const rates = await inRounds([...own, ...await readers([bentocache, others.at(-1)!])], { callers: 64, rounds });
+    return compare("read hit, 64 callers, another tag was invalidated", rates, own.map(({ name }) => name));
+  },
+};
+
+function readHit(name: string, callers: number, goals: Record<string, number> = {}): Scenario {
+  return {
+    name,
+    async run({ server, rounds }) {
+      await using all = await openAll(server.url);
+      const { larder, others } = all;
+      await fill([larder, ...others]);
+      const own = await ourReaders(larder);
+      const rates = await inRounds([...own, ...await readers(others)], { callers, rounds });
+      const work = `read hit, 3 tags, ${callers} ${callers === 1 ? "caller" : "callers"}`;
+      return compare(work, rates, own.map(({ name }) => name), goals);
+    },
+  };
+}
