@@ -96,11 +96,11 @@ export class Cache implements AsyncDisposable {
    */
   async get<T = unknown>(key: string, options: GetOptions<T> = {}): Promise<T | undefined> {
     const { schema, signal } = options;
-    assertKey(key, this.#maxKeyBytes, "read from the cache");
     assertSchema(schema);
     const copied = this.#through.copied(key, schema);
     const copy = copied instanceof Promise ? await copied : copied;
-    if (copy) return copy.value;
+    if (copy) return copy.value; // what there is a copy of was found to be a key before
+    assertKey(key, this.#maxKeyBytes, "read from the cache");
     return (await this.#through.get(key, schema, signal))?.value;
   }
 

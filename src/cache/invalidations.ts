@@ -54,12 +54,13 @@ export class Invalidations {
   }
 
   /**
-   * Forgets all up to `seen` and starts over there; which tags were invalidated before is unknown from now on. What was told
+   * Forgets all up to `seen` and starts over there; which tags were invalidated up to `floor` is unknown from now on. What was told
    * since then stays: a reply may be overtaken by messages.
    */
-  restart(epoch: number, seen: number, newest: number): void {
+  restart(epoch: number, seen: number, newest: number, floor: number = seen): void {
     this.epoch = epoch;
-    this.seen = this.floor = seen;
+    this.seen = seen;
+    this.floor = floor;
     this.newest = newest;
     for (const map of [this.#hard, this.#stale]) {
       for (const [tag, at] of map) {

@@ -64,6 +64,8 @@ export class RedisReader implements CallSource {
   #leased = new Map<string, Pending>();
   #again: Pending[] = [];
   #joined = false;
+  /** When the first of those that wait came: asking the time for each would cost a good part of a read. */
+  #since = 0;
   /** Leases that may have been granted by calls whose reply was lost: key and token. */
   #orphans: [string, number][] = [];
 
@@ -286,7 +288,8 @@ export class RedisReader implements CallSource {
   }
 
   #pending(key: string, lease: number): Pending {
-    const deadline = performance.now() + this.#host.batch.commandTimeout;
+    if (!this.#joined) this.#since = performance.now();
+    const deadline = this.#since + this.#host.batch.commandTimeout;
     let resolve!: (read: Read) => void;
     let reject!: (error: unknown) => void;
     const promise = new Promise<Read>((onResolve, onReject) => {

@@ -60,9 +60,10 @@ export function readNews(bytes: Uint8Array, known: Invalidations, on: EventListe
   const records = view.getUint16(49);
   const barriers = view.getUint16(51);
   const count = view.getUint16(53);
-  if (bytes[48] === 1) {
+  const forget = bytes[48]!;
+  if (forget > 0) {
     if (known.epoch !== 0 && known.epoch !== epoch) on?.({ type: "cache.epoch" });
-    known.restart(epoch, last, newest);
+    known.restart(epoch, last, newest, forget === 2 ? view.getFloat64(40) : last);
   } else {
     known.seen = Math.max(known.seen, last);
     known.newest = Math.max(known.newest, newest);

@@ -136,7 +136,7 @@ end
  * the caller knows that what is as old as n is invalid; n < 0: that what is as old as -n is stale.
  *
  * Reply: a MessagePack array of the entries (false where there is none) and, last, the news. The news, big-endian: f64 epoch,
- * clock, now, last clock, newest invalidation, floor; u8 1 = forget what you know; u16 records, u16 barriers, u16 notes; each
+ * clock, now, last clock, newest invalidation, floor; u8 1 = forget what you know, 2 = and the records are all there are; u16 records, u16 barriers, u16 notes; each
  * record and barrier f64 clock, u16 length, member; each note u16 index, u8 kind (2 lease granted, 4 tags looked up, 8 ask
  * again), f64 hard, f64 stale.
  */
@@ -153,9 +153,14 @@ if not forget and newest > seen then
   records = redis.call('ZRANGEBYSCORE', ledger, '(' .. ARGV[4], '+inf', 'WITHSCORES', 'LIMIT', 0, 1001)
   if #records > 2000 then forget, records = true, {} end
 end
+local complete = false
 if forget then
   unknown = last
   if newest > 0 then
+    -- A ledger that is not too long is told as a whole, so that its tags need not be looked up again and again.
+    records = redis.call('ZRANGEBYSCORE', ledger, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 5001)
+    complete = #records <= 10000
+    if complete then unknown = floor else records = {} end
     barriers = redis.call('ZRANGEBYSCORE', ledger, '-inf', '(' .. int(-BARRIER), 'WITHSCORES')
   end
 elseif newest > seen then
@@ -238,7 +243,7 @@ if granted then
   last = clock
   redis.call('ZADD', ledger, int(-clock), 'k')
 end
-local news = { struct.pack('>ddddddBI2I2I2', epoch, clock, now, last, newest, floor, forget and 1 or 0,
+local news = { struct.pack('>ddddddBI2I2I2', epoch, clock, now, last, newest, floor, complete and 2 or forget and 1 or 0,
   #records / 2, #barriers / 2, n) }
 for i = 1, #records, 2 do
   news[#news + 1] = struct.pack('>dI2', tonumber(records[i + 1]), #records[i]) .. records[i]

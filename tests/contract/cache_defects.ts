@@ -44,14 +44,15 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "bentocache: callers of a failing loader run it again, several at a time": async (harness) => {
-    const { cache } = await openCache(harness);
-    for (const error of ["first", "second"]) {
+    const { cache, events } = await openCache(harness);
+    for (const [round, error] of ["first", "second"].entries()) {
       const gate = new Gate<never>();
       const callers: Promise<string>[] = [];
       for (let i = 0; i < 20; i++) {
         callers.push(outcome(cache.getOrSet("a", gate.load)));
         await pause(i % 2);
       }
+      await events.until("cache.miss", 20 * (round + 1)); // all of them wait
       gate.fail(new Error(error));
       assertEquals(new Set(await Promise.all(callers)), new Set([`error: ${error}`]));
       assertEquals(gate.calls, 1);

@@ -3,6 +3,7 @@ import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
 import type {
   ConnectionChange,
+  RedisArgument,
   RedisClient,
   RedisCommand,
   RedisReply,
@@ -324,7 +325,7 @@ export async function pipelineOf(redis: DbRedisLike, commands: readonly RedisCom
   for (const { name, args, text = false } of commands) {
     foreign ||= text;
     // Status replies are handed out as a view of its buffer, which later ones overwrite; as text they are safe.
-    pipeline.sendCommand(name, args as (string | number | Uint8Array)[], { returnUint8Arrays: !text });
+    pipeline.sendCommand(name, encodeArguments(args), { returnUint8Arrays: !text });
   }
   const mark = foreign ? crypto.randomUUID() : undefined;
   if (mark) pipeline.sendCommand("PING", [mark], { returnUint8Arrays: false });
@@ -335,6 +336,22 @@ export async function pipelineOf(redis: DbRedisLike, commands: readonly RedisCom
     if (reply instanceof Error) replies[i] = new RedisError(reply.message.replace(/^-/, ""), { cause: reply });
   }
   return replies as RedisReply[];
+}
+
+/** From how many arguments on it pays to encode them together. */
+const MANY = 16;
+const encoder = new TextEncoder();
+
+/** Encodes long lists of arguments at once: `@db/redis` encodes one by one, which for short keys costs more than all else. */
+function encodeArguments(args: readonly RedisArgument[]): (string | number | Uint8Array)[] {
+  if (args.length < MANY) return args as (string | number | Uint8Array)[];
+  let text = "";
+  for (const arg of args) if (typeof arg === "string") text += arg;
+  const bytes = encoder.encode(text);
+  // Where a character takes more than a byte, positions in the text say nothing about those in the bytes.
+  if (bytes.length !== text.length) return args as (string | number | Uint8Array)[];
+  let at = 0;
+  return args.map((arg) => typeof arg === "string" ? bytes.subarray(at, at += arg.length) : arg);
 }
 
 /** Closes a connection in whatever state it is. */
