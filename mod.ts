@@ -26,6 +26,8 @@ export { connect, type Larder } from "./src/larder.ts";
 export type { ConnectOptions, TlsOptions } from "./src/config.ts";
 export * from "./src/errors.ts";
 export * from "./src/cache/mod.ts";
+export type { Health, HealthStatus, ProcessHealth, RedisHealth } from "./src/health.ts";
+export type { RedisFigures, RedisMemory } from "./src/redis/info.ts";
 export type { EventListener } from "./src/events.ts";
 export * from "./src/redis/client.ts";
 export type { RawCommands, RawReply } from "./src/redis/raw_commands.ts";

@@ -6,6 +6,7 @@ import { type Config, type ConnectOptions, resolveConfig } from "./config.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { UnavailableError } from "./errors.ts";
 import { type EventListener, safeListener } from "./events.ts";
+import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { DbRedisClient } from "./redis/adapters/db_redis.ts";
 import { Batch } from "./redis/batch.ts";
 import { type RawCommands, rawCommands } from "./redis/raw_commands.ts";
@@ -26,6 +27,13 @@ export interface Larder extends AsyncDisposable {
    * @throws {UnavailableError} If it does not answer in time.
    */
   ready(options?: { timeout?: Duration; signal?: AbortSignal }): Promise<void>;
+  /**
+   * Asks how things stand: the servers, memory, the services. Never rejects because Redis is away; that is `degraded`.
+   *
+   * @param options A signal.
+   * @returns The report: plain data, without secrets.
+   */
+  health(options?: { signal?: AbortSignal }): Promise<Health>;
   /** Closes what `connect()` opened, and only that. The same as disposing of it. */
   close(): Promise<void>;
 }
@@ -80,11 +88,12 @@ class Services implements Larder {
   readonly cache: Cache;
   readonly client: RawCommands;
   readonly store: "redis" | "memory";
-  readonly #batches: readonly Batch[];
+  readonly #servers: readonly CheckedServer[];
+  #closed = false;
 
   constructor(cache: Cache, main: Batch | undefined, cacheBatch: Batch | undefined) {
     this.cache = cache;
-    this.#batches = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined);
+    this.#servers = serversOf(main, cacheBatch);
     this.store = main ? "redis" : "memory";
     this.client = main ? rawCommands(main) : {
       sendCommand: (name) =>
@@ -101,20 +110,34 @@ class Services implements Larder {
     const timer = milliseconds > 0 ? setTimeout(giveUp, milliseconds) : undefined;
     try {
       const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-      await Promise.all(this.#batches.map((batch) => answers(batch, either, (error) => cause = error)));
+      await Promise.all(this.#servers.map(({ batch }) => answers(batch, either, (error) => cause = error)));
     } finally {
       clearTimeout(timer);
     }
   }
 
+  async health(options: { signal?: AbortSignal } = {}): Promise<Health> {
+    return await checkHealth(this.#servers, this.cache.stats(), this.#closed, options.signal);
+  }
+
   async close(): Promise<void> {
+    this.#closed = true;
     await this.cache[Symbol.asyncDispose]();
-    await Promise.all(this.#batches.map((batch) => batch.close()));
+    await Promise.all(this.#servers.map(({ batch }) => batch.close()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** What each server is used for. */
+function serversOf(main: Batch | undefined, cache: Batch | undefined): CheckedServer[] {
+  if (main === cache) return main ? [{ role: "all", batch: main }] : [];
+  const servers: CheckedServer[] = [];
+  if (main) servers.push({ role: "state", batch: main });
+  if (cache) servers.push({ role: "cache", batch: cache });
+  return servers;
 }
 
 async function open(

@@ -83,6 +83,7 @@ export class Batch {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #checkAt = Infinity;
   #closed = false;
+  #everAnswered = false;
 
   constructor(client: RedisClient, options: BatchOptions) {
     this.client = client;
@@ -111,6 +112,11 @@ export class Batch {
   /** The state of the circuit breaker. */
   get circuit(): "closed" | "half-open" | "open" {
     return this.#breaker.state;
+  }
+
+  /** Whether the server has ever answered. */
+  get answered(): boolean {
+    return this.#everAnswered;
   }
 
   /** Sends one command and resolves to its reply; rejects with `RedisError` or `UnavailableError`. */
@@ -225,6 +231,7 @@ export class Batch {
   #answered(calls: Waiting[], replies: (RedisReply | UnavailableError)[]): void {
     if (this.#sending === calls) this.#sending = undefined;
     this.#breaker.succeed();
+    this.#everAnswered = true;
     let demoted: RedisError | undefined;
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i]!;

@@ -1,0 +1,137 @@
+import type { CacheStats } from "./cache/stats.ts";
+import { RedisError, UnavailableError } from "./errors.ts";
+import type { Batch } from "./redis/batch.ts";
+import { parseRedisInfo, type RedisFigures } from "./redis/info.ts";
+
+/**
+ * How things stand: `ok`; `degraded`, when something does not work and Larder gets along without it; `down`, when it was closed
+ * or Redis has never answered since the start.
+ */
+export type HealthStatus = "ok" | "degraded" | "down";
+
+/** How one Redis server stands. */
+export interface RedisHealth extends RedisFigures {
+  /** What it is used for; one server may be all of it. */
+  readonly role: "all" | "cache" | "state";
+  /** The client through which it is reached. */
+  readonly client: string;
+  /** Whether it answered just now. */
+  readonly answers: boolean;
+  /** Whether a connection is up. */
+  readonly connected: boolean;
+  /** The state of the circuit breaker. */
+  readonly circuit: "closed" | "half-open" | "open";
+  /** How long a round trip took, in milliseconds; absent when it did not answer. */
+  readonly latency?: number;
+  /** Why it did not answer. */
+  readonly error?: string;
+}
+
+/** How this process stands. */
+export interface ProcessHealth {
+  /** Resident memory in bytes. */
+  readonly rss: number;
+  /** JavaScript heap in use, in bytes. */
+  readonly heapUsed: number;
+  /** JavaScript heap in all, in bytes. */
+  readonly heapTotal: number;
+  /** Seconds since the process started. */
+  readonly uptime: number;
+}
+
+/** How everything stands. Plain data, without secrets. */
+export interface Health {
+  /** The whole in a word. */
+  readonly status: HealthStatus;
+  /** Why it is not `ok`, and what will become a problem; for people. */
+  readonly warnings: readonly string[];
+  /** Whether it was closed. */
+  readonly closed: boolean;
+  /** Where data live. */
+  readonly store: "redis" | "memory";
+  /** The servers; none with the embedded store. */
+  readonly redis: readonly RedisHealth[];
+  /** What the cache has done in this process. */
+  readonly cache: CacheStats;
+  /** This process. */
+  readonly process: ProcessHealth;
+}
+
+/** From what share of `maxmemory` on there is a warning. */
+const FULL = 0.8;
+
+/** A server and what it is used for. */
+export interface CheckedServer {
+  readonly role: RedisHealth["role"];
+  readonly batch: Batch;
+}
+
+/** Asks every server how it is, each within the deadline of its commands. */
+export async function checkHealth(
+  servers: readonly CheckedServer[],
+  cache: CacheStats,
+  closed: boolean,
+  signal?: AbortSignal,
+): Promise<Health> {
+  const redis = await Promise.all(servers.map((server) => checkServer(server, signal)));
+  signal?.throwIfAborted();
+  const warnings = redis.flatMap((health) => warningsOf(health));
+  const lost = redis.some(({ answers, writable }) => !answers || writable === false);
+  if (cache.queued > 0) warnings.push(`${cache.queued} invalidations wait until Redis is back`);
+  const never = servers.some(({ batch }, i) => !redis[i]!.answers && !batch.answered);
+  const degraded = lost || cache.queued > 0;
+  return {
+    status: closed || never ? "down" : degraded ? "degraded" : "ok",
+    warnings: closed ? ["Larder was closed"] : warnings,
+    closed,
+    store: servers.length > 0 ? "redis" : "memory",
+    redis,
+    cache,
+    process: processHealth(),
+  };
+}
+
+async function checkServer({ role, batch }: CheckedServer, signal: AbortSignal | undefined): Promise<RedisHealth> {
+  const { client } = batch;
+  const began = performance.now();
+  // Both go out in one write; a user who may not ask for figures still finds out whether it answers.
+  const [ping, info] = await Promise.allSettled([
+    batch.send("PING", [], { operation: "check health", signal }).then(() => performance.now() - began),
+    batch.send("INFO", [], { operation: "check health", signal, text: true }),
+  ]);
+  const known = { role, client: client.name, circuit: batch.circuit, connected: client.connected };
+  if (ping.status === "rejected") {
+    // A server that is loading its data or asks for a login answers, but is of no use.
+    return { ...known, answers: false, error: reasonOf(ping.reason) };
+  }
+  const figures = info.status === "fulfilled" && typeof info.value === "string" ? parseRedisInfo(info.value) : {};
+  return { ...known, answers: true, latency: Math.round(ping.value * 1000) / 1000, ...figures };
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof UnavailableError) return error.reason;
+  return error instanceof RedisError ? error.code : "unknown";
+}
+
+function warningsOf({ role, answers, error, memory, writable }: RedisHealth): string[] {
+  const name = role === "cache" ? "The Redis of the cache" : "Redis";
+  if (!answers) return [`${name} does not answer (${error})`];
+  const warnings: string[] = [];
+  if (memory?.usage !== undefined && memory.usage >= FULL) {
+    warnings.push(`${name} uses ${Math.round(memory.usage * 100)} % of maxmemory (${memory.policy})`);
+  }
+  if (writable === false) warnings.push(`${name} takes no writes`);
+  return warnings;
+}
+
+function processHealth(): ProcessHealth {
+  const { memoryUsage, uptime } = (globalThis as { process?: NodeProcess }).process ?? {};
+  const memory = memoryUsage?.() ?? { rss: 0, heapUsed: 0, heapTotal: 0 };
+  const { rss, heapUsed, heapTotal } = memory;
+  return { rss, heapUsed, heapTotal, uptime: Math.round(uptime?.() ?? performance.now() / 1000) };
+}
+
+interface NodeProcess {
+  memoryUsage(): { rss: number; heapUsed: number; heapTotal: number };
+  uptime(): number;
+}

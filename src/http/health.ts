@@ -1,0 +1,105 @@
+import { describe } from "../describe.ts";
+import { type Duration, toMilliseconds } from "../duration.ts";
+import type { Health } from "../health.ts";
+import type { Larder } from "../larder.ts";
+import { isSame } from "./is_same.ts";
+
+/** Options of {@linkcode healthHandler}. */
+export interface HealthHandlerOptions {
+  /**
+   * Who sends it as `Authorization: Bearer …` is told details, besides those who ask from this machine itself.
+   *
+   * @default {nobody else is}
+   */
+  token?: string | undefined;
+  /**
+   * For how long an answer is given again, so that asking costs Redis next to nothing: seconds, or a string; 0 = ask anew each time.
+   *
+   * @default {"1s"}
+   */
+  maxAge?: Duration | undefined;
+}
+
+/** What a handler is told of the connection, as `Deno.serve` does. */
+export interface ConnectionInfo {
+  /** The other end. */
+  readonly remoteAddr?: { readonly hostname?: string };
+}
+
+/** Answers a request for the health of a service. */
+export type HealthHandler = (request: Request, info?: ConnectionInfo) => Promise<Response>;
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost)$/i;
+/** Headers by which a proxy shows: behind one on this machine, everybody seems to be here. */
+const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+
+/**
+ * Makes a handler for `/health`.
+ *
+ * It answers 200 as long as this process is of use, also while Redis is away (`degraded`): an orchestrator must not restart
+ * services because of that. With `?ready` it answers 503 when the status is `down`, so that no requests are sent here. Everybody is
+ * told the status; details only those who ask from this machine or with the token.
+ *
+ * @param redis What `connect()` gave.
+ * @param options Who is told details, and how old an answer may be.
+ * @returns The handler, for `Deno.serve` and everything else that speaks `Request` and `Response`.
+ * @throws {TypeError | RangeError} If an option is not as it should be.
+ *
+ * @example Beside an application
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import { healthHandler } from "@larder/larder/http";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * const health = healthHandler(redis);
+ * const handler = (request: Request) =>
+ *   new URL(request.url).pathname === "/health" ? health(request) : new Response("hello");
+ *
+ * const response = await handler(new Request("http://localhost/health"));
+ * assert.deepEqual(await response.json(), { status: "ok" });
+ * ```
+ */
+export function healthHandler(redis: Larder, options: HealthHandlerOptions = {}): HealthHandler {
+  const { token, maxAge = "1s" } = options;
+  if (typeof redis?.health !== "function") {
+    throw new TypeError(`Cannot make the health handler: wanted what connect() gave, got ${describe(redis)}`);
+  }
+  if (token !== undefined && (typeof token !== "string" || token === "")) {
+    throw new TypeError("Cannot make the health handler: wanted text as the token, got something else");
+  }
+  const age = toMilliseconds(maxAge, "maxAge");
+  let last: { at: number; report: Promise<Health> } | undefined;
+  const report = () => {
+    if (last === undefined || performance.now() - last.at > age) {
+      last = { at: performance.now(), report: redis.health() };
+    }
+    return last.report;
+  };
+  return async (request, info) => {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
+    }
+    const health = await report();
+    const ready = new URL(request.url).searchParams.has("ready");
+    // A process that was closed is of no use any more; whatever else is wrong, a restart would not mend.
+    const status = health.status === "down" && (ready || health.closed) ? 503 : 200;
+    const body = await mayKnow(request, info, token) ? health : { status: health.status };
+    return new Response(request.method === "HEAD" ? null : JSON.stringify(body), {
+      status,
+      headers: { "content-type": "application/json", "cache-control": "no-store" },
+    });
+  };
+}
+
+async function mayKnow(
+  request: Request,
+  info: ConnectionInfo | undefined,
+  token: string | undefined,
+): Promise<boolean> {
+  const { headers } = request;
+  const given = /^bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+  if (token !== undefined && given !== undefined) return await isSame(given, token);
+  const peer = info?.remoteAddr?.hostname;
+  return peer !== undefined && LOOPBACK.test(peer) && !FORWARDED.some((name) => headers.has(name));
+}

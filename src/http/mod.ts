@@ -1,0 +1,17 @@
+/**
+ * What a service shows to the outside over HTTP, as handlers that take a `Request` and give a `Response`.
+ *
+ * @example Health
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import { healthHandler } from "@larder/larder/http";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * const response = await healthHandler(redis)(new Request("http://localhost/health"));
+ * assert.equal(response.status, 200);
+ * ```
+ *
+ * @module
+ */
+export * from "./health.ts";
