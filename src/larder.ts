@@ -8,9 +8,11 @@ import { UnavailableError } from "./errors.ts";
 import { type EventListener, safeListener } from "./events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { DbRedisClient } from "./redis/adapters/db_redis.ts";
+import { RedisMeter, type RedisMetrics } from "./metrics.ts";
 import { Batch } from "./redis/batch.ts";
 import { type RawCommands, rawCommands } from "./redis/raw_commands.ts";
 import type { RedisServerConfig } from "./server_config.ts";
+import { findTelemetry } from "./telemetry.ts";
 
 /** All services over one Redis, or over the embedded store. Made by {@linkcode connect}; dispose of it when done. */
 export interface Larder extends AsyncDisposable {
@@ -34,6 +36,8 @@ export interface Larder extends AsyncDisposable {
    * @returns The report: plain data, without secrets.
    */
   health(options?: { signal?: AbortSignal }): Promise<Health>;
+  /** What was measured on the way to each server since the start; none with the embedded store. */
+  metrics(): RedisMetrics[];
   /** Closes what `connect()` opened, and only that. The same as disposing of it. */
   close(): Promise<void>;
 }
@@ -120,6 +124,10 @@ class Services implements Larder {
     return await checkHealth(this.#servers, this.cache.stats(), this.#closed, options.signal);
   }
 
+  metrics(): RedisMetrics[] {
+    return this.#servers.flatMap(({ role, batch }) => batch.meter?.snapshot(role) ?? []);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.cache[Symbol.asyncDispose]();
@@ -145,8 +153,10 @@ async function open(
   config: Config,
   on: EventListener | undefined,
 ): Promise<Batch> {
-  const { commandTimeoutMs: commandTimeout } = config;
-  if (server.kind === "client") return new Batch(server.client, { commandTimeout, on });
+  const telemetry = await findTelemetry();
+  const traced = telemetry?.server(server.kind === "client" ? undefined : server);
+  const options = { commandTimeout: config.commandTimeoutMs, on, meter: new RedisMeter(), ...traced };
+  if (server.kind === "client") return new Batch(server.client, options);
   const { hostname, port, username, password, db, tls } = server;
   const client = new DbRedisClient({
     hostname,
@@ -156,7 +166,7 @@ async function open(
     db,
     tls: tls && { caCerts: [...tls.caCerts] },
   });
-  const batch = new Batch(client, { commandTimeout, on });
+  const batch = new Batch(client, options);
   try {
     await client.start();
   } catch (error) {

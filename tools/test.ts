@@ -27,7 +27,7 @@ function permissions(redis: FoundRedis): string[] {
     `--allow-net=${["127.0.0.1", "localhost", ...redis.net].join(",")}`,
     "--allow-read",
     `--allow-write=${temporary}`,
-    `--allow-run=${[Deno.execPath(), ...redis.run].join(",")}`,
+    `--allow-run=${[Deno.execPath(), "promtool", ...redis.run].join(",")}`,
     "--allow-env", // ioredis looks through all of it
     "--allow-sys=hostname,osRelease", // so do the clients that the adapters are tested with
   ];

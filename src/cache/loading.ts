@@ -3,6 +3,7 @@ import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { assertTags } from "../keys.ts";
 import { unref } from "../redis/batch.ts";
+import { loadTracer } from "../telemetry.ts";
 import type { Encoded } from "./codec.ts";
 import type { Loader, LoaderContext } from "./options.ts";
 import { lifetimeOf, type LoadPolicy, type Policy, ttlOf } from "./policy.ts";
@@ -166,7 +167,10 @@ export class Loading {
     const context = new Context<T>(key, how.previous as Found<T>, this.#abort.signal, request);
     stats.loads++;
     try {
-      const value = await request.loader(context);
+      const trace = loadTracer();
+      const value = trace
+        ? await trace(how.background, async () => await request.loader(context))
+        : await request.loader(context);
       const milliseconds = performance.now() - started;
       const checked = await this.#checked(key, value, request.schema);
       if (context.skipped) {

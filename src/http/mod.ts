@@ -15,3 +15,4 @@
  * @module
  */
 export * from "./health.ts";
+export * from "./metrics.ts";

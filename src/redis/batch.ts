@@ -1,7 +1,9 @@
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { Breaker } from "./breaker.ts";
+import type { RedisMeter } from "../metrics.ts";
 import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
+import type { BatchObserver, WriteTracer } from "./observer.ts";
 
 /** A command on its way, and what to do with its reply. */
 export interface Call extends RedisCommand {
@@ -31,6 +33,12 @@ export interface BatchOptions {
   maxQueued?: number;
   /** Told about the connection and the circuit breaker. */
   on?: EventListener | undefined;
+  /** Measures each call. */
+  meter?: RedisMeter | undefined;
+  /** Told about each call, too. */
+  observer?: BatchObserver | undefined;
+  /** Runs each write. */
+  trace?: WriteTracer | undefined;
 }
 
 /** Options of one command. */
@@ -74,6 +82,10 @@ export class Batch {
   /** Calls that may wait at a time. */
   readonly maxQueued: number;
   readonly #breaker: Breaker;
+  /** What was measured. */
+  readonly meter: RedisMeter | undefined;
+  readonly #observer: BatchObserver | undefined;
+  readonly #trace: WriteTracer | undefined;
   #waiting: Waiting[] = [];
   #sources: WaitingSource[] = [];
   #sending: Waiting[] | undefined;
@@ -89,6 +101,11 @@ export class Batch {
     this.client = client;
     this.#timeout = options.commandTimeout;
     this.maxQueued = options.maxQueued ?? 100_000;
+    this.meter = options.meter;
+    this.#observer = options.observer && options.meter
+      ? both(options.observer, options.meter)
+      : options.observer ?? options.meter;
+    this.#trace = options.trace;
     const on = options.on;
     this.#breaker = new Breaker({ onChange: (state) => on?.({ type: "redis.circuit", state }) });
     client.onChange((change) => {
@@ -160,14 +177,21 @@ export class Batch {
     this.#closed = true;
     if (this.#sending) this.#failed(this.#sending, undefined);
     clearTimeout(this.#timer);
-    this.#failWaiting((operation) => new UnavailableError(operation, "closed"));
+    this.#failWaiting("closed");
     await this.client.close();
   }
 
   #refusal(operation: string): UnavailableError | undefined {
-    if (this.#closed) return new UnavailableError(operation, "closed");
-    if (!this.#allows()) return new UnavailableError(operation, "circuit-open");
-    if (this.#waiting.length >= this.maxQueued) return new UnavailableError(operation, "overload");
+    const reason = this.#closed
+      ? "closed"
+      : !this.#allows()
+      ? "circuit-open"
+      : this.#waiting.length >= this.maxQueued
+      ? "overload"
+      : undefined;
+    if (reason === undefined) return undefined;
+    this.#observer?.failed(reason);
+    return new UnavailableError(operation, reason);
   }
 
   /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
@@ -221,7 +245,8 @@ export class Batch {
   }
 
   async #write(calls: Waiting[]): Promise<(RedisReply | UnavailableError)[]> {
-    const replies = await this.client.pipeline(calls);
+    const send = () => this.client.pipeline(calls);
+    const replies = await (this.#trace ? this.#trace(calls, send) : send());
     if (replies.length === calls.length) return replies;
     const error = new Error(`Cannot tell replies apart: wanted ${calls.length}, got ${replies.length}`);
     this.client.reset(error);
@@ -233,11 +258,16 @@ export class Batch {
     this.#breaker.succeed();
     this.#everAnswered = true;
     let demoted: RedisError | undefined;
+    const observer = this.#observer;
+    const milliseconds = observer ? performance.now() - this.#sentAt : 0;
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i]!;
       if (call.settled) continue;
       call.settled = true;
       const reply = replies[i];
+      if (reply instanceof UnavailableError) observer?.failed(reply.reason);
+      else if (reply instanceof RedisError) reply.code === "NOSCRIPT" || observer?.failed(reply.code); // that is sent again
+      else observer?.answered(call.operation, milliseconds);
       if (reply instanceof UnavailableError) {
         call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause }));
       } else if (reply instanceof RedisError) {
@@ -260,7 +290,9 @@ export class Batch {
     for (const call of calls) {
       if (call.settled) continue;
       call.settled = true;
-      call.reject(new UnavailableError(call.operation, this.#closed ? "closed" : "connection", { cause }));
+      const reason = this.#closed ? "closed" : "connection";
+      this.#observer?.failed(reason);
+      call.reject(new UnavailableError(call.operation, reason, { cause }));
     }
     this.#next();
   }
@@ -295,6 +327,7 @@ export class Batch {
         return;
       }
       expired = call.settled = true;
+      this.#observer?.failed("timeout");
       call.reject(new UnavailableError(call.operation, "timeout"));
     };
     this.#sending?.forEach(expire);
@@ -306,6 +339,7 @@ export class Batch {
         return true;
       }
       expired = true;
+      this.#observer?.failed("timeout");
       source.fail(new UnavailableError(source.operation, "timeout"));
       return false;
     });
@@ -325,20 +359,37 @@ export class Batch {
 
   #giveUp(cause: unknown): void {
     this.#breaker.trip();
-    this.#failWaiting((operation) => new UnavailableError(operation, "connection", { cause }));
+    this.#failWaiting("connection", cause);
   }
 
-  #failWaiting(error: (operation: string) => UnavailableError): void {
+  #failWaiting(reason: UnavailableError["reason"], cause?: unknown): void {
     const [calls, sources] = [this.#waiting, this.#sources];
     this.#waiting = [];
     this.#sources = [];
     for (const call of calls) {
       if (call.settled) continue;
       call.settled = true;
-      call.reject(error(call.operation));
+      this.#observer?.failed(reason);
+      call.reject(new UnavailableError(call.operation, reason, { cause }));
     }
-    for (const { source } of sources) source.fail(error(source.operation));
+    for (const { source } of sources) {
+      this.#observer?.failed(reason);
+      source.fail(new UnavailableError(source.operation, reason, { cause }));
+    }
   }
+}
+
+function both(one: BatchObserver, other: BatchObserver): BatchObserver {
+  return {
+    answered(operation, milliseconds) {
+      one.answered(operation, milliseconds);
+      other.answered(operation, milliseconds);
+    },
+    failed(reason) {
+      one.failed(reason);
+      other.failed(reason);
+    },
+  };
 }
 
 /** Lets the process end although the timer is set. */

@@ -75,8 +75,8 @@ export class DenoProcess implements AsyncDisposable {
   }
 }
 
-/** The import map of this process, if it has the one of tests/offline. */
-function importMap(): string[] {
+/** Arguments for a Deno process that gives it the import map of this one, if this one has that of tests/offline. */
+export function importMap(): string[] {
   const standIn = new URL("../offline/db_redis.ts", import.meta.url).href;
   if (import.meta.resolve("@db/redis") !== standIn) return [];
   return [`--import-map=${new URL("../offline/import_map.json", import.meta.url).href}`];

@@ -1,0 +1,145 @@
+import { describe } from "../describe.ts";
+import type { Larder } from "../larder.ts";
+import { LATENCY_BOUNDS, type RedisMetrics } from "../metrics.ts";
+import { isSame } from "./is_same.ts";
+import { CONTENT_TYPES, type MetricFamily, type MetricsFormat, type Sample, writeMetrics } from "./open_metrics.ts";
+
+/** Options of {@linkcode metricsHandler}. */
+export interface MetricsHandlerOptions {
+  /**
+   * Who asks has to send it as `Authorization: Bearer …`.
+   *
+   * @default {everybody is answered: there are no secrets in it, but figures of your business}
+   */
+  token?: string | undefined;
+}
+
+/**
+ * Makes a handler for `/metrics`, which Prometheus and whatever else reads OpenMetrics can ask.
+ *
+ * The figures are those of this process since its start; Redis is not asked. Names and labels are few and fixed: no key, tag or
+ * address is among them.
+ *
+ * @param redis What `connect()` gave.
+ * @param options Who is answered.
+ * @returns The handler, for `Deno.serve` and everything else that speaks `Request` and `Response`.
+ * @throws {TypeError} If an argument is not as it should be.
+ *
+ * @example Count hits
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import { metricsHandler } from "@larder/larder/http";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * await redis.cache.set("a", 1);
+ * await redis.cache.get("a");
+ * const response = await metricsHandler(redis)(new Request("http://localhost/metrics"));
+ * assert.match(await response.text(), /larder_cache_reads_total\{result="hit"\} 1/);
+ * ```
+ */
+export function metricsHandler(
+  redis: Larder,
+  options: MetricsHandlerOptions = {},
+): (request: Request) => Promise<Response> {
+  const { token } = options;
+  if (typeof redis?.metrics !== "function") {
+    throw new TypeError(`Cannot make the metrics handler: wanted what connect() gave, got ${describe(redis)}`);
+  }
+  if (token !== undefined && (typeof token !== "string" || token === "")) {
+    throw new TypeError("Cannot make the metrics handler: wanted text as the token, got something else");
+  }
+  return async (request) => {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
+    }
+    const given = /^bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+    if (token !== undefined && !await isSame(given, token)) {
+      return new Response("A token is needed", { status: 401, headers: { "www-authenticate": "Bearer" } });
+    }
+    const format: MetricsFormat = /application\/openmetrics-text/i.test(request.headers.get("accept") ?? "")
+      ? "openmetrics"
+      : "prometheus";
+    const body = request.method === "HEAD" ? null : writeMetrics(familiesOf(redis), format);
+    return new Response(body, { headers: { "content-type": CONTENT_TYPES[format], "cache-control": "no-store" } });
+  };
+}
+
+function familiesOf(redis: Larder): MetricFamily[] {
+  return [...cacheFamilies(redis), ...redisFamilies(redis.metrics())];
+}
+
+function cacheFamilies(redis: Larder): MetricFamily[] {
+  const stats = redis.cache.stats();
+  const reads = { hit: stats.hits, stale: stats.stale, miss: stats.misses };
+  const loads = { loaded: stats.loads - stats.loadErrors, failed: stats.loadErrors };
+  const counter = (name: string, help: string, value: number): MetricFamily => ({
+    name,
+    type: "counter",
+    help,
+    samples: [{ value }],
+  });
+  const gauge = (name: string, help: string, value: number): MetricFamily => ({
+    name,
+    type: "gauge",
+    help,
+    samples: [{ value }],
+  });
+  return [
+    labelled("larder_cache_reads", "Reads of the cache by what they found", "result", reads),
+    labelled("larder_cache_loads", "Loaders that were run by how they ended", "result", loads),
+    counter("larder_cache_coalesced", "Callers that were given what another caller's loader returned", stats.coalesced),
+    counter("larder_cache_sets", "Values written by set and setMany", stats.sets),
+    counter(
+      "larder_cache_refused",
+      "Writes refused because an invalidation or a newer write came first",
+      stats.refused,
+    ),
+    counter("larder_cache_invalidations", "Invalidations asked for", stats.invalidations),
+    counter("larder_cache_unreadable", "Entries that could not be read or did not fit the schema", stats.unreadable),
+    counter("larder_cache_errors", "Operations that the store failed", stats.errors),
+    gauge("larder_cache_loading", "Loaders that are running", stats.loading),
+    gauge("larder_cache_queued_invalidations", "Invalidations that wait for Redis to be back", stats.queued),
+  ];
+}
+
+function redisFamilies(servers: readonly RedisMetrics[]): MetricFamily[] {
+  const latencies = servers.flatMap(({ role, latencies }) =>
+    latencies.flatMap(({ operation, count, sum, buckets }): Sample[] => {
+      const labels = { server: role, operation };
+      return [
+        ...buckets.map((value, i): Sample => ({
+          suffix: "_bucket",
+          labels: { ...labels, le: String(LATENCY_BOUNDS[i]) },
+          value,
+        })),
+        { suffix: "_bucket", labels: { ...labels, le: "+Inf" }, value: count },
+        { suffix: "_sum", labels, value: sum },
+        { suffix: "_count", labels, value: count },
+      ];
+    })
+  );
+  const failures = servers.flatMap(({ role, failures }) =>
+    Object.entries(failures).map(([reason, value]): Sample => ({ labels: { server: role, reason }, value }))
+  );
+  return [
+    {
+      name: "larder_redis_round_trip_seconds",
+      type: "histogram",
+      help: "Time from the write of a command to its reply; all commands of one tick share one",
+      unit: "seconds",
+      samples: latencies,
+    },
+    { name: "larder_redis_failures", type: "counter", help: "Calls that Redis did not answer", samples: failures },
+  ];
+}
+
+function labelled(
+  name: string,
+  help: string,
+  label: string,
+  values: Readonly<Record<string, number>>,
+): MetricFamily {
+  const samples = Object.entries(values).map(([key, value]): Sample => ({ labels: { [label]: key }, value }));
+  return { name, type: "counter", help, samples };
+}

@@ -1,0 +1,133 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import parse from "parse-prometheus-text-format";
+import { connect, type Larder } from "../../mod.ts";
+import { metricsHandler } from "../../src/http/mod.ts";
+import { writeMetrics } from "../../src/http/open_metrics.ts";
+import { RedisServer } from "../support/redis_server.ts";
+
+const OPEN_METRICS = "application/openmetrics-text; version=1.0.0";
+
+interface Family {
+  name: string;
+  type: string;
+  metrics: { labels?: Record<string, string>; value?: string; buckets?: Record<string, string>; count?: string }[];
+}
+
+async function ask(redis: Larder, headers: Record<string, string> = {}, token?: string): Promise<Response> {
+  return await metricsHandler(redis, { token })(new Request("http://localhost/metrics", { headers }));
+}
+
+async function families(redis: Larder): Promise<Map<string, Family>> {
+  const parsed = parse(await (await ask(redis)).text()) as Family[];
+  return new Map(parsed.map((family) => [family.name, family]));
+}
+
+/** Uses the cache in every way that is counted. */
+async function work({ cache }: Larder): Promise<void> {
+  await cache.set("a", 1, { ttl: 60 });
+  await cache.get("a");
+  await cache.get("a");
+  await cache.get("nothing");
+  await cache.getOrSet("b", () => 2);
+  await cache.getOrSet("c", () => Promise.reject(new Error("no"))).catch(() => {});
+  await cache.invalidateByTag("t");
+}
+
+Deno.test("metricsHandler() counts what the cache does", async () => {
+  await using redis = await connect({ url: "memory:" });
+  await work(redis);
+  const found = await families(redis);
+  const reads = found.get("larder_cache_reads_total")!;
+  assertEquals(reads.type, "COUNTER");
+  assertEquals(reads.metrics.map(({ labels, value }) => [labels!.result, value]), [
+    ["hit", "2"],
+    ["stale", "0"],
+    ["miss", "3"],
+  ]);
+  assertEquals(found.get("larder_cache_loads_total")!.metrics.map(({ value }) => value), ["1", "1"]);
+  assertEquals(found.get("larder_cache_invalidations_total")!.metrics[0]!.value, "1");
+  assertEquals(found.get("larder_cache_loading")!.type, "GAUGE");
+});
+
+Deno.test({
+  name: "metricsHandler() tells how long round trips took, and what failed",
+  ignore: !RedisServer.controllable,
+  fn: async () => {
+    await using server = await RedisServer.start();
+    await using redis = await connect({ url: server.url, commandTimeout: "200ms" });
+    await work(redis);
+    await redis.client.sendCommand("NOSUCH").catch(() => {});
+    await redis.client.sendCommand("SET", ["x", "1"]);
+    assertEquals((await families(redis)).get("larder_redis_round_trip_seconds")!.type, "HISTOGRAM");
+    const text = await (await ask(redis)).text();
+    // The parser leaves out the labels of histograms.
+    const samples = (suffix: string, operation: string) => {
+      const name = `larder_redis_round_trip_seconds_${suffix}{server="all",operation="${operation}"`;
+      return text.split("\n").filter((line) => line.startsWith(name)).map((line) => Number(line.split(" ").at(-1)));
+    };
+    const buckets = samples("bucket", "read cache entries");
+    assertEquals(buckets.length, 13);
+    assertEquals(buckets, buckets.toSorted((a, b) => a - b));
+    assertEquals(samples("count", "read cache entries"), [buckets.at(-1)!]);
+    assert(buckets.at(-1)! >= 3);
+    assert(samples("sum", "read cache entries")[0]! > 0);
+    // Names of raw commands are not labels.
+    assertEquals(samples("count", "command"), [1]);
+    await server.kill();
+    await redis.cache.get("a");
+    const failures = (await families(redis)).get("larder_redis_failures_total")!.metrics;
+    assert(failures.some(({ labels }) => labels!.reason === "ERR"));
+    assert(failures.some(({ labels }) => labels!.reason !== "ERR"));
+  },
+});
+
+Deno.test("metricsHandler() answers in the form that was asked for, to who has the token", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const plain = await ask(redis);
+  assertEquals(plain.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  const open = await ask(redis, { accept: OPEN_METRICS });
+  assertEquals(open.headers.get("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  assert((await open.text()).endsWith("\n# EOF\n"));
+  assertEquals((await ask(redis, {}, "s3cret")).status, 401);
+  assertEquals((await ask(redis, { authorization: "Bearer s3cre7" }, "s3cret")).status, 401);
+  assertEquals((await ask(redis, { authorization: "Bearer s3cret" }, "s3cret")).status, 200);
+  assertThrows(() => metricsHandler(redis, { token: "" }), TypeError);
+});
+
+Deno.test("writeMetrics() escapes what has a meaning", () => {
+  const text = writeMetrics([{
+    name: "larder_test",
+    type: "gauge",
+    help: 'a "b"\n\\',
+    samples: [{ labels: { label: 'x"y\n\\' }, value: Infinity }],
+  }], "openmetrics");
+  assertEquals(
+    text,
+    '# TYPE larder_test gauge\n# HELP larder_test a \\"b\\"\\n\\\\\nlarder_test{label="x\\"y\\n\\\\"} +Inf\n# EOF\n',
+  );
+});
+
+const promtool = await new Deno.Command("promtool", { args: ["--version"], stdout: "null", stderr: "null" }).output()
+  .then(({ success }) => success, () => false);
+
+Deno.test({
+  name: "metricsHandler() passes the check of promtool",
+  ignore: !promtool || !RedisServer.controllable,
+  fn: async () => {
+    await using server = await RedisServer.start();
+    await using redis = await connect({ url: server.url });
+    await work(redis);
+    const process = new Deno.Command("promtool", {
+      args: ["check", "metrics"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = process.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(await (await ask(redis)).text()));
+    await writer.close();
+    const { code, stdout, stderr } = await process.output();
+    const decoder = new TextDecoder();
+    assertEquals([code, decoder.decode(stdout) + decoder.decode(stderr)], [0, ""]);
+  },
+});

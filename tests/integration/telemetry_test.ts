@@ -1,0 +1,89 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { importMap } from "../support/deno_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+
+interface Span {
+  name: string;
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  kind: number;
+  attributes?: { key: string; value: Record<string, unknown> }[];
+  status?: { code?: number };
+}
+
+/** Takes what a process exports by OTLP over HTTP, as JSON. */
+class Receiver implements AsyncDisposable {
+  readonly spans: Span[] = [];
+  readonly metrics: string[] = [];
+  text = "";
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor() {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+      const text = await request.text();
+      this.text += text;
+      const body = JSON.parse(text);
+      const { pathname } = new URL(request.url);
+      for (const { scopeSpans } of pathname === "/v1/traces" ? body.resourceSpans : []) {
+        for (const { spans } of scopeSpans) this.spans.push(...spans);
+      }
+      for (const { scopeMetrics } of pathname === "/v1/metrics" ? body.resourceMetrics : []) {
+        for (const { metrics } of scopeMetrics) for (const { name } of metrics) this.metrics.push(name);
+      }
+      return Response.json({});
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server.shutdown();
+  }
+}
+
+Deno.test({
+  name: "Larder tells OpenTelemetry what goes to Redis and what is loaded, within the span of the caller",
+  ignore: !RedisServer.controllable || !("telemetry" in Deno), // Deno 2.1 has none
+  fn: async () => {
+    await using server = await RedisServer.start();
+    await using receiver = new Receiver();
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-check", "--no-lock", ...importMap(), "--allow-all"],
+        ...[import.meta.resolve("./telemetry_worker.ts"), server.url],
+      ],
+      env: {
+        OTEL_DENO: "true",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      },
+      stdin: "null",
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+    const named = (name: string) => receiver.spans.filter((span) => span.name === name);
+    const [request] = named("request");
+    const within = receiver.spans.filter(({ traceId }) => traceId === request!.traceId);
+    const [load] = within.filter(({ name }) => name === "cache.load");
+    assertEquals(load!.parentSpanId, request!.spanId);
+    assertEquals(named("database")[0]!.parentSpanId, load!.spanId);
+    // The read that missed, and the write; in OTLP, 3 is a client.
+    const calls = within.filter(({ name }) => name.startsWith("EVAL"));
+    assert(calls.length >= 2, JSON.stringify(within.map(({ name }) => name)));
+    for (const call of calls) {
+      assertEquals(call.kind, 3);
+      const attributes = new Map(call.attributes!.map(({ key, value }) => [key, Object.values(value)[0]]));
+      assertEquals(attributes.get("db.system.name"), "redis");
+      assertEquals(attributes.get("db.operation.name"), call.name);
+      assertEquals([attributes.get("server.address"), Number(attributes.get("server.port"))], [
+        "127.0.0.1",
+        server.port,
+      ]);
+    }
+    assertEquals(named("cache.load").map(({ status }) => status?.code ?? 0).sort(), [0, 2]);
+    assert(receiver.metrics.includes("db.client.operation.duration"));
+    assertFalse(receiver.text.includes("secret-"), "keys and messages stay where they are");
+  },
+});
