@@ -14,5 +14,6 @@
  *
  * @module
  */
+export * from "./cache_response.ts";
 export * from "./health.ts";
 export * from "./metrics.ts";
