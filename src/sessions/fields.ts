@@ -1,0 +1,79 @@
+import { richSerializer, writeRich } from "../cache/serializer.ts";
+import { describe, describeKind } from "../describe.ts";
+import type { SessionPatch } from "./store.ts";
+
+/** Most fields of one session: more do not fit into one call of a script. */
+const MAX_FIELDS = 1000;
+const MAX_NAME = 256;
+
+const encoder = new TextEncoder();
+
+/** Encodes data; fields that are `undefined` are left out. */
+export function encodeFields(data: unknown, action: string): Map<string, Uint8Array> {
+  return encodePatch(data, action).set as Map<string, Uint8Array>;
+}
+
+/**
+ * Encodes a change: what is `undefined` is to be removed.
+ *
+ * @throws {TypeError} If it is no plain object, or a field cannot be stored.
+ * @throws {RangeError} If there are too many fields, or the name of one is too long.
+ */
+export function encodePatch(patch: unknown, action: string): SessionPatch {
+  const prototype: unknown = typeof patch === "object" && patch !== null ? Object.getPrototypeOf(patch) : undefined;
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new TypeError(
+      `Cannot ${action}: wanted an object with the fields of the session, got ${describeKind(patch)}`,
+    );
+  }
+  const set = new Map<string, Uint8Array>();
+  const remove: string[] = [];
+  const entries = Object.entries(patch as object);
+  if (entries.length > MAX_FIELDS) {
+    throw new RangeError(`Cannot ${action}: wanted at most ${MAX_FIELDS} fields, got ${entries.length}`);
+  }
+  for (const [name, value] of entries) {
+    if (name === "__proto__") throw new TypeError(`Cannot ${action}: wanted plain data, got the key "__proto__"`);
+    if (name.length > MAX_NAME || !name.isWellFormed()) {
+      throw new RangeError(
+        `Cannot ${action}: wanted names of up to ${MAX_NAME} characters of well-formed text, got ${describe(name)}`,
+      );
+    }
+    if (value === undefined) remove.push(name);
+    else set.set(name, encode(value, name));
+  }
+  return { set, remove };
+}
+
+/**
+ * Decodes data.
+ *
+ * @throws {Error} If a field cannot be read.
+ */
+export function decodeFields(fields: ReadonlyMap<string, Uint8Array>): Record<string, unknown> {
+  const data: Record<string, unknown> = {};
+  for (const [name, bytes] of fields) {
+    if (name === "__proto__") throw new Error('Cannot read session: wanted plain data, got the key "__proto__"');
+    data[name] = richSerializer.deserialize(bytes);
+  }
+  return data;
+}
+
+function encode(value: unknown, name: string): Uint8Array {
+  const { format, body } = writeField(value, `the field ${describe(name)}`);
+  const bytes = typeof body === "string" ? encoder.encode(body) : body;
+  const stored = new Uint8Array(bytes.length + 1);
+  stored[0] = format;
+  stored.set(bytes, 1);
+  return stored;
+}
+
+function writeField(value: unknown, what: string): ReturnType<typeof writeRich> {
+  try {
+    return writeRich(value, what);
+  } catch (error) {
+    // It is not cached.
+    if (error instanceof Error) error.message = error.message.replace(/^Cannot cache /, "Cannot store ");
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Sessions that roll, can be revoked at once, and never come back: on Redis, or embedded for development.
+ *
+ * @example On the embedded store
+ * ```ts
+ * import { MemorySessionStore, Sessions } from "@larder/larder/sessions";
+ * import assert from "node:assert/strict";
+ *
+ * await using sessions = new Sessions(new MemorySessionStore(), { ttl: "30m", absoluteTtl: "12h" });
+ * const { id } = await sessions.create("ada", { theme: "dark" });
+ * assert.equal((await sessions.get(id))?.data.theme, "dark");
+ * assert.equal(await sessions.destroyAll("ada"), 1);
+ * assert.equal(await sessions.get(id), undefined);
+ * ```
+ *
+ * @module
+ */
+export { Sessions } from "./sessions.ts";
+export * from "./session.ts";
+export * from "./options.ts";
+export { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
+export { RequestSession, type SessionReader } from "./request_session.ts";
+export type { SessionHandler, WithSessionHandler } from "./with_session.ts";
+export * from "./memory_store.ts";
+export * from "./store.ts";
+export type { SchemaIssue, SchemaResult, StandardSchema } from "../cache/standard_schema.ts";
+export type { Duration } from "../duration.ts";
+export type { EventListener, LarderEvent } from "../events.ts";
+export { SessionConflictError } from "../errors.ts";

@@ -1,0 +1,95 @@
+import type { StandardSchema } from "../cache/standard_schema.ts";
+import type { Duration } from "../duration.ts";
+import type { SessionCookieOptions } from "./cookie.ts";
+import type { SessionData, SessionPatchOf } from "./session.ts";
+
+/** How sessions work. */
+export interface SessionsOptions {
+  /**
+   * How long a session lasts without being used: seconds, or a string such as `"30m"`; 0 = for ever. Since the last use is written down
+   * at most every `touchEvery`, it may end so much earlier.
+   *
+   * @default {"24h"}
+   */
+  ttl?: Duration | undefined;
+  /** How long a session lasts in any case, from its beginning; 0 = for ever. @default {"30d"} */
+  absoluteTtl?: Duration | undefined;
+  /** How often the use of a session is written down, at most; 0 = each time. @default {ttl / 24, at most "5m"} */
+  touchEvery?: Duration | undefined;
+  /** How many sessions one user may have; with one more the oldest ends. 0 = any number. @default {0} */
+  maxPerUser?: number | undefined;
+  /** The cookie. */
+  cookie?: SessionCookieOptions | undefined;
+  /**
+   * Secrets to sign the cookie with, of at least 32 characters each: the first signs, all are accepted, so that a new one can be put in
+   * front. A token cannot be guessed without it too; a signature keeps what was made up from reaching Redis.
+   *
+   * @default {[]}, no signature
+   */
+  secrets?: readonly string[] | undefined;
+  /**
+   * What `get()` and `touch()` do when Redis does not answer: `"throw"` an `UnavailableError`, or resolve as if there were no session
+   * (`"none"`), so that pages for everybody are served during an outage. All that changes something throws in any case.
+   *
+   * @default {"throw"}
+   */
+  onUnavailable?: "throw" | "none" | undefined;
+}
+
+/** What every operation takes. */
+export interface SessionOperationOptions {
+  /** Ends the wait with the signal's reason. What was already sent to the store takes effect all the same. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How a session is begun. */
+export interface CreateSessionOptions {
+  /** Up to 64 names by which `destroyByTag()` finds it. @default {[]} */
+  tags?: readonly string[] | undefined;
+  /** How long it lasts without being used; 0 = for ever. @default {the `ttl` of the sessions} */
+  ttl?: Duration | undefined;
+  /** How long it lasts in any case; 0 = for ever. @default {the `absoluteTtl` of the sessions} */
+  absoluteTtl?: Duration | undefined;
+  /** The request that began it: its `User-Agent` is kept for `list()`. */
+  request?: { readonly headers: Headers } | undefined;
+  /** The address of the client, as far as you trust it, for `list()`. What the request says of it is not looked at. */
+  address?: string | undefined;
+  /** Ends the wait with the signal's reason. What was already sent to the store takes effect all the same. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How a session is read. */
+export interface GetSessionOptions extends SessionOperationOptions {
+  /** Whether reading counts as use, so that the expiry is rolled. @default {true} */
+  roll?: boolean | undefined;
+}
+
+/** How a session is changed. */
+export interface UpdateSessionOptions extends SessionOperationOptions {
+  /** The `version` that the session must have, else a `SessionConflictError` is thrown. */
+  ifVersion?: number | undefined;
+}
+
+/**
+ * How a session gets a new id.
+ *
+ * @typeParam Data The fields of the data.
+ */
+export interface RegenerateSessionOptions<Data extends object = SessionData> extends SessionOperationOptions {
+  /** Whose it is from now on: who has just logged in. The session then begins anew, with its data. */
+  userId?: string | undefined;
+  /** Fields to change in the same step; `undefined` removes one. */
+  data?: SessionPatchOf<Data> | undefined;
+}
+
+/** How the sessions of a user are ended. */
+export interface DestroyAllOptions extends SessionOperationOptions {
+  /** The session that stays: its id, or an object with its handle, such as the session itself. */
+  except?: string | { readonly handle: string } | undefined;
+}
+
+/** How the data are typed and checked. */
+export interface TypedSessionsOptions<Data extends object> {
+  /** Any validator of the Standard Schema family; see {@linkcode Sessions.typed}. */
+  schema?: StandardSchema<unknown, Data> | undefined;
+}

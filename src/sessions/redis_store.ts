@@ -1,0 +1,300 @@
+import { abortable } from "../abort.ts";
+import { RedisError, UnavailableError } from "../errors.ts";
+import type { Batch } from "../redis/batch.ts";
+import type { RedisArgument, RedisReply } from "../redis/client.ts";
+import type { Script } from "../redis/script.ts";
+import { RedisReader } from "./redis_reader.ts";
+import { type Part, readParts, readSession, textOf, writeField, writeTags } from "./redis_reply.ts";
+import { CREATE, DESTROY, LIST, REGENERATE, REVOKE, UPDATE } from "./scripts.ts";
+import type {
+  NewSession,
+  PlacedSession,
+  SessionPatch,
+  SessionRenewal,
+  SessionStore,
+  SessionStoreOptions,
+  StoredSession,
+} from "./store.ts";
+import { bucketOf, bucketOfHandle } from "./token.ts";
+
+/** How a Redis store of sessions works. */
+export interface RedisSessionStoreOptions {
+  /** First part of all keys. */
+  namespace: string;
+  /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
+  buckets?: number;
+  /** Milliseconds between two writes of a session's last use. @default {a 24th of its time to live, at most 5 minutes} */
+  touchEvery?: number | undefined;
+}
+
+/** Most sessions that one script call of a revocation removes. */
+const REMOVED_PER_CALL = 500;
+/** Most revocations that the ledger of one slot remembers. */
+const REVOCATIONS = 100_000;
+/** Milliseconds for which a revocation is remembered at least, for logins that are under way. */
+const REMEMBERED = 60_000;
+
+/** The µs that a server's clock goes on in a millisecond of ours, at least and at most: clocks are set right by up to 500 ppm. */
+const SLOWEST = 999.5;
+const FASTEST = 1000.5;
+
+/** Error replies of a server that cannot do it at present: it is loading, full, a replica, without a majority. */
+const PASSING = /^(LOADING|OOM|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)$/;
+
+/** Keeps sessions in Redis. Reads of one tick are one round trip; see `scripts.ts` for the keys. */
+export class RedisSessionStore implements SessionStore {
+  readonly kind = "redis" as const;
+  readonly buckets: number;
+  readonly #slots: readonly Slot[];
+  readonly #batch: Batch;
+
+  constructor(batch: Batch, options: RedisSessionStoreOptions) {
+    const { namespace, buckets = 1, touchEvery = -1 } = options;
+    this.buckets = buckets;
+    this.#batch = batch;
+    const width = String(buckets - 1).length;
+    this.#slots = Array.from({ length: buckets }, (_, i) => {
+      const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
+      return new Slot(batch, `{${tag}}:s`, touchEvery);
+    });
+  }
+
+  async create(
+    handle: string,
+    session: NewSession,
+    { signal }: SessionStoreOptions = {},
+  ): Promise<PlacedSession | undefined> {
+    const slot = this.#at(handle);
+    const begun = performance.now();
+    const operation = "create session";
+    const { userId, tags, device, fields, idle, absolute, maxPerUser } = session;
+    const args = [userId, writeTags(tags), device, idle, absolute, maxPerUser, ...pairs(fields)];
+    const reply = await slot.run(CREATE, [handle], args, operation, signal);
+    if (reply === 0) return undefined;
+    const [born, us, revoked, evicted] = doubles(reply, 4);
+    // Whether the revocation came before the login began or while it was under way decides if the session may live. It is known to
+    // have been before when it was earlier than all the time that the call took, or than what the server's clock was known to show.
+    if (revoked! > slot.earliest(begun, born!)) await this.destroy(handle, { signal });
+    slot.told(born!);
+    const now = Math.floor(us! / 1000);
+    return {
+      evicted: evicted!,
+      session: {
+        handle,
+        userId,
+        tags,
+        device,
+        fields,
+        createdAt: now,
+        lastSeenAt: now,
+        expiresAt: Math.min(idle > 0 ? now + idle : Infinity, absolute > 0 ? now + absolute : Infinity),
+        version: 1,
+        touched: true,
+      },
+    };
+  }
+
+  async read(
+    handle: string,
+    mode: "roll" | "peek",
+    { signal }: SessionStoreOptions = {},
+  ): Promise<StoredSession | undefined> {
+    const part = await this.#at(handle).read(handle, mode, "read session", signal);
+    return sessionOf(handle, part)?.session;
+  }
+
+  async touch(handle: string, { signal }: SessionStoreOptions = {}): Promise<boolean> {
+    return await this.#at(handle).read(handle, "touch", "touch session", signal) !== false;
+  }
+
+  async update(
+    handle: string,
+    patch: SessionPatch,
+    version: number | undefined,
+    { signal }: SessionStoreOptions = {},
+  ): Promise<{ session: StoredSession; conflict: boolean } | undefined> {
+    const args = [version ?? 0, ...change(patch)];
+    const [part] = parts(await this.#at(handle).run(UPDATE, [handle], args, "update session", signal));
+    return sessionOf(handle, part);
+  }
+
+  async destroy(handle: string, { signal }: SessionStoreOptions = {}): Promise<boolean> {
+    return await this.#at(handle).run(DESTROY, [handle], [0], "destroy session", signal) === 1;
+  }
+
+  async take(handle: string, { signal }: SessionStoreOptions = {}): Promise<StoredSession | undefined> {
+    const [part] = parts(await this.#at(handle).run(DESTROY, [handle], [1], "take session", signal));
+    return sessionOf(handle, part)?.session;
+  }
+
+  async regenerate(
+    handle: string,
+    to: string,
+    renewal: SessionRenewal,
+    { signal }: SessionStoreOptions = {},
+  ): Promise<PlacedSession | "taken" | undefined> {
+    const { userId = "", absolute, maxPerUser } = renewal;
+    const args = [userId, absolute, maxPerUser, ...change(renewal)];
+    const reply = await this.#at(handle).run(REGENERATE, [handle, to], args, "regenerate session", signal);
+    if (reply === 0) return "taken";
+    const [part, evicted] = parts(reply);
+    const told = sessionOf(to, part);
+    return told && { session: told.session, evicted: Number(textOf(evicted)) };
+  }
+
+  async list(userId: string, { signal }: SessionStoreOptions = {}): Promise<StoredSession[]> {
+    const slot = this.#slots[bucketOf(userId, this.buckets)]!;
+    const reply = parts(await slot.run(LIST, [], [userId], "list sessions", signal));
+    return reply.map((part) => {
+      if (!Array.isArray(part)) throw new RedisError("ERR the reply makes no sense");
+      return readSession(textOf(part[0]), part, 1).session;
+    });
+  }
+
+  revokeUser(userId: string, except: string | undefined, { signal }: SessionStoreOptions = {}): Promise<number> {
+    return this.#slots[bucketOf(userId, this.buckets)]!.revoke(`u:${userId}`, except, "destroy sessions", signal);
+  }
+
+  async revokeTag(tag: string, { signal }: SessionStoreOptions = {}): Promise<number> {
+    const all = this.#slots.map((slot) => slot.revoke(`t:${tag}`, undefined, "destroy sessions by tag", signal));
+    // Where one slot fails the others are not left half done.
+    const counts = await Promise.allSettled(all);
+    return counts.reduce((sum, outcome) => {
+      if (outcome.status === "rejected") throw outcome.reason;
+      return sum + outcome.value;
+    }, 0);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve(); // the connection is whose who opened it
+  }
+
+  /** The commands of this store, for those who share its connection. */
+  get batch(): Batch {
+    return this.#batch;
+  }
+
+  #at(handle: string): Slot {
+    return this.#slots[bucketOfHandle(handle)]!;
+  }
+}
+
+/** The sessions of one hash slot. */
+class Slot {
+  readonly #batch: Batch;
+  readonly #base: string;
+  readonly #touchEvery: number;
+  readonly #reader: RedisReader;
+  /** What the clock of the ledger showed, in µs, and when that was heard, by `performance.now()`. */
+  #shown = -Infinity;
+  #heardAt = 0;
+
+  constructor(batch: Batch, base: string, touchEvery: number) {
+    this.#batch = batch;
+    this.#base = base;
+    this.#touchEvery = touchEvery;
+    this.#reader = new RedisReader(batch, base, touchEvery, (us) => this.told(us));
+  }
+
+  async read(
+    handle: string,
+    mode: "roll" | "touch" | "peek",
+    operation: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Part> {
+    const read = this.#reader.read(handle, mode);
+    try {
+      return await (signal ? abortable(read, signal) : read);
+    } catch (error) {
+      throw unavailable(error, operation);
+    }
+  }
+
+  async run(
+    script: Script,
+    handles: readonly string[],
+    args: readonly RedisArgument[],
+    operation: string,
+    signal: AbortSignal | undefined,
+  ): Promise<RedisReply> {
+    const keys = handles.map((handle) => `${this.#base}:${handle}`);
+    keys.push(`${this.#base}l`);
+    try {
+      return await script.run(this.#batch, keys, [this.#touchEvery, ...args], { operation, signal });
+    } catch (error) {
+      throw unavailable(error, operation);
+    }
+  }
+
+  async revoke(
+    name: string,
+    except: string | undefined,
+    operation: string,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const kept = Math.max(REMEMBERED, 2 * this.#batch.commandTimeout);
+    let [total, clock] = [0, 0];
+    while (true) {
+      const args = [name, except ?? "", REMOVED_PER_CALL, clock, kept, REVOCATIONS];
+      const [at, us, removed, more] = doubles(await this.run(REVOKE, [], args, operation, signal), 4);
+      this.told(Math.max(us!, at!));
+      total += removed!;
+      clock = at!;
+      if (more === 0) return total;
+    }
+  }
+
+  /** The clock of the ledger showed this just now, or a little before. */
+  told(us: number): void {
+    const now = performance.now();
+    // Replies take different times: the one that took the least says most.
+    if (this.#shown + (now - this.#heardAt) * SLOWEST > us) return;
+    this.#shown = us;
+    this.#heardAt = now;
+  }
+
+  /**
+   * What the clock of the ledger showed, at the earliest, at a moment of this process, given that it came to `us` since then.
+   */
+  earliest(moment: number, us: number): number {
+    const known = moment >= this.#heardAt ? this.#shown + (moment - this.#heardAt) * SLOWEST : -Infinity;
+    return Math.max(known, us - (performance.now() - moment) * FASTEST);
+  }
+}
+
+function unavailable(error: unknown, operation: string): unknown {
+  if (error instanceof UnavailableError && error.operation !== operation) {
+    return new UnavailableError(operation, error.reason, { cause: error.cause });
+  }
+  if (error instanceof RedisError && PASSING.test(error.code)) {
+    return new UnavailableError(operation, "connection", { cause: error });
+  }
+  return error;
+}
+
+function pairs(fields: ReadonlyMap<string, Uint8Array>): RedisArgument[] {
+  return [...fields].flatMap(([name, value]) => [`d${name}`, writeField(name, value)]);
+}
+
+function change({ set, remove }: SessionPatch): RedisArgument[] {
+  return [remove.length, ...remove.map((name) => `d${name}`), ...pairs(set)];
+}
+
+function parts(reply: RedisReply): Part[] {
+  if (reply instanceof Uint8Array) return readParts(reply);
+  throw new RedisError("ERR the reply makes no sense");
+}
+
+function sessionOf(handle: string, part: Part | undefined): { session: StoredSession; conflict: boolean } | undefined {
+  if (part === false) return undefined;
+  if (Array.isArray(part)) return readSession(handle, part);
+  throw new RedisError("ERR the reply makes no sense");
+}
+
+function doubles(reply: RedisReply, count: number): number[] {
+  if (!(reply instanceof Uint8Array) || reply.length !== count * 8) {
+    throw new RedisError("ERR the reply makes no sense");
+  }
+  const view = new DataView(reply.buffer, reply.byteOffset, reply.length);
+  return Array.from({ length: count }, (_, i) => view.getFloat64(i * 8));
+}

@@ -1,0 +1,182 @@
+import type {
+  CreateSessionOptions,
+  RegenerateSessionOptions,
+  SessionOperationOptions,
+  UpdateSessionOptions,
+} from "./options.ts";
+import type { Session, SessionData, SessionPatchOf } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+
+/**
+ * Reads the session with a token, and tells when it could not be known whether there is one.
+ *
+ * @typeParam Data The fields of the data.
+ */
+export type SessionReader<Data extends object = SessionData> = (
+  id: string | undefined,
+  onOutage: () => void,
+) => Promise<Session<Data> | undefined>;
+
+/**
+ * The session of one request, as `withSession()` gives it to a handler. It is read when it is first asked for, and its cookie is taken
+ * care of.
+ *
+ * @typeParam Data The fields of the data.
+ */
+export class RequestSession<Data extends object = SessionData> {
+  readonly #sessions: Sessions<Data>;
+  readonly #request: Request;
+  readonly #read: SessionReader<Data>;
+  readonly #address: string | undefined;
+  readonly #id: string | undefined;
+  #reading: Promise<Session<Data> | undefined> | undefined;
+  #current: Session<Data> | undefined;
+  /** What the response has to say about the cookie. */
+  #cookie: "write" | "clear" | undefined;
+
+  /**
+   * Looks for the cookie of a request; nothing is read yet.
+   *
+   * @param sessions The sessions.
+   * @param request The request.
+   * @param read Reads one of them.
+   * @param address The address of the client, for a session that is begun.
+   */
+  constructor(sessions: Sessions<Data>, request: Request, read: SessionReader<Data>, address?: string) {
+    this.#sessions = sessions;
+    this.#read = read;
+    this.#request = request;
+    this.#address = address;
+    this.#id = sessions.cookie.read(request);
+  }
+
+  /**
+   * The session, or `undefined` when there is none. Asked again, it is what it was or what was made of it here.
+   *
+   * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
+   */
+  get(): Promise<Session<Data> | undefined> {
+    return this.#reading ??= this.#load();
+  }
+
+  /**
+   * Begins a session: a login. The one that there was ends, so that nobody can plant one. To keep its data, see
+   * {@linkcode RequestSession.regenerate}.
+   *
+   * @param userId Whose it is; `null` for a visitor.
+   * @param data Its data.
+   * @param options As of `sessions.create()`; the request and the address at the other end of the connection are known.
+   * @returns The session.
+   */
+  async create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
+    const { signal } = options;
+    const id = this.#current?.id ?? this.#id;
+    const session = await this.#sessions.create(userId, data, {
+      request: this.#request,
+      ...(this.#address !== undefined && { address: this.#address }),
+      ...options,
+    });
+    this.#become(session);
+    await this.#sessions.destroy(id, { signal });
+    return session;
+  }
+
+  /**
+   * Changes fields of the session; where there is none, one of a visitor is begun with them.
+   *
+   * @param change As of `sessions.update()`.
+   * @param options As of `sessions.update()`.
+   * @returns The session as it is then, or `undefined` if it was ended since it was read: then it is not begun again.
+   */
+  async update(
+    change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
+    options: UpdateSessionOptions = {},
+  ): Promise<Session<Data> | undefined> {
+    const current = await this.get();
+    if (current) {
+      const updated = await this.#sessions.update(current.id, change, options);
+      if (!updated) this.#become(undefined);
+      this.#current = updated;
+      this.#reading = Promise.resolve(updated);
+      if (updated?.touched) this.#cookie = "write";
+      return updated;
+    }
+    const patch = typeof change === "function" ? await change({} as Data) : change;
+    return await this.create(null, patch as Data, { signal: options.signal });
+  }
+
+  /**
+   * Gives the session a new id, and the user who has just logged in if one is named. Where there is
+   * none, one is begun for that user.
+   *
+   * @param options As of `sessions.regenerate()`.
+   * @returns The session, or `undefined` when there is none and no user is named.
+   */
+  async regenerate(options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
+    const current = await this.get();
+    if (current) {
+      const renewed = await this.#sessions.regenerate(current.id, options);
+      this.#become(renewed);
+      return renewed;
+    }
+    const { userId, data = {}, signal } = options;
+    return userId === undefined ? undefined : await this.create(userId, data as Data, { signal });
+  }
+
+  /**
+   * Ends the session: a logout.
+   *
+   * @param options A signal.
+   * @returns Whether there was one.
+   */
+  async destroy(options: SessionOperationOptions = {}): Promise<boolean> {
+    const id = this.#current?.id ?? this.#id;
+    const destroyed = await this.#sessions.destroy(id, options);
+    this.#become(undefined);
+    return destroyed;
+  }
+
+  /**
+   * The response with the cookie that the session needs, if it needs one; `withSession()` does it.
+   *
+   * @param response The response.
+   * @returns The same, or a copy where its headers cannot be changed.
+   */
+  apply(response: Response): Response {
+    // A connection that is upgraded has left HTTP behind.
+    if (this.#cookie === undefined || response.status === 101) return response;
+    if (this.#cookie === "clear" && !this.#sessions.cookie.isSent(this.#request)) return response;
+    try {
+      this.#write(response.headers);
+      return response;
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      const copy = new Response(response.body, response); // that of a redirect or of fetch()
+      this.#write(copy.headers);
+      return copy;
+    }
+  }
+
+  #write(headers: Headers): void {
+    if (this.#cookie === "write" && this.#current) this.#sessions.cookie.write(headers, this.#current);
+    else this.#sessions.cookie.clear(headers);
+  }
+
+  async #load(): Promise<Session<Data> | undefined> {
+    const sent = this.#sessions.cookie.isSent(this.#request);
+    if (!sent) return undefined;
+    let outage = false;
+    const session = await this.#read(this.#id, () => outage = true);
+    this.#current = session;
+    if (session?.touched) this.#cookie = "write";
+    // What is dead or garbage need not come again. An outage says nothing about the session.
+    else if (!session && !outage) this.#cookie = "clear";
+    return session;
+  }
+
+  #become(session: Session<Data> | undefined): void {
+    this.#current = session;
+    this.#reading = Promise.resolve(session);
+    this.#cookie = session ? "write" : "clear";
+  }
+}

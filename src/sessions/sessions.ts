@@ -1,0 +1,552 @@
+import { delay } from "../abort.ts";
+import { type StandardSchema, validate } from "../cache/standard_schema.ts";
+import { describe, describeKind } from "../describe.ts";
+import { SessionConflictError, UnavailableError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
+import { assertKey, assertTag } from "../keys.ts";
+import { SessionCookie } from "./cookie.ts";
+import { decodeFields, encodeFields, encodePatch } from "./fields.ts";
+import type {
+  CreateSessionOptions,
+  DestroyAllOptions,
+  GetSessionOptions,
+  RegenerateSessionOptions,
+  SessionOperationOptions,
+  SessionsOptions,
+  TypedSessionsOptions,
+  UpdateSessionOptions,
+} from "./options.ts";
+import { type Limits, limitsOf, resolveCreate } from "./resolve_options.ts";
+import type { Session, SessionData, SessionDevice, SessionInfo, SessionPatchOf } from "./session.ts";
+import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
+import { TokenFormat } from "./token.ts";
+import { type SessionHandler, withSession, type WithSessionHandler } from "./with_session.ts";
+
+/** How often a change by a function is tried again when others change the session all the time. */
+const TRIES = 100;
+
+/**
+ * Sessions: rolling, revocable, and never back once they are gone.
+ *
+ * The token of a session is 256 random bits. Only its SHA-256 is stored, so that nobody can log in with what is in Redis. Each operation
+ * is one atomic step and one round trip.
+ *
+ * @typeParam Data The fields of the data.
+ *
+ * @example Log in, look, log out
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect<{ session: { theme?: string } }>({ url: "memory:" });
+ * const { id } = await redis.sessions.create("ada", { theme: "dark" });
+ *
+ * assert.equal((await redis.sessions.get(id))?.userId, "ada");
+ * await redis.sessions.update(id, { theme: "light" });
+ * assert.deepEqual((await redis.sessions.get(id))?.data, { theme: "light" });
+ *
+ * await redis.sessions.destroy(id);
+ * assert.equal(await redis.sessions.get(id), undefined);
+ * ```
+ */
+export class Sessions<Data extends object = SessionData> implements AsyncDisposable {
+  /** Puts sessions into cookies and finds them there. */
+  readonly cookie: SessionCookie;
+  readonly #store: SessionStore;
+  readonly #options: Omit<SessionsOptions, "touchEvery">;
+  readonly #limits: Limits;
+  readonly #on: EventListener | undefined;
+  readonly #format: TokenFormat;
+  readonly #schema: StandardSchema<unknown, Data> | undefined;
+  /** The last of the changes by functions that are under way, by handle. */
+  readonly #changing = new Map<string, Promise<unknown>>();
+
+  /**
+   * Creates the service on a store; `connect()` does it for you.
+   *
+   * @param store Where sessions are kept. How often it writes their last use is its own affair.
+   * @param options How sessions work.
+   * @param on Told what happens.
+   * @param typed How the data are checked.
+   * @throws {TypeError | RangeError} If an option cannot be used.
+   */
+  constructor(
+    store: SessionStore,
+    options: Omit<SessionsOptions, "touchEvery"> = {},
+    on?: EventListener,
+    typed: TypedSessionsOptions<Data> = {},
+  ) {
+    this.#store = store;
+    this.#options = options;
+    this.#on = on;
+    this.#limits = limitsOf(options);
+    this.#schema = typed.schema;
+    const format = new TokenFormat(store.buckets);
+    this.#format = format;
+    this.cookie = new SessionCookie(
+      options.cookie ?? {},
+      options.secrets ?? [],
+      (value): value is string => format.isToken(value),
+    );
+  }
+
+  /**
+   * Begins a session. Write its cookie with `cookie.write()`.
+   *
+   * @param userId Whose it is; `null` for a visitor who has not logged in.
+   * @param data Its data: whatever the cache can hold, `Date` and `Map` too. Fields that are `undefined` are left out.
+   * @param options Tags, times, and where it was begun.
+   * @returns The session, with the token as its `id`.
+   * @throws {TypeError | RangeError} If the user, the data or an option cannot be used.
+   * @throws {UnavailableError} If the store does not answer.
+   *
+   * @example With what `list()` will show
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const request = new Request("http://localhost/login", { headers: { "user-agent": "Firefox" } });
+   * await redis.sessions.create("ada", {}, { request, address: "192.0.2.7", tags: ["org:7"] });
+   * const [info] = await redis.sessions.list("ada");
+   * assert.deepEqual(info?.device, { userAgent: "Firefox", address: "192.0.2.7" });
+   * ```
+   */
+  async create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
+    const action = "create session";
+    const user = userId ?? "";
+    if (userId !== null) assertUser(userId, action);
+    const fields = encodeFields(data, action);
+    const { signal } = options;
+    const record = { userId: user, fields, ...resolveCreate(options, this.#limits) };
+    await this.#check(data, action);
+    while (true) {
+      const id = this.#format.create(user);
+      const placed = await this.#store.create(this.#format.handleOf(id), record, { signal });
+      if (!placed) continue; // 256 random bits came up twice
+      this.#placed(placed);
+      this.#on?.({ type: "session.create", handle: placed.session.handle, userId: user });
+      return await this.#open(id, placed.session, action);
+    }
+  }
+
+  /**
+   * Reads a session, and rolls its expiry if that was not done within `touchEvery`. When `touched` is set, send its cookie again.
+   *
+   * @param id The token; `undefined`, as `cookie.read()` may give, and whatever is no token, is no session.
+   * @param options Whether to roll, a signal.
+   * @returns The session, or `undefined` when there is none (any more).
+   * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
+   */
+  get(id: string | undefined, options: GetSessionOptions = {}): Promise<Session<Data> | undefined> {
+    return this.#get(id, options);
+  }
+
+  async #get(
+    id: string | undefined,
+    options: GetSessionOptions,
+    onOutage?: () => void,
+  ): Promise<Session<Data> | undefined> {
+    if (!this.#isToken(id, "get session")) return undefined;
+    const { roll = true, signal } = options;
+    const handle = this.#format.handleOf(id);
+    let stored: StoredSession | undefined;
+    try {
+      stored = await this.#store.read(handle, roll ? "roll" : "peek", { signal });
+    } catch (error) {
+      if (error instanceof RangeError) {
+        this.#on?.({ type: "session.unreadable", handle, error });
+        return undefined;
+      }
+      this.#tolerate(error);
+      onOutage?.();
+      return undefined;
+    }
+    if (stored) return this.#schema ? await this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
+    this.#on?.({ type: "session.unknown", handle });
+    return undefined;
+  }
+
+  /**
+   * Changes some fields of the data and leaves the others alone, so that changes of different fields at a time all survive. It counts as
+   * use.
+   *
+   * @param id The token.
+   * @param change The fields that change, where `undefined` removes one; or a function that is given the data and returns them. It is called
+   * again when somebody else changed the session meanwhile, so it should do nothing else.
+   * @param options The version that the session must have, a signal.
+   * @returns The session as it is then, or `undefined` when there is none (any more).
+   * @throws {SessionConflictError} If the session has another version than `ifVersion`, or was changed each of 100 times.
+   * @throws {TypeError | RangeError} If the fields cannot be stored.
+   * @throws {UnavailableError} If the store does not answer.
+   *
+   * @example A counter that loses no count
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect<{ session: { visits: number } }>({ url: "memory:" });
+   * const { id } = await redis.sessions.create("ada", { visits: 0 });
+   * const visit = () => redis.sessions.update(id, ({ visits }) => ({ visits: visits + 1 }));
+   * await Promise.all([visit(), visit(), visit()]);
+   * assert.equal((await redis.sessions.get(id))?.data.visits, 3);
+   * ```
+   */
+  async update(
+    id: string,
+    change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
+    options: UpdateSessionOptions = {},
+  ): Promise<Session<Data> | undefined> {
+    const action = "update session";
+    const { ifVersion, signal } = options;
+    if (ifVersion !== undefined && (!Number.isSafeInteger(ifVersion) || ifVersion < 1)) {
+      throw new RangeError(`Cannot ${action}: wanted a whole number as "ifVersion", got ${describe(ifVersion)}`);
+    }
+    const patch = typeof change === "function" ? undefined : encodePatch(change, action);
+    if (!this.#isToken(id, action)) return undefined;
+    const handle = this.#format.handleOf(id);
+    if (typeof change === "function") {
+      const changed = await this.#inTurn(handle, () => this.#changeBy(id, handle, change, options));
+      return changed && await this.#open(id, changed, action);
+    }
+    const answer = await this.#store.update(handle, patch!, ifVersion, { signal });
+    if (answer?.conflict) throw new SessionConflictError(answer.session.version);
+    return answer && await this.#open(id, answer.session, action);
+  }
+
+  /**
+   * Rolls the expiry of a session without reading it, as `get()` does: at most every `touchEvery`.
+   *
+   * @param id The token.
+   * @param options A signal.
+   * @returns Whether the session is there.
+   * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
+   */
+  async touch(id: string | undefined, options: SessionOperationOptions = {}): Promise<boolean> {
+    if (!this.#isToken(id, "touch session")) return false;
+    try {
+      return await this.#store.touch(this.#format.handleOf(id), { signal: options.signal });
+    } catch (error) {
+      this.#tolerate(error);
+      return false;
+    }
+  }
+
+  /**
+   * Ends a session. Nothing brings it back.
+   *
+   * @param session Its token, or an object with its `handle`, as `list()` gives.
+   * @param options A signal.
+   * @returns Whether it was there.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  async destroy(
+    session: string | { readonly handle: string } | undefined,
+    options: SessionOperationOptions = {},
+  ): Promise<boolean> {
+    const handle = this.#handleOf(session, "destroy session");
+    if (handle === undefined) return false;
+    const destroyed = await this.#store.destroy(handle, { signal: options.signal });
+    if (destroyed) this.#on?.({ type: "session.destroy", handle });
+    return destroyed;
+  }
+
+  /**
+   * Gives a session a new id with the same data, in one step: the old id is dead when the new one lives. Do it whenever somebody gains
+   * rights, so that an id that was planted before is worth nothing. Its absolute end stays.
+   *
+   * @param id The token.
+   * @param options Who has just logged in, fields to change, a signal.
+   * @returns The session with its new id, whose cookie must be sent; `undefined` when there is none (any more).
+   * @throws {TypeError | RangeError} If an option cannot be used.
+   * @throws {UnavailableError} If the store does not answer.
+   *
+   * @example A visitor logs in and keeps the basket
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const visitor = await redis.sessions.create(null, { basket: ["tea"] });
+   * const user = await redis.sessions.regenerate(visitor.id, { userId: "ada" });
+   * assert.deepEqual([user?.userId, user?.data], ["ada", { basket: ["tea"] }]);
+   * assert.equal(await redis.sessions.get(visitor.id), undefined);
+   * ```
+   */
+  async regenerate(id: string, options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
+    const action = "regenerate session";
+    const { userId, data = {}, signal } = options;
+    if (userId !== undefined) assertUser(userId, action);
+    const patch = encodePatch(data, action);
+    if (!this.#isToken(id, action)) return undefined;
+    const handle = this.#format.handleOf(id);
+    const { absolute, maxPerUser } = this.#limits;
+    while (true) {
+      if (userId !== undefined && !this.#format.isAt(handle, userId)) {
+        return await this.#move(handle, userId, patch, options);
+      }
+      // Without a new user it stays where it is.
+      const to = userId === undefined ? this.#format.createBeside(handle) : this.#format.create(userId);
+      const renewal = { ...patch, userId, absolute, maxPerUser };
+      const placed = await this.#store.regenerate(handle, this.#format.handleOf(to), renewal, { signal });
+      if (placed === undefined) return undefined;
+      if (placed === "taken") continue;
+      this.#placed(placed);
+      this.#on?.({ type: "session.regenerate", from: handle, handle: placed.session.handle });
+      return await this.#open(to, placed.session, action);
+    }
+  }
+
+  /**
+   * The sessions of a user, the one that was used last in front: for a page on which they can be ended one by one.
+   *
+   * @param userId The user.
+   * @param options A signal.
+   * @returns What may be shown of them: no tokens, no data.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  async list(userId: string, options: SessionOperationOptions = {}): Promise<SessionInfo[]> {
+    assertUser(userId, "list sessions");
+    const sessions = await this.#store.list(userId, { signal: options.signal });
+    return sessions.map(infoOf).sort((a, b) => b.lastSeenAt - a.lastSeenAt || b.createdAt - a.createdAt);
+  }
+
+  /**
+   * Ends all sessions of a user, or all but one: after a change of the password, or to log out everywhere. Once it resolves none that
+   * was begun before the call lives, a login that was under way among them.
+   *
+   * @param userId The user.
+   * @param options The session that stays, a signal.
+   * @returns How many ended.
+   * @throws {UnavailableError} If the store does not answer.
+   *
+   * @example All others
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const phone = await redis.sessions.create("ada", {});
+   * const laptop = await redis.sessions.create("ada", {});
+   * assert.equal(await redis.sessions.destroyAll("ada", { except: laptop }), 1);
+   * assert.equal(await redis.sessions.get(phone.id), undefined);
+   * assert.equal((await redis.sessions.get(laptop.id))?.userId, "ada");
+   * ```
+   */
+  async destroyAll(userId: string, options: DestroyAllOptions = {}): Promise<number> {
+    const action = "destroy sessions";
+    assertUser(userId, action);
+    const { except, signal } = options;
+    const count = await this.#store.revokeUser(userId, this.#handleOf(except, action), { signal });
+    this.#on?.({ type: "session.revoke", by: "user", what: userId, count });
+    return count;
+  }
+
+  /**
+   * Ends all sessions with a tag. What holds for {@linkcode Sessions.destroyAll} holds for it; on a cluster it reaches each slot in turn, and
+   * can be repeated when one did not answer.
+   *
+   * @param tag The tag.
+   * @param options A signal.
+   * @returns How many ended.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  async destroyByTag(tag: string, options: SessionOperationOptions = {}): Promise<number> {
+    assertTag(tag, "destroy sessions by tag");
+    const count = await this.#store.revokeTag(tag, { signal: options.signal });
+    this.#on?.({ type: "session.revoke", by: "tag", what: tag, count });
+    return count;
+  }
+
+  /**
+   * These sessions with typed data. With a schema the data are checked: `create()` throws for data that do not fit, and what is read
+   * and does not fit is no session; what the schema makes of the data is what you get.
+   *
+   * @typeParam Typed The fields of the data.
+   * @param options The schema.
+   * @returns Sessions on the same store.
+   */
+  typed<Typed extends object>(options: TypedSessionsOptions<Typed> = {}): Sessions<Typed> {
+    if (!options.schema) return this as unknown as Sessions<Typed>;
+    return new Sessions(this.#store, this.#options, this.#on, options);
+  }
+
+  /**
+   * Makes a handler of requests that is given the session of each. It is read when it is first asked for; a visitor without data has
+   * none. The cookie is sent when the session is new, when its expiry moved or its id changed, and is removed when it ended.
+   *
+   * @param handler Your handler.
+   * @returns A handler for `Deno.serve()`, Hono, and whatever speaks `Request` and `Response`.
+   *
+   * @example A page that counts visits
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect<{ session: { visits?: number } }>({ url: "memory:" });
+   * const handler = redis.sessions.withSession(async (_request, session) => {
+   *   const visits = ((await session.get())?.data.visits ?? 0) + 1;
+   *   await session.update({ visits });
+   *   return new Response(`Visit ${visits}`);
+   * });
+   *
+   * const first = await handler(new Request("https://localhost/"));
+   * const [cookie] = first.headers.get("set-cookie")!.split(";");
+   * const second = await handler(new Request("https://localhost/", { headers: { cookie: cookie! } }));
+   * assert.equal(await second.text(), "Visit 2");
+   * assert.equal(second.headers.get("set-cookie"), null);
+   * ```
+   */
+  withSession<Info = unknown>(handler: SessionHandler<Data, Info>): WithSessionHandler<Info> {
+    return withSession(this, (id, onOutage) => this.#get(id, {}, onOutage), handler);
+  }
+
+  /** Closes the store. What `connect()` made is closed with it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  /** Where the sessions are in another hash slot, they are taken from here and put there. */
+  async #move(
+    handle: string,
+    userId: string,
+    patch: ReturnType<typeof encodePatch>,
+    { signal }: SessionOperationOptions,
+  ): Promise<Session<Data> | undefined> {
+    const action = "regenerate session";
+    const before = await this.#store.take(handle, { signal });
+    if (!before) return undefined;
+    const fields = new Map([...before.fields].filter(([name]) => !patch.remove.includes(name)).concat([...patch.set]));
+    const { tags, device } = before;
+    while (true) {
+      const id = this.#format.create(userId);
+      const record = { userId, tags, device, fields, ...this.#limits };
+      const placed = await this.#store.create(this.#format.handleOf(id), record, { signal });
+      if (!placed) continue;
+      this.#placed(placed);
+      this.#on?.({ type: "session.regenerate", from: handle, handle: placed.session.handle });
+      return await this.#open(id, placed.session, action);
+    }
+  }
+
+  async #changeBy(
+    id: string,
+    handle: string,
+    change: (data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>,
+    { ifVersion, signal }: UpdateSessionOptions,
+  ): Promise<StoredSession | undefined> {
+    let current = await this.#store.read(handle, "peek", { signal });
+    for (let tries = 0; current && tries < TRIES; tries++) {
+      signal?.throwIfAborted();
+      if (ifVersion !== undefined && current.version !== ifVersion) break;
+      const session = await this.#open(id, current, "update session");
+      if (!session) return undefined;
+      const patch = encodePatch(await change(session.data), "update session");
+      const answer = await this.#store.update(handle, patch, current.version, { signal });
+      if (!answer?.conflict) return answer?.session;
+      current = answer.session;
+      // Many others want the same: those who wait a little do not all come at once again.
+      if (tries > 2) await delay(Math.random() * Math.min(50, 2 ** tries), signal);
+    }
+    if (current) throw new SessionConflictError(current.version);
+    return undefined;
+  }
+
+  /** Runs changes of one session one after the other, as far as this process makes them. */
+  async #inTurn<T>(handle: string, run: () => Promise<T>): Promise<T> {
+    const before = this.#changing.get(handle);
+    const turn = before ? before.then(run, run) : run();
+    this.#changing.set(handle, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#changing.get(handle) === turn) this.#changing.delete(handle);
+    }
+  }
+
+  #isToken(id: unknown, action: string): id is string {
+    if (typeof id === "string") return this.#format.isToken(id);
+    if (id === undefined) return false;
+    throw new TypeError(`Cannot ${action}: wanted the id of a session, got ${describeKind(id)}`);
+  }
+
+  #handleOf(session: unknown, action: string): string | undefined {
+    if (typeof session === "object" && session !== null && "handle" in session) {
+      const { handle } = session;
+      if (typeof handle === "string") return this.#format.isHandle(handle) ? handle : undefined;
+      throw new TypeError(`Cannot ${action}: wanted a string as the handle, got ${describeKind(handle)}`);
+    }
+    return this.#isToken(session, action) ? this.#format.handleOf(session) : undefined;
+  }
+
+  #tolerate(error: unknown): void {
+    const outage = error instanceof UnavailableError && error.reason !== "closed";
+    if (!outage || this.#options.onUnavailable !== "none") throw error;
+    this.#on?.({ type: "session.error", operation: error.operation, error });
+  }
+
+  #placed({ session, evicted }: PlacedSession): void {
+    if (evicted > 0) this.#on?.({ type: "session.evict", userId: session.userId, count: evicted });
+  }
+
+  async #check(data: Data, action: string): Promise<void> {
+    if (!this.#schema) return;
+    const { issues } = await validate(this.#schema, data);
+    if (!issues) return;
+    throw new TypeError(`Cannot ${action}: wanted data that fit the schema, got ${issues[0]?.message ?? "others"}`);
+  }
+
+  /** The session with its data, which must be readable: it has just been written, or is about to be. */
+  async #open(id: string, stored: StoredSession, action: string): Promise<Session<Data>> {
+    const session = this.#schema ? await this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
+    if (session) return session;
+    throw new TypeError(`Cannot ${action}: wanted data that can be read and fit the schema, got others`);
+  }
+
+  #plain(id: string, stored: StoredSession): Session<Data> | undefined {
+    try {
+      return sessionOf(id, stored, decodeFields(stored.fields) as Data);
+    } catch (error) {
+      this.#on?.({ type: "session.unreadable", handle: stored.handle, error });
+      return undefined;
+    }
+  }
+
+  async #checked(
+    id: string,
+    stored: StoredSession,
+    schema: StandardSchema<unknown, Data>,
+  ): Promise<Session<Data> | undefined> {
+    const session = this.#plain(id, stored);
+    if (!session) return undefined;
+    const result = await validate(schema, session.data);
+    if (!result.issues) return { ...session, data: result.value };
+    const issues = result.issues.map(({ message }) => message);
+    this.#on?.({ type: "session.schema_mismatch", handle: stored.handle, issues });
+    return undefined;
+  }
+}
+
+function assertUser(userId: unknown, action: string): asserts userId is string {
+  if (typeof userId !== "string") {
+    throw new TypeError(`Cannot ${action}: wanted a string as the user id, got ${describe(userId)}`);
+  }
+  assertKey(userId, undefined, action);
+}
+
+function infoOf(stored: StoredSession): SessionInfo {
+  const { handle, userId, createdAt, lastSeenAt, expiresAt, tags, device } = stored;
+  return {
+    handle,
+    userId,
+    createdAt,
+    lastSeenAt,
+    expiresAt,
+    tags,
+    ...(device !== "" && { device: JSON.parse(device) as SessionDevice }),
+  };
+}
+
+function sessionOf<Data extends object>(id: string, stored: StoredSession, data: Data): Session<Data> {
+  return { id, ...infoOf(stored), data, version: stored.version, touched: stored.touched };
+}

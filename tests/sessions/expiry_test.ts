@@ -1,0 +1,110 @@
+import { assert, assertEquals } from "@std/assert";
+import { delay } from "../../src/abort.ts";
+import { commandCounts } from "../support/open_cache.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/until.ts";
+import { RedisSessionHarness } from "./harness.ts";
+
+Deno.test("Sessions end by the clock of Redis", async (t) => {
+  await using server = await RedisServer.start();
+
+  await t.step("after their idle time, which use prolongs", async () => {
+    await using harness = new RedisSessionHarness(server);
+    const sessions = await harness.open({ ttl: "900ms", touchEvery: "50ms" });
+    const [used, idle] = [await sessions.create("ada", {}), await sessions.create("ada", {})];
+    const start = performance.now();
+    while (performance.now() - start < 1500) {
+      assert(await sessions.get(used.id), "it is in use");
+      await delay(60);
+    }
+    assertEquals(await sessions.get(idle.id), undefined);
+    await until(async () => await sessions.get(used.id, { roll: false }) === undefined, "it is idle for too long");
+  });
+
+  await t.step("at their absolute end, however they are used", async () => {
+    await using harness = new RedisSessionHarness(server);
+    const sessions = await harness.open({ ttl: "400ms", absoluteTtl: "900ms", touchEvery: 0 });
+    const { id, createdAt } = await sessions.create("ada", {});
+    let last = 0;
+    for (let session = await sessions.get(id); session; session = await sessions.get(id)) {
+      last = session.lastSeenAt;
+      assert(last - createdAt < 2000, "it does not end");
+      assert(session.expiresAt <= createdAt + 900);
+      await delay(20);
+    }
+    assert(last - createdAt > 600 && last - createdAt <= 900, `it was last seen after ${last - createdAt} ms`);
+  });
+
+  await t.step("and when all have ended no key is left", async () => {
+    await using harness = new RedisSessionHarness(server, { buckets: 3 });
+    const sessions = await harness.open({ ttl: "600ms", touchEvery: 0, maxPerUser: 3 });
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => sessions.create(`user${i % 4}`, { i }, { tags: [`t${i % 3}`, "all"] })),
+    );
+    for (let i = 0; i < 10; i++) {
+      await Promise.all(all.map(({ id }, n) => n % 2 ? sessions.update(id, { n: i }) : sessions.get(id)));
+      await delay(20);
+    }
+    await sessions.regenerate(all[19]!.id);
+    await sessions.destroy(all[18]!.id);
+    assert((await harness.keys()).length > 10);
+    for (const key of await harness.keys()) {
+      const left = await server.cli("PTTL", key) as number;
+      assert(left > 0 && left <= 600, `${key} has ${left} ms left`);
+      if (!key.includes(":s:")) continue;
+      // What is known of revocations outlives those whom they may concern.
+      const ledger = await server.cli("PTTL", key.replace(/:s:.*/, ":sl")) as number;
+      assert(ledger >= left - 50, `the ledger has ${ledger} ms left, ${key} has ${left}`);
+    }
+    await until(async () => (await harness.keys()).length === 0, "no key is left");
+  });
+
+  await t.step("what was revoked is remembered for a while, and not for ever", async () => {
+    await using harness = new RedisSessionHarness(server);
+    const sessions = await harness.open({ ttl: "1s" });
+    await sessions.create("ada", {});
+    await sessions.destroyAll("ada");
+    const [key, ...others] = await harness.keys();
+    assertEquals(others, []);
+    const left = await server.cli("PTTL", key!) as number;
+    assert(left > 1000 && left <= 60_000, `the ledger has ${left} ms left`);
+  });
+});
+
+Deno.test({
+  name: "Sessions.get() writes at most once per touchEvery, and is one round trip",
+  ignore: !RedisServer.controllable,
+  fn: async () => {
+    await using server = await RedisServer.start();
+    await using harness = new RedisSessionHarness(server);
+    let writes = 0;
+    const sessions = await harness.openOn((client) => {
+      const pipeline = client.pipeline.bind(client);
+      client.pipeline = (commands) => {
+        writes += commands.length;
+        return pipeline(commands);
+      };
+      return client;
+    }, { ttl: "1h", touchEvery: "400ms" });
+    const { id } = await sessions.create("ada", { a: 1 }, { tags: ["t"] });
+    await Promise.all([sessions.get(id), sessions.get(id), sessions.touch(id)]); // the server knows the script then
+    await server.cli("CONFIG", "RESETSTAT");
+    writes = 0;
+    const start = performance.now();
+    let [calls, touched] = [0, 0];
+    while (performance.now() - start < 1300) {
+      const reads = await Promise.all([sessions.get(id), sessions.get(id), sessions.get(id)]);
+      touched += reads.filter((session) => session?.touched).length;
+      assertEquals(await sessions.touch(id), true);
+      calls += 2;
+    }
+    const { hset = 0, evalsha = 0, eval: whole = 0, zadd = 0, pexpireat = 0 } = await commandCounts(server);
+    assertEquals([evalsha, whole, writes], [calls, 0, calls]);
+    assert(calls > 100, `${calls} calls`);
+    const most = Math.ceil((performance.now() - start) / 400);
+    assert(hset >= 2 && hset <= most, `${hset} writes in ${most} times touchEvery`);
+    assert(touched <= hset);
+    // The session, the indexes of its user and its tag, the ledger.
+    assert(zadd <= 3 * hset && pexpireat <= 4 * hset, `${zadd} ZADD, ${pexpireat} PEXPIREAT`);
+  },
+});
