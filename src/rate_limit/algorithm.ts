@@ -1,0 +1,30 @@
+import type { Action, Rule, Standing } from "./store.ts";
+
+/** One step of an algorithm: how the limit stands then, and the state to keep if it is another one. */
+export interface Outcome<State> {
+  /** How it stands. */
+  readonly standing: Standing;
+  /** The state after it, if it differs from that before. */
+  readonly state?: State;
+}
+
+/** What an algorithm is asked. */
+export interface Question {
+  /** What is done; a reset is the store's own business. */
+  readonly action: Exclude<Action, "reset">;
+  /** How much. */
+  readonly cost: number;
+  /** The receipt of the check that a refund takes back. */
+  readonly receipt: number;
+}
+
+/**
+ * A way to count. It never changes the state that it is given: the caller keeps the new one, or does not, when another
+ * limit refuses. The Lua functions of `scripts.ts` do the same step by step.
+ */
+export type Algorithm<State> = (
+  state: State | undefined,
+  rule: Rule,
+  now: number,
+  question: Question,
+) => Outcome<State>;

@@ -1,0 +1,92 @@
+import type { Standing } from "./store.ts";
+
+/** A refusal that is remembered. Times are by {@linkcode performance.now}. */
+interface Denial {
+  readonly cost: number;
+  readonly standing: Standing;
+  /** When it was asked for: from here it is counted how long it is repeated, so never too long. */
+  readonly since: number;
+  /** When it arrived: from here it is counted what callers are told, so never too short. */
+  readonly heard: number;
+  /** When the store is asked whether it still holds. */
+  asked: number;
+}
+
+/**
+ * After how many milliseconds one call asks the store again while others are still refused: another process may have reset
+ * the limit.
+ */
+const ASK_AGAIN = 1000;
+
+/**
+ * Refusals of the store, repeated until the moment at which it would allow the call. Bounded: the oldest goes first. Who would be
+ * refused anyway is asked for when it is not remembered.
+ */
+export class Denials {
+  readonly #max: number;
+  readonly #now: () => number;
+  readonly #denials = new Map<string, Denial>();
+
+  constructor(max: number, now: () => number = () => performance.now()) {
+    this.#max = max;
+    this.#now = now;
+  }
+
+  /** How many are remembered. */
+  get size(): number {
+    return this.#denials.size;
+  }
+
+  /** The time, for {@linkcode Denials.add}. */
+  now(): number {
+    return this.#now();
+  }
+
+  /** How the limit stands now, if it is known that the same call is refused. */
+  find(name: string, id: string, cost: number): Standing | undefined {
+    if (this.#denials.size === 0) return undefined;
+    const key = `${name}:${id}`;
+    const denial = this.#denials.get(key);
+    if (!denial || denial.cost !== cost) return undefined;
+    const now = this.#now();
+    const { standing, since, heard } = denial;
+    if (now - since >= standing.retryAfter) {
+      this.#denials.delete(key);
+      return undefined;
+    }
+    if (now - denial.asked >= ASK_AGAIN) {
+      denial.asked = now; // only this one asks
+      return undefined;
+    }
+    const left = (milliseconds: number) => Math.max(0, Math.ceil(milliseconds - (now - heard)));
+    return {
+      ...standing,
+      resetAfter: left(standing.resetAfter),
+      retryAfter: left(standing.retryAfter),
+      moreAfter: left(standing.moreAfter),
+    };
+  }
+
+  /** Remembers a refusal of a call that was sent at `since`. */
+  add(name: string, id: string, cost: number, standing: Standing, since: number): void {
+    if (this.#max === 0) return;
+    const key = `${name}:${id}`;
+    this.#denials.delete(key);
+    this.#denials.set(key, { cost, standing, since, heard: this.#now(), asked: since });
+    if (this.#denials.size <= this.#max) return;
+    for (const oldest of this.#denials.keys()) {
+      this.#denials.delete(oldest);
+      break;
+    }
+  }
+
+  /** Forgets one. */
+  delete(name: string, id: string): void {
+    if (this.#denials.size > 0) this.#denials.delete(`${name}:${id}`);
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#denials.clear();
+  }
+}

@@ -1,0 +1,268 @@
+import { createHash } from "node:crypto";
+import { describe } from "../describe.ts";
+import type { EventListener } from "../events.ts";
+import type { ConnectionInfo } from "./address.ts";
+import type { LimitEntry, RateLimiter } from "./rate_limiter.ts";
+import type { RateLimitResult } from "./result.ts";
+
+/** What tells something of a request. */
+export type FromRequest<Info, Value> = (request: Request, info?: Info) => Value | Promise<Value>;
+
+/**
+ * By what callers are told apart: their address, the user that `options.user` tells (the id is `user:` and that), a header such as `"header:x-api-key"` (of which
+ * only a hash is kept), or whatever a function says. Without a user, header or answer it is the address.
+ */
+export type LimitBy<Info = ConnectionInfo> =
+  | "ip"
+  | "user"
+  | `header:${string}`
+  | FromRequest<Info, string | undefined>;
+
+/** Limits of a route. */
+export interface RouteLimits<Names extends string = string, Info = ConnectionInfo> {
+  /** One or several; a call counts for all of them or for none. */
+  limits: Names | readonly Names[];
+  /** By what callers are told apart. @default {"ip"} */
+  by?: LimitBy<Info> | undefined;
+  /** How much a request takes. @default {1} */
+  cost?: number | FromRequest<Info, number> | undefined;
+  /** Whether a request goes by without being counted. */
+  skip?: FromRequest<Info, boolean> | undefined;
+  /** Counts and tells, but refuses nothing: to try a limit out. @default {false} */
+  shadow?: boolean | undefined;
+}
+
+/** What holds on a route: a name, or limits, or several of them with callers told apart in different ways. */
+export type Route<Names extends string = string, Info = ConnectionInfo> =
+  | Names
+  | RouteLimits<Names, Info>
+  | readonly (Names | RouteLimits<Names, Info>)[];
+
+/** Routes and their limits: `"POST /login"`, `"GET|HEAD /files/:name"`, `"/static/*"`, `"*"`. */
+export type Rules<Names extends string = string, Info = ConnectionInfo> = Readonly<
+  Record<string, Route<Names, Info>>
+>;
+
+/** A refusal, for a log of abuse. */
+export interface Refusal {
+  /** The request. */
+  readonly request: Request;
+  /** The route, as it was written. */
+  readonly route: string;
+  /** Whose limit it is. */
+  readonly id: string;
+  /** What came of the check. */
+  readonly result: RateLimitResult;
+  /** Whether the request went on all the same. */
+  readonly shadow: boolean;
+}
+
+/** Options of a guard. */
+export interface GateOptions<Info = ConnectionInfo> {
+  /** Who the user is, for limits by `"user"`. */
+  user?: FromRequest<Info, string | undefined> | undefined;
+  /** Told every refusal. What it throws is ignored. */
+  onLimited?: ((refusal: Refusal) => void) | undefined;
+  /** Makes the response to a refused call; the headers are added to it. */
+  respond?: ((result: RateLimitResult, request: Request) => Response | Promise<Response>) | undefined;
+}
+
+/** What a gate decided. */
+export interface GateDecision {
+  /** The response to a refused call; absent when it may go on. */
+  readonly response?: Response;
+  /**
+   * Adds the headers of the limits to the response of a call that went on.
+   *
+   * @param response Whatever answers.
+   * @returns It, or a copy where its headers cannot be changed.
+   */
+  apply(response: Response): Response;
+}
+
+interface CompiledRoute<Info> {
+  readonly text: string;
+  readonly methods: ReadonlySet<string> | undefined;
+  readonly pattern: URLPattern | undefined;
+  readonly limits: readonly CompiledLimits<Info>[];
+}
+
+interface CompiledLimits<Info> extends RouteLimits<string, Info> {
+  readonly names: readonly string[];
+}
+
+/** Decides about requests by rules. */
+export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
+  readonly #limiter: RateLimiter<string>;
+  readonly #routes: readonly CompiledRoute<Info>[];
+  readonly #options: GateOptions<Info>;
+  readonly #on: EventListener | undefined;
+
+  /**
+   * Creates a gate. `RateLimiter.gate()` does it for you.
+   *
+   * @param limiter Whose limits they are.
+   * @param rules Which limits hold where.
+   * @param options Who the user is, what to do about refusals.
+   * @param on Told of refusals that were let pass.
+   * @throws {TypeError} If a rule makes no sense or names a limit that there is not.
+   */
+  constructor(
+    limiter: RateLimiter<string>,
+    rules: Rules<string, Info>,
+    options: GateOptions<Info> = {},
+    on?: EventListener,
+  ) {
+    if (typeof rules !== "object" || rules === null || Object.keys(rules).length === 0) {
+      throw new TypeError(`Cannot guard: wanted rules such as { "POST /login": "AUTH" }, got ${describe(rules)}`);
+    }
+    this.#limiter = limiter;
+    this.#options = options;
+    this.#on = on;
+    const routes = Object.entries(rules).map(([text, route]) => compile(text, route, limiter, options));
+    // What fits everything would hide what comes after it.
+    const breadth = ({ pattern, methods }: CompiledRoute<Info>) => pattern ? 0 : methods ? 1 : 2;
+    this.#routes = routes.sort((a, b) => breadth(a) - breadth(b));
+  }
+
+  /**
+   * Counts a request, and decides about it.
+   *
+   * @param request The request.
+   * @param info What `Deno.serve` tells of the connection.
+   * @returns The response, if it is refused, and what adds the headers to that which follows if not.
+   */
+  async decide(request: Request, info?: Info): Promise<GateDecision> {
+    const route = this.#routes.find(({ methods, pattern }) =>
+      (!methods || methods.has(request.method)) && (!pattern || pattern.test(request.url))
+    );
+    if (!route) return { apply: (response) => response };
+    const { entries, shadows } = await this.#entriesOf(route, request, info);
+    for (const shadow of shadows) await this.#checkShadow(route, request, shadow);
+    if (entries.length === 0) return { apply: (response) => response };
+    const result = await this.#limiter.checkAll(entries);
+    if (result.allowed) return { apply: (response) => withHeaders(response, result) };
+    this.#tell(route, request, entries, result, false);
+    const { respond } = this.#options;
+    const response = respond ? withHeaders(await respond(result, request), result) : result.response();
+    if (respond && !response.headers.has("Cache-Control")) response.headers.set("Cache-Control", "no-store");
+    return { response, apply: (other) => withHeaders(other, result) };
+  }
+
+  async #entriesOf(route: CompiledRoute<Info>, request: Request, info: Info | undefined): Promise<{
+    entries: LimitEntry[];
+    shadows: LimitEntry[][];
+  }> {
+    const entries: LimitEntry[] = [];
+    const shadows: LimitEntry[][] = [];
+    for (const { names, by = "ip", cost = 1, skip, shadow } of route.limits) {
+      if (skip && await skip(request, info)) continue;
+      const id = await this.#idOf(by, request, info);
+      const amount = typeof cost === "function" ? await cost(request, info) : cost;
+      const own = names.map((name): LimitEntry => [name, id, amount]);
+      if (shadow) shadows.push(own);
+      else entries.push(...own);
+    }
+    return { entries, shadows };
+  }
+
+  async #idOf(by: LimitBy<Info>, request: Request, info: Info | undefined): Promise<string> {
+    if (typeof by === "function") return bounded(await by(request, info)) ?? this.#limiter.address(request, info);
+    if (by === "user") {
+      const user = bounded(await this.#options.user!(request, info));
+      if (user !== undefined) return `user:${user}`; // no user has the limit of an address
+    } else if (by !== "ip") {
+      const name = by.slice("header:".length);
+      const value = request.headers.get(name);
+      if (value) return `${name.toLowerCase()}:${hash(value)}`;
+    }
+    return this.#limiter.address(request, info);
+  }
+
+  async #checkShadow(route: CompiledRoute<Info>, request: Request, entries: LimitEntry[]): Promise<void> {
+    const result = await this.#limiter.checkAll(entries);
+    if (!result.allowed) this.#tell(route, request, entries, result, true);
+  }
+
+  #tell(
+    route: CompiledRoute<Info>,
+    request: Request,
+    entries: readonly LimitEntry[],
+    result: RateLimitResult,
+    shadow: boolean,
+  ): void {
+    const id = entries.find(([name]) => name === result.name)![1];
+    if (shadow) this.#on?.({ type: "limit.shadow", name: result.name, id, route: route.text });
+    try {
+      this.#options.onLimited?.({ request, route: route.text, id, result, shadow });
+    } catch {
+      // Watching must not break what is watched.
+    }
+  }
+}
+
+function compile<Info>(
+  text: string,
+  route: Route<string, Info>,
+  limiter: RateLimiter<string>,
+  options: GateOptions<Info>,
+): CompiledRoute<Info> {
+  const cannot = `Cannot guard ${describe(text)}: wanted`;
+  const match = /^(?:([A-Za-z]+(?:\|[A-Za-z]+)*) +)?(\/.*|\*)$/.exec(text);
+  if (!match) throw new TypeError(`${cannot} a path, as in "POST /login", "/static/*" or "*"`);
+  const [, methods, path] = match;
+  const all = (Array.isArray(route) ? route : [route]) as readonly (string | RouteLimits<string, Info>)[];
+  if (all.length === 0) throw new TypeError(`${cannot} at least one limit`);
+  const limits = all.map((one): CompiledLimits<Info> => {
+    const given: RouteLimits<string, Info> = typeof one === "string" ? { limits: one } : one;
+    if (typeof given !== "object" || given === null) {
+      throw new TypeError(`${cannot} the name of a limit or { limits }, got ${describe(given)}`);
+    }
+    const names = typeof given.limits === "string" ? [given.limits] : given.limits;
+    if (!Array.isArray(names) || names.length === 0) throw new TypeError(`${cannot} "limits" to be names`);
+    for (const name of names) {
+      if (!limiter.has(name)) throw new TypeError(`${cannot} limits that there are, got ${describe(name)}`);
+    }
+    const { by = "ip" } = given;
+    const known = typeof by === "function" || by === "ip" || by === "user" || /^header:[\w!#$%&'*+.^`|~-]+$/.test(by);
+    if (!known) throw new TypeError(`${cannot} "by" to be "ip", "user", "header:…" or a function, got ${describe(by)}`);
+    if (by === "user" && typeof options.user !== "function") {
+      throw new TypeError(`${cannot} a function as the option "user" to limit by user`);
+    }
+    return { ...given, names };
+  });
+  try {
+    return {
+      text,
+      methods: methods === undefined ? undefined : new Set(methods.toUpperCase().split("|")),
+      pattern: path === "*" ? undefined : new URLPattern({ pathname: path! }),
+      limits,
+    };
+  } catch (cause) {
+    throw new TypeError(`${cannot} a path that URLPattern knows`, { cause });
+  }
+}
+
+/** An id as it can be used: what callers send may be anything, and must neither fail nor share a limit with another. */
+function bounded(id: string | undefined): string | undefined {
+  if (id === undefined || id === "") return undefined;
+  // deno-lint-ignore no-control-regex
+  return id.length <= 128 && !/[\x00-\x1f\x7f-\x9f\ud800-\udfff]/.test(id) ? id : `sha256:${hash(id)}`;
+}
+
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("base64url").slice(0, 27);
+}
+
+/** The response with the headers of a result. */
+function withHeaders(response: Response, result: RateLimitResult): Response {
+  if (response.status === 101 || response.type === "error") return response; // an upgrade has no headers of ours
+  try {
+    result.headers(response.headers);
+    return response;
+  } catch {
+    const copy = new Response(response.body, response); // headers of a fetched response cannot be changed
+    result.headers(copy.headers);
+    return copy;
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Named rate limits that hold: no preset ever admits more than its limit in any window, whatever the clocks of the processes say
+ * and however many ask at once.
+ *
+ * @example Limit logins
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * const attempts = await Promise.all(Array.from({ length: 50 }, () => redis.rateLimit.check("AUTH", "192.0.2.7")));
+ * assert.equal(attempts.filter(({ allowed }) => allowed).length, 5);
+ * ```
+ *
+ * @module
+ */
+export { type LimitEntry, RateLimiter, type RateLimitStats } from "./rate_limiter.ts";
+export type { DecisionSource, RateLimitResult, RateLimitState } from "./result.ts";
+export type { Reservation } from "./reservation.ts";
+export type { CheckOptions, RateLimitOptions } from "./options.ts";
+export type { OutagePolicy, PresetName, PresetOptions } from "./presets.ts";
+export { addressKey, type ConnectionInfo, type TrustProxy, type TrustProxyOptions } from "./address.ts";
+export type {
+  FromRequest,
+  Gate,
+  GateDecision,
+  GateOptions,
+  LimitBy,
+  Refusal,
+  Route,
+  RouteLimits,
+  Rules,
+} from "./guard.ts";
+export { MemoryLimitStore, type MemoryLimitStoreOptions } from "./memory_store.ts";
+export type { Action, Algorithm, LimitStore, Rule, Standing, Step } from "./store.ts";
+export type { Duration } from "../duration.ts";

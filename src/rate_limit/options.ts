@@ -1,0 +1,52 @@
+import type { Duration } from "../duration.ts";
+import type { TrustProxy } from "./address.ts";
+import type { PresetOptions } from "./presets.ts";
+
+/** Options of the rate limits. */
+export interface RateLimitOptions<Names extends string = string> {
+  /**
+   * Named limits beside those that are there, or instead of them where the name is the same.
+   *
+   * @default {{}}
+   */
+  presets?: { readonly [Name in Names]?: PresetOptions } | undefined;
+  /**
+   * How long a check waits for Redis before the policy of its preset decides: seconds, or a string, up to one minute.
+   *
+   * @default {"100ms"}
+   */
+  timeout?: Duration | undefined;
+  /**
+   * What share of a limit this process allows by itself while Redis does not answer and the policy is `local`: more than 0,
+   * up to 1. With n processes, 1/n keeps the whole at the limit.
+   *
+   * @default {0.5}
+   */
+  localShare?: number | undefined;
+  /**
+   * How many refusals this process remembers, so as to repeat them without asking Redis; 0 = none.
+   *
+   * @default {10_000}
+   */
+  maxDenials?: number | undefined;
+  /**
+   * Which proxies are believed about the address of a client: networks (`["10.0.0.0/8"]`, `"private"`, `"loopback"`), or how
+   * many proxies there are. Nobody is believed by default: the address is that of the connection.
+   */
+  trustProxy?: TrustProxy | undefined;
+  /**
+   * Whether to send `X-RateLimit-Limit`, `-Remaining` and `-Reset` too: `epoch` with the reset in seconds since 1970, `delta` in
+   * seconds from now, `false` not at all.
+   *
+   * @default {"epoch"}
+   */
+  legacyHeaders?: "epoch" | "delta" | false | undefined;
+}
+
+/** Options of one check. */
+export interface CheckOptions {
+  /** How much it takes of the limit: a whole number from 1 to the limit. @default {1} */
+  cost?: number | undefined;
+  /** Ends the wait with the signal's reason. What was already sent to Redis counts all the same. */
+  signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,131 @@
+import { describe } from "../describe.ts";
+import { type Duration, MAX_MILLISECONDS, toMilliseconds } from "../duration.ts";
+import type { Algorithm, Rule } from "./store.ts";
+
+/** The limits that are there without being defined. */
+export type PresetName = "DEFAULT" | "API" | "AUTH" | "STATIC";
+
+/**
+ * What happens while Redis does not answer: `local` counts in this process, against a share of the limit; `open` allows
+ * everything; `closed` refuses everything, with status 503.
+ */
+export type OutagePolicy = "local" | "open" | "closed";
+
+/** A named limit. */
+export interface PresetOptions {
+  /** How much is allowed in a window: a whole number from 1 to 1,000,000,000. */
+  limit: number;
+  /** The length of a window: seconds, or a string such as `"5m"`, from 1 ms to 366 days. */
+  window: Duration;
+  /**
+   * How it is counted. `exact` and `sliding-window` never admit more than the limit in any window.
+   *
+   * @default {"exact" up to a limit of 100, "sliding-window" above}
+   */
+  algorithm?: Algorithm | undefined;
+  /**
+   * How much is allowed at once, with `gcra` and `token-bucket`. In any window they admit up to the limit and this together.
+   *
+   * @default {limit}
+   */
+  burst?: number | undefined;
+  /**
+   * What happens while Redis does not answer.
+   *
+   * @default {that of the preset with the same name, else "local"}
+   */
+  onUnavailable?: OutagePolicy | undefined;
+}
+
+/** A preset, checked and complete. */
+export interface Preset extends Rule {
+  /** What happens while Redis does not answer. */
+  readonly onUnavailable: OutagePolicy;
+  /** The most that one check can take. */
+  readonly most: number;
+}
+
+/** The presets that are there without being defined. */
+export const PRESETS: Readonly<Record<PresetName, Readonly<PresetOptions>>> = {
+  DEFAULT: { limit: 100, window: "1m", onUnavailable: "local" },
+  API: { limit: 1000, window: "1h", onUnavailable: "local" },
+  AUTH: { limit: 5, window: "5m", onUnavailable: "closed" },
+  STATIC: { limit: 1000, window: "1m", onUnavailable: "open" },
+};
+
+/** Up to this limit, `exact` is the default. */
+const EXACT_UP_TO = 100;
+/** Beyond this, an exact log is too long to be read and written for each call. */
+const EXACT_AT_MOST = 10_000;
+/** The largest limit. */
+export const MAX_LIMIT = 1_000_000_000;
+const WINDOW = { min: 1, max: 366 * 86_400_000 };
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+const ALGORITHMS = ["exact", "sliding-window", "gcra", "token-bucket", "fixed-window"];
+const POLICIES = ["local", "open", "closed"];
+const FIELDS = ["limit", "window", "algorithm", "burst", "onUnavailable"];
+
+/**
+ * Checks a preset and fills in what is not given.
+ *
+ * @throws {TypeError} If something has the wrong shape.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function presetOf(name: unknown, options: unknown): Preset {
+  if (typeof name !== "string" || !NAME.test(name)) {
+    const got = describe(name);
+    throw new TypeError(
+      `Cannot define rate limit: wanted a name of 1 to 64 letters, digits, ".", "_" or "-", got ${got}`,
+    );
+  }
+  const cannot = `Cannot define rate limit "${name}": wanted`;
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${cannot} { limit, window }, got ${describe(options)}`);
+  }
+  const unknown = Object.keys(options).find((key) => !FIELDS.includes(key));
+  if (unknown !== undefined) {
+    throw new TypeError(`${cannot} an option that there is (${FIELDS.join(", ")}), got ${describe(unknown)}`);
+  }
+  const { limit, window, algorithm, burst, onUnavailable } = options as PresetOptions;
+  const most = algorithm === "exact" ? EXACT_AT_MOST : MAX_LIMIT;
+  assertWhole(limit, most, `${cannot} "limit" to be`, algorithm === "exact" ? ' with the algorithm "exact"' : "");
+  const milliseconds = toMilliseconds(window, `rateLimit.presets.${name}.window`, WINDOW);
+  assertOneOf(algorithm, ALGORITHMS, `${cannot} "algorithm" to be`);
+  assertOneOf(onUnavailable, POLICIES, `${cannot} "onUnavailable" to be`);
+  const bucket = algorithm === "gcra" || algorithm === "token-bucket";
+  if (burst !== undefined) {
+    if (!bucket) throw new TypeError(`${cannot} "burst" only with the algorithm "gcra" or "token-bucket"`);
+    assertWhole(burst, MAX_LIMIT, `${cannot} "burst" to be`);
+  }
+  const interval = Math.ceil(milliseconds * 1000 / limit);
+  if (bucket && interval * (burst ?? limit) > MAX_MILLISECONDS * 1000) {
+    throw new RangeError(`${cannot} a "burst" that comes back within 100 years, got ${burst}`);
+  }
+  const known = Object.hasOwn(PRESETS, name) ? PRESETS[name as PresetName] : undefined;
+  return Object.freeze({
+    name,
+    limit,
+    window: milliseconds,
+    algorithm: algorithm ?? (limit <= EXACT_UP_TO ? "exact" : "sliding-window"),
+    burst: burst ?? limit,
+    onUnavailable: onUnavailable ?? known?.onUnavailable ?? "local",
+    most: burst ?? limit,
+  });
+}
+
+/**
+ * Checks an amount.
+ *
+ * @throws {TypeError} If it is no number.
+ * @throws {RangeError} If it is not a whole number from 1 to `most`.
+ */
+export function assertWhole(value: unknown, most: number, cannot: string, why: string = ""): asserts value is number {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most) return;
+  const message = `${cannot} a whole number from 1 to ${most}${why}, got ${describe(value)}`;
+  throw typeof value === "number" ? new RangeError(message) : new TypeError(message);
+}
+
+function assertOneOf(value: unknown, all: readonly string[], cannot: string): void {
+  if (value === undefined || all.includes(value as string)) return;
+  throw new TypeError(`${cannot} one of ${all.join(", ")}, got ${describe(value)}`);
+}

@@ -1,0 +1,503 @@
+import { describe } from "../describe.ts";
+import { toMilliseconds } from "../duration.ts";
+import { RedisError, UnavailableError } from "../errors.ts";
+import { type EventListener, safeListener } from "../events.ts";
+import { assertKey } from "../keys.ts";
+import { type AddressReader, addressReader, type ConnectionInfo } from "./address.ts";
+import { Denials } from "./denials.ts";
+import { Gate, type GateOptions, type Rules } from "./guard.ts";
+import type { HeaderStyle } from "./headers.ts";
+import type { CheckOptions, RateLimitOptions } from "./options.ts";
+import { Outage, type PresetStep } from "./outage.ts";
+import {
+  assertWhole,
+  MAX_LIMIT,
+  type Preset,
+  type PresetName,
+  presetOf,
+  type PresetOptions,
+  PRESETS,
+} from "./presets.ts";
+import { Reservation } from "./reservation.ts";
+import { CheckResult, type DecisionSource, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
+import type { Action, LimitStore, Standing, Step } from "./store.ts";
+
+/** What a limiter has done in this process. */
+export interface RateLimitStats {
+  /** Calls that were allowed. */
+  readonly allowed: number;
+  /** Calls that were refused, remembered refusals among them. */
+  readonly refused: number;
+  /** Refusals that were repeated without asking Redis. */
+  readonly remembered: number;
+  /** Calls that a policy decided because Redis did not answer. */
+  readonly degraded: number;
+}
+
+/** One limit of a {@linkcode RateLimiter.checkAll}: its name, whose, and how much. */
+export type LimitEntry<Names extends string = string> = readonly [name: Names, id: string, cost?: number];
+
+const NONE: CheckOptions = Object.freeze({});
+/** Most limits of one transaction. */
+const MOST_ENTRIES = 64;
+
+/**
+ * Named rate limits. Each check is counted and decided in one step, by the clock of the store; a refused call is not counted.
+ *
+ * @typeParam Names The limits that there are, so that a wrong name does not compile.
+ *
+ * @example Five attempts in five minutes
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * async function login(ip: string): Promise<Response> {
+ *   const attempt = await redis.rateLimit.check("AUTH", ip);
+ *   if (!attempt.allowed) return attempt.response();
+ *   const response = new Response("wrong password", { status: 401 });
+ *   attempt.headers(response.headers);
+ *   return response;
+ * }
+ * for (let i = 0; i < 5; i++) assert.equal((await login("192.0.2.7")).status, 401);
+ * const refused = await login("192.0.2.7");
+ * assert.equal(refused.status, 429);
+ * assert.equal(refused.headers.get("RateLimit-Policy"), '"AUTH";q=5;w=300');
+ * ```
+ */
+export class RateLimiter<Names extends string = PresetName> implements AsyncDisposable {
+  readonly #store: LimitStore;
+  readonly #on: EventListener | undefined;
+  readonly #presets = new Map<string, Preset>();
+  readonly #denials: Denials | undefined;
+  readonly #outage: Outage;
+  readonly #style: HeaderStyle;
+  readonly #address: AddressReader;
+  readonly #trusts: boolean;
+  readonly #stats = { allowed: 0, refused: 0, remembered: 0, degraded: 0 };
+  #degraded = false;
+  #warned = false;
+
+  /**
+   * Creates a limiter. `connect()` does it for you.
+   *
+   * @param store Where it counts.
+   * @param options Presets and the like. `timeout` is the business of the store.
+   * @param on Told what is refused, and when Redis does not answer.
+   * @throws {TypeError | RangeError} If an option cannot be used.
+   */
+  constructor(store: LimitStore, options: RateLimitOptions<Names> = {}, on?: EventListener) {
+    const { presets = {}, localShare = 0.5, maxDenials = 10_000, trustProxy, legacyHeaders = "epoch" } = options;
+    if (typeof localShare !== "number" || !(localShare > 0 && localShare <= 1)) {
+      throw new RangeError(`Cannot use "localShare": wanted a number above 0, up to 1, got ${describe(localShare)}`);
+    }
+    if (!Number.isSafeInteger(maxDenials) || maxDenials < 0) {
+      throw new RangeError(`Cannot use "maxDenials": wanted a whole number of at least 0, got ${describe(maxDenials)}`);
+    }
+    if (legacyHeaders !== false && legacyHeaders !== "epoch" && legacyHeaders !== "delta") {
+      const got = describe(legacyHeaders);
+      throw new TypeError(`Cannot use "legacyHeaders": wanted "epoch", "delta" or false, got ${got}`);
+    }
+    this.#store = store;
+    this.#on = safeListener(on);
+    this.#denials = store.kind === "redis" && maxDenials > 0 ? new Denials(maxDenials) : undefined;
+    this.#outage = new Outage(localShare);
+    this.#style = legacyHeaders;
+    this.#address = addressReader(trustProxy);
+    this.#trusts = trustProxy !== undefined;
+    for (const [name, preset] of Object.entries({ ...PRESETS, ...presets })) {
+      if (preset !== undefined) this.#presets.set(name, presetOf(name, preset));
+    }
+  }
+
+  /**
+   * Adds a named limit, or changes one. It holds for this limiter, whatever else refers to it.
+   *
+   * @param name 1 to 64 letters, digits, `.`, `_` or `-`.
+   * @param options How much, in which time.
+   * @returns The same limiter, whose type knows the name.
+   * @throws {TypeError | RangeError} If it cannot be such a limit.
+   *
+   * @example Uploads
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const limits = redis.rateLimit.define("UPLOAD", { limit: 10, window: "1h" });
+   * assert.equal((await limits.check("UPLOAD", "user:7", { cost: 3 })).remaining, 7);
+   * ```
+   */
+  define<Name extends string>(name: Name, options: PresetOptions): RateLimiter<Names | Name> {
+    const preset = presetOf(name, options);
+    this.#presets.set(name, preset);
+    this.#denials?.clear();
+    return this as unknown as RateLimiter<Names | Name>;
+  }
+
+  /**
+   * Counts a call, if the limit has room for it, and tells whether it may go on. While Redis does not answer, the policy of the
+   * preset decides, within the deadline.
+   *
+   * @param name Which limit.
+   * @param id Whose: an address, a user, an API key, up to 512 bytes.
+   * @param options How much it takes, a signal.
+   * @returns How the limit stands then.
+   * @throws {TypeError} If there is no such limit, or the id cannot be one.
+   * @throws {RangeError} If the cost can never be allowed.
+   */
+  async check(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
+    const step = this.#stepOf("check", name, id, options.cost);
+    return await this.#checkOne(step, options.signal);
+  }
+
+  /**
+   * Checks several limits in one step: a call counts for all of them, or, when one refuses, for none.
+   *
+   * @param entries Each a name, an id and, if it is not 1, how much.
+   * @param options A signal.
+   * @returns How the tightest stands, with each of them in `results`.
+   * @throws {TypeError} If there is no such limit, no entry, or too many, or an id cannot be one.
+   * @throws {RangeError} If a cost can never be allowed.
+   *
+   * @example By address and by account
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const both = await redis.rateLimit.checkAll([["DEFAULT", "192.0.2.7"], ["AUTH", "ada@example.com"]]);
+   * assert.equal(both.allowed, true);
+   * assert.deepEqual(both.results.map(({ name, remaining }) => [name, remaining]), [["DEFAULT", 99], ["AUTH", 4]]);
+   * ```
+   */
+  async checkAll(
+    entries: readonly LimitEntry<Names>[],
+    options: { signal?: AbortSignal | undefined } = NONE,
+  ): Promise<RateLimitResult> {
+    if (!Array.isArray(entries) || entries.length === 0 || entries.length > MOST_ENTRIES) {
+      const got = describe(entries);
+      throw new TypeError(`Cannot check rate limits: wanted an array of 1 to ${MOST_ENTRIES} [name, id], got ${got}`);
+    }
+    const steps = (entries as readonly LimitEntry<Names>[]).map((entry) => {
+      if (Array.isArray(entry)) return this.#stepOf("check", entry[0], entry[1], entry[2]);
+      throw new TypeError(`Cannot check rate limits: wanted [name, id], got ${describe(entry)}`);
+    });
+    if (steps.length === 1) return await this.#checkOne(steps[0]!, options.signal);
+    const since = this.#denials?.now() ?? 0;
+    const { states, standings } = await this.#run(steps, options.signal);
+    const tight = tightest(states);
+    steps.forEach((step, i) => {
+      const state = states[i]!;
+      if (state.allowed) return;
+      if (!state.degraded) this.#denials?.add(step.rule.name, step.id, step.cost, standings[i]!, since);
+      this.#tell(state, step.id);
+    });
+    this.#stats[tight.allowed ? "allowed" : "refused"]++;
+    return new CheckResult(tight, this.#style, states);
+  }
+
+  /**
+   * Tells how a limit stands, without counting.
+   *
+   * @param name Which limit.
+   * @param id Whose.
+   * @param options How much a call would take, a signal.
+   * @returns How it stands; `allowed` says whether such a call would be.
+   * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
+   */
+  async peek(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
+    const step = this.#stepOf("peek", name, id, options.cost);
+    const { states } = await this.#run([step], options.signal);
+    return new CheckResult(states[0]!, this.#style);
+  }
+
+  /**
+   * Counts a call that can be taken back, as for a limit of failed logins: all attempts are counted at once, so that no number of
+   * them at the same time gets by, and those that succeed are refunded. One that is left alone stays counted.
+   *
+   * @param name Which limit.
+   * @param id Whose.
+   * @param options How much it takes, a signal.
+   * @returns The result of the check, with `commit()` and `refund()`.
+   * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
+   *
+   * @example Only failed logins count
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const attempt = await redis.rateLimit.reserve("AUTH", "192.0.2.7");
+   * assert.equal(attempt.allowed, true);
+   * const passwordIsRight = true;
+   * if (passwordIsRight) await attempt.refund();
+   * else await attempt.commit();
+   * assert.equal((await redis.rateLimit.peek("AUTH", "192.0.2.7")).remaining, 5);
+   * ```
+   */
+  async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
+    const step = this.#stepOf("check", name, id, options.cost);
+    let receipt = 0;
+    const result = await this.#checkOne(step, options.signal, (found) => receipt = found);
+    return new Reservation(result, this.#style, async (signal) => {
+      const { name } = step.rule;
+      if (result.source === "local") await this.#outage.refund({ ...step, receipt });
+      if (result.degraded) return result.source === "local";
+      this.#denials?.delete(name, id);
+      return await this.#done([{ ...step, action: "refund", receipt }], signal);
+    });
+  }
+
+  /**
+   * Takes from a limit as a punishment, whether or not there is that much: nothing may be left then, but nobody is shut out for
+   * longer than a window.
+   *
+   * @param name Which limit.
+   * @param id Whose.
+   * @param amount How much, a whole number.
+   * @param options A signal.
+   * @returns How the limit stands then.
+   * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
+   */
+  async penalize(
+    name: Names,
+    id: string,
+    amount: number = 1,
+    options: { signal?: AbortSignal | undefined } = NONE,
+  ): Promise<RateLimitResult> {
+    const step = this.#stepOf("penalize", name, id, 1);
+    assertWhole(amount, MAX_LIMIT, `Cannot penalize "${name}": wanted as the amount`);
+    const { states } = await this.#run([{ ...step, cost: Math.min(amount, step.rule.most) }], options.signal);
+    const state = states[0]!;
+    // What was said is how it stands for the next call.
+    const allowed = state.allowed && state.remaining > 0;
+    return new CheckResult({ ...state, allowed, retryAfter: allowed ? 0 : state.moreAfter }, this.#style);
+  }
+
+  /**
+   * Forgets what was counted.
+   *
+   * @param name Which limit.
+   * @param id Whose.
+   * @param options A signal.
+   * @returns Whether it was done; `false` when Redis does not answer. Other processes may repeat a refusal for up to one second.
+   * @throws {TypeError} If there is no such limit, or the id cannot be one.
+   */
+  async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
+    const step = this.#stepOf("reset", name, id, 1);
+    this.#denials?.delete(step.rule.name, id);
+    await this.#outage.reset(step.rule, id);
+    return await this.#done([step], options.signal);
+  }
+
+  /**
+   * The address of the client of a request, in the form that limits count: that of the connection, or with `trustProxy` that
+   * which the proxies say.
+   *
+   * @param request The request.
+   * @param info What `Deno.serve` tells of the connection.
+   * @returns An IPv4 address, an IPv6 network as in `"2001:db8::/64"`, or `"unknown"`.
+   */
+  address(request: Request, info?: ConnectionInfo): string {
+    if (!this.#trusts && !this.#warned && request.headers.has("x-forwarded-for")) {
+      this.#warned = true;
+      const message =
+        "A request has X-Forwarded-For, which is not believed: if a proxy of yours writes it, say so by " +
+        "rateLimit.trustProxy, or all clients share the limit of the proxy";
+      this.#on?.({ type: "warning", message });
+    }
+    return this.#address(request, info);
+  }
+
+  /**
+   * Puts limits in front of a handler for `Deno.serve`.
+   *
+   * Each rule is a method, if it is for one, and a path as `URLPattern` knows it; the first that fits counts, and `"*"` comes
+   * last.
+   *
+   * @param rules Which limits hold where.
+   * @param handler What answers the calls that are allowed.
+   * @param options Who the user is, what to do about refusals.
+   * @returns A handler that adds the headers of the limits to its responses.
+   * @throws {TypeError} If a rule makes no sense or names a limit that there is not.
+   *
+   * @example A service
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const serve = redis.rateLimit.guard({
+   *   "POST /login": "AUTH",
+   *   "/static/*": "STATIC",
+   *   "/api/*": { limits: ["API", "DEFAULT"], by: "header:x-api-key" },
+   *   "*": "DEFAULT",
+   * }, () => new Response("hello"));
+   * // Deno.serve(serve);
+   * const response = await serve(new Request("http://localhost/static/logo.png"));
+   * assert.equal(response.headers.get("RateLimit-Policy"), '"STATIC";q=1000;w=60');
+   * ```
+   */
+  guard<Info extends ConnectionInfo>(
+    rules: Rules<Names, Info>,
+    handler: (request: Request, info: Info) => Response | Promise<Response>,
+    options: GateOptions<Info> = {},
+  ): (request: Request, info?: Info) => Promise<Response> {
+    if (typeof handler !== "function") {
+      throw new TypeError(`Cannot guard: wanted a function as the handler, got ${describe(handler)}`);
+    }
+    const gate = this.gate(rules, options);
+    return async (request, info) => {
+      const { response, apply } = await gate.decide(request, info);
+      return response ?? apply(await handler(request, info as Info));
+    };
+  }
+
+  /**
+   * The same as {@linkcode RateLimiter.guard} in two steps, for frameworks: first decide, then add the headers to whatever response
+   * follows.
+   *
+   * @param rules Which limits hold where.
+   * @param options Who the user is, what to do about refusals.
+   * @returns What decides.
+   * @throws {TypeError} If a rule makes no sense or names a limit that there is not.
+   */
+  gate<Info extends ConnectionInfo = ConnectionInfo>(
+    rules: Rules<Names, Info>,
+    options: GateOptions<Info> = {},
+  ): Gate<Info> {
+    return new Gate(this as unknown as RateLimiter<string>, rules, options, this.#on);
+  }
+
+  /** Whether there is a limit of this name. */
+  has(name: string): boolean {
+    return this.#presets.has(name);
+  }
+
+  /** Ends the limiter with its store. Checks reject after that. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#denials?.clear();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  /** What was done in this process so far. */
+  stats(): RateLimitStats {
+    return { ...this.#stats };
+  }
+
+  async #checkOne(
+    step: PresetStep,
+    signal: AbortSignal | undefined,
+    take?: (receipt: number) => void,
+  ): Promise<RateLimitResult> {
+    const { rule, id, cost } = step;
+    const denials = this.#denials;
+    const known = denials?.find(rule.name, id, cost);
+    if (known) {
+      signal?.throwIfAborted();
+      this.#stats.remembered++;
+      return this.#result(stateOf(rule, rule.limit, known, "deny-cache"), id);
+    }
+    const since = denials ? denials.now() : 0;
+    const { states, standings } = await this.#run([step], signal);
+    const state = states[0]!;
+    take?.(standings[0]!.receipt);
+    if (denials && !state.degraded) {
+      if (!state.allowed) denials.add(rule.name, id, cost, standings[0]!, since);
+    }
+    return this.#result(state, id);
+  }
+
+  #result(state: RateLimitState, id: string): RateLimitResult {
+    this.#stats[state.allowed ? "allowed" : "refused"]++;
+    if (!state.allowed) this.#tell(state, id);
+    return new CheckResult(state, this.#style);
+  }
+
+  #tell({ name, source, retryAfter, limit }: RateLimitState, id: string): void {
+    this.#on?.({ type: "limit.refused", name, id, limit, retryAfter, source });
+  }
+
+  /** Takes steps, in the store or by policy. */
+  async #run(
+    steps: readonly PresetStep[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ states: RateLimitState[]; standings: readonly Standing[] }> {
+    try {
+      const standings = await this.#store.run(steps, signal);
+      // A server that takes no writes can be looked at all the same.
+      if (this.#degraded && steps[0]!.action !== "peek") this.#recovered();
+      const source = this.#store.kind;
+      return {
+        states: standings.map((one, i) => stateOf(steps[i]!.rule, steps[i]!.rule.limit, one, source)),
+        standings,
+      };
+    } catch (error) {
+      this.#failed(error, signal);
+    }
+    this.#stats.degraded++;
+    const standings = await this.#outage.run(steps);
+    const states = standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source));
+    return { states, standings };
+  }
+
+  /** Takes steps of which there is nothing to tell but whether they were taken. */
+  async #done(steps: readonly Step[], signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.#store.run(steps, signal);
+      if (this.#degraded) this.#recovered();
+      return true;
+    } catch (error) {
+      this.#failed(error, signal);
+      return false;
+    }
+  }
+
+  /** Throws what is no outage. */
+  #failed(error: unknown, signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    const outage = error instanceof UnavailableError ? error.reason !== "closed" : error instanceof RedisError;
+    if (!outage) throw error;
+    if (this.#degraded) return;
+    this.#degraded = true;
+    this.#on?.({ type: "limit.degraded", error });
+  }
+
+  #recovered(): void {
+    this.#degraded = false;
+    this.#on?.({ type: "limit.recovered" });
+  }
+
+  #stepOf(action: Action, name: string, id: string, cost: number = 1): PresetStep {
+    const rule = this.#presets.get(name);
+    if (!rule) {
+      const names = [...this.#presets.keys()].join(", ");
+      throw new TypeError(`Cannot ${action} rate limit: wanted one of ${names}, got ${describe(name)}`);
+    }
+    assertKey(id, undefined, "use the id of a rate limit");
+    if (cost !== 1) assertWhole(cost, rule.most, `Cannot ${action} "${name}": wanted as the cost`);
+    return { rule, id, action, cost };
+  }
+}
+
+/** What a result says, in seconds. */
+function stateOf(rule: Preset, limit: number, standing: Standing, source: DecisionSource): RateLimitState {
+  return {
+    name: rule.name,
+    allowed: standing.allowed,
+    limit,
+    window: rule.window / 1000,
+    remaining: standing.remaining,
+    resetAfter: standing.resetAfter / 1000,
+    retryAfter: standing.retryAfter / 1000,
+    moreAfter: standing.moreAfter / 1000,
+    degraded: source === "local" || source === "policy",
+    source,
+  };
+}
+
+/** The milliseconds of the option `timeout`. */
+export function limitTimeout(options: RateLimitOptions): number {
+  return toMilliseconds(options.timeout ?? "100ms", "rateLimit.timeout", { min: 1, max: 60_000 });
+}

@@ -1,0 +1,90 @@
+import { UnavailableError } from "../errors.ts";
+import type { Batch } from "../redis/batch.ts";
+import { RedisCounter } from "./redis_counter.ts";
+import type { LimitStore, Standing, Step } from "./store.ts";
+
+/** How a Redis store works. */
+export interface RedisLimitStoreOptions {
+  /** First part of all keys. */
+  namespace: string;
+  /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
+  buckets?: number;
+  /** Milliseconds after which steps are given up. @default {100} */
+  timeout?: number;
+  /** The time in microseconds instead of the server's, for tests. */
+  now?: (() => number) | undefined;
+}
+
+/** Counts in Redis. All steps of one tick are one round trip; see `scripts.ts`. */
+export class RedisLimitStore implements LimitStore {
+  readonly kind = "redis" as const;
+  readonly #counters: readonly RedisCounter[];
+  #closed = false;
+
+  constructor(batch: Batch, options: RedisLimitStoreOptions) {
+    const { namespace, buckets = 1, timeout = 100, now } = options;
+    const width = String(buckets - 1).length;
+    this.#counters = Array.from({ length: buckets }, (_, i) => {
+      const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
+      return new RedisCounter(batch, { prefix: `{${tag}}:r`, timeout, now });
+    });
+  }
+
+  run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#closed) return Promise.reject(new UnavailableError("count rate limit", "closed"));
+    const first = this.#counterOf(steps[0]!.id);
+    if (steps.length === 1) return first.run(steps, signal);
+    if (this.#counters.length === 1 || steps.every(({ id }) => this.#counterOf(id) === first)) {
+      return first.run(steps, signal);
+    }
+    return this.#runApart(steps, signal);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const counter of this.#counters) counter.close();
+    return Promise.resolve();
+  }
+
+  /**
+   * Steps in different slots of a cluster, which no script can reach at once: each slot counts its own, and what was counted
+   * is taken back when another refuses. Never more is admitted than by one script; meanwhile, others may be refused.
+   */
+  async #runApart(steps: readonly Step[], signal: AbortSignal | undefined): Promise<Standing[]> {
+    const parts = new Map<RedisCounter, number[]>();
+    for (const [i, { id }] of steps.entries()) {
+      const counter = this.#counterOf(id);
+      const part = parts.get(counter);
+      if (part) part.push(i);
+      else parts.set(counter, [i]);
+    }
+    const standings = new Array<Standing>(steps.length);
+    const ended = await Promise.allSettled([...parts].map(async ([counter, part]) => {
+      const found = await counter.run(part.map((i) => steps[i]!), signal);
+      part.forEach((i, at) => standings[i] = found[at]!);
+    }));
+    const failed = ended.find((end) => end.status === "rejected");
+    if (!failed && standings.every(({ allowed }) => allowed)) return standings;
+    await Promise.all([...parts].map(async ([counter, part]) => {
+      // What was refused in part was not counted, and of what failed nobody knows.
+      if (!part.every((i) => standings[i]?.allowed)) return;
+      const back = part.filter((i) => steps[i]!.action === "check");
+      if (back.length === 0) return;
+      const refunds = back.map((i) => ({ ...steps[i]!, action: "refund" as const, receipt: standings[i]!.receipt }));
+      const found = await counter.run(refunds);
+      back.forEach((i, at) => standings[i] = found[at]!);
+    }));
+    if (failed) throw failed.reason;
+    return standings;
+  }
+
+  #counterOf(id: string): RedisCounter {
+    const counters = this.#counters;
+    if (counters.length === 1) return counters[0]!;
+    // FNV-1a
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+    return counters[(hash >>> 0) % counters.length]!;
+  }
+}

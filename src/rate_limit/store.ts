@@ -1,0 +1,85 @@
+/**
+ * How a limit is counted.
+ *
+ * | algorithm | most in any window | state |
+ * |---|---|---|
+ * | `exact` | the limit | 4 bytes for each call that counts |
+ * | `sliding-window` | the limit; refuses at most 4 % early | up to 124 bytes |
+ * | `gcra`, `token-bucket` | the limit + `burst`, smoothly | one number |
+ * | `fixed-window` | twice the limit around the end of a window | one number |
+ */
+export type Algorithm = "exact" | "sliding-window" | "gcra" | "token-bucket" | "fixed-window";
+
+/** What keeps states of different algorithms apart: a part of each key. */
+export const STATES: Readonly<Record<Algorithm, string>> = {
+  "exact": "e",
+  "sliding-window": "s",
+  "gcra": "g",
+  "token-bucket": "g",
+  "fixed-window": "f",
+};
+
+/** A limit as a store counts it. */
+export interface Rule {
+  /** The name of the preset. */
+  readonly name: string;
+  /** How it is counted. */
+  readonly algorithm: Algorithm;
+  /** How much is allowed in a window. */
+  readonly limit: number;
+  /** The length of a window in milliseconds. */
+  readonly window: number;
+  /** How much is allowed at once, by `gcra` and `token-bucket`. The others allow the limit. */
+  readonly burst: number;
+}
+
+/**
+ * What is done to a limit:
+ * `check`: count, if it fits · `peek`: look only · `penalize`: count, whether it fits or not · `refund`: take a check back ·
+ * `reset`: forget all.
+ */
+export type Action = "check" | "peek" | "penalize" | "refund" | "reset";
+
+/** One step of a {@linkcode LimitStore}. */
+export interface Step {
+  /** The limit. */
+  readonly rule: Rule;
+  /** Whose. */
+  readonly id: string;
+  /** What is done. */
+  readonly action: Action;
+  /** How much. */
+  readonly cost: number;
+  /** The receipt of the check that a refund takes back. */
+  readonly receipt?: number;
+}
+
+/** How a limit stands after a step. Times are milliseconds from the step on. */
+export interface Standing {
+  /** Whether it fits, or would. */
+  readonly allowed: boolean;
+  /** How much is left. */
+  readonly remaining: number;
+  /** Until nothing counts any more. */
+  readonly resetAfter: number;
+  /** Until the same would be allowed; 0 when it is. */
+  readonly retryAfter: number;
+  /** Until more is left than now; 0 when nothing counts. */
+  readonly moreAfter: number;
+  /** What identifies a check for its refund. */
+  readonly receipt: number;
+}
+
+/** Where limits are counted. Each call is one atomic step, decided by the clock of the store. */
+export interface LimitStore extends AsyncDisposable {
+  /** What kind of store it is. */
+  readonly kind: "memory" | "redis";
+  /**
+   * Takes steps together: if one of several checks is refused, none of them counts.
+   *
+   * @param steps What to do.
+   * @param signal Ends the wait; what was already sent counts all the same.
+   * @throws {UnavailableError} If the store does not answer in time.
+   */
+  run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]>;
+}

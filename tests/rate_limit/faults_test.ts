@@ -1,0 +1,222 @@
+import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { connect, type Larder } from "../../mod.ts";
+import { TcpProxy } from "../support/proxy.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { EventLog, until } from "../support/until.ts";
+
+const ignore = !RedisServer.controllable;
+/** What a loaded machine may take beyond the deadline of 100 ms. */
+const SLACK = 200;
+const NAMES = ["AUTH", "API", "DEFAULT", "STATIC"] as const;
+
+interface Opened extends AsyncDisposable {
+  readonly server: RedisServer;
+  readonly proxy: TcpProxy;
+  readonly redis: Larder;
+  readonly log: EventLog;
+}
+
+async function open(): Promise<Opened> {
+  const stack = new AsyncDisposableStack();
+  const server = stack.use(await RedisServer.start());
+  const proxy = stack.use(TcpProxy.start(server));
+  const log = new EventLog();
+  const redis = stack.use(await connect({ url: proxy.url, namespace: "faults", on: log.on }));
+  await redis.ready({ timeout: "10s" });
+  for (const name of NAMES) assertEquals((await redis.rateLimit.check(name, "warm")).source, "redis");
+  return { server, proxy, redis, log, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** Every preset does what it says (where `reads` says that looks need no policy, those are not looked at), each call within the deadline, one after the other and all at once. */
+async function judge({ redis }: Opened, id: string, reads: boolean = false): Promise<void> {
+  const { rateLimit } = redis;
+  const timed = async <T>(work: Promise<T>): Promise<T> => {
+    const start = performance.now();
+    const result = await work;
+    assertLess(performance.now() - start, 100 + SLACK);
+    return result;
+  };
+  const auth = await timed(rateLimit.check("AUTH", id));
+  assertEquals([auth.allowed, auth.degraded, auth.source, auth.limit], [false, true, "policy", 5]);
+  assert(auth.retryAfter > 0);
+  const response = auth.response();
+  assertEquals(response.status, 503);
+  assertEquals(response.headers.get("Retry-After"), "1");
+  assertEquals(response.headers.get("RateLimit"), null);
+  assertEquals(
+    (await response.json()).type,
+    "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
+  );
+
+  const still = await timed(rateLimit.check("STATIC", id));
+  assertEquals([still.allowed, still.degraded, still.source, still.limit], [true, true, "policy", 1000]);
+  for (const [name, share] of [["DEFAULT", 50], ["API", 500]] as const) {
+    const first = await timed(rateLimit.check(name, id));
+    assertEquals([first.allowed, first.degraded, first.source], [true, true, "local"]);
+    assertEquals([first.limit, first.remaining], [share, share - 1]);
+    const all = await timed(Promise.all(Array.from({ length: 600 }, () => rateLimit.check(name, id))));
+    assertEquals(all.filter(({ allowed }) => allowed).length, share - 1);
+    const refused = all.find(({ allowed }) => !allowed)!;
+    assertEquals([refused.degraded, refused.source, refused.response().status], [true, "local", 429]);
+  }
+  const closed = await timed(rateLimit.checkAll([["API", `${id}-all`], ["AUTH", `${id}-all`]]));
+  assertEquals([closed.allowed, closed.name, closed.response().status], [false, "AUTH", 503]);
+  if (!reads) assertEquals((await timed(rateLimit.peek("API", `${id}-all`))).remaining, 500);
+  assertEquals((await timed(rateLimit.checkAll([["API", `${id}-all`], ["STATIC", id]]))).allowed, true);
+
+  const attempt = await timed(rateLimit.reserve("API", `${id}-back`, { cost: 500 }));
+  assertEquals([attempt.allowed, attempt.source], [true, "local"]);
+  assertEquals(await timed(attempt.refund()), true);
+  assertEquals((await timed(rateLimit.penalize("API", `${id}-back`, 7))).remaining, 493);
+  if (reads) return;
+  assertEquals(await timed(rateLimit.reset("API", `${id}-back`)), false);
+  assertEquals((await timed(rateLimit.peek("API", `${id}-back`))).remaining, 500);
+}
+
+/** Without being told anything, Redis decides again. */
+async function recovers({ redis, log }: Opened): Promise<void> {
+  await until(async () => (await redis.rateLimit.check("STATIC", "probe")).source === "redis", "Redis decides again");
+  assertEquals(log.of("limit.recovered").length, log.of("limit.degraded").length);
+  const auth = await redis.rateLimit.check("AUTH", `after-${crypto.randomUUID()}`);
+  assertEquals([auth.allowed, auth.degraded, auth.source, auth.remaining], [true, false, "redis", 4]);
+}
+
+Deno.test({
+  name: "RateLimiter does what each preset says while Redis is dead, and is back with it",
+  ignore,
+  fn: async () => {
+    await using opened = await open();
+    await opened.server.kill();
+    await judge(opened, "dead");
+    await judge(opened, "dead as well");
+    assertEquals(opened.log.of("limit.degraded").length, 1);
+    await opened.server.restart({ flush: true });
+    await recovers(opened);
+  },
+});
+
+Deno.test({
+  name: "RateLimiter does what each preset says while Redis hangs, and is back with it",
+  ignore,
+  fn: async () => {
+    await using opened = await open();
+    await opened.server.pause();
+    await judge(opened, "hung");
+    await judge(opened, "hung as well");
+    await opened.server.resume();
+    await recovers(opened);
+  },
+});
+
+Deno.test("RateLimiter does what each preset says while Redis is slow, and is back with it", async () => {
+  await using opened = await open();
+  opened.proxy.delay = 300;
+  await judge(opened, "slow");
+  await judge(opened, "slow as well");
+  opened.proxy.delay = 0;
+  await recovers(opened);
+});
+
+Deno.test({
+  name: "RateLimiter does what each preset says while Redis is full or a replica, and is back with it",
+  ignore,
+  fn: async (t) => {
+    await using opened = await open();
+    const { server } = opened;
+    await t.step("full", async () => {
+      await server.cli("CONFIG", "SET", "maxmemory", "1");
+      await judge(opened, "full", true);
+      await server.cli("CONFIG", "SET", "maxmemory", "0");
+      await recovers(opened);
+    });
+    await t.step("a replica", async () => {
+      await server.cli("REPLICAOF", "127.0.0.1", "1");
+      await judge(opened, "replica", true);
+      await server.cli("REPLICAOF", "NO", "ONE");
+      await recovers(opened);
+    });
+    await t.step("a replica without data to serve", async () => {
+      await server.cli("CONFIG", "SET", "replica-serve-stale-data", "no");
+      await server.cli("REPLICAOF", "127.0.0.1", "1");
+      await judge(opened, "masterdown");
+      await server.cli("REPLICAOF", "NO", "ONE");
+      await recovers(opened);
+    });
+  },
+});
+
+Deno.test({
+  name: "RateLimiter never sends a check twice",
+  ignore,
+  fn: async () => {
+    await using opened = await open();
+    const { server, proxy, redis } = opened;
+    const used = async (id: string) => {
+      await until(async () => (await redis.rateLimit.peek("API", id)).source === "redis", "Redis decides again");
+      return 1000 - (await redis.rateLimit.peek("API", id)).remaining;
+    };
+    // Taken up by the server after the callers have given up.
+    await server.pause();
+    const late = await Promise.all(Array.from({ length: 20 }, () => redis.rateLimit.check("API", "late")));
+    assertEquals(late.filter(({ source }) => source === "local").length, 20);
+    await server.resume();
+    assertLessOrEqual(await used("late"), 20);
+    // The connection is lost between the call and its reply.
+    proxy.delay = 40;
+    const lost = Promise.all(Array.from({ length: 20 }, () => redis.rateLimit.check("API", "lost")));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    proxy.cut();
+    assertEquals((await lost).filter(({ source }) => source === "local").length, 20);
+    proxy.delay = 0;
+    const counted = await used("lost");
+    assert(counted === 20 || counted === 0, `${counted}`);
+    // The server has forgotten its scripts.
+    await server.cli("SCRIPT", "FLUSH");
+    const unknown = await Promise.all(Array.from({ length: 20 }, () => redis.rateLimit.check("API", "unknown")));
+    assertEquals(unknown.filter(({ source }) => source === "redis").length, 20);
+    assertEquals(await used("unknown"), 20);
+  },
+});
+
+Deno.test({
+  name: "RateLimiter does not keep callers waiting who come while Redis is known to hang",
+  ignore,
+  fn: async () => {
+    await using opened = await open();
+    const { server, redis } = opened;
+    await server.pause();
+    for (let i = 0; i < 3; i++) await redis.rateLimit.check("STATIC", "a");
+    // One of them may be the attempt that finds out whether it is back.
+    const times: number[] = [];
+    for (let i = 0; i < 200; i++) {
+      const start = performance.now();
+      await redis.rateLimit.check("STATIC", "a");
+      times.push(performance.now() - start);
+    }
+    assertLess(times.filter((time) => time > 50).length, 5);
+    await server.resume();
+    await recovers(opened);
+  },
+});
+
+Deno.test("RateLimiter repairs what is no state of its own", async () => {
+  await using opened = await open();
+  const { server, redis } = opened;
+  const limits = redis.rateLimit
+    .define("G", { limit: 5, window: "1m", algorithm: "gcra" })
+    .define("F", { limit: 5, window: "1m", algorithm: "fixed-window" });
+  const keys = { AUTH: "re:AUTH", API: "rs:API", G: "rg:G", F: "rf:F" } as const;
+  for (const [name, part] of Object.entries(keys) as [keyof typeof keys, string][]) {
+    for (const [i, state] of ["", "x", "nan", "\0".repeat(16), "ab".repeat(40)].entries()) {
+      const id = `damaged-${i}`;
+      await server.cli("SET", `{faults}:${part}:${id}`, state);
+      const result = await limits.check(name, id);
+      assertEquals(result.source, "redis", `${name} ${i}`);
+      assertLessOrEqual(result.resetAfter, result.window * 27 / 26 + 0.001);
+      assert(Number(await server.cli("PTTL", `{faults}:${part}:${id}`)) !== -1 || !result.allowed, `${name} ${i}`);
+    }
+    await server.cli("LPUSH", `{faults}:${part}:list`, "x");
+    assertEquals((await limits.check(name, "list")).allowed, true, name);
+    assert(Number(await server.cli("PTTL", `{faults}:${part}:list`)) > 0);
+  }
+});
