@@ -1,0 +1,45 @@
+import type { ImageErrorReason } from "../../errors.ts";
+
+/** What the header of an image says. */
+export interface Shape {
+  /** The MIME type. */
+  readonly type: string;
+  /** Width in pixels as stored. */
+  readonly width: number;
+  /** Height in pixels as stored. */
+  readonly height: number;
+  /** The EXIF orientation. */
+  readonly orientation?: number | undefined;
+  /** Whether it ends too early. */
+  readonly truncated?: boolean | undefined;
+}
+
+/** Bytes that a parser waits for: `length` from `at` on, or the last `length` of those that follow `at`. */
+export interface Want {
+  /** The offset in the file. */
+  readonly at: number;
+  /** How many. */
+  readonly length: number;
+  /** Whether the end of the file is meant. */
+  readonly last?: boolean;
+}
+
+/**
+ * Reads the header of one format. It is run while the file passes by, so it only ever asks for what comes later, and keeps nothing
+ * else. It is given what it asked for, or less if the file ends before.
+ */
+export type Parser<T = Shape> = Generator<Want, T, Uint8Array>;
+
+/** Why a parser gives up. */
+export class BadImage extends Error {
+  override readonly name: string = "BadImage";
+  readonly reason: ImageErrorReason;
+
+  constructor(reason: ImageErrorReason, detail: string) {
+    super(detail);
+    this.reason = reason;
+  }
+}
+
+/** The most that a parser may ask for at a time. */
+export const MOST: number = 2 ** 20;

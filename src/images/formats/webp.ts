@@ -1,0 +1,49 @@
+import { BadImage, type Parser } from "./parser.ts";
+import { hasText, need, reaches, view } from "./bytes.ts";
+import { exifOrientation } from "./exif.ts";
+
+const CHUNKS = 100_000;
+const EXIF_MOST = 2 ** 16;
+const HAS_EXIF = 0x08;
+
+/** WebP (RFC 9649). */
+export function* parseWebp(): Parser {
+  const riff = view(yield* need(4, 4, "a WebP header")).getUint32(0, true);
+  const chunk = yield* need(12, 8, "a WebP chunk");
+  const type = "image/webp";
+  if (hasText(chunk, 0, "VP8 ")) {
+    const frame = yield* need(20, 10, "a VP8 frame header");
+    if (!hasText(frame, 3, "\x9d\x01\x2a")) throw new BadImage("invalid", "a VP8 key frame in a WebP");
+    const data = view(frame);
+    const size = { width: data.getUint16(6, true) & 0x3fff, height: data.getUint16(8, true) & 0x3fff };
+    return { type, ...size, truncated: !(yield* reaches(riff + 8)) };
+  }
+  if (hasText(chunk, 0, "VP8L")) {
+    const frame = yield* need(20, 5, "a VP8L header");
+    if (frame[0] !== 0x2f) throw new BadImage("invalid", "a VP8L signature in a WebP");
+    const bits = view(frame).getUint32(1, true);
+    const size = { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1 };
+    return { type, ...size, truncated: !(yield* reaches(riff + 8)) };
+  }
+  if (!hasText(chunk, 0, "VP8X")) throw new BadImage("invalid", "a chunk VP8, VP8L or VP8X in a WebP");
+  const canvas = yield* need(20, 10, "a VP8X header");
+  const data = view(canvas);
+  const size = { width: (data.getUint32(3, true) >>> 8) + 1, height: (data.getUint32(6, true) >>> 8) + 1 };
+  const orientation = canvas[0]! & HAS_EXIF ? yield* exifOf(riff + 8, 20 + view(chunk).getUint32(4, true)) : undefined;
+  return { type, ...size, orientation, truncated: !(yield* reaches(riff + 8)) };
+}
+
+/** The orientation in the EXIF chunk, which comes after the pixels. */
+function* exifOf(end: number, first: number): Parser<number | undefined> {
+  let at = first + first % 2;
+  for (let i = 0; i < CHUNKS && at + 8 <= end; i++) {
+    const chunk = yield { at, length: 8 };
+    if (chunk.length < 8) return undefined;
+    const length = view(chunk).getUint32(4, true);
+    if (hasText(chunk, 0, "EXIF")) {
+      return length <= EXIF_MOST ? exifOrientation(yield { at: at + 8, length }) : undefined;
+    }
+    at += 8 + length + length % 2;
+  }
+  return undefined;
+}

@@ -1,0 +1,215 @@
+import { abortable } from "../abort.ts";
+import { describe } from "../describe.ts";
+import { type Duration, toMilliseconds } from "../duration.ts";
+import type { ImageSource, ImageStat, OpenedImage, OpenOptions, StatOptions } from "./source.ts";
+
+/** Where images are fetched from. */
+export interface HttpSourceOptions {
+  /** What names are relative to, as in `"https://cdn.example.com/images/"`; ends with a slash. */
+  base: string | URL;
+  /** The hosts, with their port if it is not the usual one, to which requests may go: that of `base`, and those of redirects. */
+  hosts: readonly string[];
+  /** Headers of each request, such as an authorization. They are not sent on to another host. */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** How long a request may take, its body included. @default {"10s"} */
+  timeout?: Duration | undefined;
+  /** What makes the requests. @default {fetch} */
+  fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
+}
+
+const REDIRECTS = 3;
+const MOVED = new Set([301, 302, 303, 307, 308]);
+const LAST_MODIFIED_STEP = 2000;
+
+/**
+ * Images behind HTTP. They are looked at by conditional requests (`If-None-Match`, `If-Modified-Since`), so that one that did not change
+ * costs no more than an answer 304. Needs `--allow-net` for the hosts.
+ *
+ * @param options Where from; no request goes to a host that is not named.
+ * @returns The source.
+ * @throws {TypeError | RangeError} If an option is not as it should be.
+ *
+ * @example A content delivery network
+ * ```ts
+ * import { httpSource } from "@larder/larder/images";
+ * import assert from "node:assert/strict";
+ *
+ * const source = httpSource({ base: "https://cdn.example.com/images/", hosts: ["cdn.example.com"] });
+ * assert.equal(typeof source.stat, "function");
+ * assert.throws(() => httpSource({ base: "http://169.254.169.254/", hosts: ["cdn.example.com"] }), RangeError);
+ * ```
+ */
+export function httpSource(options: HttpSourceOptions): ImageSource {
+  return new HttpSource(options);
+}
+
+class HttpSource implements ImageSource {
+  readonly #base: URL;
+  readonly #hosts: ReadonlySet<string>;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #timeout: number;
+  readonly #fetch: (url: URL, init: RequestInit) => Promise<Response>;
+
+  constructor(options: HttpSourceOptions) {
+    const { base, hosts, headers = {}, timeout = "10s", fetch = globalThis.fetch } = options;
+    if (!Array.isArray(hosts) || hosts.length === 0 || hosts.some((host) => typeof host !== "string" || host === "")) {
+      throw new TypeError(`Cannot use the source of images: wanted the hosts that are allowed, got ${describe(hosts)}`);
+    }
+    if (!URL.canParse(String(base)) || !/^https?:\/\/[^@]*\/$/.test(new URL(base).href)) {
+      const got = "something else"; // it may hold a password
+      throw new TypeError(`Cannot use the source of images: wanted http(s)://host/path/ as the base, got ${got}`);
+    }
+    this.#base = new URL(base);
+    this.#hosts = new Set(hosts.map((host) => host.toLowerCase()));
+    if (!this.#hosts.has(this.#base.host)) {
+      throw new RangeError(
+        `Cannot use the source of images: wanted a base on a host that is allowed, got ${describe(this.#base.host)}`,
+      );
+    }
+    this.#headers = { ...headers };
+    this.#timeout = toMilliseconds(timeout, "timeout", { min: 1, max: 86_400_000 });
+    this.#fetch = (url, init) => fetch(url, init);
+  }
+
+  async stat(name: string, options: StatOptions = {}): Promise<ImageStat | undefined> {
+    const { previous, signal } = options;
+    const conditions: Record<string, string> = {};
+    if (previous?.version !== undefined) conditions["if-none-match"] = previous.version;
+    else if (previous?.modified !== undefined) {
+      conditions["if-modified-since"] = new Date(previous.modified).toUTCString();
+    }
+    let response = await this.#request("HEAD", name, conditions, signal);
+    if (response.status === 405 || response.status === 501) {
+      await response.body?.cancel();
+      response = await this.#request("GET", name, conditions, signal);
+    }
+    await response.body?.cancel();
+    if (response.status === 304 && previous) return previous;
+    return this.#checked(name, response) ? statOf(response) : undefined;
+  }
+
+  async open(name: string, options: OpenOptions = {}): Promise<OpenedImage | undefined> {
+    const { start = 0, end, signal } = options;
+    const ranged = start > 0 || end !== undefined;
+    const range: Record<string, string> = ranged ? { range: `bytes=${start}-${end ?? ""}` } : {};
+    const response = await this.#request("GET", name, range, signal);
+    if (!this.#checked(name, response)) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    const body = response.body ?? new Blob([]).stream();
+    const whole = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+    if (response.status === 206 && Number(whole?.[1]) === start) {
+      return { stat: { ...statOf(response), size: Number(whole![2]) }, body };
+    }
+    if (response.status === 206) {
+      await body.cancel();
+      throw new Error(`Cannot read image ${describe(name)}: wanted bytes from ${start}, got another range`);
+    }
+    return { stat: statOf(response), body: ranged ? body.pipeThrough(slice(start, end ?? Infinity)) : body };
+  }
+
+  /** Whether there is an image. */
+  #checked(name: string, response: Response): boolean {
+    if (response.status === 200 || response.status === 206) return true;
+    if (response.status === 404 || response.status === 410) return false;
+    throw new Error(`Cannot read image ${describe(name)}: wanted 200 from ${this.#base.host}, got ${response.status}`);
+  }
+
+  async #request(
+    method: string,
+    name: string,
+    headers: Record<string, string>,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    let url = new URL(name.split("/").map(encodeURIComponent).join("/"), this.#base);
+    const late = new AbortController();
+    const reason = new DOMException(`Cannot read image ${describe(name)}: wanted it in time, got none`, "TimeoutError");
+    const timer = setTimeout(() => late.abort(reason), this.#timeout);
+    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+    try {
+      for (let redirects = 0;; redirects++) {
+        const own = url.host === this.#base.host ? this.#headers : {};
+        const response = await abortable(
+          this.#fetch(url, {
+            method,
+            headers: { ...own, ...headers, "accept-encoding": "identity" },
+            redirect: "manual",
+            signal: either,
+          }),
+          either,
+        );
+        if (!MOVED.has(response.status)) return until(response, () => clearTimeout(timer));
+        await response.body?.cancel();
+        url = this.#redirected(name, url, response.headers.get("location"), redirects);
+      }
+    } catch (error) {
+      clearTimeout(timer);
+      throw error;
+    }
+  }
+
+  #redirected(name: string, from: URL, location: string | null, redirects: number): URL {
+    const to = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+    const safe = to && this.#hosts.has(to.host) && to.username === "" &&
+      (to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:"));
+    if (safe && redirects < REDIRECTS) return to;
+    const got = safe ? "one more" : `one to ${describe(to?.host)}`;
+    throw new RangeError(
+      `Cannot read image ${describe(name)}: wanted up to ${REDIRECTS} redirects to allowed hosts, got ${got}`,
+    );
+  }
+}
+
+/** A response that says when its body is over. */
+function until(response: Response, over: () => void): Response {
+  if (!response.body) {
+    over();
+    return response;
+  }
+  const reader = response.body.getReader();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        over();
+        controller.close();
+      } catch (error) {
+        over();
+        throw error;
+      }
+    },
+    cancel(reason) {
+      over();
+      return reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
+  const { status, headers } = response;
+  return new Response(body, { status, headers });
+}
+
+function statOf({ headers }: Response): ImageStat {
+  const etag = headers.get("etag");
+  const length = headers.get("content-length");
+  const modified = Date.parse(headers.get("last-modified") ?? "");
+  return {
+    ...(length !== null && /^\d{1,15}$/.test(length) && { size: Number(length) }),
+    ...(Number.isFinite(modified) && { modified }),
+    ...(etag !== null && { version: etag }),
+    ...(etag === null && Date.now() - modified < LAST_MODIFIED_STEP && { recent: true }),
+  };
+}
+
+/** Lets the bytes from `start` to `end` through, for servers that know no ranges. */
+function slice(start: number, end: number): TransformStream<Uint8Array, Uint8Array> {
+  let at = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      const part = chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
+      at += chunk.length;
+      if (part.length > 0) controller.enqueue(part);
+      if (at > end) controller.terminate();
+    },
+  });
+}

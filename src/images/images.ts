@@ -1,0 +1,283 @@
+import { abortable } from "../abort.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { InvalidationResult, LoaderContext, OperationOptions } from "../cache/options.ts";
+import { describe } from "../describe.ts";
+import { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";
+import { type EventListener, safeListener } from "../events.ts";
+import { Gate } from "./gate.ts";
+import type { ImageInfo } from "./info.ts";
+import { fingerprint, type Look, Looks, notFound } from "./looks.ts";
+import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
+import type {
+  ImageInfoManyOptions,
+  ImageOptions,
+  ServeImageOptions,
+  WarmImagesOptions,
+  WarmImagesResult,
+} from "./options.ts";
+import { readImage } from "./read_image.ts";
+import { serveImage } from "./serve.ts";
+import { type ImageSettings, imageSettings } from "./settings.ts";
+import type { OpenedImage } from "./source.ts";
+import { warmImages } from "./warm.ts";
+
+/** What is cached of an image: what is known, or why nothing is. */
+interface Known {
+  readonly info?: ImageInfo;
+  readonly error?: { readonly reason: ImageErrorReason; readonly detail: string };
+  /** That it changed between the look and the reading, so that nothing is known after all. */
+  readonly changed?: true;
+}
+
+/** Images that are read at a time, so that files and memory do not run out. */
+const READERS = 16;
+/** How often an image that changes under its reader is looked at again. */
+const ATTEMPTS = 4;
+const READ = "read image info";
+
+/** What `Images` is made with beside its options. */
+export interface ImagesContext {
+  /** Told what happens. */
+  on?: EventListener | undefined;
+  /** The time in milliseconds; a test may have a clock of its own. @default {performance.now} */
+  now?: (() => number) | undefined;
+}
+
+/**
+ * Metadata of images, always true to the image: a look at it (one `stat`) at most every `revalidateAfter` tells whether what is cached still
+ * holds. Whatever a process knows of an image, others need not find out again.
+ *
+ * @example On a cache of your own
+ * ```ts
+ * import { Cache, MemoryStore } from "@larder/larder/cache";
+ * import { Images } from "@larder/larder/images";
+ * import assert from "node:assert/strict";
+ *
+ * await using cache = new Cache(new MemoryStore());
+ * const svg = new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"/>');
+ * const images = new Images(cache, {
+ *   source: {
+ *     stat: () => Promise.resolve({ version: "1" }),
+ *     open: () => Promise.resolve({ stat: { version: "1" }, body: new Blob([svg]).stream() }),
+ *   },
+ * });
+ * const { type, width, height } = await images.get("logo.svg");
+ * assert.deepEqual({ type, width, height }, { type: "image/svg+xml", width: 40, height: 30 });
+ * ```
+ */
+export class Images {
+  readonly #cache: Cache;
+  readonly #settings: ImageSettings;
+  readonly #looks: Looks;
+  readonly #gate = new Gate(READERS);
+  readonly #on: EventListener | undefined;
+
+  /**
+   * Creates it. `connect()` does it for you, given `images`.
+   *
+   * @param cache Where metadata are kept; best one with copies in the process.
+   * @param options Where images are and how they are looked at.
+   * @param context Who is told what happens, a clock.
+   * @throws {TypeError | RangeError} If an option is not as it should be.
+   */
+  constructor(cache: Cache, options: ImageOptions, context: ImagesContext = {}) {
+    this.#cache = cache;
+    this.#settings = imageSettings(options);
+    this.#looks = new Looks(this.#settings, context.now ?? (() => performance.now()));
+    this.#on = safeListener(context.on);
+  }
+
+  /**
+   * What is known of an image. The image is read only if nobody has read it as it is now.
+   *
+   * @param name Its name: a path relative to the root, with `/` between its parts, not percent-encoded.
+   * @param options A signal.
+   * @returns Its size, type, hash, dimensions.
+   * @throws {RangeError} If the name could mean anything outside the root.
+   * @throws {NotFoundError} If there is no such image.
+   * @throws {ImageError} If it is none that can be read.
+   */
+  async get(name: string, options: OperationOptions = {}): Promise<ImageInfo> {
+    const look = this.#looks.recent(name); // what there was a look at was found to be a name before
+    if (look && !look.stat) throw notFound(name);
+    if (look) {
+      const known = await this.#cache.get<Known>(look.key, options);
+      if (known && !known.changed) return settled(name, known);
+    }
+    assertImageName(name, READ);
+    return (await this.#found(name, options.signal)).info;
+  }
+
+  /**
+   * What is known of several images.
+   *
+   * @param names Their names.
+   * @param options Who is told of those that are absent from the result, a signal.
+   * @returns What is known by name; images that are not there or cannot be read are absent.
+   * @throws {TypeError | RangeError} If a name cannot be one; then no image is looked at.
+   */
+  async getMany(names: Iterable<string>, options: ImageInfoManyOptions = {}): Promise<Map<string, ImageInfo>> {
+    const { onError, signal } = options;
+    if (typeof names !== "object" || names === null || !(Symbol.iterator in names)) {
+      throw new TypeError(`Cannot ${READ}: wanted several names, got ${describe(names)}`);
+    }
+    const distinct = [...new Set(names)];
+    for (const name of distinct) assertImageName(name, READ);
+    const found = await Promise.all(distinct.map(async (name) => {
+      try {
+        return [name, await this.get(name, { signal })] as const;
+      } catch (error) {
+        if (!isAnswer(error)) throw error;
+        onError?.(name, error);
+      }
+    }));
+    return new Map(found.filter((entry) => entry !== undefined));
+  }
+
+  /**
+   * Forgets an image, or a folder and all that is in it, in all processes: the next call reads it again.
+   *
+   * @param path The name, or the folder; `""` stands for all images.
+   * @param options A signal.
+   * @returns How it ended.
+   * @throws {TypeError | RangeError} If the path cannot be one.
+   */
+  async invalidate(path: string, options: OperationOptions = {}): Promise<InvalidationResult> {
+    const folder = folderOf(path, "invalidate image info");
+    this.#looks.forget(folder);
+    const result = await this.#cache.invalidateByTag(tagOf(folder), options);
+    this.#looks.forget(folder); // who looked meanwhile may have seen what was before
+    return result;
+  }
+
+  /**
+   * Reads images ahead of time, so many at once.
+   *
+   * @param images A folder, read with all that is below it, or the names of images. `""` stands for all images.
+   * @param options How many at a time, progress, a signal.
+   * @returns How many are known now, and how many could not be read.
+   * @throws {TypeError | RangeError} If an argument is not as it should be, or the source cannot list what it has.
+   */
+  async warm(
+    images: string | Iterable<string> | AsyncIterable<string> = "",
+    options: WarmImagesOptions = {},
+  ): Promise<WarmImagesResult> {
+    return await warmImages(this, this.#settings.source, images, options);
+  }
+
+  /**
+   * Answers a request with an image: with `ETag`, `Last-Modified`, `Content-Type` by content, ranges, `304 Not Modified`, `nosniff`, and a
+   * policy for SVG that lets no script run.
+   *
+   * @param request The request; `GET` or `HEAD`.
+   * @param name The name of the image, or nothing for an answer 404: see `imageNameOf()`.
+   * @param options Caching, more headers, a signal.
+   * @returns The answer. What is not there, has a name that cannot be one or is no image is a 404.
+   * @throws What the source throws when it fails.
+   */
+  async serve(request: Request, name: string | undefined, options: ServeImageOptions = {}): Promise<Response> {
+    return await serveImage((range) => this.#openAs(name, range, options.signal), request, options);
+  }
+
+  /** What is known of an image, and on demand the image as it is when that holds. */
+  async #openAs(
+    name: string | undefined,
+    range: ((info: ImageInfo) => { start: number; end: number } | undefined) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<{ info: ImageInfo; body?: ReadableStream<Uint8Array> } | undefined> {
+    try {
+      if (name === undefined) return undefined;
+      assertImageName(name, READ);
+      for (let attempt = 0;; attempt++) {
+        const { info, look } = await this.#found(name, signal, attempt === 0 ? this.#looks.recent(name) : undefined);
+        const wanted = range?.(info);
+        if (!wanted) return { info };
+        const opened = await this.#settings.source.open(name, { ...wanted, signal });
+        if (opened && isSame(opened, look)) return { info, body: opened.body };
+        // It changed after it was looked at: the bytes of one image with the headers of another must not go out.
+        await opened?.body.cancel();
+        this.#looks.forget(name);
+        if (attempt === ATTEMPTS) throw new Error(`Cannot serve image ${describe(name)}: it changes all the time`);
+      }
+    } catch (error) {
+      if (isAnswer(error) || error instanceof RangeError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Looks at an image and has it read if nobody did. */
+  async #found(
+    name: string,
+    signal: AbortSignal | undefined,
+    recent?: Look,
+  ): Promise<{ info: ImageInfo; look: Look }> {
+    for (let attempt = 0;; attempt++) {
+      const look = attempt === 0 && recent ? recent : await abortable(this.#looks.look(name), signal);
+      if (!look.stat) throw notFound(name);
+      const unsteady = this.#settings.verify === "hash" || look.stat.recent || fingerprint(look.stat) === undefined;
+      const { revalidateAfter, ttl, errorTtl } = this.#settings;
+      const again = Math.max(1, revalidateAfter);
+      const known = await this.#cache.getOrSet<Known>(
+        look.key,
+        (context) => this.#gate.run(() => this.#load(name, look, context, attempt >= ATTEMPTS)),
+        {
+          ttl: ({ error }) => `${error ? errorTtl : unsteady ? again : ttl}ms`,
+          staleWhileRevalidate: 0,
+          staleIfError: 0,
+          beta: 0,
+          refreshAhead: 0,
+          tags: tagsOf(name),
+          signal,
+        },
+      );
+      if (!known.changed) return { info: settled(name, known), look };
+      if (attempt > ATTEMPTS) throw notFound(name); // it is seen, but cannot be opened
+      this.#looks.forget(name);
+    }
+  }
+
+  /** Reads an image. With `anyhow`, also one that is not as the look told, but then nobody else is given what is found. */
+  async #load(name: string, look: Look, context: LoaderContext<Known>, anyhow: boolean): Promise<Known> {
+    const { signal } = context;
+    const opened = await this.#settings.source.open(name, { signal });
+    if (!opened) return context.skip({ changed: true });
+    if (!isSame(opened, look) && !anyhow) {
+      await opened.body.cancel();
+      return context.skip({ changed: true });
+    }
+    const known = await this.#read(name, opened, signal);
+    const changed = await opened.unchanged?.() === false;
+    if (changed && !anyhow) return context.skip({ changed: true });
+    if (known instanceof Error) throw known;
+    if (changed || !isSame(opened, look)) return context.skip(known);
+    const { info } = known;
+    if (info?.mismatch) this.#on?.({ type: "image.mismatch", filename: name, wanted: info.mismatch, got: info.type });
+    return known;
+  }
+
+  /** Reads an image; what it throws is given back, as it may come of a change. */
+  async #read(name: string, opened: OpenedImage, signal: AbortSignal): Promise<Known | Error> {
+    try {
+      return { info: await readImage(name, opened, this.#settings, signal) };
+    } catch (error) {
+      if (!(error instanceof ImageError)) return error instanceof Error ? error : new Error(String(error));
+      this.#on?.({ type: "image.error", filename: name, error });
+      return { error: { reason: error.reason, detail: error.detail } };
+    }
+  }
+}
+
+/** What is known, or the error that there was. */
+function settled(name: string, { info, error }: Known): ImageInfo {
+  if (error) throw new ImageError(name, error.reason, error.detail);
+  return Object.freeze(info!);
+}
+
+/** Whether an image stands, as it was opened, as a look told. */
+function isSame({ stat }: OpenedImage, look: Look): boolean {
+  return fingerprint(stat) === fingerprint(look.stat!);
+}
+
+function isAnswer(error: unknown): error is NotFoundError | ImageError {
+  return error instanceof NotFoundError || error instanceof ImageError;
+}

@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import { NotFoundError } from "../errors.ts";
+import type { ImageSettings } from "./settings.ts";
+import type { ImageStat } from "./source.ts";
+
+/** What a look at an image told. */
+export interface Look {
+  /** How it stands; `undefined` if there is none. */
+  readonly stat: ImageStat | undefined;
+  /** Under which key what is known of it is kept, as long as it stands like that. */
+  readonly key: string;
+  /** Until when it need not be looked at again, by the clock. */
+  readonly until: number;
+  /** When it was looked at. */
+  readonly at: number;
+}
+
+/** Names of which the last look is remembered. */
+const KEPT = 10_000;
+/** How long "not there" is believed at most, in milliseconds: other processes are not told of it. */
+const ABSENT_MOST = 1000;
+/** Part of the keys: entries of another form of metadata are not read. */
+const FORM = 1;
+/** How soon a source that fails is asked again, in milliseconds. */
+const RETRY_AFTER = 1000;
+
+/** How images stood when they were last looked at in this process. Several who want to look at one at a time share the look. */
+export class Looks {
+  readonly #settings: ImageSettings;
+  readonly #now: () => number;
+  readonly #known = new LRUCache<string, Look>({ max: KEPT });
+  readonly #running = new Map<string, Promise<Look>>();
+  #forgotten = 0;
+
+  constructor(settings: ImageSettings, now: () => number) {
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  /** The last look, if it is recent enough. */
+  recent(name: string): Look | undefined {
+    const known = this.#known.get(name);
+    return known && this.#now() < known.until ? known : undefined;
+  }
+
+  /** Looks at an image, together with whoever is about to. */
+  look(name: string): Promise<Look> {
+    const running = this.#running.get(name);
+    if (running) return running;
+    const look = this.#look(name).finally(() => {
+      if (this.#running.get(name) === look) this.#running.delete(name);
+    });
+    this.#running.set(name, look);
+    return look;
+  }
+
+  /** Forgets an image, or a folder and all that is in it; `""` stands for everything. */
+  forget(path: string): void {
+    this.#forgotten++;
+    const concerns = (name: string) => path === "" || name === path || name.startsWith(`${path}/`);
+    for (const name of [...this.#known.keys()]) if (concerns(name)) this.#known.delete(name);
+    for (const name of [...this.#running.keys()]) if (concerns(name)) this.#running.delete(name);
+  }
+
+  async #look(name: string): Promise<Look> {
+    const { source, revalidateAfter, staleIfError } = this.#settings;
+    const previous = this.#known.get(name);
+    const forgotten = this.#forgotten;
+    let look: Look;
+    const at = this.#now();
+    try {
+      const stat = await source.stat(name, { previous: previous?.stat });
+      const kept = stat === undefined ? Math.min(revalidateAfter, ABSENT_MOST) : revalidateAfter;
+      look = {
+        stat,
+        key: previous && stat === previous.stat ? previous.key : this.#key(name, stat),
+        at,
+        until: at + kept,
+      };
+    } catch (error) {
+      if (!previous?.stat || at >= previous.at + revalidateAfter + staleIfError || staleIfError === 0) throw error;
+      look = { ...previous, until: at + Math.max(RETRY_AFTER, revalidateAfter) };
+    }
+    // What was seen before somebody said that it changed may be of before.
+    if (forgotten === this.#forgotten) this.#known.set(name, look);
+    return look;
+  }
+
+  #key(name: string, stat: ImageStat | undefined): string {
+    const { hash, maxBytes, maxPixels } = this.#settings;
+    const what = JSON.stringify([FORM, hash, maxBytes, maxPixels, stat && fingerprint(stat)]);
+    return `image:${name}@${createHash("sha256").update(what).digest("base64url").slice(0, 22)}`;
+  }
+}
+
+/** What changes when an image does; `undefined` if there is nothing to go by. */
+export function fingerprint({ version, size, modified }: ImageStat): string | undefined {
+  if (version !== undefined) return `v${version}`;
+  return modified === undefined ? undefined : `${size ?? ""}/${modified}`;
+}
+
+/** The error for an image that is not there. */
+export function notFound(name: string): NotFoundError {
+  return new NotFoundError("image", name);
+}

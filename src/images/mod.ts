@@ -1,0 +1,26 @@
+/**
+ * Metadata of images, cached and always true to the image: size, MIME type by content, hash, dimensions, orientation and ETag of PNG, JPEG, GIF,
+ * WebP, AVIF, SVG, BMP, TIFF and ICO; and a way to serve them.
+ *
+ * With `connect({ images: { root: "./public/images" } })`, all of it is on `redis.cache`.
+ *
+ * @example Serve a folder of images
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ * import { imageNameOf } from "@larder/larder/images";
+ *
+ * await using redis = await connect({ images: { root: "./public/images" } });
+ * Deno.serve((request) => redis.cache.serveImage(request, imageNameOf(request, "/images/")));
+ * ```
+ *
+ * @module
+ */
+export * from "./image_cache.ts";
+export * from "./images.ts";
+export * from "./info.ts";
+export * from "./options.ts";
+export * from "./source.ts";
+export { fileSource } from "./file_source.ts";
+export * from "./http_source.ts";
+export { imageNameOf } from "./names.ts";
+export { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";

@@ -1,0 +1,82 @@
+import { assert, assertEquals } from "@std/assert";
+import { displaySize, type ImageInfo, Images } from "../../src/images/mod.ts";
+import { Cache, MemoryStore } from "../../src/cache/mod.ts";
+import expected from "./fixtures/expected.json" with { type: "json" };
+import { Bed, FIXTURES } from "./support.ts";
+
+/** What the tools said of a file, see make_fixtures.ts. */
+interface Expected {
+  size: number;
+  sha256: string;
+  identify?: { type: string; width: number; height: number; orientation: number };
+  sharp?: { format: string; width: number; height: number; orientation?: number };
+}
+
+const SHARP_TYPES: Record<string, string> = { svg: "image/svg+xml", heif: "image/avif" };
+
+/** Sharp turns what AVIF says is to be turned; all else it gives as stored. */
+function asSharp(info: ImageInfo): Expected["sharp"] {
+  const { type, width, height, orientation } = info;
+  const format = Object.entries(SHARP_TYPES).find(([, known]) => known === type)?.[0] ?? type.slice(6);
+  if (type === "image/avif") return { format, ...displaySize(info) };
+  return { format, width, height, ...(orientation !== undefined && { orientation }) };
+}
+
+Deno.test("Images.get() says what identify, sharp, sha256sum and stat say", async (t) => {
+  await using cache = new Cache(new MemoryStore());
+  const images = new Images(cache, { root: FIXTURES });
+  const files = Object.entries(expected as Record<string, Expected>);
+  assert(files.length >= 44);
+  for (const [name, said] of files) {
+    await t.step(name, async () => {
+      const info = await images.get(name);
+      assertEquals([info.filename, info.size, info.hash], [name, said.size, said.sha256]);
+      assertEquals(info.timestamp, Math.floor((await Deno.stat(`${FIXTURES}${name}`)).mtime!.getTime()));
+      assertEquals(info.etag, `"${said.sha256.slice(0, 32)}"`);
+      assertEquals([info.mismatch, info.truncated], [undefined, undefined]);
+      if (said.sharp) assertEquals(asSharp(info), said.sharp);
+      if (!said.identify) return;
+      const { type, width, height, orientation } = said.identify;
+      assertEquals([info.type, info.width, info.height], [type, width, height]);
+      // ImageMagick 6 reads the orientation of JPEG and TIFF; 0 stands for none.
+      if (orientation !== 0) assertEquals(info.orientation ?? 1, orientation);
+    });
+  }
+});
+
+Deno.test("Images.get() gives each EXIF orientation of JPEG, and of AVIF made from it", async () => {
+  await using cache = new Cache(new MemoryStore());
+  const images = new Images(cache, { root: FIXTURES });
+  for (let orientation = 1; orientation <= 8; orientation++) {
+    const jpeg = await images.get(`jpeg_orientation_${orientation}.jpg`);
+    const avif = await images.get(`avif_orientation_${orientation}.avif`);
+    assertEquals([jpeg.width, jpeg.height, jpeg.orientation], [47, 31, orientation]);
+    assertEquals([avif.width, avif.height, avif.orientation ?? 1], [47, 31, orientation]);
+    assertEquals(displaySize(jpeg), orientation >= 5 ? { width: 31, height: 47 } : { width: 47, height: 31 });
+  }
+});
+
+Deno.test("Images.get() finds the directory of a TIFF wherever it is", async () => {
+  const small = await Deno.readFile(`${FIXTURES}tiff_orientation_8.tif`);
+  const pad = 3_000_000;
+  const large = new Uint8Array(small.length + pad);
+  large.set(small.subarray(0, 8));
+  large.set(small.subarray(8), 8 + pad); // the directory lies behind the pixels
+  const at = new DataView(small.buffer).getUint32(4, true);
+  new DataView(large.buffer).setUint32(4, at + pad, true);
+  await using bed = new Bed();
+  bed.source.put("large.tif", large);
+  const { width, height, orientation, size } = await bed.images.get("large.tif");
+  assertEquals([width, height, orientation, size], [47, 31, 8, large.length]);
+});
+
+Deno.test("Images.get() of other algorithms", async () => {
+  await using cache = new Cache(new MemoryStore());
+  const bytes = await Deno.readFile(`${FIXTURES}png.png`);
+  for (const hash of ["sha-384", "sha-512"] as const) {
+    const digest = new Uint8Array(await crypto.subtle.digest(hash.toUpperCase(), bytes));
+    const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    // One cache: what was hashed in another way is not mistaken for this.
+    assertEquals((await new Images(cache, { root: FIXTURES, hash }).get("png.png")).hash, hex);
+  }
+});
