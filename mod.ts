@@ -22,13 +22,16 @@
  *
  * @module
  */
-export { connect, type Larder } from "./src/larder.ts";
+export { connect, type Larder, type LarderTypes, type LimitNamesOf, type SessionDataOf } from "./src/larder.ts";
 export type { ConnectOptions, TlsOptions } from "./src/config.ts";
 export * from "./src/errors.ts";
 export * from "./src/cache/mod.ts";
 export type { Health, HealthStatus, ProcessHealth, RedisHealth } from "./src/health.ts";
 export type { Latency, RedisMetrics } from "./src/metrics.ts";
 export type { RedisFigures, RedisMemory } from "./src/redis/info.ts";
+export * from "./src/images/mod.ts";
+export * from "./src/rate_limit/mod.ts";
+export * from "./src/sessions/mod.ts";
 export type { EventListener } from "./src/events.ts";
 export { logEvents, type Logger, type LogLevel } from "./src/log_events.ts";
 export * from "./src/redis/client.ts";

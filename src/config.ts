@@ -6,8 +6,11 @@ import { describeDuration, toMilliseconds } from "./duration.ts";
 import { type Environment, readEnvironment, readSetting } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
+import type { ImageOptions } from "./images/options.ts";
 import { isNamespace, NAMESPACE_WANTED } from "./keys.ts";
+import type { RateLimitOptions } from "./rate_limit/options.ts";
 import { type RedisServerConfig, resolveServers, type ServerConfig } from "./server_config.ts";
+import type { SessionsOptions } from "./sessions/options.ts";
 
 export type { ConnectOptions, TlsOptions } from "./connect_options.ts";
 
@@ -25,6 +28,12 @@ export interface Config {
   readonly commandTimeoutMs: number;
   /** The options of the cache, with `ttl` from the environment if need be. */
   readonly cache: CacheOptions;
+  /** The options of sessions. */
+  readonly sessions: SessionsOptions;
+  /** The options of images, if there are any. */
+  readonly images?: ImageOptions;
+  /** The options of rate limits. */
+  readonly rateLimit: RateLimitOptions;
   /** The listener for events. */
   readonly on: EventListener | undefined;
 }
@@ -44,6 +53,9 @@ export function resolveConfig(options: ConnectOptions = {}, env: Environment = r
     buckets: given.buckets ?? 1,
     commandTimeoutMs: toMilliseconds(given.commandTimeout ?? "500ms", "commandTimeout", COMMAND_TIMEOUT),
     cache: withTtl(given.cache ?? {}, env),
+    sessions: given.sessions ?? {},
+    ...(given.images && { images: given.images }),
+    rateLimit: given.rateLimit ?? {},
     on: given.on,
   };
 }

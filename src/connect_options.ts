@@ -1,7 +1,10 @@
 import type { CacheOptions } from "./cache/options.ts";
 import type { Duration } from "./duration.ts";
 import type { EventListener } from "./events.ts";
+import type { ImageOptions } from "./images/options.ts";
+import type { RateLimitOptions } from "./rate_limit/options.ts";
 import type { RedisClient } from "./redis/client.ts";
+import type { SessionsOptions } from "./sessions/options.ts";
 
 /** How to check the server's certificate. */
 export interface TlsOptions {
@@ -19,6 +22,8 @@ export interface TlsOptions {
  * `url`, `client`, `REDIS_URL` or `REDIS_HOST` name the Redis server, in this order; without any of them everything lives
  * in this process.
  *
+ * @typeParam Limits The names of the rate limits that are defined, which are found by themselves.
+ *
  * @example Say where and for how long
  * ```ts
  * import { connect } from "@larder/larder";
@@ -29,7 +34,7 @@ export interface TlsOptions {
  * assert.equal(await redis.cache.get("answer"), 42);
  * ```
  */
-export interface ConnectOptions {
+export interface ConnectOptions<Limits extends string = string> {
   /**
    * The server: `redis://user:password@host:port/db`, `rediss://…` for TLS, or `"memory:"` for the embedded store. User
    * name and password are percent-encoded, and all but the host may be left out.
@@ -96,6 +101,12 @@ export interface ConnectOptions {
   commandTimeout?: Duration | undefined;
   /** Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`. */
   cache?: CacheOptions | undefined;
+  /** How sessions work. */
+  sessions?: SessionsOptions | undefined;
+  /** Where images are, and how metadata of them are kept. */
+  images?: ImageOptions | undefined;
+  /** Named rate limits, and how they work. */
+  rateLimit?: RateLimitOptions<Limits> | undefined;
   /** Told everything that happens. */
   on?: EventListener | undefined;
 }

@@ -5,9 +5,15 @@ import type { ConnectOptions, TlsOptions } from "./connect_options.ts";
 import { describe, describeKind, describeSetting } from "./describe.ts";
 import { describeDuration, type Duration, type DurationLimits, toMilliseconds } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
+import type { ImageOptions } from "./images/options.ts";
 import { isNamespace, NAMESPACE_WANTED } from "./keys.ts";
 import { nearestName } from "./nearest_name.ts";
+import { addressReader, TRUST_WANTED, type TrustProxy } from "./rate_limit/address.ts";
+import type { RateLimitOptions } from "./rate_limit/options.ts";
+import { presetOf } from "./rate_limit/presets.ts";
 import { MAX_DB } from "./redis_url.ts";
+import type { SessionCookieOptions } from "./sessions/cookie.ts";
+import type { SessionsOptions } from "./sessions/options.ts";
 
 // The message of each check is the end of the sentence "wanted …".
 
@@ -90,6 +96,83 @@ const cache = {
     .optional() as z.ZodType<CacheOptions["memory"]>,
 } satisfies Shape<CacheOptions>;
 
+const YES_OR_NO = z.boolean({ error: "a boolean" }).optional();
+
+const cookie = {
+  name: text("the name of a cookie"),
+  path: text("a path"),
+  domain: text("a domain"),
+  sameSite: z.enum(["strict", "lax", "none"], { error: '"strict", "lax" or "none"' }).optional(),
+  partitioned: YES_OR_NO,
+  persistent: YES_OR_NO,
+  insecure: YES_OR_NO,
+} satisfies Shape<SessionCookieOptions>;
+
+const SECRETS = "an array of strings of at least 32 characters";
+
+const sessions = {
+  ttl: duration(),
+  absoluteTtl: duration(),
+  touchEvery: duration(),
+  maxPerUser: whole(0, Number.MAX_SAFE_INTEGER),
+  cookie: z.strictObject(cookie, { error: "an object with options of the cookie" }).optional(),
+  secrets: z.array(z.string({ error: SECRETS }).min(32, { error: SECRETS }), { error: SECRETS }).optional(),
+  onUnavailable: z.enum(["throw", "none"], { error: '"throw" or "none"' }).optional(),
+} satisfies Shape<SessionsOptions>;
+
+const images = {
+  root: z.custom<string | URL>(
+    (root) => typeof root === "string" ? root !== "" : root instanceof URL && root.protocol === "file:",
+    { error: "the path of a folder or a file: URL" },
+  ).optional(),
+  source: functions("a source with stat() and open()", "stat", "open"),
+  hash: z.enum(["sha-256", "sha-384", "sha-512"], { error: '"sha-256", "sha-384" or "sha-512"' }).optional(),
+  maxBytes: AT_LEAST_1,
+  maxPixels: AT_LEAST_1,
+  revalidateAfter: duration(),
+  verify: z.enum(["stat", "hash"], { error: '"stat" or "hash"' }).optional(),
+  ttl: duration(),
+  errorTtl: duration({ min: 1 }),
+  staleIfError: duration(),
+} satisfies Shape<ImageOptions>;
+
+/** What is wrong with limits, at their names. */
+function fitPresets(presets: Record<string, unknown>, context: z.core.$RefinementCtx): void {
+  for (const [name, preset] of Object.entries(presets)) {
+    try {
+      if (preset !== undefined) presetOf(name, preset);
+    } catch (error) {
+      const [, wanted = "a limit"] = /wanted (.*), got /.exec((error as Error).message) ?? [];
+      context.addIssue({ code: "custom", path: [name], message: wanted });
+    }
+  }
+}
+
+/** Whether a value is one that does not throw. */
+function fits(use: () => unknown): boolean {
+  try {
+    use();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const SHARE_OF_LIMIT = "a number above 0, up to 1";
+
+const rateLimit = {
+  presets: z.record(z.string(), z.unknown(), { error: "an object with limits by name" }).superRefine(fitPresets)
+    .optional() as z.ZodType<RateLimitOptions["presets"]>,
+  timeout: duration({ min: 1, max: 60_000 }),
+  localShare: z.number({ error: SHARE_OF_LIMIT }).gt(0, { error: SHARE_OF_LIMIT }).max(1, { error: SHARE_OF_LIMIT })
+    .optional(),
+  maxDenials: whole(0, Number.MAX_SAFE_INTEGER),
+  trustProxy: z.custom<TrustProxy>((trust) => fits(() => addressReader(trust as TrustProxy)), { error: TRUST_WANTED })
+    .optional(),
+  legacyHeaders: z.union([z.enum(["epoch", "delta"]), z.literal(false)], { error: '"epoch", "delta" or false' })
+    .optional(),
+} satisfies Shape<RateLimitOptions>;
+
 const PEM = "a certificate in PEM format (its text, not its path)";
 
 const tls = {
@@ -116,13 +199,27 @@ const shape = {
   buckets: whole(1, 1024),
   commandTimeout: duration(COMMAND_TIMEOUT),
   cache: z.strictObject(cache, { error: "an object with options of the cache" }).optional(),
+  sessions: z.strictObject(sessions, { error: "an object with options of sessions" }).optional(),
+  images: z.strictObject(images, { error: "an object with options of images, as in { root: … }" }).refine(
+    ({ root, source }) => (root === undefined) !== (source === undefined),
+    { error: "either a root or a source" },
+  ).optional(),
+  rateLimit: z.strictObject(rateLimit, { error: "an object with options of rate limits" }).optional(),
   on: z.custom<ConnectOptions["on"]>((value) => typeof value === "function", { error: "a function" }).optional(),
 } satisfies Shape<ConnectOptions>;
 
 const schema = z.strictObject(shape, { error: "an object with options, as in { url: … }" });
 
 /** Options of which nothing but their kind is shown. */
-const HIDDEN: ReadonlySet<string> = new Set(["", "url", "cacheUrl", "username", "password", "tls.caCerts"]);
+const HIDDEN: ReadonlySet<string> = new Set([
+  "",
+  "url",
+  "cacheUrl",
+  "username",
+  "password",
+  "tls.caCerts",
+  "sessions.secrets",
+]);
 
 /** What people bring along from other clients. */
 const FOREIGN: Readonly<Record<string, string>> = {
@@ -147,6 +244,10 @@ function meant(name: string, path: string): string {
     "cache.memory": memory,
     "cache.local": local,
     "cache.compress": compress,
+    images,
+    rateLimit,
+    sessions,
+    "sessions.cookie": cookie,
   };
   const nearest = nearestName(name, Object.keys(rooms[path]!));
   return path === "" ? nearest : `${path}.${nearest}`;

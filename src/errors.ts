@@ -85,6 +85,36 @@ export class LoaderTimeoutError extends Error {
 }
 
 /**
+ * A session has another version than the one that a change was meant for.
+ *
+ * @example Read the version
+ * ```ts
+ * import { SessionConflictError } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new SessionConflictError(3);
+ * assert.equal(error.message, "Cannot update session: wanted the version that it had, got version 3");
+ * ```
+ */
+export class SessionConflictError extends Error {
+  /** The error name. */
+  override readonly name: string = "SessionConflictError";
+  /** The version that the session has. */
+  readonly version: number;
+
+  /**
+   * Creates the error.
+   *
+   * @param version The version that the session has.
+   * @param options Carries the `cause`.
+   */
+  constructor(version: number, options?: ErrorOptions) {
+    super(`Cannot update session: wanted the version that it had, got version ${version}`, options);
+    this.version = version;
+  }
+}
+
+/**
  * Redis answered a command with an error reply.
  *
  * @example Branch on the code
@@ -144,5 +174,85 @@ export class ConfigError extends TypeError {
   constructor(setting: string, wanted: string, got: string, options?: ErrorOptions) {
     super(`Cannot use ${setting}: wanted ${wanted}, got ${got}`, options);
     this.setting = setting;
+  }
+}
+
+/**
+ * There is no such thing, as in an image that is asked for by a name under which there is none.
+ *
+ * @example Tell "not there" from "not readable"
+ * ```ts
+ * import { NotFoundError } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new NotFoundError("image", "logo.png");
+ * assert.equal(error.message, 'Cannot find image "logo.png"');
+ * ```
+ */
+export class NotFoundError extends Error {
+  /** The error name. */
+  override readonly name: string = "NotFoundError";
+  /** What kind of thing, as in "image". */
+  readonly kind: string;
+  /** By what it was asked for. */
+  readonly what: string;
+
+  /**
+   * Creates the error.
+   *
+   * @param kind What kind of thing.
+   * @param what By what it was asked for.
+   * @param options Carries the `cause`.
+   */
+  constructor(kind: string, what: string, options?: ErrorOptions) {
+    super(`Cannot find ${kind} ${JSON.stringify(what)}`, options);
+    this.kind = kind;
+    this.what = what;
+  }
+}
+
+/**
+ * Why there is no metadata of an image:
+ * `empty`: no bytes · `unsupported`: no format that Larder knows · `truncated`: it ends before its dimensions ·
+ * `invalid`: its header contradicts its format · `too-large`: more bytes or pixels than the options allow.
+ */
+export type ImageErrorReason = "empty" | "unsupported" | "truncated" | "invalid" | "too-large";
+
+/**
+ * What is there under the name of an image has no metadata that could be trusted.
+ *
+ * @example Read the reason
+ * ```ts
+ * import { ImageError } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new ImageError("logo.png", "truncated", "a PNG header of 33 bytes, got 20");
+ * assert.equal(error.reason, "truncated");
+ * assert.equal(error.message, 'Cannot read image "logo.png": wanted a PNG header of 33 bytes, got 20');
+ * ```
+ */
+export class ImageError extends Error {
+  /** The error name. */
+  override readonly name: string = "ImageError";
+  /** The name of the image. */
+  readonly filename: string;
+  /** Why. */
+  readonly reason: ImageErrorReason;
+  /** What was wanted and what came. */
+  readonly detail: string;
+
+  /**
+   * Creates the error.
+   *
+   * @param filename The name of the image.
+   * @param reason Why.
+   * @param detail What was wanted and what came.
+   * @param options Carries the `cause`.
+   */
+  constructor(filename: string, reason: ImageErrorReason, detail: string, options?: ErrorOptions) {
+    super(`Cannot read image ${JSON.stringify(filename)}: wanted ${detail}`, options);
+    this.filename = filename;
+    this.reason = reason;
+    this.detail = detail;
   }
 }

@@ -37,12 +37,49 @@ export type LarderEvent =
   | { readonly type: "cache.replayed"; readonly count: number }
   /** The records of invalidations were lost or reset, so everything cached before is a miss. */
   | { readonly type: "cache.epoch" }
+  /** A session was begun. */
+  | { readonly type: "session.create"; readonly handle: string; readonly userId: string }
+  /** A token of the right form came, but there is no such session: it ended, or somebody guesses. */
+  | { readonly type: "session.unknown"; readonly handle: string }
+  /** A session was ended. */
+  | { readonly type: "session.destroy"; readonly handle: string }
+  /** A session got a new id. */
+  | { readonly type: "session.regenerate"; readonly from: string; readonly handle: string }
+  /** The oldest sessions of a user made room for a new one. */
+  | { readonly type: "session.evict"; readonly userId: string; readonly count: number }
+  /** All sessions of a user or with a tag were ended. */
+  | { readonly type: "session.revoke"; readonly by: "user" | "tag"; readonly what: string; readonly count: number }
+  /** The data of a session could not be read back, which counts as no session. */
+  | { readonly type: "session.unreadable"; readonly handle: string; readonly error: unknown }
+  /** The data of a session do not fit the schema, which counts as no session. */
+  | { readonly type: "session.schema_mismatch"; readonly handle: string; readonly issues: readonly string[] }
+  /** The store did not answer, which by option counts as no session. */
+  | { readonly type: "session.error"; readonly operation: string; readonly error: unknown }
+  /** There is no metadata of an image that is there; see the error for why. */
+  | { readonly type: "image.error"; readonly filename: string; readonly error: unknown }
+  /** The content of an image is not what the extension of its name stands for. */
+  | { readonly type: "image.mismatch"; readonly filename: string; readonly wanted: string; readonly got: string }
   /** A connection to Redis is up. */
   | { readonly type: "redis.connected"; readonly client: string }
   /** A connection to Redis was lost or could not be made; attempts go on. */
   | { readonly type: "redis.disconnected"; readonly client: string; readonly error?: unknown }
   /** The circuit breaker changed its state. */
   | { readonly type: "redis.circuit"; readonly state: "open" | "half-open" | "closed" }
+  /** A rate limit refused a call. */
+  | {
+    readonly type: "limit.refused";
+    readonly name: string;
+    readonly id: string;
+    readonly limit: number;
+    readonly retryAfter: number;
+    readonly source: "redis" | "memory" | "deny-cache" | "local" | "policy";
+  }
+  /** A guard that only tries a rate limit out would have refused a request. */
+  | { readonly type: "limit.shadow"; readonly name: string; readonly id: string; readonly route: string }
+  /** Redis does not answer the rate limits: from now on the policies of the presets decide. */
+  | { readonly type: "limit.degraded"; readonly error: unknown }
+  /** Redis answers the rate limits again. */
+  | { readonly type: "limit.recovered" }
   /** Something works, but probably not as meant. */
   | { readonly type: "warning"; readonly message: string };
 

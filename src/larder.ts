@@ -1,5 +1,4 @@
 import { delay } from "./abort.ts";
-import { Cache } from "./cache/cache.ts";
 import { MemoryStore } from "./cache/memory_store.ts";
 import { RedisStore } from "./cache/redis_store.ts";
 import { type Config, type ConnectOptions, resolveConfig } from "./config.ts";
@@ -7,17 +6,50 @@ import { type Duration, toMilliseconds } from "./duration.ts";
 import { UnavailableError } from "./errors.ts";
 import { type EventListener, safeListener } from "./events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
+import { ImageCache } from "./images/image_cache.ts";
 import { DbRedisClient } from "./redis/adapters/db_redis.ts";
 import { RedisMeter, type RedisMetrics } from "./metrics.ts";
+import { openRateLimiter } from "./rate_limit/open.ts";
+import type { PresetName } from "./rate_limit/presets.ts";
+import type { RateLimiter } from "./rate_limit/rate_limiter.ts";
 import { Batch } from "./redis/batch.ts";
 import { type RawCommands, rawCommands } from "./redis/raw_commands.ts";
 import type { RedisServerConfig } from "./server_config.ts";
+import { openSessions } from "./sessions/open.ts";
+import type { SessionData } from "./sessions/session.ts";
+import type { Sessions } from "./sessions/sessions.ts";
 import { findTelemetry } from "./telemetry.ts";
 
-/** All services over one Redis, or over the embedded store. Made by {@linkcode connect}; dispose of it when done. */
-export interface Larder extends AsyncDisposable {
-  /** The cache. */
-  readonly cache: Cache;
+/** What a service says of the types of its data, once, in `connect<…>()`. */
+export interface LarderTypes {
+  /** The fields of the data of sessions. */
+  session?: object;
+  /** The names of rate limits that are defined later. Those in the options are found by themselves. */
+  limit?: string;
+}
+
+/** The names of rate limits that are defined later. */
+export type LimitNamesOf<Types extends LarderTypes> = Types extends { limit: infer Names extends string } ? Names
+  : never;
+
+/** The fields of the data of sessions. */
+export type SessionDataOf<Types extends LarderTypes> = Types extends { session: infer Data extends object } ? Data
+  : SessionData;
+
+/**
+ * All services over one Redis, or over the embedded store. Made by {@linkcode connect}; dispose of it when done.
+ *
+ * @typeParam Types The types of the data.
+ * @typeParam Limits The names of rate limits beside those that are always there.
+ */
+export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends string = LimitNamesOf<Types>>
+  extends AsyncDisposable {
+  /** The cache, and metadata of images where the options say where those are. */
+  readonly cache: ImageCache;
+  /** Sessions. */
+  readonly sessions: Sessions<SessionDataOf<Types>>;
+  /** Rate limits. */
+  readonly rateLimit: RateLimiter<PresetName | Limits>;
   /** Raw commands on the connection of Larder. Without a Redis they reject. */
   readonly client: RawCommands;
   /** Where data live: `redis`, or `memory` for the embedded store. */
@@ -47,6 +79,8 @@ export interface Larder extends AsyncDisposable {
  *
  * A Redis that is down is no reason to fail: the services degrade as documented, and reconnect for ever.
  *
+ * @typeParam Types The types of the data, as in `connect<{ session: { theme?: string } }>()`.
+ * @typeParam Limits The names of the rate limits in the options, which are found by themselves.
  * @param options Where and how; what is not given comes from the environment.
  * @returns All services.
  * @throws {ConfigError} If an option or a variable cannot be used, or the server refuses the credentials.
@@ -69,8 +103,10 @@ export interface Larder extends AsyncDisposable {
  * await redis.ready({ timeout: "5s" });
  * ```
  */
-export async function connect(options: ConnectOptions = {}): Promise<Larder> {
-  const config = resolveConfig(options);
+export async function connect<Types extends LarderTypes = LarderTypes, Limits extends string = LimitNamesOf<Types>>(
+  options: ConnectOptions<Limits> = {},
+): Promise<Larder<Types, Limits>> {
+  const config = resolveConfig(options as ConnectOptions);
   const on = safeListener(config.on);
   const { server } = config;
   if (server.kind === "memory" && server.implicit) warn(on);
@@ -85,18 +121,29 @@ export async function connect(options: ConnectOptions = {}): Promise<Larder> {
   const store = cacheBatch
     ? new RedisStore(cacheBatch, { namespace: config.namespace, buckets: config.buckets, on })
     : new MemoryStore(config.cache.memory);
-  return new Services(new Cache(store, config.cache, on), main, cacheBatch);
+  const sessions = openSessions<SessionDataOf<Types>>(main, config, on);
+  const rateLimit = openRateLimiter<Limits>(main, config, on);
+  const cache = new ImageCache(store, config.cache, config.images, on);
+  return new Services<Types, Limits>({ cache, sessions, rateLimit }, main, cacheBatch);
 }
 
-class Services implements Larder {
-  readonly cache: Cache;
+class Services<Types extends LarderTypes, Limits extends string> implements Larder<Types, Limits> {
+  readonly cache: ImageCache;
+  readonly sessions: Sessions<SessionDataOf<Types>>;
+  readonly rateLimit: RateLimiter<PresetName | Limits>;
   readonly client: RawCommands;
   readonly store: "redis" | "memory";
   readonly #servers: readonly CheckedServer[];
   #closed = false;
 
-  constructor(cache: Cache, main: Batch | undefined, cacheBatch: Batch | undefined) {
+  constructor(
+    { cache, sessions, rateLimit }: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit">,
+    main: Batch | undefined,
+    cacheBatch: Batch | undefined,
+  ) {
     this.cache = cache;
+    this.sessions = sessions;
+    this.rateLimit = rateLimit;
     this.#servers = serversOf(main, cacheBatch);
     this.store = main ? "redis" : "memory";
     this.client = main ? rawCommands(main) : {
@@ -131,6 +178,8 @@ class Services implements Larder {
   async close(): Promise<void> {
     this.#closed = true;
     await this.cache[Symbol.asyncDispose]();
+    await this.sessions[Symbol.asyncDispose]();
+    await this.rateLimit[Symbol.asyncDispose]();
     await Promise.all(this.#servers.map(({ batch }) => batch.close()));
   }
 

@@ -9,6 +9,8 @@ Deno.test("resolveConfig() without anything is the embedded store and all defaul
     buckets: 1,
     commandTimeoutMs: 500,
     cache: {},
+    sessions: {},
+    rateLimit: {},
     on: undefined,
   });
   assertEquals(resolveConfig(undefined, () => undefined).server, { kind: "memory", implicit: true });

@@ -1,10 +1,14 @@
 import type { Scenario } from "../scenario.ts";
 import { COLD_KEY } from "./cold_key.ts";
 import { CLEAR, INVALIDATE_TAG } from "./invalidation.ts";
+import { IMAGE_INFO } from "./image_info.ts";
 import { LOCAL_HIT } from "./local_hit.ts";
 import { MEMORY_HIT } from "./memory_hit.ts";
+import { METRICS_OVERHEAD } from "./metrics_overhead.ts";
+import { RATE_LIMIT } from "./rate_limit.ts";
 import { READ_HIT_1, READ_HIT_256, READ_HIT_64, READ_HIT_INVALIDATED } from "./read_hit.ts";
 import { READ_HIT_DELAYED } from "./read_hit_delayed.ts";
+import { SESSIONS_GET } from "./sessions_get.ts";
 import { WRITE } from "./write.ts";
 
 /** All that is measured, in the order of the table. */
@@ -17,7 +21,11 @@ export const SCENARIOS: readonly Scenario[] = [
   MEMORY_HIT,
   LOCAL_HIT,
   WRITE,
+  METRICS_OVERHEAD,
+  SESSIONS_GET,
   INVALIDATE_TAG,
   CLEAR,
   COLD_KEY,
+  IMAGE_INFO,
+  RATE_LIMIT,
 ];

@@ -11,6 +11,7 @@ const STEPS = [
   "Invalidation by tag",
   "Invalidation by pattern",
   "Stale if error",
+  "Image metadata",
 ];
 
 function assertHeld({ code, output, errors }: Ended): void {

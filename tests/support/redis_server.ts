@@ -7,6 +7,8 @@ export interface RedisServerOptions {
   args?: string[];
   /** Directives of redis.conf, such as `{ maxmemory: "10mb" }`. */
   config?: Record<string, string | number>;
+  /** Who `cli()` is, if not the default user. */
+  login?: { username: string; password: string };
 }
 
 // Taken before any test can put fake timers in their place.
@@ -52,8 +54,8 @@ export class RedisServer implements AsyncDisposable {
    * @throws {Error} If it does not start, or if the server at hand cannot have these options.
    */
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
-    const { args = [], config = {} } = options;
-    const all = ["--save", "", "--appendonly", "no", ...args];
+    const { args = [], config = {}, login = loginOf(args) } = options;
+    const all = ["--save", "", "--appendonly", "no", ...restricted(login), ...args];
     for (const [name, value] of Object.entries(config)) all.push(`--${name}`, String(value));
     const url = Deno.env.get("LARDER_TEST_REDIS_URL");
     if (url) {
@@ -67,7 +69,12 @@ export class RedisServer implements AsyncDisposable {
     for (let attempt = 1;; attempt++) {
       const process = image ? new DockerProcess(image) : new LocalProcess(executable);
       const password = passwordOf(all);
-      const address = { hostname: "127.0.0.1", port: freePort(), ...(password !== undefined && { password }) };
+      const address = {
+        hostname: "127.0.0.1",
+        port: freePort(),
+        ...(password !== undefined && { password }),
+        ...login,
+      };
       const server = new RedisServer(address, process, all);
       try {
         await server.#launch();
@@ -93,7 +100,9 @@ export class RedisServer implements AsyncDisposable {
   /** The URL, with the password if there is one. */
   get url(): string {
     const { hostname, port, username = "", password, db, tls } = this.#address;
-    const login = password === undefined ? "" : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
+    const login = password === undefined || username === ADMIN.username
+      ? ""
+      : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
     return `${tls ? "rediss" : "redis"}://${login}${hostname}:${port}${db ? `/${db}` : ""}`;
   }
 
@@ -146,7 +155,17 @@ export class RedisServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const refused = this.#address.username === ADMIN.username ? await this.#refused() : [];
     await this.#process?.remove();
+    if (refused.length > 0) throw new Error(`The ACL refused what was tried: ${refused.join(", ")}`);
+  }
+
+  /** What the default user was refused. */
+  async #refused(): Promise<string[]> {
+    const entries = await this.cli("ACL", "LOG", 100).catch(() => []) as RespReply[][];
+    const told = entries.map((entry) => Object.fromEntries(pairs(entry)))
+      .filter(({ username }) => username === "default").map(({ reason, object }) => `${reason} ${object}`);
+    return [...new Set(told)];
   }
 
   #controlled(action: string): RedisProcess {
@@ -170,6 +189,39 @@ export class RedisServer implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
+}
+
+/** Who `cli()` is where the default user has no more rights than it needs. */
+const ADMIN = { username: "admin", password: "administrator" };
+
+/** With LARDER_TEST_REDIS_RIGHTS, servers that have no users of their own restrict the default user to those rights. */
+function loginOf(args: string[]): typeof ADMIN | undefined {
+  const rights = Deno.env.get("LARDER_TEST_REDIS_RIGHTS");
+  return rights && !args.some((arg) => /^--(requirepass|aclfile|user)$/.test(arg)) ? ADMIN : undefined;
+}
+
+function restricted(login: { username: string } | undefined): string[] {
+  if (login !== ADMIN) return [];
+  const rights = Deno.env.get("LARDER_TEST_REDIS_RIGHTS")!.split(" ");
+  const { username, password } = ADMIN;
+  return [
+    "--user",
+    "default",
+    "on",
+    "nopass",
+    ...rights,
+    "--user",
+    username,
+    "on",
+    `>${password}`,
+    "~*",
+    "&*",
+    "+@all",
+  ];
+}
+
+function pairs(flat: RespReply[]): [string, RespReply][] {
+  return flat.flatMap((name, i) => i % 2 === 0 ? [[String(name), flat[i + 1]!] as [string, RespReply]] : []);
 }
 
 function freePort(): number {

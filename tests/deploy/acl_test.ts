@@ -1,0 +1,194 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { connect } from "../../src/larder.ts";
+import { commandCounts } from "../support/open_cache.ts";
+import { until } from "../support/until.ts";
+import { commandsOf, DeployedRedis, possible } from "./deployed_redis.ts";
+
+const SRC = new URL("../../src/", import.meta.url);
+
+/** What clients send by themselves, and what has no name in the source: it comes with the protocol. */
+const OF_CLIENTS = ["auth", "ping", "publish", "subscribe", "unsubscribe"];
+
+/** The sources, as far as they can be read. */
+async function* sources(folder: URL): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* sources(new URL(`${name}/`, folder));
+    else if (name.endsWith(".ts")) yield await Deno.readTextFile(new URL(name, folder));
+  }
+}
+
+/** The commands that scripts run and that are sent. */
+async function commandsInSource(): Promise<Set<string>> {
+  const found = new Set(OF_CLIENTS);
+  for await (const text of sources(SRC)) {
+    for (const [, name] of text.matchAll(/\b(?:redis\.p?call|call)\(\s*'([A-Za-z]+)'/g)) found.add(name!.toLowerCase());
+    for (const [, name, args] of text.matchAll(/\bbatch\.send\(\s*"([A-Z]+)", \[([^\]]*)/g)) {
+      const subcommand = name === "CLUSTER" ? `|${/^"([A-Z]+)"/.exec(args!)![1]}` : "";
+      found.add(`${name}${subcommand}`.toLowerCase());
+    }
+    for (const [, name] of text.matchAll(/\bname: "([A-Z]+)",\n/g)) found.add(name!.toLowerCase());
+  }
+  return found;
+}
+
+Deno.test("The ACL of the app lists the commands that Larder uses, and no others", async () => {
+  assertEquals([...await commandsOf("app")].sort(), [...await commandsInSource()].sort());
+});
+
+Deno.test("The ACL of the default user, as which Redis replays its AOF, has what the app may write", async () => {
+  assertEquals(await commandsOf("default"), await commandsOf("app"));
+});
+
+Deno.test({
+  name: "The ACL of the app lets all services work",
+  ignore: !possible,
+  async fn(t) {
+    await using redis = await DeployedRedis.start();
+    for (const buckets of [1, 3]) {
+      await t.step(`with ${buckets} buckets`, async () => {
+        await using larder = await connect({ ...redis.options, namespace: "larder", buckets, cache: { local: true } });
+        await useCache(larder.cache);
+        await useCache(larder.cache.namespace("v2"));
+        await useSessions(larder.sessions);
+        await useLimits(larder.rateLimit);
+        const health = await larder.health();
+        assertEquals([health.status, health.redis[0]!.memory?.policy], ["ok", "volatile-lfu"]);
+        await until(async () => (await commandCounts(redis.server)).subscribe, "the cache listens");
+        assertEquals(await redis.refused(), []);
+      });
+    }
+  },
+});
+
+type Larder = Awaited<ReturnType<typeof connect>>;
+
+async function useCache(
+  cache: Pick<Larder["cache"], keyof Larder["cache"] & keyof ReturnType<Larder["cache"]["namespace"]>>,
+) {
+  await cache.set("a", 1, { ttl: "1m", tags: ["t"] });
+  await cache.set("b", 2, { ttl: 0 });
+  await cache.setMany([["c", 3], ["d", "x".repeat(3000)]], { ttl: "1h", tags: ["t", "u"] });
+  await cache.getOrSet("e", () => 5, { ttl: "1s", staleWhileRevalidate: "1h" });
+  await cache.getOrSet("gone", (context) => context.skip());
+  await cache.getMany(["a", "b", "nothing"]);
+  await cache.touch("a", "2m");
+  await cache.touch("b", 0);
+  await cache.has("a");
+  await cache.ttl("a");
+  await cache.lookup("a");
+  await cache.warm([["w", 1]]);
+  for await (const _ of cache.inspect("*"));
+  await until(async () => (await cache.get("a")) === 1, "a is there");
+  await cache.delete("c");
+  await cache.invalidate("d");
+  await cache.invalidateByTag("t", { mode: "stale" });
+  await cache.invalidateByTag(["t", "u"]);
+  assertEquals((await cache.invalidateByPattern("*")).status, "done");
+  assertEquals((await cache.clear()).status, "done");
+  assertEquals(cache.stats().errors, 0);
+}
+
+async function useSessions(sessions: Larder["sessions"]) {
+  const { id } = await sessions.create("ada", { theme: "dark", old: 1 }, { tags: ["org:7"], ttl: 0, absoluteTtl: 0 });
+  const visitor = await sessions.create(null, {}, { ttl: "1m" });
+  assertEquals((await sessions.get(id))?.userId, "ada");
+  await sessions.update(id, { theme: "light", old: undefined });
+  await sessions.update(id, (data) => ({ count: Object.keys(data).length }));
+  assert(await sessions.touch(id));
+  const next = await sessions.regenerate(id);
+  await sessions.regenerate(visitor.id, { userId: "bob" });
+  assertEquals((await sessions.list("ada")).length, 1);
+  assertEquals(await sessions.destroy(next!.id), true);
+  await sessions.create("ada", {}, { tags: ["org:7"] });
+  await sessions.destroyByTag("org:7");
+  await sessions.create("ada", {});
+  await sessions.destroyAll("ada");
+}
+
+async function useLimits(limits: Larder["rateLimit"]) {
+  for (const algorithm of ["exact", "sliding-window", "fixed-window", "gcra", "token-bucket"] as const) {
+    const named = limits.define("WALK", { limit: 5, window: "1m", algorithm, onUnavailable: "closed" });
+    assertEquals((await named.check("WALK", `x:${algorithm}`)).source, "redis");
+    await named.checkAll([["WALK", `y:${algorithm}`], ["API", "z"]]);
+    await named.peek("WALK", `x:${algorithm}`);
+    const reservation = await named.reserve("WALK", `x:${algorithm}`);
+    await reservation.refund();
+    await named.penalize("WALK", `x:${algorithm}`, 3);
+    assertEquals(await named.reset("WALK", `x:${algorithm}`), true);
+  }
+}
+
+Deno.test({
+  name: "The ACL of the app refuses everything else",
+  ignore: !possible,
+  async fn(t) {
+    await using redis = await DeployedRedis.start();
+    const wanted = {
+      "what destroys": [
+        "FLUSHALL",
+        "FLUSHDB",
+        "SHUTDOWN",
+        "SCRIPT FLUSH",
+        "FUNCTION FLUSH",
+        "SWAPDB 0 1",
+        "RESTORE {larder}:c:a 0 x",
+      ],
+      "what administers": [
+        "CONFIG GET *",
+        "CONFIG SET maxmemory 1",
+        "ACL LIST",
+        "CLIENT LIST",
+        "CLIENT KILL 1",
+        "BGSAVE",
+        "REPLICAOF NO ONE",
+        "MODULE LIST",
+      ],
+      "what spies": [
+        "KEYS *",
+        "MONITOR",
+        "SLOWLOG GET",
+        "PSUBSCRIBE *",
+        "PUBSUB CHANNELS",
+        "RANDOMKEY",
+        "DUMP {larder}:c:a",
+      ],
+      "foreign keys": [
+        "GET foreign",
+        "SET larder:x 1",
+        "GET {larderx}:c:a",
+        "GET {other}:c:a",
+        "MGET {larder}:c:a foreign",
+        "RENAME {larder}:a foreign",
+        "SELECT 1",
+      ],
+      "foreign channels": ["SUBSCRIBE other", "SUBSCRIBE larderx:bell", "PUBLISH other x"],
+    };
+    for (const [name, commands] of Object.entries(wanted)) {
+      await t.step(name, async () => {
+        for (const command of commands) {
+          const [reply] = await redis.asApp(command.split(" "));
+          assertStringIncludes(String(reply), "NOPERM", command);
+        }
+      });
+    }
+
+    await t.step("the same from within a script", async () => {
+      for (const call of ["'GET', 'foreign'", "'FLUSHALL'", "'PUBLISH', 'other', 'x'", "'KEYS', '*'"]) {
+        const [reply] = await redis.asApp(["EVAL", `return redis.call(${call})`, "0"]);
+        assert(reply instanceof Error, call);
+        assertMatch(reply.message, /^NOPERM|ACL failure|The user executing the script can't/, call);
+      }
+      const [reply] = await redis.asApp(["EVAL", "return 1", "1", "foreign"]);
+      assertStringIncludes(String(reply), "NOPERM");
+    });
+
+    await t.step("the operator sees no data", async () => {
+      for (
+        const command of [["GET", "{larder}:c:a"], ["KEYS", "*"], ["CONFIG", "SET", "maxmemory", "1"], ["ACL", "LIST"]]
+      ) {
+        const refused = await redis.server.cli(...command).then(() => "nothing", String);
+        assertStringIncludes(refused, "NOPERM", command.join(" "));
+      }
+    });
+  },
+});
