@@ -2,6 +2,7 @@ import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import type { Health } from "../health.ts";
 import type { Larder } from "../larder.ts";
+import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { isSame } from "./is_same.ts";
 
 /** Options of {@linkcode healthHandler}. */
@@ -18,12 +19,6 @@ export interface HealthHandlerOptions {
    * @default {"1s"}
    */
   maxAge?: Duration | undefined;
-}
-
-/** What a handler is told of the connection, as `Deno.serve` does. */
-export interface ConnectionInfo {
-  /** The other end. */
-  readonly remoteAddr?: { readonly hostname?: string };
 }
 
 /** Answers a request for the health of a service. */
@@ -100,6 +95,6 @@ async function mayKnow(
   const { headers } = request;
   const given = /^bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
   if (token !== undefined && given !== undefined) return await isSame(given, token);
-  const peer = info?.remoteAddr?.hostname;
+  const { hostname: peer } = (info?.remoteAddr ?? {}) as { hostname?: string };
   return peer !== undefined && LOOPBACK.test(peer) && !FORWARDED.some((name) => headers.has(name));
 }

@@ -17,3 +17,4 @@
 export * from "./cache_response.ts";
 export * from "./health.ts";
 export * from "./metrics.ts";
+export type { ConnectionInfo } from "../rate_limit/address.ts";

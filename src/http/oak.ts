@@ -1,20 +1,31 @@
 /**
  * Larder as middleware for Oak.
  *
- * @example Keep responses
+ * @example Limits, sessions, and responses that are kept
  * ```ts ignore
  * import { connect } from "@larder/larder";
- * import { cacheResponse } from "@larder/larder/oak";
+ * import { cacheResponse, rateLimit, session, sessionOf } from "@larder/larder/oak";
  * import { Application } from "@oak/oak";
  *
  * const redis = await connect();
  * const app = new Application();
+ * app.use(rateLimit(redis, { "POST /login": "AUTH", "*": "DEFAULT" }));
+ * app.use(session(redis));
  * app.use(cacheResponse(redis, { ttl: "5m", tags: ["products"] }));
+ * app.use(async (context) => {
+ *   context.response.body = await sessionOf(context).get() ?? "nobody";
+ * });
  * ```
  *
  * @module
  */
 import type { Cache } from "../cache/cache.ts";
+import type { ConnectionInfo } from "../rate_limit/address.ts";
+import type { GateOptions, Rules } from "../rate_limit/guard.ts";
+import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
+import type { RequestSession } from "../sessions/request_session.ts";
+import type { SessionData } from "../sessions/session.ts";
+import type { Sessions } from "../sessions/sessions.ts";
 import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
 
 /** The part of Oak's context that is used. */
@@ -25,6 +36,7 @@ export interface OakContextLike {
     readonly url: URL;
     readonly headers: Headers;
     readonly source?: unknown;
+    readonly ip?: string;
   };
   /** The response. */
   readonly response: {
@@ -38,7 +50,10 @@ export interface OakResponseLike {
   /** The status. */
   readonly status: number;
   /** The headers. */
-  readonly headers: Iterable<[string, string]> & { set(name: string, value: string): void };
+  readonly headers: Iterable<[string, string]> & {
+    set(name: string, value: string): void;
+    append(name: string, value: string): void;
+  };
   /** Another of the same, which can be read. */
   clone(): { readonly body: unknown };
 }
@@ -62,20 +77,17 @@ export function cacheResponse(
   options: CacheResponseOptions = {},
 ): OakMiddleware {
   const middleware = cached(redis, options);
-  return async ({ request, response }, next) => {
-    const { method, url, headers, source } = request;
+  return async (context, next) => {
+    const { response } = context;
     let made: OakResponseLike | undefined;
-    const given = await middleware(
-      source instanceof Request ? source : new Request(url, { method, headers }),
-      async () => {
-        await next();
-        made = await response.toDomResponse();
-        const { status } = made;
-        const bare = [101, 204, 205, 304].includes(status);
-        const body = bare ? null : made.clone().body as ReadableStream<Uint8Array> | null;
-        return new Response(body, { status, headers: [...made.headers] });
-      },
-    );
+    const given = await middleware(requestOf(context), async () => {
+      await next();
+      made = await response.toDomResponse();
+      const { status } = made;
+      const bare = [101, 204, 205, 304].includes(status);
+      const body = bare ? null : made.clone().body as ReadableStream<Uint8Array> | null;
+      return new Response(body, { status, headers: [...made.headers] });
+    });
     if (!made) {
       return response.with(given.body, { status: given.status, headers: given.headers });
     }
@@ -83,6 +95,82 @@ export function cacheResponse(
     for (const name of OUTCOME) made.headers.set(name, given.headers.get(name) ?? "");
     given.body?.cancel().catch(() => {}); // it ends with the other half, which Oak sends
   };
+}
+
+/**
+ * Makes a middleware that limits requests: `redis.rateLimit.guard()` for Oak.
+ *
+ * @param redis What `connect()` gave.
+ * @param rules Which limits hold where.
+ * @param options Who the user is, what to do about refusals.
+ * @returns The middleware.
+ * @throws {TypeError} If a rule makes no sense or names a limit that there is not.
+ */
+export function rateLimit<Names extends string>(
+  redis: { readonly rateLimit: RateLimiter<Names> },
+  rules: Rules<NoInfer<Names>>,
+  options: GateOptions = {},
+): OakMiddleware {
+  const gate = redis.rateLimit.gate(rules, options);
+  return async (context, next) => {
+    const { response, apply } = await gate.decide(requestOf(context), connectionOf(context));
+    if (response) return context.response.with(response.body, { status: response.status, headers: response.headers });
+    await next();
+    addHeaders(await context.response.toDomResponse(), apply(new Response(null)));
+  };
+}
+
+/** Each is a `RequestSession`, of whatever data. */
+const sessions = new WeakMap<object, unknown>();
+
+/**
+ * Makes a middleware that gives each request its session, for {@linkcode sessionOf}, and takes care of the cookie:
+ * `redis.sessions.withSession()` for Oak.
+ *
+ * @param redis What `connect()` gave.
+ * @returns The middleware.
+ */
+export function session<Data extends object>(redis: { readonly sessions: Sessions<Data> }): OakMiddleware {
+  return async (context, next) => {
+    const handler = redis.sessions.withSession<ConnectionInfo | undefined>(async (_request, session) => {
+      sessions.set(context.request, session);
+      await next();
+      return new Response(null);
+    });
+    const said = await handler(requestOf(context), connectionOf(context));
+    addHeaders(await context.response.toDomResponse(), said);
+  };
+}
+
+/**
+ * The session of a request. It is read when it is first asked for.
+ *
+ * @typeParam Data The fields of its data.
+ * @param context Oak's context.
+ * @returns The session of the request.
+ * @throws {TypeError} If there is no {@linkcode session} in front of the handler.
+ */
+export function sessionOf<Data extends object = SessionData>(context: OakContextLike): RequestSession<Data> {
+  const session = sessions.get(context.request);
+  if (session) return session as RequestSession<Data>;
+  throw new TypeError("Cannot tell the session of the request: wanted session() in front of the handler, got none");
+}
+
+/** The request without its body, which is the handler's. */
+function requestOf({ request: { method, url, headers, source } }: OakContextLike): Request {
+  return source instanceof Request ? source : new Request(url, { method, headers });
+}
+
+function connectionOf({ request: { ip } }: OakContextLike): ConnectionInfo | undefined {
+  return ip === undefined ? undefined : { remoteAddr: { hostname: ip } };
+}
+
+/** Oak sends what it has made, so that only gets the headers of ours. */
+function addHeaders(made: OakResponseLike, { headers }: Response): void {
+  for (const [name, value] of headers) {
+    if (name === "set-cookie") made.headers.append(name, value);
+    else made.headers.set(name, value);
+  }
 }
 
 export type { CacheResponseOptions };
