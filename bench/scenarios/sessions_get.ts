@@ -52,7 +52,11 @@ export const SESSIONS_GET: Scenario = {
       { name: PEER, run: use },
     ];
     const rates = await inRounds(contenders, { callers: 64, rounds });
-    const ours = contenders.slice(0, 2).map(({ name }) => name);
-    return compare("session, 64 callers", rates, ours, { [PEER]: 1.3 });
+    const [rolled, eachTime] = contenders.map(({ name }) => name) as [string, string];
+    const work = "session, 64 callers";
+    const peers = new Map([...rates].filter(([name]) => name !== eachTime));
+    // Writing each time is what the peer does, and what touchEvery is there to save.
+    const without = new Map([...rates].filter(([name]) => name !== rolled));
+    return [...compare(work, peers, [rolled], { [PEER]: 1.3 }), ...compare(work, without, [eachTime])];
   },
 };

@@ -1,6 +1,6 @@
-import { richSerializer, writeRich } from "../cache/serializer.ts";
+import { FORMAT, read, richSerializer, writeRich } from "../cache/serializer.ts";
 import { describe, describeKind } from "../describe.ts";
-import type { SessionPatch } from "./store.ts";
+import type { SessionPatch, StoredSession } from "./store.ts";
 
 /** Most fields of one session: more do not fit into one call of a script. */
 const MAX_FIELDS = 1000;
@@ -50,8 +50,8 @@ export function encodePatch(patch: unknown, action: string): SessionPatch {
  *
  * @throws {Error} If a field cannot be read.
  */
-export function decodeFields(fields: ReadonlyMap<string, Uint8Array>): Record<string, unknown> {
-  const data: Record<string, unknown> = {};
+export function decodeFields({ fields, json }: Pick<StoredSession, "fields" | "json">): Record<string, unknown> {
+  const data = (json ? read(FORMAT.json, json) : {}) as Record<string, unknown>;
   for (const [name, bytes] of fields) {
     if (name === "__proto__") throw new Error('Cannot read session: wanted plain data, got the key "__proto__"');
     data[name] = richSerializer.deserialize(bytes);

@@ -17,6 +17,7 @@
  */
 export { Sessions } from "./sessions.ts";
 export * from "./session.ts";
+export type { SessionStats } from "./stats.ts";
 export * from "./options.ts";
 export { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 export { RequestSession, type SessionReader } from "./request_session.ts";

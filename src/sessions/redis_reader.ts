@@ -1,9 +1,10 @@
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
-import { type Part, readParts, textOf } from "./redis_reply.ts";
+import { unavailable } from "./redis_failure.ts";
+import { type Part, readParts, sessionOf, textOf } from "./redis_reply.ts";
 import { READ } from "./scripts.ts";
-import type { ReadMode } from "./store.ts";
+import type { ReadMode, StoredSession } from "./store.ts";
 
 /** A read that waits for the next batch. */
 interface Pending {
@@ -34,16 +35,30 @@ export class RedisReader implements CallSource {
   }
 
   /** Reads a session with the next batch. */
-  read(handle: string, mode: ReadMode): Promise<Part> {
-    const { roll, touch, peek } = this.#waiting;
-    if (roll.length + touch.length + peek.length >= this.#batch.maxQueued) {
-      return Promise.reject(new UnavailableError(this.operation, "overload"));
-    }
+  read(handle: string, mode: "roll" | "peek"): Promise<StoredSession | undefined> {
     return new Promise((resolve, reject) => {
-      this.#waiting[mode].push({ handle, resolve, reject });
-      if (this.#joined) return;
-      this.#joined = true;
-      this.#batch.join(this);
+      this.#add(mode, {
+        handle,
+        resolve(part) {
+          try {
+            resolve(sessionOf(handle, part)?.session);
+          } catch (error) {
+            reject(error);
+          }
+        },
+        reject: (error) => reject(unavailable(error, "read session")),
+      });
+    });
+  }
+
+  /** Rolls the expiry of a session with the next batch. Resolves to whether it is there. */
+  touch(handle: string): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#add("touch", {
+        handle,
+        resolve: (part) => resolve(part !== false),
+        reject: (error) => reject(unavailable(error, "touch session")),
+      });
     });
   }
 
@@ -62,6 +77,17 @@ export class RedisReader implements CallSource {
       calls.push(this.#call(part, rolls, clamp(roll.length + touch.length - i, part.length) - rolls));
     }
     return calls;
+  }
+
+  #add(mode: ReadMode, pending: Pending): void {
+    const { roll, touch, peek } = this.#waiting;
+    if (roll.length + touch.length + peek.length >= this.#batch.maxQueued) {
+      return pending.reject(new UnavailableError(this.operation, "overload"));
+    }
+    this.#waiting[mode].push(pending);
+    if (this.#joined) return;
+    this.#joined = true;
+    this.#batch.join(this);
   }
 
   #empty(): Record<ReadMode, Pending[]> {

@@ -117,39 +117,14 @@ export function readSession(
   from: number = 0,
 ): { session: StoredSession; conflict: boolean } {
   const flags = parts.at(-1);
-  let head: Uint8Array | undefined;
-  let userId = "";
-  let device = "";
-  let tags: readonly string[] = NO_TAGS;
-  const fields = new Map<string, Uint8Array>();
-  const take = (value: Part | undefined): void => {
-    if (!(value instanceof Uint8Array)) throw senseless();
-    switch (value[0]) {
-      case 0x64: { // d
-        const end = NAME + (value[1]! << 8 | value[2]!);
-        fields.set(nameOf(value, end), value.subarray(end));
-        break;
-      }
-      case 0x6d: // m
-        head = value;
-        break;
-      case 0x75: // u
-        userId = decoder.decode(value.subarray(1));
-        break;
-      case 0x74: // t
-        if (value.length > 1) tags = readParts(value.subarray(1)).map(textOf);
-        break;
-      case 0x76: // v
-        device = decoder.decode(value.subarray(1));
-        break;
-      case 0x73: // s
-        for (const part of readParts(value.subarray(1))) take(part);
-    }
-  };
-  for (let i = from; i < parts.length - 1; i++) take(parts[i]);
+  const found: Found = { head: undefined, json: undefined, userId: "", device: "", tags: NO_TAGS, fields: new Map() };
+  for (let i = from; i < parts.length - 1; i++) take(found, parts[i]!);
+  const { head, json, userId, device, tags, fields } = found;
   if (!head || head.length !== HEAD || head[1] !== VERSION || !(flags instanceof Uint8Array)) throw senseless();
   const view = new DataView(head.buffer, head.byteOffset, HEAD);
-  const [seen, last, idle] = [view.getFloat64(18), view.getFloat64(26), view.getFloat64(34)];
+  const seen = view.getFloat64(18);
+  const last = view.getFloat64(26);
+  const idle = view.getFloat64(34);
   const session: StoredSession = {
     handle,
     userId,
@@ -160,9 +135,58 @@ export function readSession(
     expiresAt: Math.min(idle > 0 ? seen + idle : Infinity, last > 0 ? last : Infinity),
     version: view.getFloat64(42),
     fields,
+    json,
     touched: (flags[0]! & TOUCHED) !== 0,
   };
   return { session, conflict: (flags[0]! & CONFLICT) !== 0 };
+}
+
+/** The session of a part of a reply, if there is one. */
+export function sessionOf(
+  handle: string,
+  part: Part | undefined,
+): { session: StoredSession; conflict: boolean } | undefined {
+  if (part === false) return undefined;
+  if (Array.isArray(part)) return readSession(handle, part);
+  throw senseless();
+}
+
+/** What the values of a session said so far. */
+interface Found {
+  head: Uint8Array | undefined;
+  json: Uint8Array | undefined;
+  userId: string;
+  device: string;
+  tags: readonly string[];
+  readonly fields: Map<string, Uint8Array>;
+}
+
+function take(found: Found, value: Part): void {
+  if (!(value instanceof Uint8Array)) throw senseless();
+  switch (value[0]) {
+    case 0x64: { // d
+      const end = NAME + (value[1]! << 8 | value[2]!);
+      found.fields.set(nameOf(value, end), value.subarray(end));
+      break;
+    }
+    case 0x6a: // j
+      found.json = value.subarray(1);
+      break;
+    case 0x6d: // m
+      found.head = value;
+      break;
+    case 0x73: // s
+      for (const part of readParts(value.subarray(1))) take(found, part);
+      break;
+    case 0x74: // t
+      if (value.length > 1) found.tags = readParts(value.subarray(1)).map(textOf);
+      break;
+    case 0x75: // u
+      found.userId = decoder.decode(value.subarray(1));
+      break;
+    case 0x76: // v
+      found.device = decoder.decode(value.subarray(1));
+  }
 }
 
 const NO_TAGS: readonly string[] = Object.freeze([]);

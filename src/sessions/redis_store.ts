@@ -1,10 +1,11 @@
 import { abortable } from "../abort.ts";
-import { RedisError, UnavailableError } from "../errors.ts";
+import { RedisError } from "../errors.ts";
 import type { Batch } from "../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import type { Script } from "../redis/script.ts";
 import { RedisReader } from "./redis_reader.ts";
-import { type Part, readParts, readSession, textOf, writeField, writeTags } from "./redis_reply.ts";
+import { type Part, readParts, readSession, sessionOf, textOf, writeField, writeTags } from "./redis_reply.ts";
+import { unavailable } from "./redis_failure.ts";
 import { CREATE, DESTROY, LIST, REGENERATE, REVOKE, UPDATE } from "./scripts.ts";
 import type {
   NewSession,
@@ -37,9 +38,6 @@ const REMEMBERED = 60_000;
 /** The µs that a server's clock goes on in a millisecond of ours, at least and at most: clocks are set right by up to 500 ppm. */
 const SLOWEST = 999.5;
 const FASTEST = 1000.5;
-
-/** Error replies of a server that cannot do it at present: it is loading, full, a replica, without a majority. */
-const PASSING = /^(LOADING|OOM|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)$/;
 
 /** Keeps sessions in Redis. Reads of one tick are one round trip; see `scripts.ts` for the keys. */
 export class RedisSessionStore implements SessionStore {
@@ -94,17 +92,18 @@ export class RedisSessionStore implements SessionStore {
     };
   }
 
-  async read(
+  read(
     handle: string,
     mode: "roll" | "peek",
     { signal }: SessionStoreOptions = {},
   ): Promise<StoredSession | undefined> {
-    const part = await this.#at(handle).read(handle, mode, "read session", signal);
-    return sessionOf(handle, part)?.session;
+    const read = this.#at(handle).reader.read(handle, mode);
+    return signal ? abortable(read, signal) : read;
   }
 
   async touch(handle: string, { signal }: SessionStoreOptions = {}): Promise<boolean> {
-    return await this.#at(handle).read(handle, "touch", "touch session", signal) !== false;
+    const touch = this.#at(handle).reader.touch(handle);
+    return await (signal ? abortable(touch, signal) : touch);
   }
 
   async update(
@@ -184,7 +183,7 @@ class Slot {
   readonly #batch: Batch;
   readonly #base: string;
   readonly #touchEvery: number;
-  readonly #reader: RedisReader;
+  readonly reader: RedisReader;
   /** What the clock of the ledger showed, in µs, and when that was heard, by `performance.now()`. */
   #shown = -Infinity;
   #heardAt = 0;
@@ -193,21 +192,7 @@ class Slot {
     this.#batch = batch;
     this.#base = base;
     this.#touchEvery = touchEvery;
-    this.#reader = new RedisReader(batch, base, touchEvery, (us) => this.told(us));
-  }
-
-  async read(
-    handle: string,
-    mode: "roll" | "touch" | "peek",
-    operation: string,
-    signal: AbortSignal | undefined,
-  ): Promise<Part> {
-    const read = this.#reader.read(handle, mode);
-    try {
-      return await (signal ? abortable(read, signal) : read);
-    } catch (error) {
-      throw unavailable(error, operation);
-    }
+    this.reader = new RedisReader(batch, base, touchEvery, (us) => this.told(us));
   }
 
   async run(
@@ -262,16 +247,6 @@ class Slot {
   }
 }
 
-function unavailable(error: unknown, operation: string): unknown {
-  if (error instanceof UnavailableError && error.operation !== operation) {
-    return new UnavailableError(operation, error.reason, { cause: error.cause });
-  }
-  if (error instanceof RedisError && PASSING.test(error.code)) {
-    return new UnavailableError(operation, "connection", { cause: error });
-  }
-  return error;
-}
-
 function pairs(fields: ReadonlyMap<string, Uint8Array>): RedisArgument[] {
   return [...fields].flatMap(([name, value]) => [`d${name}`, writeField(name, value)]);
 }
@@ -282,12 +257,6 @@ function change({ set, remove }: SessionPatch): RedisArgument[] {
 
 function parts(reply: RedisReply): Part[] {
   if (reply instanceof Uint8Array) return readParts(reply);
-  throw new RedisError("ERR the reply makes no sense");
-}
-
-function sessionOf(handle: string, part: Part | undefined): { session: StoredSession; conflict: boolean } | undefined {
-  if (part === false) return undefined;
-  if (Array.isArray(part)) return readSession(handle, part);
   throw new RedisError("ERR the reply makes no sense");
 }
 

@@ -18,6 +18,7 @@ import type {
 } from "./options.ts";
 import { type Limits, limitsOf, resolveCreate } from "./resolve_options.ts";
 import type { Session, SessionData, SessionDevice, SessionInfo, SessionPatchOf } from "./session.ts";
+import { counting, type SessionStats, statsOf } from "./stats.ts";
 import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
 import { TokenFormat } from "./token.ts";
 import { type SessionHandler, withSession, type WithSessionHandler } from "./with_session.ts";
@@ -55,7 +56,8 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   readonly #store: SessionStore;
   readonly #options: Omit<SessionsOptions, "touchEvery">;
   readonly #limits: Limits;
-  readonly #on: EventListener | undefined;
+  readonly #on: EventListener;
+  readonly #told: EventListener | undefined;
   readonly #format: TokenFormat;
   readonly #schema: StandardSchema<unknown, Data> | undefined;
   /** The last of the changes by functions that are under way, by handle. */
@@ -78,7 +80,8 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   ) {
     this.#store = store;
     this.#options = options;
-    this.#on = on;
+    this.#told = on;
+    this.#on = counting(store, on);
     this.#limits = limitsOf(options);
     this.#schema = typed.schema;
     const format = new TokenFormat(store.buckets);
@@ -125,7 +128,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
       const placed = await this.#store.create(this.#format.handleOf(id), record, { signal });
       if (!placed) continue; // 256 random bits came up twice
       this.#placed(placed);
-      this.#on?.({ type: "session.create", handle: placed.session.handle, userId: user });
+      this.#on({ type: "session.create", handle: placed.session.handle, userId: user });
       return await this.#open(id, placed.session, action);
     }
   }
@@ -155,7 +158,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
       stored = await this.#store.read(handle, roll ? "roll" : "peek", { signal });
     } catch (error) {
       if (error instanceof RangeError) {
-        this.#on?.({ type: "session.unreadable", handle, error });
+        this.#on({ type: "session.unreadable", handle, error });
         return undefined;
       }
       this.#tolerate(error);
@@ -163,7 +166,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
       return undefined;
     }
     if (stored) return this.#schema ? await this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
-    this.#on?.({ type: "session.unknown", handle });
+    this.#on({ type: "session.unknown", handle });
     return undefined;
   }
 
@@ -247,7 +250,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     const handle = this.#handleOf(session, "destroy session");
     if (handle === undefined) return false;
     const destroyed = await this.#store.destroy(handle, { signal: options.signal });
-    if (destroyed) this.#on?.({ type: "session.destroy", handle });
+    if (destroyed) this.#on({ type: "session.destroy", handle });
     return destroyed;
   }
 
@@ -292,7 +295,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
       if (placed === undefined) return undefined;
       if (placed === "taken") continue;
       this.#placed(placed);
-      this.#on?.({ type: "session.regenerate", from: handle, handle: placed.session.handle });
+      this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
       return await this.#open(to, placed.session, action);
     }
   }
@@ -338,7 +341,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     assertUser(userId, action);
     const { except, signal } = options;
     const count = await this.#store.revokeUser(userId, this.#handleOf(except, action), { signal });
-    this.#on?.({ type: "session.revoke", by: "user", what: userId, count });
+    this.#on({ type: "session.revoke", by: "user", what: userId, count });
     return count;
   }
 
@@ -354,7 +357,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   async destroyByTag(tag: string, options: SessionOperationOptions = {}): Promise<number> {
     assertTag(tag, "destroy sessions by tag");
     const count = await this.#store.revokeTag(tag, { signal: options.signal });
-    this.#on?.({ type: "session.revoke", by: "tag", what: tag, count });
+    this.#on({ type: "session.revoke", by: "tag", what: tag, count });
     return count;
   }
 
@@ -368,7 +371,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    */
   typed<Typed extends object>(options: TypedSessionsOptions<Typed> = {}): Sessions<Typed> {
     if (!options.schema) return this as unknown as Sessions<Typed>;
-    return new Sessions(this.#store, this.#options, this.#on, options);
+    return new Sessions(this.#store, this.#options, this.#told, options);
   }
 
   /**
@@ -401,6 +404,11 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     return withSession(this, (id, onOutage) => this.#get(id, {}, onOutage), handler);
   }
 
+  /** What was done in this process so far. */
+  stats(): SessionStats {
+    return { ...statsOf(this.#store) };
+  }
+
   /** Closes the store. What `connect()` made is closed with it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
@@ -424,7 +432,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
       const placed = await this.#store.create(this.#format.handleOf(id), record, { signal });
       if (!placed) continue;
       this.#placed(placed);
-      this.#on?.({ type: "session.regenerate", from: handle, handle: placed.session.handle });
+      this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
       return await this.#open(id, placed.session, action);
     }
   }
@@ -482,11 +490,11 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   #tolerate(error: unknown): void {
     const outage = error instanceof UnavailableError && error.reason !== "closed";
     if (!outage || this.#options.onUnavailable !== "none") throw error;
-    this.#on?.({ type: "session.error", operation: error.operation, error });
+    this.#on({ type: "session.error", operation: error.operation, error });
   }
 
   #placed({ session, evicted }: PlacedSession): void {
-    if (evicted > 0) this.#on?.({ type: "session.evict", userId: session.userId, count: evicted });
+    if (evicted > 0) this.#on({ type: "session.evict", userId: session.userId, count: evicted });
   }
 
   async #check(data: Data, action: string): Promise<void> {
@@ -505,9 +513,9 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
 
   #plain(id: string, stored: StoredSession): Session<Data> | undefined {
     try {
-      return sessionOf(id, stored, decodeFields(stored.fields) as Data);
+      return sessionOf(id, stored, decodeFields(stored) as Data);
     } catch (error) {
-      this.#on?.({ type: "session.unreadable", handle: stored.handle, error });
+      this.#on({ type: "session.unreadable", handle: stored.handle, error });
       return undefined;
     }
   }
@@ -522,7 +530,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     const result = await validate(schema, session.data);
     if (!result.issues) return { ...session, data: result.value };
     const issues = result.issues.map(({ message }) => message);
-    this.#on?.({ type: "session.schema_mismatch", handle: stored.handle, issues });
+    this.#on({ type: "session.schema_mismatch", handle: stored.handle, issues });
     return undefined;
   }
 }
@@ -548,5 +556,8 @@ function infoOf(stored: StoredSession): SessionInfo {
 }
 
 function sessionOf<Data extends object>(id: string, stored: StoredSession, data: Data): Session<Data> {
-  return { id, ...infoOf(stored), data, version: stored.version, touched: stored.touched };
+  // Spelled out: every read comes through here, and spreading is slow.
+  const { handle, userId, createdAt, lastSeenAt, expiresAt, tags, device, version, touched } = stored;
+  const session = { id, handle, userId, createdAt, lastSeenAt, expiresAt, tags, data, version, touched };
+  return device === "" ? session : { ...session, device: JSON.parse(device) as SessionDevice };
 }

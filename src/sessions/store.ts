@@ -21,6 +21,8 @@ export interface StoredSession {
   readonly version: number;
   /** Its data, encoded, by name. */
   readonly fields: ReadonlyMap<string, Uint8Array>;
+  /** Further data, all in one: a JSON object. */
+  readonly json?: Uint8Array | undefined;
   /** Whether this operation moved the expiry, so that the cookie has to be sent again. */
   readonly touched: boolean;
 }
@@ -107,7 +109,7 @@ export interface SessionStore extends AsyncDisposable {
   ): Promise<{ readonly session: StoredSession; readonly conflict: boolean } | undefined>;
   /** Removes a session. Resolves to whether it was there. */
   destroy(handle: string, options?: SessionStoreOptions): Promise<boolean>;
-  /** Removes a session and resolves to what it was. */
+  /** Removes a session and resolves to what it was, with all its data in `fields`. */
   take(handle: string, options?: SessionStoreOptions): Promise<StoredSession | undefined>;
   /** Gives a session another handle in the same bucket. Resolves to `undefined` when it is not there, `"taken"` if the handle is. */
   regenerate(

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import * as nodeCrypto from "node:crypto";
 
 /** 32 bytes in base64url; the last character carries four bits. */
 const SECRET = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]";
@@ -43,8 +43,7 @@ export class TokenFormat {
 
   /** The handle of a token: its SHA-256, from which nobody finds back. */
   handleOf(token: string): string {
-    const hash = createHash("sha256").update(token).digest("hex");
-    return this.#width === 0 ? hash : token.slice(0, this.#width) + hash;
+    return this.#width === 0 ? sha256(token) : token.slice(0, this.#width) + sha256(token);
   }
 
   /** Whether sessions of this user are in the bucket of this handle. */
@@ -76,6 +75,11 @@ export function bucketOfHandle(handle: string): number {
   const dot = handle.indexOf(".");
   return dot < 0 ? 0 : Number.parseInt(handle, 10);
 }
+
+/** In one step where the runtime can, which takes two thirds of the time. */
+const sha256: (text: string) => string = typeof nodeCrypto.hash === "function"
+  ? (text) => nodeCrypto.hash("sha256", text, "hex") as string
+  : (text) => nodeCrypto.createHash("sha256").update(text).digest("hex");
 
 /** 256 random bits in base64url. */
 function secret(): string {
