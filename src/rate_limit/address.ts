@@ -99,9 +99,20 @@ function keyOf(address: Address | undefined): string {
 function parseAddress(text: string | undefined): Address | undefined {
   if (text === undefined || text.length > 64) return undefined;
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
-  if (!text.includes(":") || !ipaddr.IPv6.isValid(text)) return undefined;
-  const address = ipaddr.IPv6.parse(text);
+  const plain = withoutDots(text);
+  if (plain === undefined || !plain.includes(":") || !ipaddr.IPv6.isValid(plain)) return undefined;
+  const address = ipaddr.IPv6.parse(plain);
   return address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
+}
+
+/** An IPv6 address whose end is written as IPv4, in its other notation: what it is must not depend on that. */
+function withoutDots(text: string): string | undefined {
+  if (!text.includes(".")) return text;
+  const at = text.lastIndexOf(":") + 1;
+  const end = text.slice(at);
+  if (!ipaddr.IPv4.isValidFourPartDecimal(end)) return undefined;
+  const [a, b, c, d] = ipaddr.IPv4.parse(end).octets as [number, number, number, number];
+  return `${text.slice(0, at)}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 }
 
 function peerOf(info: ConnectionInfo | undefined): Address | undefined {

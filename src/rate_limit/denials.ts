@@ -26,6 +26,7 @@ export class Denials {
   readonly #max: number;
   readonly #now: () => number;
   readonly #denials = new Map<string, Denial>();
+  #forgotten = 0;
 
   constructor(max: number, now: () => number = () => performance.now()) {
     this.#max = max;
@@ -35,6 +36,11 @@ export class Denials {
   /** How many are remembered. */
   get size(): number {
     return this.#denials.size;
+  }
+
+  /** How often something was forgotten, for {@linkcode Denials.add}. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   /** The time, for {@linkcode Denials.add}. */
@@ -67,9 +73,12 @@ export class Denials {
     };
   }
 
-  /** Remembers a refusal of a call that was sent at `since`. */
-  add(name: string, id: string, cost: number, standing: Standing, since: number): void {
-    if (this.#max === 0) return;
+  /**
+   * Remembers a refusal of a call that was sent at `since`, when so much was forgotten; if it is more now, the refusal may be of
+   * before.
+   */
+  add(name: string, id: string, cost: number, standing: Standing, since: number, forgotten: number): void {
+    if (this.#max === 0 || forgotten !== this.#forgotten) return;
     const key = `${name}:${id}`;
     this.#denials.delete(key);
     this.#denials.set(key, { cost, standing, since, heard: this.#now(), asked: since });
@@ -82,11 +91,13 @@ export class Denials {
 
   /** Forgets one. */
   delete(name: string, id: string): void {
-    if (this.#denials.size > 0) this.#denials.delete(`${name}:${id}`);
+    this.#forgotten++;
+    this.#denials.delete(`${name}:${id}`);
   }
 
   /** Forgets all. */
   clear(): void {
+    this.#forgotten++;
     this.#denials.clear();
   }
 }

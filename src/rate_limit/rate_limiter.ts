@@ -18,7 +18,7 @@ import {
   type PresetOptions,
   PRESETS,
 } from "./presets.ts";
-import { Reservation } from "./reservation.ts";
+import { type Reservation, ReservedResult } from "./reservation.ts";
 import { CheckResult, type DecisionSource, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
 import type { Action, LimitStore, Standing, Step } from "./store.ts";
 
@@ -184,13 +184,13 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
       throw new TypeError(`Cannot check rate limits: wanted [name, id], got ${describe(entry)}`);
     });
     if (steps.length === 1) return await this.#checkOne(steps[0]!, options.signal);
-    const since = this.#denials?.now() ?? 0;
+    const [since, forgotten] = [this.#denials?.now() ?? 0, this.#denials?.forgotten ?? 0];
     const { states, standings } = await this.#run(steps, options.signal);
     const tight = tightest(states);
     steps.forEach((step, i) => {
       const state = states[i]!;
       if (state.allowed) return;
-      if (!state.degraded) this.#denials?.add(step.rule.name, step.id, step.cost, standings[i]!, since);
+      if (!state.degraded) this.#denials?.add(step.rule.name, step.id, step.cost, standings[i]!, since, forgotten);
       this.#tell(state, step.id);
     });
     this.#stats[tight.allowed ? "allowed" : "refused"]++;
@@ -240,11 +240,9 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     const step = this.#stepOf("check", name, id, options.cost);
     let receipt = 0;
     const result = await this.#checkOne(step, options.signal, (found) => receipt = found);
-    return new Reservation(result, this.#style, async (signal) => {
-      const { name } = step.rule;
+    return new ReservedResult(result, this.#style, async (signal) => {
       if (result.source === "local") await this.#outage.refund({ ...step, receipt });
       if (result.degraded) return result.source === "local";
-      this.#denials?.delete(name, id);
       return await this.#done([{ ...step, action: "refund", receipt }], signal);
     });
   }
@@ -286,9 +284,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
     const step = this.#stepOf("reset", name, id, 1);
-    this.#denials?.delete(step.rule.name, id);
-    await this.#outage.reset(step.rule, id);
-    return await this.#done([step], options.signal);
+    const [done] = await Promise.all([this.#done([step], options.signal), this.#outage.reset(step.rule, id)]);
+    return done;
   }
 
   /**
@@ -400,11 +397,12 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
       return this.#result(stateOf(rule, rule.limit, known, "deny-cache"), id);
     }
     const since = denials ? denials.now() : 0;
+    const forgotten = denials ? denials.forgotten : 0;
     const { states, standings } = await this.#run([step], signal);
     const state = states[0]!;
     take?.(standings[0]!.receipt);
     if (denials && !state.degraded) {
-      if (!state.allowed) denials.add(rule.name, id, cost, standings[0]!, since);
+      if (!state.allowed) denials.add(rule.name, id, cost, standings[0]!, since, forgotten);
     }
     return this.#result(state, id);
   }
@@ -442,7 +440,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     return { states, standings };
   }
 
-  /** Takes steps of which there is nothing to tell but whether they were taken. */
+  /** Takes steps after which there is more than before, and tells whether they were taken. */
   async #done(steps: readonly Step[], signal: AbortSignal | undefined): Promise<boolean> {
     try {
       await this.#store.run(steps, signal);
@@ -451,6 +449,9 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     } catch (error) {
       this.#failed(error, signal);
       return false;
+    } finally {
+      // Afterwards: a refusal from before may have arrived meanwhile.
+      for (const { rule, id } of steps) this.#denials?.delete(rule.name, id);
     }
   }
 
