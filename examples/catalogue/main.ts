@@ -14,6 +14,7 @@
  */
 import { connect } from "@larder/larder";
 import { Origin } from "./origin.ts";
+import { PICTURES, pictures } from "./pictures.ts";
 import { allProducts } from "./product.ts";
 import { count, Report } from "./report.ts";
 import { serve } from "./server.ts";
@@ -27,11 +28,14 @@ async function demo(): Promise<boolean> {
   const report = new Report();
   const products = allProducts();
   await using origin = new Origin(products);
+  let reads = 0;
   // A namespace of its own: nothing else in a shared Redis is touched.
   await using redis = await connect({
     namespace: "larder-demo",
     cache: { retryAfter: RETRY_AFTER },
+    images: { root: PICTURES },
     on(event) {
+      if (event.type === "cache.load" && event.key.startsWith("image:")) reads++;
       if (event.type === "redis.disconnected" && event.error) report.note(`Redis: ${event.error}`);
     },
   });
@@ -47,6 +51,7 @@ async function demo(): Promise<boolean> {
   const catalogue = new Catalogue({ cache, origin: origin.url, stock: STOCK });
   const watch = new Stopwatch(cache, origin);
   for (const show of TOUR) await show({ cache, catalogue, origin, report, watch });
+  await pictures({ cache, reads: () => reads, report, watch });
 
   const { hits, stale, misses, hitRate, coalesced, loads } = cache.stats();
   report.table(watch.latencies.rows());

@@ -23,9 +23,23 @@ export function typeOfName(name: string): string | undefined {
   return extension !== undefined && Object.hasOwn(TYPES, extension) ? TYPES[extension] : undefined;
 }
 
-/** What the extension says where the content says something else; any extension counts. */
+/** What is no image, and dangerous or of no use if it is taken for what its name says. */
+const OTHERS: Readonly<Record<string, string>> = {
+  html: "text/html",
+  htm: "text/html",
+  js: "text/javascript",
+  css: "text/css",
+  txt: "text/plain",
+  json: "application/json",
+  xml: "application/xml",
+  pdf: "application/pdf",
+  heic: "image/heic",
+  jxl: "image/jxl",
+};
+
+/** The MIME type that the extension of a name stands for, where the content has another one. */
 export function mismatchOf(name: string, type: string): string | undefined {
-  const known = typeOfName(name);
-  if (known !== undefined) return known === type ? undefined : known;
-  return /\.[^./]+$/.test(name) ? "application/octet-stream" : undefined;
+  const extension = /\.([a-z]{2,4})$/i.exec(name)?.[1]?.toLowerCase() ?? "";
+  const said = typeOfName(name) ?? (Object.hasOwn(OTHERS, extension) ? OTHERS[extension] : undefined);
+  return said === type ? undefined : said;
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { imageSize } from "npm:image-size@2.1.0";
 import { displaySize, type ImageInfo, Images } from "../../src/images/mod.ts";
 import { Cache, MemoryStore } from "../../src/cache/mod.ts";
 import expected from "./fixtures/expected.json" with { type: "json" };
@@ -53,6 +54,18 @@ Deno.test("Images.get() gives each EXIF orientation of JPEG, and of AVIF made fr
     assertEquals([jpeg.width, jpeg.height, jpeg.orientation], [47, 31, orientation]);
     assertEquals([avif.width, avif.height, avif.orientation ?? 1], [47, 31, orientation]);
     assertEquals(displaySize(jpeg), orientation >= 5 ? { width: 31, height: 47 } : { width: 47, height: 31 });
+  }
+});
+
+Deno.test("Images.get() agrees with image-size, as far as that goes", async () => {
+  await using cache = new Cache(new MemoryStore());
+  const images = new Images(cache, { root: FIXTURES });
+  for (const name of Object.keys(expected)) {
+    if (name === "bmp_2.bmp") continue; // it takes the header of OS/2 for that of Windows
+    const { width, height } = await images.get(name);
+    const other = imageSize(await Deno.readFile(`${FIXTURES}${name}`));
+    const sizes = other.images ?? [other];
+    assert(sizes.some((size) => size.width === width && size.height === height), `${name}: ${JSON.stringify(other)}`);
   }
 });
 

@@ -333,9 +333,11 @@ Deno.test("Images tells of errors and of names that do not fit", async () => {
   source.put("b.jpg", bytesOf("x"));
   source.put("c", PNG);
   source.put("d.html", PNG);
+  source.put("photo.2024", PNG);
   assertEquals((await images.get("a.jpg")).mismatch, "image/jpeg");
   assertEquals((await images.get("c")).mismatch, undefined);
-  assertEquals((await images.get("d.html")).mismatch, "application/octet-stream");
+  assertEquals((await images.get("d.html")).mismatch, "text/html");
+  assertEquals((await images.get("photo.2024")).mismatch, undefined);
   await assertRejects(() => images.get("b.jpg"), ImageError);
   const told = events.map((event) => "filename" in event ? `${event.type} ${event.filename}` : event.type);
   assertEquals(told, ["image.mismatch a.jpg", "image.mismatch d.html", "image.error b.jpg"]);
