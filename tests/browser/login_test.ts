@@ -4,7 +4,7 @@ import { RedisServer } from "../support/redis_server.ts";
 
 /** Where Chromium is: what the environment names, or where systems put it. */
 const PLACES = [
-  Deno.env.get("LARDER_TEST_CHROMIUM"),
+  Deno.env.get("CHROMIUM"),
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
@@ -13,7 +13,7 @@ const PLACES = [
 
 const found = await Promise.all(PLACES.map((place) => place && Deno.stat(place).then(() => place, () => undefined)));
 const chromium = found.find((place) => place);
-const skipped = chromium ? "" : " (SKIPPED: there is no Chromium; install it or name it in LARDER_TEST_CHROMIUM)";
+const skipped = chromium ? "" : " (SKIPPED: there is no Chromium; install it or name it in CHROMIUM)";
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
