@@ -1,4 +1,6 @@
 import type { CacheStats } from "./cache/stats.ts";
+import type { RateLimitStats } from "./rate_limit/rate_limiter.ts";
+import type { SessionStats } from "./sessions/stats.ts";
 import { RedisError, UnavailableError } from "./errors.ts";
 import type { Batch } from "./redis/batch.ts";
 import { parseRedisInfo, type RedisFigures } from "./redis/info.ts";
@@ -53,6 +55,10 @@ export interface Health {
   readonly redis: readonly RedisHealth[];
   /** What the cache has done in this process. */
   readonly cache: CacheStats;
+  /** What was done with sessions in this process. */
+  readonly sessions: SessionStats;
+  /** What was decided about rate limits in this process. */
+  readonly rateLimit: RateLimitStats;
   /** This process. */
   readonly process: ProcessHealth;
 }
@@ -69,10 +75,11 @@ export interface CheckedServer {
 /** Asks every server how it is, each within the deadline of its commands. */
 export async function checkHealth(
   servers: readonly CheckedServer[],
-  cache: CacheStats,
+  services: Pick<Health, "cache" | "sessions" | "rateLimit">,
   closed: boolean,
   signal?: AbortSignal,
 ): Promise<Health> {
+  const { cache } = services;
   const redis = await Promise.all(servers.map((server) => checkServer(server, signal)));
   signal?.throwIfAborted();
   const warnings = redis.flatMap((health) => warningsOf(health));
@@ -86,7 +93,7 @@ export async function checkHealth(
     closed,
     store: servers.length > 0 ? "redis" : "memory",
     redis,
-    cache,
+    ...services,
     process: processHealth(),
   };
 }

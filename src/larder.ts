@@ -168,7 +168,12 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   }
 
   async health(options: { signal?: AbortSignal } = {}): Promise<Health> {
-    return await checkHealth(this.#servers, this.cache.stats(), this.#closed, options.signal);
+    const services = {
+      cache: this.cache.stats(),
+      sessions: this.sessions.stats(),
+      rateLimit: this.rateLimit.stats(),
+    };
+    return await checkHealth(this.#servers, services, this.#closed, options.signal);
   }
 
   metrics(): RedisMetrics[] {

@@ -55,7 +55,7 @@ const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
  * assert.deepEqual(await response.json(), { status: "ok" });
  * ```
  */
-export function healthHandler(redis: Larder, options: HealthHandlerOptions = {}): HealthHandler {
+export function healthHandler(redis: Pick<Larder, "health">, options: HealthHandlerOptions = {}): HealthHandler {
   const { token, maxAge = "1s" } = options;
   if (typeof redis?.health !== "function") {
     throw new TypeError(`Cannot make the health handler: wanted what connect() gave, got ${describe(redis)}`);

@@ -34,8 +34,7 @@ export interface HonoContextLike {
   /** What the server tells of the connection, as `Deno.serve` does. */
   readonly env?: unknown;
   /** The response. */
-  get res(): Response;
-  set res(response: Response | undefined);
+  res: Response;
 }
 
 /** A middleware of Hono. */
@@ -126,7 +125,8 @@ export function sessionOf<Data extends object = SessionData>(context: HonoContex
 
 function replace(context: HonoContextLike, response: Response): void {
   if (response === context.res) return;
-  context.res = undefined; // or its headers would be merged into the next
+  // Hono would merge the headers of the one before into the next.
+  context.res = undefined as unknown as Response;
   context.res = response;
 }
 

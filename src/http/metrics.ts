@@ -4,6 +4,14 @@ import { LATENCY_BOUNDS, type RedisMetrics } from "../metrics.ts";
 import { isSame } from "./is_same.ts";
 import { CONTENT_TYPES, type MetricFamily, type MetricsFormat, type Sample, writeMetrics } from "./open_metrics.ts";
 
+/** The part of what `connect()` gives that is measured; whatever its types are. */
+export type Measured = {
+  readonly cache: Pick<Larder["cache"], "stats">;
+  readonly sessions: Pick<Larder["sessions"], "stats">;
+  readonly rateLimit: Pick<Larder["rateLimit"], "stats">;
+  metrics(): RedisMetrics[];
+};
+
 /** Options of {@linkcode metricsHandler}. */
 export interface MetricsHandlerOptions {
   /**
@@ -39,7 +47,7 @@ export interface MetricsHandlerOptions {
  * ```
  */
 export function metricsHandler(
-  redis: Larder,
+  redis: Measured,
   options: MetricsHandlerOptions = {},
 ): (request: Request) => Promise<Response> {
   const { token } = options;
@@ -65,26 +73,38 @@ export function metricsHandler(
   };
 }
 
-function familiesOf(redis: Larder): MetricFamily[] {
-  return [...cacheFamilies(redis), ...redisFamilies(redis.metrics())];
+function familiesOf(redis: Measured): MetricFamily[] {
+  return [
+    ...cacheFamilies(redis),
+    ...sessionFamilies(redis),
+    ...limitFamilies(redis),
+    ...redisFamilies(redis.metrics()),
+  ];
 }
 
-function cacheFamilies(redis: Larder): MetricFamily[] {
+function sessionFamilies(redis: Measured): MetricFamily[] {
+  const { created, destroyed, revoked, evicted, regenerated, unknown, errors } = redis.sessions.stats();
+  const changes = { created, destroyed, revoked, evicted, regenerated };
+  return [
+    labelled("larder_sessions", "Changes of sessions by kind", "change", changes),
+    counter("larder_session_unknown", "Reads with the id of a session that is not there", unknown),
+    counter("larder_session_errors", "Reads of sessions that Redis did not answer", errors),
+  ];
+}
+
+function limitFamilies(redis: Measured): MetricFamily[] {
+  const { allowed, refused, remembered, degraded } = redis.rateLimit.stats();
+  return [
+    labelled("larder_rate_limit_checks", "Checks of rate limits by decision", "decision", { allowed, refused }),
+    counter("larder_rate_limit_remembered", "Refusals that were repeated without asking Redis", remembered),
+    counter("larder_rate_limit_degraded", "Checks decided by a policy, Redis not answering", degraded),
+  ];
+}
+
+function cacheFamilies(redis: Measured): MetricFamily[] {
   const stats = redis.cache.stats();
   const reads = { hit: stats.hits, stale: stats.stale, miss: stats.misses };
   const loads = { loaded: stats.loads - stats.loadErrors, failed: stats.loadErrors };
-  const counter = (name: string, help: string, value: number): MetricFamily => ({
-    name,
-    type: "counter",
-    help,
-    samples: [{ value }],
-  });
-  const gauge = (name: string, help: string, value: number): MetricFamily => ({
-    name,
-    type: "gauge",
-    help,
-    samples: [{ value }],
-  });
   return [
     labelled("larder_cache_reads", "Reads of the cache by what they found", "result", reads),
     labelled("larder_cache_loads", "Loaders that were run by how they ended", "result", loads),
@@ -132,6 +152,14 @@ function redisFamilies(servers: readonly RedisMetrics[]): MetricFamily[] {
     },
     { name: "larder_redis_failures", type: "counter", help: "Calls that Redis did not answer", samples: failures },
   ];
+}
+
+function counter(name: string, help: string, value: number): MetricFamily {
+  return { name, type: "counter", help, samples: [{ value }] };
+}
+
+function gauge(name: string, help: string, value: number): MetricFamily {
+  return { name, type: "gauge", help, samples: [{ value }] };
 }
 
 function labelled(

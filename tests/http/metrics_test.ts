@@ -49,6 +49,21 @@ Deno.test("metricsHandler() counts what the cache does", async () => {
   assertEquals(found.get("larder_cache_loading")!.type, "GAUGE");
 });
 
+Deno.test("metricsHandler() and Larder.health() count sessions and limits", async () => {
+  await using redis = await connect<{ session: { theme: string } }>({ url: "memory:" });
+  const { id } = await redis.sessions.create("ada", { theme: "dark" });
+  await redis.sessions.create("ada", { theme: "dark" });
+  await redis.sessions.destroy(id);
+  await redis.sessions.destroyAll("ada");
+  for (let i = 0; i < 7; i++) await redis.rateLimit.check("AUTH", "127.0.0.1");
+  const { sessions, rateLimit } = await redis.health();
+  assertEquals([sessions.created, sessions.destroyed, sessions.revoked], [2, 1, 1]);
+  assertEquals([rateLimit.allowed, rateLimit.refused], [5, 2]);
+  const text = await (await metricsHandler(redis)(new Request("http://localhost/metrics"))).text();
+  assert(text.includes('larder_sessions_total{change="created"} 2'), text);
+  assert(text.includes('larder_rate_limit_checks_total{decision="refused"} 2'), text);
+});
+
 Deno.test({
   name: "metricsHandler() tells how long round trips took, and what failed",
   ignore: !RedisServer.controllable,
