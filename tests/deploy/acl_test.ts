@@ -69,7 +69,7 @@ async function useCache(
   await cache.set("b", 2, { ttl: 0 });
   await cache.setMany([["c", 3], ["d", "x".repeat(3000)]], { ttl: "1h", tags: ["t", "u"] });
   await cache.getOrSet("e", () => 5, { ttl: "1s", staleWhileRevalidate: "1h" });
-  await cache.getOrSet("gone", (context) => context.skip());
+  await cache.getOrSet("gone", (context) => context.skip(0));
   await cache.getMany(["a", "b", "nothing"]);
   await cache.touch("a", "2m");
   await cache.touch("b", 0);

@@ -1,0 +1,22 @@
+/** What Traefik is to read from the service of the app, with the defaults of the file. */
+export const TRAEFIK_LABELS: Readonly<Record<string, string>> = {
+  "traefik.enable": "true",
+  "traefik.swarm.network": "traefik-public",
+  "traefik.http.routers.larder-app.rule": "Host(`app.example.com`)",
+  "traefik.http.routers.larder-app.entrypoints": "websecure",
+  "traefik.http.routers.larder-app.tls": "true",
+  "traefik.http.routers.larder-app.tls.certresolver": "le",
+  "traefik.http.routers.larder-app.service": "larder-app",
+  "traefik.http.routers.larder-app.middlewares": "larder-headers,larder-retry",
+  "traefik.http.services.larder-app.loadbalancer.server.port": "8000",
+  "traefik.http.services.larder-app.loadbalancer.healthcheck.path": "/health?ready",
+  "traefik.http.services.larder-app.loadbalancer.healthcheck.interval": "5s",
+  "traefik.http.services.larder-app.loadbalancer.healthcheck.timeout": "2s",
+  "traefik.http.middlewares.larder-retry.retry.attempts": "2",
+  "traefik.http.middlewares.larder-retry.retry.initialinterval": "100ms",
+  "traefik.http.middlewares.larder-headers.headers.stsseconds": "31536000",
+  "traefik.http.middlewares.larder-headers.headers.stsincludesubdomains": "true",
+  "traefik.http.middlewares.larder-headers.headers.contenttypenosniff": "true",
+  "traefik.http.middlewares.larder-headers.headers.framedeny": "true",
+  "traefik.http.middlewares.larder-headers.headers.referrerpolicy": "strict-origin-when-cross-origin",
+};
