@@ -207,7 +207,7 @@ async function open(
   config: Config,
   on: EventListener | undefined,
 ): Promise<Batch> {
-  const telemetry = await findTelemetry();
+  const telemetry = findTelemetry();
   const traced = telemetry?.server(server.kind === "client" ? undefined : server);
   const options = { commandTimeout: config.commandTimeoutMs, on, meter: new RedisMeter(), ...traced };
   if (server.kind === "client") return new Batch(server.client, options);

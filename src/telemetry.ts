@@ -1,3 +1,6 @@
+// Not loaded when it is needed: in programs that import node-redis as well, Deno would look for a copy that is not there.
+// https://github.com/denoland/deno/issues/28366
+import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { BatchObserver, WriteTracer } from "./redis/observer.ts";
 import type { RedisCommand } from "./redis/client.ts";
 
@@ -31,14 +34,13 @@ export function loadTracer(): LoadTracer | undefined {
   return found?.load;
 }
 
-/** Finds out whether somebody has set up OpenTelemetry. Loads nothing otherwise. */
-export async function findTelemetry(): Promise<Telemetry | undefined> {
+/** Finds out whether somebody has set up OpenTelemetry. */
+export function findTelemetry(): Telemetry | undefined {
   if (!(GLOBAL in globalThis)) return undefined;
-  return found ??= await openTelemetry();
+  return found ??= openTelemetry();
 }
 
-async function openTelemetry(): Promise<Telemetry> {
-  const { metrics, SpanKind, SpanStatusCode, trace } = await import("@opentelemetry/api");
+function openTelemetry(): Telemetry {
   const tracer = trace.getTracer(SCOPE);
   const meter = metrics.getMeter(SCOPE);
   // https://opentelemetry.io/docs/specs/semconv/database/database-metrics/

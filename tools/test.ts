@@ -85,8 +85,11 @@ async function main(args: string[]): Promise<number> {
     console.error(`Cannot count the tests: the runner ended with code ${code} before its summary`);
     return code || 1;
   }
-  console.log(`${counts.passed} passed, ${counts.failed} failed`);
-  return code || (counts.failed > 0 ? 1 : 0);
+  // A file that could not be loaded is in no summary.
+  const failed = counts.failed || (code === 0 ? 0 : 1);
+  if (failed !== counts.failed) console.error(`The runner ended with code ${code} besides: see above`);
+  console.log(`${counts.passed} passed, ${failed} failed`);
+  return code || (failed > 0 ? 1 : 0);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
