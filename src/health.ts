@@ -1,5 +1,5 @@
 import type { CacheStats } from "./cache/stats.ts";
-import type { RateLimitStats } from "./rate_limit/rate_limiter.ts";
+import type { RateLimitStats } from "./rate_limit/stats.ts";
 import type { SessionStats } from "./sessions/stats.ts";
 import { RedisError, UnavailableError } from "./errors.ts";
 import type { Batch } from "./redis/batch.ts";

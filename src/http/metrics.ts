@@ -1,5 +1,6 @@
 import { describe } from "../describe.ts";
 import type { Larder } from "../larder.ts";
+import type { RateLimitCounts } from "../rate_limit/stats.ts";
 import { LATENCY_BOUNDS, type RedisMetrics } from "../metrics.ts";
 import { isSame } from "./is_same.ts";
 import { CONTENT_TYPES, type MetricFamily, type MetricsFormat, type Sample, writeMetrics } from "./open_metrics.ts";
@@ -93,11 +94,26 @@ function sessionFamilies(redis: Measured): MetricFamily[] {
 }
 
 function limitFamilies(redis: Measured): MetricFamily[] {
-  const { allowed, refused, remembered, degraded } = redis.rateLimit.stats();
+  const presets = Object.entries(redis.rateLimit.stats().presets);
+  const per = (name: string, help: string, samples: (counts: RateLimitCounts) => Sample[]): MetricFamily => ({
+    name,
+    type: "counter",
+    help,
+    samples: presets.flatMap(([preset, counts]) =>
+      samples(counts).map((sample) => ({ ...sample, labels: { preset, ...sample.labels } }))
+    ),
+  });
   return [
-    labelled("larder_rate_limit_checks", "Checks of rate limits by decision", "decision", { allowed, refused }),
-    counter("larder_rate_limit_remembered", "Refusals that were repeated without asking Redis", remembered),
-    counter("larder_rate_limit_degraded", "Checks decided by a policy, Redis not answering", degraded),
+    per("larder_rate_limit_checks", "Checks of rate limits by decision", ({ allowed, refused }) => [
+      { labels: { decision: "allowed" }, value: allowed },
+      { labels: { decision: "refused" }, value: refused },
+    ]),
+    per("larder_rate_limit_remembered", "Refusals that were repeated without asking Redis", ({ remembered }) => [
+      { value: remembered },
+    ]),
+    per("larder_rate_limit_degraded", "Checks decided by a policy, Redis not answering", ({ degraded }) => [
+      { value: degraded },
+    ]),
   ];
 }
 

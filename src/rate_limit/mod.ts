@@ -14,7 +14,8 @@
  *
  * @module
  */
-export { type LimitEntry, RateLimiter, type RateLimitStats } from "./rate_limiter.ts";
+export { type LimitEntry, RateLimiter } from "./rate_limiter.ts";
+export type { RateLimitCounts, RateLimitStats } from "./stats.ts";
 export type { DecisionSource, RateLimitResult, RateLimitState } from "./result.ts";
 export type { Reservation } from "./reservation.ts";
 export type { CheckOptions, RateLimitOptions } from "./options.ts";

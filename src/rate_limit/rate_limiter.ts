@@ -20,19 +20,8 @@ import {
 } from "./presets.ts";
 import { type Reservation, ReservedResult } from "./reservation.ts";
 import { CheckResult, type DecisionSource, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
+import { Decisions, type RateLimitStats } from "./stats.ts";
 import type { Action, LimitStore, Standing, Step } from "./store.ts";
-
-/** What a limiter has done in this process. */
-export interface RateLimitStats {
-  /** Calls that were allowed. */
-  readonly allowed: number;
-  /** Calls that were refused, remembered refusals among them. */
-  readonly refused: number;
-  /** Refusals that were repeated without asking Redis. */
-  readonly remembered: number;
-  /** Calls that a policy decided because Redis did not answer. */
-  readonly degraded: number;
-}
 
 /** One limit of a {@linkcode RateLimiter.checkAll}: its name, whose, and how much. */
 export type LimitEntry<Names extends string = string> = readonly [name: Names, id: string, cost?: number];
@@ -74,7 +63,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   readonly #style: HeaderStyle;
   readonly #address: AddressReader;
   readonly #trusts: boolean;
-  readonly #stats = { allowed: 0, refused: 0, remembered: 0, degraded: 0 };
+  readonly #decisions = new Decisions();
   #degraded = false;
   #warned = false;
 
@@ -193,7 +182,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
       if (!state.degraded) this.#denials?.add(step.rule.name, step.id, step.cost, standings[i]!, since, forgotten);
       this.#tell(state, step.id);
     });
-    this.#stats[tight.allowed ? "allowed" : "refused"]++;
+    this.#decisions.countAll(tight, states);
     return new CheckResult(tight, this.#style, states);
   }
 
@@ -380,7 +369,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
 
   /** What was done in this process so far. */
   stats(): RateLimitStats {
-    return { ...this.#stats };
+    return this.#decisions.stats();
   }
 
   async #checkOne(
@@ -393,7 +382,6 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     const known = denials?.find(rule.name, id, cost);
     if (known) {
       signal?.throwIfAborted();
-      this.#stats.remembered++;
       return this.#result(stateOf(rule, rule.limit, known, "deny-cache"), id);
     }
     const since = denials ? denials.now() : 0;
@@ -408,7 +396,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   #result(state: RateLimitState, id: string): RateLimitResult {
-    this.#stats[state.allowed ? "allowed" : "refused"]++;
+    this.#decisions.count(state);
     if (!state.allowed) this.#tell(state, id);
     return new CheckResult(state, this.#style);
   }
@@ -434,7 +422,6 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     } catch (error) {
       this.#failed(error, signal);
     }
-    this.#stats.degraded++;
     const standings = await this.#outage.run(steps);
     const states = standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source));
     return { states, standings };

@@ -56,12 +56,20 @@ Deno.test("metricsHandler() and Larder.health() count sessions and limits", asyn
   await redis.sessions.destroy(id);
   await redis.sessions.destroyAll("ada");
   for (let i = 0; i < 7; i++) await redis.rateLimit.check("AUTH", "127.0.0.1");
+  await redis.rateLimit.checkAll([["API", "ada"], ["AUTH", "127.0.0.1"]]);
+  await redis.rateLimit.checkAll([["API", "ada"], ["AUTH", "127.0.0.2"]]);
   const { sessions, rateLimit } = await redis.health();
   assertEquals([sessions.created, sessions.destroyed, sessions.revoked], [2, 1, 1]);
-  assertEquals([rateLimit.allowed, rateLimit.refused], [5, 2]);
+  assertEquals(rateLimit, {
+    ...{ allowed: 6, refused: 3, remembered: 0, degraded: 0 },
+    presets: {
+      AUTH: { allowed: 6, refused: 3, remembered: 0, degraded: 0 },
+      API: { allowed: 1, refused: 0, remembered: 0, degraded: 0 },
+    },
+  });
   const text = await (await metricsHandler(redis)(new Request("http://localhost/metrics"))).text();
   assert(text.includes('larder_sessions_total{change="created"} 2'), text);
-  assert(text.includes('larder_rate_limit_checks_total{decision="refused"} 2'), text);
+  assert(text.includes('larder_rate_limit_checks_total{preset="AUTH",decision="refused"} 3'), text);
 });
 
 Deno.test({

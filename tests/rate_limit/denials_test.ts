@@ -85,7 +85,11 @@ Deno.test("RateLimiter.check() repeats what Redis refused, and says so", async (
     await limiter.penalize("AUTH", "a");
     await limiter.checkAll([["AUTH", "a"], ["API", "a"]]);
     assertEquals(store.asked.length, 5);
-    assertEquals(limiter.stats(), { allowed: 0, refused: 102, remembered: 100, degraded: 0 });
+    const counts = { allowed: 0, refused: 102, remembered: 100, degraded: 0 };
+    assertEquals(limiter.stats(), {
+      ...counts,
+      presets: { AUTH: counts, API: { allowed: 0, refused: 1, remembered: 0, degraded: 0 } },
+    });
   });
   await t.step("a reset, a refund and a new definition end it", async () => {
     const { store, limiter } = open();
