@@ -11,6 +11,7 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import { DbRedisSubscription } from "./db_redis_subscription.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** The part of a `@db/redis` subscription that Larder uses. */
 export interface DbRedisSubscriptionLike {
@@ -84,7 +85,7 @@ export class DbRedisClient implements RedisClient {
   readonly #address: RedisAddress;
   readonly #heartbeatEvery: number;
   readonly #connectTimeout: number;
-  readonly #subscriptions = new Set<DbRedisSubscription>();
+  readonly #subscriptions = new Subscriptions<DbRedisSubscription>();
   #redis: DbRedisLike | undefined;
   #generation = 0;
   #closed = false;
@@ -149,14 +150,14 @@ export class DbRedisClient implements RedisClient {
   }
 
   async subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    const subscription = new DbRedisSubscription(channel, listener, {
-      open: (signal) => open(this.#address, this.#connectTimeout, signal),
-      proofEvery: 5 * this.#heartbeatEvery,
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
-      onEnd: () => this.#subscriptions.delete(subscription),
-    });
-    this.#subscriptions.add(subscription);
-    return await Promise.resolve(subscription);
+    return await this.#subscriptions.add((onEnd) =>
+      new DbRedisSubscription(channel, listener, {
+        open: (signal) => open(this.#address, this.#connectTimeout, signal),
+        proofEvery: 5 * this.#heartbeatEvery,
+        announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+        onEnd,
+      })
+    );
   }
 
   async close(): Promise<void> {
@@ -168,8 +169,7 @@ export class DbRedisClient implements RedisClient {
     this.#lost?.();
     this.#wake?.();
     this.#stop.abort();
-    const subscriptions = [...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]());
-    await Promise.all([this.#running, ...subscriptions]);
+    await Promise.all([this.#running, this.#subscriptions[Symbol.asyncDispose]()]);
   }
 
   async #run(started: () => void, refused: (error: unknown) => void): Promise<void> {

@@ -12,6 +12,7 @@ import { BorrowedIoredisCluster } from "./from_ioredis_cluster.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
 import { ProvenSubscription } from "./proven_subscription.ts";
 import { toBuffer, toReply } from "./replies.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** The options of an `ioredis` client that matter to Larder. */
 export interface IoredisOptionsLike {
@@ -175,7 +176,7 @@ class BorrowedIoredis implements RedisClient {
   readonly name: string = "ioredis";
   readonly #redis: IoredisLike;
   readonly #borrowed: Borrowed;
-  readonly #subscriptions = new Set<ProvenSubscription>();
+  readonly #subscriptions = new Subscriptions<ProvenSubscription>();
 
   constructor(redis: IoredisLike) {
     this.#redis = redis;
@@ -219,17 +220,17 @@ class BorrowedIoredis implements RedisClient {
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    const subscription = new ProvenSubscription(channel, listener, {
-      open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
-      onEnd: () => this.#subscriptions.delete(subscription),
-    });
-    this.#subscriptions.add(subscription);
-    return Promise.resolve(subscription);
+    return this.#subscriptions.add((onEnd) =>
+      new ProvenSubscription(channel, listener, {
+        open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
+        announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+        onEnd,
+      })
+    );
   }
 
   async close(): Promise<void> {
     this.#borrowed.close();
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+    await this.#subscriptions[Symbol.asyncDispose]();
   }
 }

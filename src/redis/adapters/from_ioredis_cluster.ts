@@ -12,6 +12,7 @@ import type { IoredisClusterLike, IoredisLike } from "./from_ioredis.ts";
 import { ClusterSubscription } from "./from_ioredis_cluster_subscription.ts";
 import { hashSlot } from "./hash_slot.ts";
 import { toBuffer, toReply } from "./replies.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** A node's client, with what the public types do not tell. */
 type Node = IoredisLike & { readonly options: { readonly host?: string; readonly port?: number } };
@@ -30,7 +31,7 @@ export class BorrowedIoredisCluster implements RedisClient {
   readonly cluster: boolean = true;
   readonly #cluster: IoredisClusterLike;
   readonly #borrowed: Borrowed;
-  readonly #subscriptions = new Set<ClusterSubscription>();
+  readonly #subscriptions = new Subscriptions<ClusterSubscription>();
   readonly #nodes = new Set<IoredisLike>();
   /** The node that was last seen to own a slot of ours. */
   readonly #owners = new Map<number, string>();
@@ -97,19 +98,19 @@ export class BorrowedIoredisCluster implements RedisClient {
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    const subscription = new ClusterSubscription(channel, listener, {
-      masters: () => this.#masters(),
-      node: (key) => this.#node(key),
-      onEnd: () => this.#subscriptions.delete(subscription),
-    });
-    this.#subscriptions.add(subscription);
-    return Promise.resolve(subscription);
+    return this.#subscriptions.add((onEnd) =>
+      new ClusterSubscription(channel, listener, {
+        masters: () => this.#masters(),
+        node: (key) => this.#node(key),
+        onEnd,
+      })
+    );
   }
 
   async close(): Promise<void> {
     this.#borrowed.close();
     for (const node of this.#nodes) this.#unwatch(node);
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+    await this.#subscriptions[Symbol.asyncDispose]();
   }
 
   /** Sends a command, unless its node hangs. */

@@ -13,6 +13,7 @@ import type {
 import { Borrowed } from "./borrowed.ts";
 import { type MessageListener, ProvenSubscription, type Subscriber } from "./proven_subscription.ts";
 import { toBuffer, toReply } from "./replies.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** The part of a client of `npm:redis` that Larder uses. */
 export interface NodeRedisLike {
@@ -99,7 +100,7 @@ class BorrowedNodeRedis implements RedisClient {
   readonly name: string = "redis";
   readonly #redis: NodeRedisLike;
   readonly #borrowed: Borrowed;
-  readonly #subscriptions = new Set<ProvenSubscription>();
+  readonly #subscriptions = new Subscriptions<ProvenSubscription>();
   #unsent = new Unsent();
 
   constructor(redis: NodeRedisLike) {
@@ -150,18 +151,18 @@ class BorrowedNodeRedis implements RedisClient {
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    const subscription = new ProvenSubscription(channel, listener, {
-      open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
-      onEnd: () => this.#subscriptions.delete(subscription),
-    });
-    this.#subscriptions.add(subscription);
-    return Promise.resolve(subscription);
+    return this.#subscriptions.add((onEnd) =>
+      new ProvenSubscription(channel, listener, {
+        open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
+        announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+        onEnd,
+      })
+    );
   }
 
   async close(): Promise<void> {
     this.#borrowed.close();
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+    await this.#subscriptions[Symbol.asyncDispose]();
   }
 
   /** Takes back what the client has not written yet: it would send it when it is connected again, however late. */
