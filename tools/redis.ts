@@ -1,4 +1,5 @@
 import { unpackDebianRedis, works } from "./debian_redis.ts";
+import { sweepKeys } from "./sweep_keys.ts";
 
 const IMAGE = "redis:7.2-alpine";
 
@@ -12,7 +13,7 @@ export interface FoundRedis {
   run: string[];
   /** The addresses that have to be reached, besides loopback. */
   net: string[];
-  /** Removes what the tests may have left running. */
+  /** Removes what the tests may have left: containers that run, keys on a server that is not theirs. */
   sweep(): Promise<void>;
 }
 
@@ -33,6 +34,7 @@ export async function findRedis(cache: string): Promise<FoundRedis | undefined> 
     return found(`the server of REDIS_URL at ${host}; tests that stop or restart a server are ignored`, {
       env: { LARDER_TEST_REDIS_URL: url },
       net: [`${hostname}:${port || 6379}`],
+      sweep: () => sweepKeys(url),
     });
   }
   if (await works("redis-server")) return local("redis-server", "redis-server on PATH");

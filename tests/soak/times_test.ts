@@ -40,7 +40,8 @@ async function watchTimesPass(cache: Cache): Promise<Record<string, number>> {
 Deno.test("Cache lets values become stale and expire as time passes by itself", async (t) => {
   await using server = await RedisServer.start();
   await using connections = await Connections.open(server);
-  const stores = { memory: new MemoryStore(), redis: new RedisStore(connections.batches[0]!, { namespace: "times" }) };
+  const redis = new RedisStore(connections.batches[0]!, { namespace: `soak-${crypto.randomUUID()}` });
+  const stores = { memory: new MemoryStore(), redis };
   for (const [name, store] of Object.entries(stores)) {
     await t.step(name, async () => {
       await using cache = new Cache(store);

@@ -1,5 +1,5 @@
 import { DockerProcess, LocalProcess, type RedisProcess } from "./redis_process.ts";
-import { exchange, type RespAddress, RespError, type RespReply } from "./resp.ts";
+import { exchange, parseRedisUrl, type RespAddress, RespError, type RespReply } from "./resp.ts";
 
 /** What a test wants its server to be like. */
 export interface RedisServerOptions {
@@ -62,7 +62,7 @@ export class RedisServer implements AsyncDisposable {
       if (args.length > 0 || Object.keys(config).length > 0) {
         throw new Error("Cannot start a Redis server with options of its own: the tests were given one by URL");
       }
-      return new RedisServer(parse(url), undefined, []);
+      return new RedisServer(parseRedisUrl(url), undefined, []);
     }
     const image = Deno.env.get("LARDER_TEST_REDIS_IMAGE");
     const executable = Deno.env.get("LARDER_TEST_REDIS_SERVER") ?? "redis-server";
@@ -232,17 +232,4 @@ function freePort(): number {
 function passwordOf(args: string[]): string | undefined {
   const at = args.lastIndexOf("--requirepass");
   return at < 0 ? undefined : args[at + 1];
-}
-
-function parse(text: string): RespAddress {
-  const url = new URL(text);
-  const db = Number(url.pathname.slice(1));
-  return {
-    hostname: url.hostname,
-    port: Number(url.port || 6379),
-    tls: url.protocol === "rediss:",
-    ...(url.username && { username: decodeURIComponent(url.username) }),
-    ...(url.password && { password: decodeURIComponent(url.password) }),
-    ...(db && { db }),
-  };
 }

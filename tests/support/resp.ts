@@ -41,6 +41,20 @@ export async function exchange(address: RespAddress, commands: string[][]): Prom
   return replies.slice(login.length);
 }
 
+/** Reads `redis://user:password@host:port/db`, or `rediss://…`. */
+export function parseRedisUrl(text: string): RespAddress {
+  const url = new URL(text);
+  const db = Number(url.pathname.slice(1));
+  return {
+    hostname: url.hostname,
+    port: Number(url.port || 6379),
+    tls: url.protocol === "rediss:",
+    ...(url.username && { username: decodeURIComponent(url.username) }),
+    ...(url.password && { password: decodeURIComponent(url.password) }),
+    ...(db && { db }),
+  };
+}
+
 function encode(command: string[]): string {
   const parts = command.map((part) => `$${encoder.encode(part).length}\r\n${part}\r\n`);
   return `*${command.length}\r\n${parts.join("")}`;
