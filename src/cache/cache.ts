@@ -15,7 +15,7 @@ import type {
   InvalidateByPatternOptions,
   InvalidateByTagOptions,
   InvalidationResult,
-  Loader,
+  LoaderContext,
   Lookup,
   OperationOptions,
   SetOptions,
@@ -213,7 +213,9 @@ export class Cache implements AsyncDisposable {
    * A stale value (see `staleWhileRevalidate`) is served at once while one caller refreshes it in the background. An older one (see
    * `staleIfError`) is served when the loader fails.
    *
-   * @typeParam T What the value is.
+   * @typeParam Known What the value is. Where it is not said, it is what the loader gives, and the loader knows nothing of the type of
+   * the previous value.
+   * @typeParam T What the loader gives.
    * @param key The key.
    * @param loader Gets the value from where it really lives.
    * @param options How long, under which tags, with which schema.
@@ -222,7 +224,11 @@ export class Cache implements AsyncDisposable {
    * schema.
    * @throws What the loader throws, when there is nothing older to serve.
    */
-  async getOrSet<T>(key: string, loader: Loader<T>, options: GetOrSetOptions<T> = {}): Promise<T> {
+  async getOrSet<Known, T extends Known = Known>(
+    key: string,
+    loader: (context: LoaderContext<Known>) => T | Promise<T>,
+    options: GetOrSetOptions<T> = {},
+  ): Promise<T> {
     assertOptions(options, "read from the cache");
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "read from the cache");
@@ -232,7 +238,7 @@ export class Cache implements AsyncDisposable {
       );
     }
     assertSchema(schema);
-    return await this.#through.getOrSet(key, this.#through.request(loader, options), signal);
+    return await this.#through.getOrSet(key, this.#through.request<T>(loader, options), signal);
   }
 
   /**
@@ -291,7 +297,7 @@ export class Cache implements AsyncDisposable {
    * await users.invalidate(7);
    * ```
    */
-  define<Id, T>(options: DefinitionOptions<Id, T>): Definition<Id, T> {
+  define<Id, Known, T extends Known = Known>(options: DefinitionOptions<Id, Known, T>): Definition<Id, T> {
     const definition = new Definition(this, options);
     // Wrong options are told now, not at the first call.
     const { tags, schema } = options;

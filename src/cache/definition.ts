@@ -11,13 +11,14 @@ import type {
 } from "./options.ts";
 
 /** One kind of value: what identifies it, where it comes from, how it is kept. */
-export interface DefinitionOptions<Id, T> extends Omit<GetOrSetOptions<T>, "tags" | "signal"> {
+export interface DefinitionOptions<Id, Known, T extends Known = Known>
+  extends Omit<GetOrSetOptions<T>, "tags" | "signal"> {
   /** Its name: the first part of its keys, and a tag of all its entries. */
   name: string;
   /** What identifies a value within the kind. */
   key: (id: Id) => string | number | bigint;
   /** Gets a value from where it really lives. */
-  load: (id: Id, context: LoaderContext<T>) => T | Promise<T>;
+  load: (id: Id, context: LoaderContext<Known>) => T | Promise<T>;
   /**
    * Gets several; those that there are, by what `key` gives.
    *

@@ -264,14 +264,14 @@ class Context<T> implements LoaderContext<T> {
     return this.#skipped;
   }
 
-  notModified(): T {
+  notModified(): never {
     if (!this.#previous) {
       throw new TypeError(`Cannot keep ${JSON.stringify(this.key)}: wanted a previous value, got none`);
     }
-    return this.#previous.value;
+    return this.#previous.value as never;
   }
 
-  skip(value: T): T {
+  skip<Skipped extends T>(value: Skipped): Skipped {
     this.#skipped = true;
     return value;
   }

@@ -124,13 +124,14 @@ export interface LoaderContext<T> {
   /** Aborted when the cache is closed. */
   readonly signal: AbortSignal;
   /**
-   * Keeps the previous value and makes it fresh again: `return ctx.notModified()`.
+   * Keeps the previous value and makes it fresh again: `return ctx.notModified()`. Its type is `never` so that what else the loader
+   * gives says what the value is.
    *
    * @throws {TypeError} If there is no previous value.
    */
-  notModified(): T;
+  notModified(): never;
   /** Gives a value to the callers without storing it: `return ctx.skip(value)`. */
-  skip(value: T): T;
+  skip<Skipped extends T>(value: Skipped): Skipped;
   /** Sets how long this value is fresh. */
   setTtl(ttl: Duration): void;
   /** Sets the tags of this value. */

@@ -62,7 +62,7 @@ Deno.test("Cache.getOrSet() gives what its loader gives", async () => {
     is<string>()(key, true);
     is<User | undefined>()(stale, true);
     is<AbortSignal>()(signal, true);
-    is<() => User>()(notModified, true);
+    is<() => never>()(notModified, true);
     setTtl("5m");
     setTags(["users"] as const);
     return skip(user);
@@ -73,7 +73,15 @@ Deno.test("Cache.getOrSet() gives what its loader gives", async () => {
     },
     ttl: ({ id }) => id > 0 ? "1h" : 5,
   });
-  const load: Loader<User> = () => user;
+  // What the loader gives is what comes, also where it uses its context.
+  const used = await cache.getOrSet("k", async (context) => {
+    is<unknown>()(context.stale, true);
+    if (context.stale) return context.notModified();
+    if (context.key === "") return context.skip(user);
+    return await Promise.resolve(user);
+  }, { tags: (value) => [value.name], ttl: ({ id }) => id });
+  is<User>()(used, true);
+  const load: Loader<User> = (context) => context.stale ?? user;
   is<User>()(await cache.getOrSet("h", load, { signal: undefined, ttl: undefined, tags: undefined }), true);
 
   // @ts-expect-error: the loader does not give what the schema does
@@ -97,6 +105,15 @@ Deno.test("Cache.getOrSetMany(), define() and wrap() carry the types through", a
   });
   is<User>()(await users.get(7), true);
   is<Map<number, User>>()(await users.getMany([7]), true);
+  const others = cache.define({
+    name: "other",
+    key: (id: number) => id,
+    load: (id, context) => context.stale === undefined ? { ...user, id } : context.notModified(),
+    tags: (value) => [value.name],
+  });
+  is<User>()(await others.get(7), true);
+  const stated = cache.define<number, User>({ name: "stated", key: (id) => id, load: (_, { stale }) => stale ?? user });
+  is<User>()(await stated.get(7), true);
   is<boolean>()(await users.set(7, user), true);
   // @ts-expect-error: the id is a number
   await users.get("7");
