@@ -82,7 +82,9 @@ Deno.test({
         server.port,
       ]);
     }
-    assertEquals(named("cache.load").map(({ status }) => status?.code ?? 0).sort(), [0, 2]);
+    assertEquals(named("cache.load").map(({ status }) => status?.code ?? 0).sort(), [0, 0, 2]);
+    const [copies] = named("copies");
+    assertEquals(receiver.spans.filter(({ traceId }) => traceId === copies!.traceId), [copies!]);
     assert(receiver.metrics.includes("db.client.operation.duration"));
     assertFalse(receiver.text.includes("secret-"), "keys and messages stay where they are");
   },

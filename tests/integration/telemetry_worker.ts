@@ -17,3 +17,17 @@ await trace.getTracer("app").startActiveSpan("request", async (span) => {
   span.end();
 });
 await redis.cache.getOrSet("b", () => Promise.reject(new Error("secret-message"))).catch(() => {});
+
+await using near = await connect({ url: Deno.args[0]!, namespace: "traced", cache: { local: true } });
+const roundTrips = () => near.metrics()[0]!.latencies.reduce((sum, { count }) => sum + count, 0);
+const deadline = performance.now() + 5000;
+// A copy is kept once the process hears of changes.
+for (let asked = -1; asked !== roundTrips() && performance.now() < deadline;) {
+  await near.cache.getOrSet("copied", () => 1, { ttl: "1h" });
+  asked = roundTrips();
+  await near.cache.get("copied");
+}
+await trace.getTracer("app").startActiveSpan("copies", async (span) => {
+  for (let i = 0; i < 100; i++) await near.cache.get("copied");
+  span.end();
+});
