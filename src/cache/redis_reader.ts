@@ -4,9 +4,9 @@ import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
 import { type StoredEntry, WireEntry } from "./entry.ts";
 import type { Invalidations, TagLookup, Verdict } from "./invalidations.ts";
+import { READ } from "./read_script.ts";
 import { type News, readArray, readNews } from "./redis_reply.ts";
 import { stateOf } from "./state.ts";
-import { READ } from "./scripts.ts";
 import type { Read } from "./store.ts";
 
 /** A read that waits for the next batch, shared by all who want the same key in the same way. */

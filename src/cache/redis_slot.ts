@@ -5,9 +5,10 @@ import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import type { Script } from "../redis/script.ts";
 import { escapeGlob } from "../glob.ts";
 import { encodeTags } from "./entry.ts";
+import { LEASE, REMOVE, TOUCH, WRITE } from "./entry_scripts.ts";
+import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
 import { Invalidations } from "./invalidations.ts";
 import { nonce, type ReaderHost, RedisReader } from "./redis_reader.ts";
-import { CLEAR, INVALIDATE, LEASE, REMOVE, SWEEP, TOUCH, UNBAR, WRITE } from "./scripts.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "./store.ts";
 
 /** Most keys of one script call. */

@@ -54,7 +54,7 @@ function isFull(error: unknown): boolean {
   return error instanceof RedisError && error.code === "OOM";
 }
 
-/** Keeps entries in Redis. Reads of one tick are one round trip; see `scripts.ts` for the protocol. */
+/** Keeps entries in Redis. Reads of one tick are one round trip; see `ledger_prelude.ts` for the protocol. */
 export class RedisStore implements CacheStore {
   readonly kind = "redis" as const;
   readonly #batch: Batch;

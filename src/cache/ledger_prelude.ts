@@ -1,0 +1,125 @@
+/**
+ * What the Lua scripts of the cache share. Each script is one atomic step of the protocol and takes the server's time once.
+ *
+ * The *ledger* is one sorted set per slot. Its members:
+ *
+ * | member | score | what |
+ * |---|---|---|
+ * | `h:` tag, `s:` tag | clock | newest hard and stale invalidation of the tag |
+ * | `p:` glob | -(2^52 + clock) | invalidation by pattern whose entries are being removed |
+ * | `e` | -epoch | random when the ledger is born |
+ * | `r` | -run | which run of the server this ledger has lived in |
+ * | `k` | -clock | the last clock value issued |
+ * | `i` | -clock | the newest invalidation of any kind |
+ * | `f` | -clock | floor: records up to it were pruned, so nothing as old is valid |
+ * | `l` | -milliseconds | the longest lifetime of any entry written |
+ * | `q` | -clock | the last change that could not be told on the bell |
+ *
+ * What changes is also published on the *bell*, one channel per namespace: `k` key · `h` or `s` clock (f64) tag · `p` clock glob ·
+ * `e` for everything. It wakes who waits for a loader and keeps local copies true; nothing is lost with it but time.
+ *
+ * All of the ledger vanishes together or not at all. A ledger that is gone, or that comes from before a restart of the server (which
+ * may have lost the newest records), is born again with another epoch: whatever was cached before is a miss.
+ *
+ * @module
+ */
+
+/** Opens the ledger and reads entries; shared by the scripts. Names its KEYS and ARGV where it is used. */
+export const PRELUDE: string = `
+local BARRIER, FOREVER, NEVER = 4503599627370496, 4000000000000000, 9000000000000000
+local ledger = KEYS[#KEYS]
+local function int(n) return string.format('%.0f', n) end
+
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+local now = math.floor(us / 1000)
+local epoch, last, newest, floor, longest
+
+-- Tells the processes of this namespace what changed. Where nobody listens it costs next to nothing; a user who may not leaves a
+-- mark, which they look for from time to time.
+local function ring(...)
+  local told = redis.pcall('PUBLISH', string.match(ledger, '^{([%w._-]+)') .. ':bell', table.concat({ ... }))
+  if type(told) == 'table' and told.err then redis.pcall('ZADD', ledger, int(-us), 'q') end
+end
+local function ring_key(key) ring('k', string.sub(key, #ledger - 3)) end
+
+local function born(run)
+  redis.call('UNLINK', ledger)
+  epoch = (tonumber(ARGV[1]) + us) % 281474976710656 + 1
+  newest, floor, longest = 0, 0, 0
+  last = math.max(us, last + 1)
+  redis.call('ZADD', ledger, int(-epoch), 'e', int(-run), 'r', int(-last), 'k')
+  ring('e')
+end
+
+-- The server's run, as a number; 0 where the user may not ask.
+local function server_run()
+  local info = redis.pcall('INFO', 'server')
+  local id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
+  return id and tonumber(string.sub(id, 1, 12), 16) or 0
+end
+
+do
+  local m = redis.call('ZMSCORE', ledger, 'e', 'r', 'k', 'i', 'f', 'l')
+  epoch, last, newest, floor, longest =
+    -(m[1] or 0), -(m[3] or 0), -(m[4] or 0), -(m[5] or 0), -(m[6] or 0)
+  if not m[1] then
+    born(server_run())
+  elseif ARGV[2] == '1' then
+    local run = server_run()
+    if run ~= 0 and run ~= -m[2] then born(run) end
+  end
+end
+
+local function look_up(tags, count)
+  local names, at = {}, 1
+  for i = 1, count do
+    local tag
+    tag, at = struct.unpack('>I2c0', tags, at)
+    names[i], names[count + i] = 'h:' .. tag, 's:' .. tag
+  end
+  local scores = redis.call('ZMSCORE', ledger, unpack(names))
+  local hard, stale = 0, 0
+  for i = 1, count do
+    if scores[i] then hard = math.max(hard, scores[i]) end
+    if scores[count + i] then stale = math.max(stale, scores[count + i]) end
+  end
+  return hard, stale
+end
+
+-- Clock values of the newest hard and stale invalidation of the tags in a string of (u16 length, tag); infinite where the
+-- string is damaged.
+local function tags_invalidated(tags, count)
+  if count == 0 then return 0, 0 end
+  local ok, hard, stale = pcall(look_up, tags, count)
+  if not ok then return math.huge, 0 end
+  return hard, stale
+end
+
+-- An entry's fixed part; nil where there is no readable entry, or something else altogether.
+local function header(s)
+  if not s or #s < 68 or string.byte(s) ~= 1 then return nil end
+  local h, _ = {}, nil
+  _, h.flags, h.tag_count, _, h.epoch, h.as_of, h.fresh, h.stale, h.error, h.token, h.lease, h.tags_length =
+    struct.unpack('>BBI2I4dddddddI4', s)
+  h.placeholder = h.flags >= 128
+  return h
+end
+
+-- The fixed part of the entry at a key, if the entry is there to be served.
+local function live(key)
+  local h = header(redis.pcall('GETRANGE', key, 0, 67))
+  if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now then return nil end
+  if h.tag_count > 0 and h.as_of <= newest then
+    local hard = tags_invalidated(redis.call('GETRANGE', key, 68, 67 + h.tags_length), h.tag_count)
+    if hard >= h.as_of then return nil end
+  end
+  return h
+end
+
+-- Notes how long an entry may live, counted from its place in the order, since that is what invalidations are compared with.
+local function keep_longest(ms, as_of)
+  ms = ms < 0 and FOREVER or ms + math.max(0, now - math.floor(as_of / 1000))
+  if ms > longest then redis.call('ZADD', ledger, int(-ms), 'l') end
+end
+`;
