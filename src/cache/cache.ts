@@ -15,6 +15,7 @@ import type {
   InvalidateByPatternOptions,
   InvalidateByTagOptions,
   InvalidationResult,
+  Loader,
   LoaderContext,
   Lookup,
   OperationOptions,
@@ -238,7 +239,9 @@ export class Cache implements AsyncDisposable {
       );
     }
     assertSchema(schema);
-    return await this.#through.getOrSet(key, this.#through.request<T>(loader, options), signal);
+    // What is known of the previous value is what a loader gave.
+    const request = this.#through.request(loader as unknown as Loader<T>, options);
+    return await this.#through.getOrSet(key, request, signal);
   }
 
   /**
@@ -298,7 +301,7 @@ export class Cache implements AsyncDisposable {
    * ```
    */
   define<Id, Known, T extends Known = Known>(options: DefinitionOptions<Id, Known, T>): Definition<Id, T> {
-    const definition = new Definition(this, options);
+    const definition = new Definition(this, options as unknown as DefinitionOptions<Id, T>);
     // Wrong options are told now, not at the first call.
     const { tags, schema } = options;
     assertSchema(schema);

@@ -264,11 +264,11 @@ class Context<T> implements LoaderContext<T> {
     return this.#skipped;
   }
 
-  notModified(): never {
+  notModified(): unknown extends T ? never : T {
     if (!this.#previous) {
       throw new TypeError(`Cannot keep ${JSON.stringify(this.key)}: wanted a previous value, got none`);
     }
-    return this.#previous.value as never;
+    return this.#previous.value as unknown extends T ? never : T;
   }
 
   skip<Skipped extends T>(value: Skipped): Skipped {

@@ -124,12 +124,12 @@ export interface LoaderContext<T> {
   /** Aborted when the cache is closed. */
   readonly signal: AbortSignal;
   /**
-   * Keeps the previous value and makes it fresh again: `return ctx.notModified()`. Its type is `never` so that what else the loader
-   * gives says what the value is.
+   * Keeps the previous value and makes it fresh again: `return ctx.notModified()`. Where the type of the value was not said, it is
+   * `never` here, so that what else the loader gives says it.
    *
    * @throws {TypeError} If there is no previous value.
    */
-  notModified(): never;
+  notModified(): unknown extends T ? never : T;
   /** Gives a value to the callers without storing it: `return ctx.skip(value)`. */
   skip<Skipped extends T>(value: Skipped): Skipped;
   /** Sets how long this value is fresh. */

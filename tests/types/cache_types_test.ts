@@ -62,7 +62,7 @@ Deno.test("Cache.getOrSet() gives what its loader gives", async () => {
     is<string>()(key, true);
     is<User | undefined>()(stale, true);
     is<AbortSignal>()(signal, true);
-    is<() => never>()(notModified, true);
+    is<() => User>()(notModified, true);
     setTtl("5m");
     setTags(["users"] as const);
     return skip(user);
