@@ -117,7 +117,7 @@ function withoutDots(text: string): string | undefined {
 
 function peerOf(info: ConnectionInfo | undefined): Address | undefined {
   const hostname = (info?.remoteAddr as { hostname?: unknown } | undefined)?.hostname;
-  return typeof hostname === "string" ? parseAddress(hostname.replace(/%.*$/, "")) : undefined;
+  return typeof hostname === "string" ? parseAddress(hostname) : undefined;
 }
 
 /** How the client is found among the hops. */
@@ -133,8 +133,14 @@ function trusted(trust: TrustProxy): { walk(hops: Hops): Address | undefined; he
   if ((proxies === undefined) === (hops === undefined)) throw invalid(trust);
   if (hops !== undefined) {
     if (!Number.isInteger(hops) || hops < 1 || hops > 32) throw invalid(hops);
-    // Who did not come through all proxies is known by its connection alone.
-    return { header, walk: (all) => all.length > hops ? all.at(-1 - hops) : all.at(-1) };
+    return {
+      header,
+      walk(all) {
+        // Who did not come through all proxies is known by its connection alone.
+        if (all.length <= hops) return all.at(-1);
+        return all.slice(-hops, -1).includes(undefined) ? undefined : all.at(-1 - hops);
+      },
+    };
   }
   if (!Array.isArray(proxies)) throw invalid(proxies);
   const networks = proxies.flatMap((text) => NETWORKS[text] ?? [text]).map(parseNetwork);
@@ -161,7 +167,9 @@ function parseNetwork(text: unknown): [Address, number] {
   const address = parseAddress(text);
   if (address) return [address, address instanceof ipaddr.IPv4 ? 32 : 128];
   try {
-    return ipaddr.parseCIDR(text);
+    const [network, bits] = ipaddr.parseCIDR(text);
+    const mapped = network instanceof ipaddr.IPv6 && bits >= 96 && network.isIPv4MappedAddress();
+    return mapped ? [network.toIPv4Address(), bits - 96] : [network, bits];
   } catch {
     throw invalid(text);
   }

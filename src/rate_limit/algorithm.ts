@@ -20,7 +20,7 @@ export interface Question {
 
 /**
  * A way to count. It never changes the state that it is given: the caller keeps the new one, or does not, when another
- * limit refuses. The Lua functions of `scripts.ts` do the same step by step.
+ * limit refuses. The Lua functions of `exact_script.ts` and so on do the same step by step.
  */
 export type Algorithm<State> = (
   state: State | undefined,

@@ -4,6 +4,7 @@ import type { EventListener } from "../events.ts";
 import type { ConnectionInfo } from "./address.ts";
 import type { LimitEntry, RateLimiter } from "./rate_limiter.ts";
 import type { RateLimitResult } from "./result.ts";
+import { type CompiledRoute, compileRoutes, pathOf } from "./routes.ts";
 
 /** What tells something of a request. */
 export type FromRequest<Info, Value> = (request: Request, info?: Info) => Value | Promise<Value>;
@@ -38,7 +39,9 @@ export type Route<Names extends string = string, Info = ConnectionInfo> =
   | RouteLimits<Names, Info>
   | readonly (Names | RouteLimits<Names, Info>)[];
 
-/** Routes and their limits: `"POST /login"`, `"GET|HEAD /files/:name"`, `"/static/*"`, `"*"`. */
+/**
+ * Routes and their limits: `"POST /login"`, `"GET|PUT /files/:name"`, `"/static/*"`, `"*"`. A rule for `GET` is one for `HEAD` too.
+ */
 export type Rules<Names extends string = string, Info = ConnectionInfo> = Readonly<
   Record<string, Route<Names, Info>>
 >;
@@ -80,17 +83,6 @@ export interface GateDecision {
   apply(response: Response): Response;
 }
 
-interface CompiledRoute<Info> {
-  readonly text: string;
-  readonly methods: ReadonlySet<string> | undefined;
-  readonly pattern: URLPattern | undefined;
-  readonly limits: readonly CompiledLimits<Info>[];
-}
-
-interface CompiledLimits<Info> extends RouteLimits<string, Info> {
-  readonly names: readonly string[];
-}
-
 /** Decides about requests by rules. */
 export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   readonly #limiter: RateLimiter<string>;
@@ -113,16 +105,10 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     options: GateOptions<Info> = {},
     on?: EventListener,
   ) {
-    if (typeof rules !== "object" || rules === null || Object.keys(rules).length === 0) {
-      throw new TypeError(`Cannot guard: wanted rules such as { "POST /login": "AUTH" }, got ${describe(rules)}`);
-    }
     this.#limiter = limiter;
     this.#options = options;
     this.#on = on;
-    const routes = Object.entries(rules).map(([text, route]) => compile(text, route, limiter, options));
-    // What fits everything would hide what comes after it.
-    const breadth = ({ pattern, methods }: CompiledRoute<Info>) => pattern ? 0 : methods ? 1 : 2;
-    this.#routes = routes.sort((a, b) => breadth(a) - breadth(b));
+    this.#routes = compileRoutes(rules, (name) => limiter.has(name), typeof options.user === "function");
   }
 
   /**
@@ -133,14 +119,18 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
    * @returns The response, if it is refused, and what adds the headers to that which follows if not.
    */
   async decide(request: Request, info?: Info): Promise<GateDecision> {
+    const { method, url } = request;
+    let pathname: string | undefined;
     const route = this.#routes.find(({ methods, pattern }) =>
-      (!methods || methods.has(request.method)) && (!pattern || pattern.test(request.url))
+      (!methods || methods.has(method)) && (!pattern || pattern.test({ pathname: pathname ??= pathOf(url) }))
     );
     if (!route) return { apply: (response) => response };
     const { entries, shadows } = await this.#entriesOf(route, request, info);
-    for (const shadow of shadows) await this.#checkShadow(route, request, shadow);
-    if (entries.length === 0) return { apply: (response) => response };
-    const result = await this.#limiter.checkAll(entries);
+    // All in one tick, so that they share a call.
+    const shadowed = shadows.map((shadow) => this.#checkShadow(route, request, shadow));
+    const result = entries.length === 0 ? undefined : await this.#limiter.checkAll(entries);
+    await Promise.all(shadowed);
+    if (!result) return { apply: (response) => response };
     if (result.allowed) return { apply: (response) => withHeaders(response, result) };
     this.#tell(route, request, entries, result, false);
     const { respond } = this.#options;
@@ -160,10 +150,10 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
       const id = await this.#idOf(by, request, info);
       const amount = typeof cost === "function" ? await cost(request, info) : cost;
       const own = names.map((name): LimitEntry => [name, id, amount]);
-      if (shadow) shadows.push(own);
+      if (shadow) shadows.push(once(own));
       else entries.push(...own);
     }
-    return { entries, shadows };
+    return { entries: once(entries), shadows };
   }
 
   async #idOf(by: LimitBy<Info>, request: Request, info: Info | undefined): Promise<string> {
@@ -180,8 +170,15 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   }
 
   async #checkShadow(route: CompiledRoute<Info>, request: Request, entries: LimitEntry[]): Promise<void> {
-    const result = await this.#limiter.checkAll(entries);
-    if (!result.allowed) this.#tell(route, request, entries, result, true);
+    try {
+      const result = await this.#limiter.checkAll(entries);
+      if (!result.allowed) this.#tell(route, request, entries, result, true);
+    } catch (error) {
+      const message = `A limit in shadow mode on ${describe(route.text)} cannot be checked: ${
+        (error as Error).message
+      }`;
+      this.#on?.({ type: "warning", message });
+    }
   }
 
   #tell(
@@ -191,7 +188,9 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     result: RateLimitResult,
     shadow: boolean,
   ): void {
-    const id = entries.find(([name]) => name === result.name)![1];
+    const { name, retryAfter, results } = result;
+    const at = results.findIndex((one) => !one.allowed && one.name === name && one.retryAfter === retryAfter);
+    const id = entries[at]![1];
     if (shadow) this.#on?.({ type: "limit.shadow", name: result.name, id, route: route.text });
     try {
       this.#options.onLimited?.({ request, route: route.text, id, result, shadow });
@@ -201,53 +200,22 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   }
 }
 
-function compile<Info>(
-  text: string,
-  route: Route<string, Info>,
-  limiter: RateLimiter<string>,
-  options: GateOptions<Info>,
-): CompiledRoute<Info> {
-  const cannot = `Cannot guard ${describe(text)}: wanted`;
-  const match = /^(?:([A-Za-z]+(?:\|[A-Za-z]+)*) +)?(\/.*|\*)$/.exec(text);
-  if (!match) throw new TypeError(`${cannot} a path, as in "POST /login", "/static/*" or "*"`);
-  const [, methods, path] = match;
-  const all = (Array.isArray(route) ? route : [route]) as readonly (string | RouteLimits<string, Info>)[];
-  if (all.length === 0) throw new TypeError(`${cannot} at least one limit`);
-  const limits = all.map((one): CompiledLimits<Info> => {
-    const given: RouteLimits<string, Info> = typeof one === "string" ? { limits: one } : one;
-    if (typeof given !== "object" || given === null) {
-      throw new TypeError(`${cannot} the name of a limit or { limits }, got ${describe(given)}`);
-    }
-    const names = typeof given.limits === "string" ? [given.limits] : given.limits;
-    if (!Array.isArray(names) || names.length === 0) throw new TypeError(`${cannot} "limits" to be names`);
-    for (const name of names) {
-      if (!limiter.has(name)) throw new TypeError(`${cannot} limits that there are, got ${describe(name)}`);
-    }
-    const { by = "ip" } = given;
-    const known = typeof by === "function" || by === "ip" || by === "user" || /^header:[\w!#$%&'*+.^`|~-]+$/.test(by);
-    if (!known) throw new TypeError(`${cannot} "by" to be "ip", "user", "header:…" or a function, got ${describe(by)}`);
-    if (by === "user" && typeof options.user !== "function") {
-      throw new TypeError(`${cannot} a function as the option "user" to limit by user`);
-    }
-    return { ...given, names };
-  });
-  try {
-    return {
-      text,
-      methods: methods === undefined ? undefined : new Set(methods.toUpperCase().split("|")),
-      pattern: path === "*" ? undefined : new URLPattern({ pathname: path! }),
-      limits,
-    };
-  } catch (cause) {
-    throw new TypeError(`${cannot} a path that URLPattern knows`, { cause });
-  }
-}
-
 /** An id as it can be used: what callers send may be anything, and must neither fail nor share a limit with another. */
 function bounded(id: string | undefined): string | undefined {
   if (id === undefined || id === "") return undefined;
   // deno-lint-ignore no-control-regex
-  return id.length <= 128 && !/[\x00-\x1f\x7f-\x9f\ud800-\udfff]/.test(id) ? id : `sha256:${hash(id)}`;
+  return id.length <= 128 && !/^sha256:|[\x00-\x1f\x7f-\x9f\ud800-\udfff]/.test(id) ? id : `sha256:${hash(id)}`;
+}
+
+/** Each limit of each identity once, as when a user who is not known is told apart by address: at the highest cost. */
+function once(entries: readonly LimitEntry[]): LimitEntry[] {
+  const kept: LimitEntry[] = [];
+  for (const entry of entries) {
+    const at = kept.findIndex(([name, id]) => name === entry[0] && id === entry[1]);
+    if (at === -1) kept.push(entry);
+    else if (entry[2]! > kept[at]![2]!) kept[at] = entry;
+  }
+  return kept;
 }
 
 function hash(text: string): string {

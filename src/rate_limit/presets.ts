@@ -1,5 +1,5 @@
 import { describe } from "../describe.ts";
-import { type Duration, MAX_MILLISECONDS, toMilliseconds } from "../duration.ts";
+import { type Duration, toMilliseconds } from "../duration.ts";
 import type { Algorithm, Rule } from "./store.ts";
 
 /** The limits that are there without being defined. */
@@ -59,6 +59,8 @@ const EXACT_UP_TO = 100;
 const EXACT_AT_MOST = 10_000;
 /** The largest limit. */
 export const MAX_LIMIT = 1_000_000_000;
+/** Milliseconds in which a burst has to come back: 30 years. */
+const LONGEST = 30 * 365 * 86_400_000;
 const WINDOW = { min: 1, max: 366 * 86_400_000 };
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const ALGORITHMS = ["exact", "sliding-window", "gcra", "token-bucket", "fixed-window"];
@@ -98,8 +100,8 @@ export function presetOf(name: unknown, options: unknown): Preset {
     assertWhole(burst, MAX_LIMIT, `${cannot} "burst" to be`);
   }
   const interval = Math.ceil(milliseconds * 1000 / limit);
-  if (bucket && interval * (burst ?? limit) > MAX_MILLISECONDS * 1000) {
-    throw new RangeError(`${cannot} a "burst" that comes back within 100 years, got ${burst}`);
+  if (bucket && interval * (burst ?? limit) > LONGEST * 1000) {
+    throw new RangeError(`${cannot} a "burst" that comes back within 30 years, got ${burst ?? limit}`);
   }
   const known = Object.hasOwn(PRESETS, name) ? PRESETS[name as PresetName] : undefined;
   return Object.freeze({

@@ -1,14 +1,13 @@
 import { describe } from "../describe.ts";
 import { toMilliseconds } from "../duration.ts";
-import { RedisError, UnavailableError } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
 import { assertKey } from "../keys.ts";
 import { type AddressReader, addressReader, type ConnectionInfo } from "./address.ts";
-import { Denials } from "./denials.ts";
 import { Gate, type GateOptions, type Rules } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
+import { Judge } from "./judge.ts";
 import type { CheckOptions, RateLimitOptions } from "./options.ts";
-import { Outage, type PresetStep } from "./outage.ts";
+import type { PresetStep } from "./outage.ts";
 import {
   assertWhole,
   MAX_LIMIT,
@@ -19,9 +18,9 @@ import {
   PRESETS,
 } from "./presets.ts";
 import { type Reservation, ReservedResult } from "./reservation.ts";
-import { CheckResult, type DecisionSource, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
+import { CheckResult, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
-import type { Action, LimitStore, Standing, Step } from "./store.ts";
+import type { Action, LimitStore } from "./store.ts";
 
 /** One limit of a {@linkcode RateLimiter.checkAll}: its name, whose, and how much. */
 export type LimitEntry<Names extends string = string> = readonly [name: Names, id: string, cost?: number];
@@ -55,16 +54,13 @@ const MOST_ENTRIES = 64;
  * ```
  */
 export class RateLimiter<Names extends string = PresetName> implements AsyncDisposable {
-  readonly #store: LimitStore;
+  readonly #judge: Judge;
   readonly #on: EventListener | undefined;
   readonly #presets = new Map<string, Preset>();
-  readonly #denials: Denials | undefined;
-  readonly #outage: Outage;
   readonly #style: HeaderStyle;
   readonly #address: AddressReader;
   readonly #trusts: boolean;
   readonly #decisions = new Decisions();
-  #degraded = false;
   #warned = false;
 
   /**
@@ -87,10 +83,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
       const got = describe(legacyHeaders);
       throw new TypeError(`Cannot use "legacyHeaders": wanted "epoch", "delta" or false, got ${got}`);
     }
-    this.#store = store;
     this.#on = safeListener(on);
-    this.#denials = store.kind === "redis" && maxDenials > 0 ? new Denials(maxDenials) : undefined;
-    this.#outage = new Outage(localShare);
+    this.#judge = new Judge(store, { localShare, maxDenials, on: this.#on });
     this.#style = legacyHeaders;
     this.#address = addressReader(trustProxy);
     this.#trusts = trustProxy !== undefined;
@@ -120,7 +114,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   define<Name extends string>(name: Name, options: PresetOptions): RateLimiter<Names | Name> {
     const preset = presetOf(name, options);
     this.#presets.set(name, preset);
-    this.#denials?.clear();
+    this.#judge.forget();
     return this as unknown as RateLimiter<Names | Name>;
   }
 
@@ -137,7 +131,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async check(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
     const step = this.#stepOf("check", name, id, options.cost);
-    return await this.#checkOne(step, options.signal);
+    const { state } = await this.#judge.check(step, options.signal);
+    return this.#result(state, id);
   }
 
   /**
@@ -172,16 +167,14 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
       if (Array.isArray(entry)) return this.#stepOf("check", entry[0], entry[1], entry[2]);
       throw new TypeError(`Cannot check rate limits: wanted [name, id], got ${describe(entry)}`);
     });
-    if (steps.length === 1) return await this.#checkOne(steps[0]!, options.signal);
-    const [since, forgotten] = [this.#denials?.now() ?? 0, this.#denials?.forgotten ?? 0];
-    const { states, standings } = await this.#run(steps, options.signal);
+    const first = steps[0]!;
+    if (steps.length === 1) {
+      const { state } = await this.#judge.check(first, options.signal);
+      return this.#result(state, first.id);
+    }
+    const states = await this.#judge.checkAll(steps, options.signal);
     const tight = tightest(states);
-    steps.forEach((step, i) => {
-      const state = states[i]!;
-      if (state.allowed) return;
-      if (!state.degraded) this.#denials?.add(step.rule.name, step.id, step.cost, standings[i]!, since, forgotten);
-      this.#tell(state, step.id);
-    });
+    states.forEach((state, i) => state.allowed || this.#tell(state, steps[i]!.id));
     this.#decisions.countAll(tight, states);
     return new CheckResult(tight, this.#style, states);
   }
@@ -197,8 +190,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async peek(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
     const step = this.#stepOf("peek", name, id, options.cost);
-    const { states } = await this.#run([step], options.signal);
-    return new CheckResult(states[0]!, this.#style);
+    return new CheckResult(await this.#judge.take(step, options.signal), this.#style);
   }
 
   /**
@@ -227,13 +219,10 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
     const step = this.#stepOf("check", name, id, options.cost);
-    let receipt = 0;
-    const result = await this.#checkOne(step, options.signal, (found) => receipt = found);
-    return new ReservedResult(result, this.#style, async (signal) => {
-      if (result.source === "local") await this.#outage.refund({ ...step, receipt });
-      if (result.degraded) return result.source === "local";
-      return await this.#done([{ ...step, action: "refund", receipt }], signal);
-    });
+    const { state, receipt } = await this.#judge.check(step, options.signal);
+    const takeBack = (signal: AbortSignal | undefined) =>
+      this.#judge.refund({ ...step, receipt }, state.source, signal);
+    return new ReservedResult(this.#result(state, id), this.#style, takeBack);
   }
 
   /**
@@ -255,8 +244,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   ): Promise<RateLimitResult> {
     const step = this.#stepOf("penalize", name, id, 1);
     assertWhole(amount, MAX_LIMIT, `Cannot penalize "${name}": wanted as the amount`);
-    const { states } = await this.#run([{ ...step, cost: Math.min(amount, step.rule.most) }], options.signal);
-    const state = states[0]!;
+    const state = await this.#judge.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
     // What was said is how it stands for the next call.
     const allowed = state.allowed && state.remaining > 0;
     return new CheckResult({ ...state, allowed, retryAfter: allowed ? 0 : state.moreAfter }, this.#style);
@@ -273,8 +261,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
     const step = this.#stepOf("reset", name, id, 1);
-    const [done] = await Promise.all([this.#done([step], options.signal), this.#outage.reset(step.rule, id)]);
-    return done;
+    return await this.#judge.reset(step, options.signal);
   }
 
   /**
@@ -286,12 +273,14 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @returns An IPv4 address, an IPv6 network as in `"2001:db8::/64"`, or `"unknown"`.
    */
   address(request: Request, info?: ConnectionInfo): string {
-    if (!this.#trusts && !this.#warned && request.headers.has("x-forwarded-for")) {
-      this.#warned = true;
-      const message =
-        "A request has X-Forwarded-For, which is not believed: if a proxy of yours writes it, say so by " +
-        "rateLimit.trustProxy, or all clients share the limit of the proxy";
-      this.#on?.({ type: "warning", message });
+    if (!this.#trusts && !this.#warned) {
+      const name = ["X-Forwarded-For", "Forwarded"].find((name) => request.headers.has(name));
+      if (name) {
+        this.#warned = true;
+        const message = `A request has ${name}, which is not believed: if a proxy of yours writes it, say so by ` +
+          "rateLimit.trustProxy, or all clients share the limit of the proxy";
+        this.#on?.({ type: "warning", message });
+      }
     }
     return this.#address(request, info);
   }
@@ -363,36 +352,12 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
 
   /** Ends the limiter with its store. Checks reject after that. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#denials?.clear();
-    await this.#store[Symbol.asyncDispose]();
+    await this.#judge[Symbol.asyncDispose]();
   }
 
   /** What was done in this process so far. */
   stats(): RateLimitStats {
     return this.#decisions.stats();
-  }
-
-  async #checkOne(
-    step: PresetStep,
-    signal: AbortSignal | undefined,
-    take?: (receipt: number) => void,
-  ): Promise<RateLimitResult> {
-    const { rule, id, cost } = step;
-    const denials = this.#denials;
-    const known = denials?.find(rule.name, id, cost);
-    if (known) {
-      signal?.throwIfAborted();
-      return this.#result(stateOf(rule, rule.limit, known, "deny-cache"), id);
-    }
-    const since = denials ? denials.now() : 0;
-    const forgotten = denials ? denials.forgotten : 0;
-    const { states, standings } = await this.#run([step], signal);
-    const state = states[0]!;
-    take?.(standings[0]!.receipt);
-    if (denials && !state.degraded) {
-      if (!state.allowed) denials.add(rule.name, id, cost, standings[0]!, since, forgotten);
-    }
-    return this.#result(state, id);
   }
 
   #result(state: RateLimitState, id: string): RateLimitResult {
@@ -405,58 +370,6 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     this.#on?.({ type: "limit.refused", name, id, limit, retryAfter, source });
   }
 
-  /** Takes steps, in the store or by policy. */
-  async #run(
-    steps: readonly PresetStep[],
-    signal: AbortSignal | undefined,
-  ): Promise<{ states: RateLimitState[]; standings: readonly Standing[] }> {
-    try {
-      const standings = await this.#store.run(steps, signal);
-      // A server that takes no writes can be looked at all the same.
-      if (this.#degraded && steps[0]!.action !== "peek") this.#recovered();
-      const source = this.#store.kind;
-      return {
-        states: standings.map((one, i) => stateOf(steps[i]!.rule, steps[i]!.rule.limit, one, source)),
-        standings,
-      };
-    } catch (error) {
-      this.#failed(error, signal);
-    }
-    const standings = await this.#outage.run(steps);
-    const states = standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source));
-    return { states, standings };
-  }
-
-  /** Takes steps after which there is more than before, and tells whether they were taken. */
-  async #done(steps: readonly Step[], signal: AbortSignal | undefined): Promise<boolean> {
-    try {
-      await this.#store.run(steps, signal);
-      if (this.#degraded) this.#recovered();
-      return true;
-    } catch (error) {
-      this.#failed(error, signal);
-      return false;
-    } finally {
-      // Afterwards: a refusal from before may have arrived meanwhile.
-      for (const { rule, id } of steps) this.#denials?.delete(rule.name, id);
-    }
-  }
-
-  /** Throws what is no outage. */
-  #failed(error: unknown, signal: AbortSignal | undefined): void {
-    signal?.throwIfAborted();
-    const outage = error instanceof UnavailableError ? error.reason !== "closed" : error instanceof RedisError;
-    if (!outage) throw error;
-    if (this.#degraded) return;
-    this.#degraded = true;
-    this.#on?.({ type: "limit.degraded", error });
-  }
-
-  #recovered(): void {
-    this.#degraded = false;
-    this.#on?.({ type: "limit.recovered" });
-  }
-
   #stepOf(action: Action, name: string, id: string, cost: number = 1): PresetStep {
     const rule = this.#presets.get(name);
     if (!rule) {
@@ -467,22 +380,6 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     if (cost !== 1) assertWhole(cost, rule.most, `Cannot ${action} "${name}": wanted as the cost`);
     return { rule, id, action, cost };
   }
-}
-
-/** What a result says, in seconds. */
-function stateOf(rule: Preset, limit: number, standing: Standing, source: DecisionSource): RateLimitState {
-  return {
-    name: rule.name,
-    allowed: standing.allowed,
-    limit,
-    window: rule.window / 1000,
-    remaining: standing.remaining,
-    resetAfter: standing.resetAfter / 1000,
-    retryAfter: standing.retryAfter / 1000,
-    moreAfter: standing.moreAfter / 1000,
-    degraded: source === "local" || source === "policy",
-    source,
-  };
 }
 
 /** The milliseconds of the option `timeout`. */

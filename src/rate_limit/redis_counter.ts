@@ -1,6 +1,7 @@
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import { Breaker } from "../redis/breaker.ts";
+import { graceOf, LATE } from "../redis/lateness.ts";
 import { bytesOf, widthOf } from "./sliding_window.ts";
 import { intervalOf } from "./gcra.ts";
 import { ACTIONS, ALGORITHMS, STEPS } from "./scripts.ts";
@@ -109,10 +110,12 @@ export class RedisCounter implements CallSource {
 
   #collect(pending: Pending): void {
     const group: Group = { pending: [pending], timer: undefined, ended: false };
-    group.timer = setTimeout(
-      () => this.#fail(group, new UnavailableError(this.operation, "timeout")),
-      this.#timeout,
-    );
+    const due = performance.now() + this.#timeout;
+    const expire = () => this.#fail(group, new UnavailableError(this.operation, "timeout"));
+    group.timer = setTimeout(() => {
+      if (performance.now() - due > LATE) group.timer = setTimeout(expire, graceOf(this.#timeout));
+      else expire();
+    }, this.#timeout);
     this.#collecting = group;
     this.#groups.add(group);
     this.#batch.join(this);

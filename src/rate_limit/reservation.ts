@@ -41,6 +41,7 @@ export class ReservedResult extends CheckResult implements Reservation {
 
   async refund(options: { signal?: AbortSignal | undefined } = {}): Promise<boolean> {
     if (this.#settled) return false;
+    options.signal?.throwIfAborted();
     this.#settled = true;
     return await this.#takeBack(options.signal);
   }

@@ -7,6 +7,9 @@ import type { Rule } from "./store.ts";
  */
 export const PARTS = 26;
 
+/** The largest sum of the counts that Redis keeps. Only penalties go beyond the limit. */
+export const MAX_TOTAL = 4_294_967_295;
+
 /** How much was counted in which part of time. */
 export interface SlidingState {
   /** The length of a part in microseconds. */
@@ -53,7 +56,8 @@ export function slidingWindow(
   };
   const add = (amount: number, most: number) => {
     const grown = counts.length === 0 ? [0] : [...counts, ...Array(current - last).fill(0)];
-    grown[grown.length - 1] = Math.min(most, grown.at(-1)! + amount);
+    const before = grown.at(-1)!;
+    grown[grown.length - 1] = Math.min(most, before + amount, before + MAX_TOTAL - total);
     counts = grown;
     last = current;
     changed = true;

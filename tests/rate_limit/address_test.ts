@@ -73,6 +73,14 @@ Deno.test("RateLimiter.address() believes proxies by their networks, from the ri
     ["all are trusted", "10.0.0.1", xff("10.0.0.3, 10.0.0.2"), "10.0.0.3"],
     ["a malformed hop", "10.0.0.1", xff("203.0.113.9, nonsense"), "unknown"],
     ["a malformed hop behind the client", "10.0.0.1", xff("nonsense, 203.0.113.9"), "203.0.113.9"],
+    ["a zone", "10.0.0.1", xff("fe80::1%eth0"), "fe80::/64"],
+    ["a zone of nonsense", "10.0.0.1", xff("203.0.113.9%eth0"), "unknown"],
+    ["a port of nonsense", "10.0.0.1", xff("203.0.113.9:x"), "unknown"],
+    ["a port that is too long", "10.0.0.1", xff("203.0.113.9:123456"), "unknown"],
+    ["a name", "10.0.0.1", xff("localhost"), "unknown"],
+    ["a hop in quotes", "10.0.0.1", xff('"203.0.113.9"'), "unknown"],
+    ["other notations of a number", "10.0.0.1", xff("0xcb.0.0x71.9"), "unknown"],
+    ["an endless hop", "10.0.0.1", xff("1".repeat(50_000)), "unknown"],
     ["an empty hop", "10.0.0.1", xff("203.0.113.9,"), "unknown"],
     ["unknown", "10.0.0.1", xff("unknown"), "unknown"],
     ["ports", "10.0.0.1", xff("203.0.113.9:8080, 10.0.0.2:80"), "203.0.113.9"],
@@ -100,6 +108,12 @@ Deno.test("RateLimiter.address() believes proxies by their networks, from the ri
     assertEquals(who({ proxies: trust, header: "x-forwarded-for" }, "10.0.0.1", headers), "203.0.113.9");
     assertEquals(who({ proxies: trust, header: "forwarded" }, "10.0.0.1", headers), "1.1.1.1");
   });
+  await t.step("a network of IPv4 in IPv6 is one of IPv4", () => {
+    assertEquals(who(["::ffff:10.0.0.0/104"], "10.1.2.3", xff("203.0.113.9")), "203.0.113.9");
+    assertEquals(who(["::ffff:10.0.0.0/104"], "11.1.2.3", xff("203.0.113.9")), "11.1.2.3");
+    assertEquals(who(["::ffff:10.0.0.0/64"], "11.1.2.3", xff("203.0.113.9")), "11.1.2.3");
+    assertEquals(who(["::ffff:10.0.0.7"], "10.0.0.7", xff("203.0.113.9")), "203.0.113.9");
+  });
   await t.step("networks by name", () => {
     for (const peer of ["10.1.1.1", "172.16.0.1", "192.168.1.1", "fd00::1"]) {
       assertEquals(who(["private"], peer, xff("203.0.113.9")), "203.0.113.9", peer);
@@ -113,7 +127,10 @@ Deno.test("RateLimiter.address() believes as many proxies as there are", () => {
   assertEquals(who(1, "10.0.0.1", xff("203.0.113.9")), "203.0.113.9");
   assertEquals(who(1, "10.0.0.1", xff("1.1.1.1, 203.0.113.9")), "203.0.113.9");
   assertEquals(who(2, "10.0.0.1", xff("1.1.1.1, 203.0.113.9, 10.0.0.2")), "203.0.113.9");
-  assertEquals(who(2, "10.0.0.1", xff("203.0.113.9, nonsense")), "203.0.113.9");
+  // Where one hop is nonsense, the count of the others may be wrong, too.
+  assertEquals(who(2, "10.0.0.1", xff("203.0.113.9, nonsense")), "unknown");
+  assertEquals(who(2, "10.0.0.1", forwarded("for=203.0.113.9, proto=https")), "unknown");
+  assertEquals(who(2, "10.0.0.1", xff("nonsense, 203.0.113.9, 10.0.0.2")), "203.0.113.9");
   assertEquals(who(2, "10.0.0.1", xff("nonsense, 10.0.0.2")), "unknown");
   // Who came by another way cannot make anything up.
   assertEquals(who(2, "198.51.100.1", xff("1.1.1.1")), "198.51.100.1");

@@ -59,3 +59,69 @@ Deno.test("MemoryLimitStore and RedisLimitStore agree step by step, whatever hap
     });
   }
 });
+
+Deno.test("MemoryLimitStore and RedisLimitStore agree about the largest and the smallest numbers", async (t) => {
+  await using server = await RedisServer.start();
+  const year = 366 * 86_400_000;
+  const extremes = [
+    { limit: 1, window: 1 },
+    { limit: 1, window: year },
+    { limit: 1000, window: year },
+    { limit: 1_000_000_000, window: 1 },
+    { limit: 1_000_000_000, window: 26_000 },
+    { limit: 1_000_000_000, window: year },
+  ];
+  for (const algorithm of ALGORITHMS) {
+    await t.step(algorithm, async () => {
+      await using memory = await openMemory();
+      await using redis = await openRedis(server);
+      for (const { limit, window } of extremes) {
+        if (algorithm === "exact" && limit > 1000) continue;
+        const longest = { ...rule({ algorithm, limit, window }), name: `L${limit}-${window}` };
+        // What `presetOf()` still takes.
+        const burst = Math.min(
+          limit,
+          Math.floor(30 * 365 * 86_400_000 / Math.max(window / limit, 0.001)),
+          1_000_000_000,
+        );
+        const given = { ...longest, burst };
+        const most = algorithm === "gcra" || algorithm === "token-bucket" ? burst : limit;
+        for (
+          const action of ["check", "penalize", "peek", "penalize", "check", "penalize", "penalize", "peek"] as const
+        ) {
+          for (const cost of [most, 1]) {
+            const steps: Step[] = [{ rule: given, id: "a", action, cost }];
+            const [wanted, got] = await Promise.all([memory, redis].map(({ store }) => store.run(steps)));
+            assertEquals(got, wanted, `${limit} ${window} ${action} ${cost}`);
+          }
+          for (const { clock } of [memory, redis]) clock.pass(Math.ceil(window / 26));
+        }
+      }
+    });
+  }
+});
+
+Deno.test("MemoryLimitStore and RedisLimitStore agree about an identity that is never away for long", async (t) => {
+  await using server = await RedisServer.start();
+  const day = 86_400_000;
+  // Redis keeps times as distances, of four bytes (50 days) or five (35 years).
+  const uses = [
+    { name: "a window of four bytes", windows: [20], every: 3, calls: 100 },
+    { name: "a window of five bytes", windows: [366], every: 90, calls: 200 },
+    { name: "from one to the other and back", windows: [20, 20, 20, 30, 30, 20], every: 4, calls: 120 },
+  ];
+  for (const { name, windows, every, calls } of uses) {
+    await t.step(name, async () => {
+      await using memory = await openMemory();
+      await using redis = await openRedis(server);
+      for (let i = 0; i < calls; i++) {
+        const window = windows[i % windows.length]! * day;
+        const limit = rule({ algorithm: "exact", name: "LONG", limit: 6, window });
+        const steps: Step[] = [{ rule: limit, id: "a", action: "check", cost: 1 + i % 2 }];
+        const [wanted, got] = await Promise.all([memory, redis].map(({ store }) => store.run(steps)));
+        assertEquals(got, wanted, `call ${i}`);
+        for (const { clock } of [memory, redis]) clock.pass(every * day + i);
+      }
+    });
+  }
+});

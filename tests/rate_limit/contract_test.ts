@@ -113,6 +113,26 @@ Deno.test("RateLimiter counts a cost, and nothing of what it refuses", async (t)
   );
 });
 
+Deno.test("RateLimiter.check() lets one of two pass where the limit is one, in a window of any length", async (t) => {
+  await onBothStores(
+    t,
+    Object.fromEntries(ALGORITHMS.map((algorithm) => [algorithm, async ({ limiter, clock }: LimiterUnderTest) => {
+      for (const window of [0.001, 1, 3600, 366 * 86_400]) {
+        const name = `ONE-${window}`;
+        limiter.define(name, { limit: 1, window, algorithm });
+        const both = await Promise.all([limiter.check(name, ID), limiter.check(name, ID)]);
+        assertEquals(both.map(({ allowed }) => allowed), [true, false]);
+        const wait = both[1]!.retryAfter;
+        assert(wait >= window && wait <= window * 27 / 26 + 0.001, `${window}: ${wait}`);
+        clock.pass(Math.round(wait * 1000) - 1);
+        assertEquals((await limiter.check(name, ID)).allowed, false);
+        clock.pass(1);
+        assertEquals((await limiter.check(name, ID)).allowed, true);
+      }
+    }])),
+  );
+});
+
 Deno.test("RateLimiter peeks, penalizes, refunds and resets", async (t) => {
   await onBothStores(
     t,
@@ -172,6 +192,19 @@ Deno.test("Reservation.refund() takes back its own call, and nothing when that h
   });
 });
 
+Deno.test("Reservation.refund() that a signal ends before it begins can be tried again", async (t) => {
+  await onBothStores(t, {
+    "refund": async ({ limiter }) => {
+      const call = await limiter.reserve("AUTH", ID);
+      const reason = new Error("enough");
+      assertEquals(await assertRejects(() => call.refund({ signal: AbortSignal.abort(reason) })), reason);
+      assertEquals((await limiter.peek("AUTH", ID)).remaining, 4);
+      assertEquals([await call.refund(), await call.refund()], [true, false]);
+      assertEquals((await limiter.peek("AUTH", ID)).remaining, 5);
+    },
+  });
+});
+
 Deno.test("RateLimiter.checkAll() counts for all or for none", async (t) => {
   await onBothStores(t, {
     "for none": async ({ limiter, events }) => {
@@ -207,6 +240,9 @@ Deno.test("RateLimiter.checkAll() counts for all or for none", async (t) => {
       await assertRejects(() => limiter.checkAll([]), TypeError, "1 to 64");
       await assertRejects(() => limiter.checkAll(["AUTH"] as never), TypeError, "[name, id]");
       await assertRejects(() => limiter.checkAll([["AUTH", ID, 6]]), RangeError, "1 to 5");
+      // Together they can never pass, however long one waits.
+      await assertRejects(() => limiter.checkAll([["AUTH", ID, 3], ["AUTH", ID, 3]]), RangeError, "1 to 5");
+      assertEquals((await limiter.checkAll([["AUTH", ID, 3], ["AUTH", "another", 3]])).allowed, true);
     },
   });
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { connect } from "../../mod.ts";
 import { Denials } from "../../src/rate_limit/denials.ts";
+import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import type { LimitStore, Standing, Step } from "../../src/rate_limit/store.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -105,6 +106,23 @@ Deno.test("RateLimiter.check() repeats what Redis refused, and says so", async (
     limiter.define("AUTH", { limit: 6, window: "5m" });
     assertEquals((await limiter.check("AUTH", "a")).source, "redis");
   });
+});
+
+Deno.test("RateLimiter.checkAll() remembers only what would be refused by itself, too", async () => {
+  const clock = new TestClock();
+  const memory = new MemoryLimitStore({ now: clock.now });
+  const store: LimitStore = {
+    kind: "redis",
+    run: (steps) => memory.run(steps),
+    [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
+  };
+  await using limiter = new RateLimiter(store);
+  await limiter.check("AUTH", "a", { cost: 2 });
+  // The second has no room beside the first, though it would have alone.
+  assertEquals((await limiter.checkAll([["AUTH", "a", 2], ["AUTH", "a", 2]])).allowed, false);
+  assertEquals((await limiter.check("AUTH", "a", { cost: 2 })).allowed, true);
+  assertEquals((await limiter.checkAll([["AUTH", "a", 2], ["API", "a"]])).allowed, false);
+  assertEquals((await limiter.check("AUTH", "a", { cost: 2 })).source, "deny-cache");
 });
 
 Deno.test("RateLimiter on Redis asks it no more than once a second about a caller who is refused", async (t) => {

@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
-import { connect, type Larder } from "../../mod.ts";
+import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
+import { connect, type ConnectOptions, type Larder, UnavailableError } from "../../mod.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { EventLog, until } from "../support/until.ts";
@@ -16,15 +16,28 @@ interface Opened extends AsyncDisposable {
   readonly log: EventLog;
 }
 
-async function open(): Promise<Opened> {
-  const stack = new AsyncDisposableStack();
-  const server = stack.use(await RedisServer.start());
-  const proxy = stack.use(TcpProxy.start(server));
+async function open(options: ConnectOptions = {}): Promise<Opened> {
+  const server = await RedisServer.start();
+  const proxy = TcpProxy.start(server);
   const log = new EventLog();
-  const redis = stack.use(await connect({ url: proxy.url, namespace: "faults", on: log.on }));
+  const redis = await connect({ url: proxy.url, namespace: "faults", on: log.on, ...options });
   await redis.ready({ timeout: "10s" });
-  for (const name of NAMES) assertEquals((await redis.rateLimit.check(name, "warm")).source, "redis");
-  return { server, proxy, redis, log, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  // The first calls of a process may take longer than the deadline.
+  for (const name of NAMES) {
+    await until(async () => (await redis.rateLimit.check(name, "warm")).source === "redis", "Redis decides");
+  }
+  log.events.length = 0;
+  return {
+    server,
+    proxy,
+    redis,
+    log,
+    async [Symbol.asyncDispose]() {
+      await redis.close();
+      await proxy[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** Every preset does what it says (where `reads` says that looks need no policy, those are not looked at), each call within the deadline, one after the other and all at once. */
@@ -59,6 +72,13 @@ async function judge({ redis }: Opened, id: string, reads: boolean = false): Pro
     const refused = all.find(({ allowed }) => !allowed)!;
     assertEquals([refused.degraded, refused.source, refused.response().status], [true, "local", 429]);
   }
+  // What is more than the share takes all of it.
+  const large = await timed(rateLimit.check("API", `${id}-large`, { cost: 900 }));
+  assertEquals([large.allowed, large.remaining, large.source], [true, 0, "local"]);
+  // Two reasons at once: the caller has had enough, too.
+  const both = await timed(rateLimit.checkAll([["API", `${id}-large`], ["AUTH", id]]));
+  assertEquals([both.allowed, both.response().status], [false, 429]);
+  assertEquals((await both.response().json())["violated-policies"], ["API", "AUTH"]);
   const closed = await timed(rateLimit.checkAll([["API", `${id}-all`], ["AUTH", `${id}-all`]]));
   assertEquals([closed.allowed, closed.name, closed.response().status], [false, "AUTH", 503]);
   if (!reads) assertEquals((await timed(rateLimit.peek("API", `${id}-all`))).remaining, 500);
@@ -126,6 +146,9 @@ Deno.test({
     await t.step("full", async () => {
       await server.cli("CONFIG", "SET", "maxmemory", "1");
       await judge(opened, "full", true);
+      // A look that works does not mean that it is over.
+      assertEquals((await opened.redis.rateLimit.peek("STATIC", "full")).source, "redis");
+      assertEquals(opened.log.of("limit.recovered"), []);
       await server.cli("CONFIG", "SET", "maxmemory", "0");
       await recovers(opened);
     });
@@ -197,6 +220,83 @@ Deno.test({
     await server.resume();
     await recovers(opened);
   },
+});
+
+Deno.test("RateLimiter does not wait for a Redis that is known to be slower than the deadline", async () => {
+  await using opened = await open({ commandTimeout: "10s" });
+  const { proxy, redis } = opened;
+  proxy.delay = 75;
+  const start = performance.now();
+  for (let i = 0; i < 30; i++) assertEquals((await redis.rateLimit.check("STATIC", "slow")).allowed, true);
+  assertLess(performance.now() - start, 30 * 100 / 2);
+  proxy.delay = 0;
+  await recovers(opened);
+});
+
+Deno.test("RateLimiter does not take a process that is busy for a Redis that is away", async () => {
+  await using opened = await open();
+  const { redis } = opened;
+  const busy = (milliseconds: number) => {
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end);
+  };
+  for (const turns of ["microtask", "timer"] as const) {
+    let decided = 0;
+    for (let i = 0; i < 6; i++) {
+      const check = redis.rateLimit.check("AUTH", `busy-${turns}-${i}`);
+      // Before the write, and after it: the reply waits in the socket until somebody looks.
+      await (turns === "microtask" ? undefined : new Promise((resolve) => setTimeout(resolve, 0)));
+      busy(150);
+      if ((await check).source === "redis") decided++;
+    }
+    // On a machine with too much to do Redis itself may be late, now and then.
+    assertGreaterOrEqual(decided, 4, turns);
+  }
+});
+
+Deno.test("RateLimiter does not wait when a signal says so, and does not send what it has not sent yet", async () => {
+  await using opened = await open({ commandTimeout: "10s", rateLimit: { timeout: "10s" } });
+  const { proxy, redis } = opened;
+  proxy.delay = 200;
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const waiting = [
+    redis.rateLimit.check("AUTH", "sent", controller),
+    redis.rateLimit.checkAll([["AUTH", "sent"], ["API", "sent"]], controller),
+  ];
+  const ended = Promise.allSettled(waiting);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const start = performance.now();
+  controller.abort(reason);
+  assertEquals(await ended, [{ status: "rejected", reason }, { status: "rejected", reason }]);
+  assertLess(performance.now() - start, 200);
+  const early = new AbortController();
+  const unsent = redis.rateLimit.check("AUTH", "unsent", early);
+  const other = redis.rateLimit.check("AUTH", "other");
+  early.abort(reason);
+  assertEquals(await unsent.catch((error) => error), reason);
+  assertEquals((await other).allowed, true);
+  assertEquals((await redis.rateLimit.peek("AUTH", "unsent")).remaining, 5);
+  assertEquals((await redis.rateLimit.peek("AUTH", "sent")).remaining, 3);
+});
+
+Deno.test("RateLimiter rejects the checks under way when it is closed, and decides nothing", async () => {
+  await using opened = await open();
+  const { proxy, redis } = opened;
+  proxy.delay = 60;
+  const checks = [
+    redis.rateLimit.check("AUTH", "closing"),
+    redis.rateLimit.check("STATIC", "closing"),
+    redis.rateLimit.checkAll([["API", "closing"], ["DEFAULT", "closing"]]),
+    redis.rateLimit.reset("AUTH", "closing"),
+  ];
+  const ended = Promise.allSettled(checks);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await redis.close();
+  for (const end of await ended) {
+    assertEquals(end.status, "rejected");
+    assertEquals(end.status === "rejected" && end.reason instanceof UnavailableError && end.reason.reason, "closed");
+  }
 });
 
 Deno.test("RateLimiter repairs what is no state of its own", async () => {

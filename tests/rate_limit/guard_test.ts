@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { LarderEvent } from "../../src/events.ts";
 import type { Refusal } from "../../src/rate_limit/guard.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
@@ -45,6 +45,35 @@ Deno.test("RateLimiter.guard() finds the limits of a route", async (t) => {
       assertEquals(policy(await serve(get(path, { method }), PEER)), wanted);
     });
   }
+  await t.step("a path in another spelling is the same path", async () => {
+    // Routers that decode the path, as Hono does, answer all of these.
+    for (const path of ["/%6Cogin", "/%6c%6F%67%69%6e", "/x/../login", "/x/%2e%2E/login"]) {
+      assertEquals(policy(await serve(get(path, { method: "POST" }), PEER)), ["AUTH"], path);
+    }
+    assertEquals(policy(await serve(get("/login%2F", { method: "POST" }), PEER)), ["DEFAULT"]);
+    assertEquals(policy(await serve(get("/users%2F7"), PEER)), ["DEFAULT"]);
+    assertEquals(policy(await serve(get("/users/7%2F8"), PEER)), ["API", "DEFAULT"]);
+    assertEquals(policy(await serve(get("/%73tatic/%E4%BD%A0%2F"), PEER)), ["STATIC"]);
+    assertEquals(policy(await serve(get("/%"), PEER)), ["DEFAULT"]);
+  });
+  await t.step("who may GET may HEAD, and both count", async () => {
+    const { limiter } = open();
+    const serve = limiter.guard({ "GET /export": "AUTH", "*": "DEFAULT" }, hello);
+    for (const method of ["GET", "HEAD"]) {
+      assertEquals(policy(await serve(get("/export", { method }), PEER)), ["AUTH"], method);
+    }
+    assertEquals(policy(await serve(get("/export", { method: "POST" }), PEER)), ["DEFAULT"]);
+    const apart = limiter.guard({ "HEAD /export": "DEFAULT", "GET /export": "AUTH" }, hello);
+    assertEquals(policy(await apart(get("/export", { method: "HEAD" }), PEER)), ["DEFAULT"]);
+  });
+  await t.step("routes with the same limit share it, others do not", async () => {
+    const { limiter } = open();
+    limiter.define("OTHER" as "API", { limit: 5, window: "5m" });
+    const serve = limiter.guard({ "/a": "AUTH", "/b": "AUTH", "/c": "OTHER" as "API" }, hello);
+    for (const path of ["/a", "/b", "/a", "/b", "/a"]) assertEquals((await serve(get(path), PEER)).status, 200);
+    for (const path of ["/a", "/b"]) assertEquals((await serve(get(path), PEER)).status, 429);
+    assertEquals((await serve(get("/c"), PEER)).headers.get("RateLimit"), '"OTHER";r=4;t=300');
+  });
   await t.step("without a rule that fits there is no limit", async () => {
     const response = await limiter.guard({ "POST /login": "AUTH" }, hello)(get("/"), PEER);
     assertEquals([...response.headers.keys()], ["content-type"]);
@@ -117,6 +146,40 @@ Deno.test("RateLimiter.guard() tells callers apart as it is told", async (t) => 
     assertEquals((await limiter.peek("AUTH", "tenant:7")).remaining, 4);
     assertEquals((await limiter.peek("AUTH", "203.0.113.9")).remaining, 3);
   });
+  await t.step("an id that looks like the hash of another is another", async () => {
+    const { limiter, events } = open();
+    let id = "x".repeat(5000);
+    const serve = limiter.guard({ "*": { limits: "AUTH", by: () => id } }, hello);
+    for (let i = 0; i < 6; i++) await serve(get("/"), PEER);
+    const [refused] = events.filter((event) => event.type === "limit.refused");
+    assert(refused!.id.startsWith("sha256:"));
+    id = refused!.id;
+    assertEquals((await serve(get("/"), PEER)).status, 200);
+  });
+  await t.step("one limit by address and by user counts once where both are the same", async () => {
+    const { limiter } = open();
+    const user = (request: Request) => request.headers.get("x-user") ?? undefined;
+    const rules = { "*": ["AUTH", { limits: ["AUTH"], by: "user", cost: 2 }] } as const;
+    const serve = limiter.guard(rules, hello, { user });
+    await serve(get("/"), PEER);
+    assertEquals((await limiter.peek("AUTH", "203.0.113.9")).remaining, 3);
+    await serve(get("/", { headers: { "x-user": "ada" } }), PEER);
+    assertEquals((await limiter.peek("AUTH", "203.0.113.9")).remaining, 2);
+    assertEquals((await limiter.peek("AUTH", "user:ada")).remaining, 3);
+  });
+  await t.step("the refusal says whose limit it was", async () => {
+    const { limiter, events } = open();
+    const refusals: Refusal[] = [];
+    const user = () => "ada";
+    const serve = limiter.guard({ "*": ["AUTH", { limits: "AUTH", by: "user" }] }, hello, {
+      user,
+      onLimited: (refusal) => refusals.push(refusal),
+    });
+    await limiter.penalize("AUTH", "user:ada", 5);
+    assertEquals((await serve(get("/"), PEER)).status, 429);
+    assertEquals(refusals.map(({ id }) => id), ["user:ada"]);
+    assertEquals(events.map((event) => event.type === "limit.refused" && event.id), ["user:ada"]);
+  });
   await t.step("without an address all share one limit", async () => {
     const { limiter } = open();
     const serve = limiter.guard({ "*": "AUTH" }, hello);
@@ -131,10 +194,16 @@ Deno.test("RateLimiter.guard() tells callers apart as it is told", async (t) => 
     assertEquals((await serve(get("/", { headers: { "x-forwarded-for": "8.8.4.4" } }), PEER)).status, 200);
   });
   await t.step("a header of a proxy that is not trusted is told of, once", async () => {
-    const { limiter, events } = open();
-    const serve = limiter.guard({ "*": "API" }, hello);
-    for (let i = 0; i < 3; i++) await serve(get("/", { headers: { "x-forwarded-for": "8.8.8.8" } }), PEER);
-    assertEquals(events.map(({ type }) => type), ["warning"]);
+    for (const name of ["X-Forwarded-For", "Forwarded"]) {
+      const { limiter, events } = open();
+      const serve = limiter.guard({ "*": "API" }, hello);
+      for (let i = 0; i < 3; i++) await serve(get("/", { headers: { [name]: "for=8.8.8.8" } }), PEER);
+      assertEquals(events.map(({ type }) => type), ["warning"]);
+      assert(JSON.stringify(events).includes(`A request has ${name},`));
+      const trusting = open({ trustProxy: 1 });
+      await trusting.limiter.guard({ "*": "API" }, hello)(get("/", { headers: { [name]: "for=8.8.8.8" } }), PEER);
+      assertEquals(trusting.events, []);
+    }
   });
 });
 
@@ -175,6 +244,18 @@ Deno.test("RateLimiter.guard() has costs, exceptions, shadows and several limits
     assertEquals(shadows, [true, true]);
     assertEquals(events.filter(({ type }) => type === "limit.shadow").length, 2);
   });
+  await t.step("shadow: refuses nothing, even what cannot be counted", async () => {
+    const { limiter, events } = open();
+    const serve = limiter.guard({ "*": [{ limits: "AUTH", cost: () => 6, shadow: true }, "API"] }, hello);
+    const response = await serve(get("/"), PEER);
+    assertEquals([response.status, policy(response)], [200, ["API"]]);
+    assertEquals(events.map(({ type }) => type), ["warning"]);
+  });
+  await t.step("a cost that can never pass is an error, not a refusal", async () => {
+    const { limiter } = open();
+    const serve = limiter.guard({ "*": { limits: "AUTH", cost: () => 6 } }, hello);
+    await assertRejects(() => serve(get("/"), PEER), RangeError, "from 1 to 5");
+  });
   await t.step("by address and by account: all or nothing", async () => {
     const { limiter } = open();
     const by = (request: Request) => request.headers.get("x-account") ?? undefined;
@@ -208,6 +289,7 @@ Deno.test("RateLimiter.gate() decides first and adds headers to whatever follows
     assertEquals(response, undefined);
     const redirect = apply(Response.redirect("http://localhost/other"));
     assertEquals([redirect.status, redirect.headers.get("RateLimit-Policy")], [302, '"API";q=1000;w=3600']);
+    assertEquals(apply(Response.error()).type, "error", "one that has no headers");
   });
   await t.step("an error of the handler after the decision", async () => {
     const serve = limiter.guard({ "*": "API" }, () => Promise.reject(new Error("broken")));
@@ -259,4 +341,30 @@ Deno.test("RateLimiter.guard() serves over the network", async () => {
   assertEquals(statuses.filter((status) => status === 200).length, 5);
   assertEquals(statuses.filter((status) => status === 429).length, 15);
   assertEquals((await limiter.peek("AUTH", "127.0.0.1")).remaining, 0);
+});
+
+Deno.test("RateLimiter.guard() lets WebSockets through, and limits them", async () => {
+  const { limiter } = open();
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    limiter.guard({ "/socket": "AUTH" }, (request) => {
+      const { socket, response } = Deno.upgradeWebSocket(request);
+      socket.onmessage = ({ data }) => socket.send(`${data}!`);
+      return response;
+    }),
+  );
+  const talk = () =>
+    new Promise<string>((resolve) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}/socket`);
+      let answer = "refused";
+      socket.onopen = () => socket.send("hello");
+      socket.onmessage = ({ data }) => {
+        answer = data;
+        socket.close();
+      };
+      socket.onclose = () => resolve(answer);
+    });
+  const answers: string[] = [];
+  for (let i = 0; i < 6; i++) answers.push(await talk());
+  assertEquals(answers, [...Array(5).fill("hello!"), "refused"]);
 });

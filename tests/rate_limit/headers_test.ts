@@ -121,6 +121,16 @@ Deno.test("RateLimitResult.headers() keeps what another limit has written", asyn
       assertEquals([headers.get("X-RateLimit-Limit"), headers.get("X-RateLimit-Remaining")], ["5", "4"]);
     }
   });
+  await t.step("of one name with several ids the tightest", async () => {
+    for (const ids of [["a", "b"], ["b", "a"]] as const) {
+      const { limiter } = open();
+      await limiter.check("AUTH", "a", { cost: 3 });
+      const headers = new Headers();
+      (await limiter.checkAll([["AUTH", ids[0]], ["AUTH", ids[1]]])).headers(headers);
+      assertEquals(headers.get("RateLimit"), '"AUTH";r=1;t=300');
+      assertEquals(headers.get("RateLimit-Policy"), '"AUTH";q=5;w=300');
+    }
+  });
   await t.step("the longest wait counts", async () => {
     const { limiter } = open();
     limiter.define("A", { limit: 1, window: 10 }).define("B", { limit: 1, window: 20 });

@@ -10,7 +10,11 @@ import { ALGORITHMS } from "./stores.ts";
 
 Deno.test("RateLimiter has none of the bugs of others", async (t) => {
   await using server = await RedisServer.start();
-  await using redis = await connect({ url: server.url, namespace: `bugs-${crypto.randomUUID()}`, rateLimit: { timeout: "10s" } });
+  await using redis = await connect({
+    url: server.url,
+    namespace: `bugs-${crypto.randomUUID()}`,
+    rateLimit: { timeout: "10s" },
+  });
   const { rateLimit } = redis;
   const each = async (run: (name: "BUG", id: string) => Promise<void>) => {
     for (const algorithm of ALGORITHMS) {

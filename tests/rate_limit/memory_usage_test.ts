@@ -5,7 +5,8 @@ import { RedisServer } from "../support/redis_server.ts";
 /** How many parts of a window are in use: the calls come one by one, and time is what the test says it is. */
 Deno.test("RateLimiter keeps little for each identity, and nothing for ever", async (t) => {
   await using server = await RedisServer.start();
-  await using redis = await connect({ url: server.url, namespace: "larder", rateLimit: { timeout: "10s" } });
+  const namespace = `limits-${crypto.randomUUID()}`;
+  await using redis = await connect({ url: server.url, namespace, rateLimit: { timeout: "10s" } });
   const limits = redis.rateLimit
     .define("WIDE", { limit: 60_000, window: "520ms" })
     .define("WIDER", { limit: 1_000_000_000, window: "520ms" })

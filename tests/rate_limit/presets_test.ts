@@ -19,6 +19,7 @@ Deno.test("presetOf() fills in what is not given", () => {
   assertEquals(presetOf("AUTH", { limit: 3, window: "1h" }).onUnavailable, "closed");
   assertEquals(presetOf("STATIC", { limit: 3, window: "1h", onUnavailable: "local" }).onUnavailable, "local");
   assertEquals(presetOf("X", { limit: 10, window: 1, algorithm: "gcra", burst: 3 }).most, 3);
+  assertEquals(presetOf("X", { limit: 1, window: "365d", algorithm: "gcra", burst: 30 }).most, 30);
 });
 
 Deno.test("presetOf() refuses what is no limit", () => {
@@ -39,6 +40,7 @@ Deno.test("presetOf() refuses what is no limit", () => {
     [{ limit: 1, window: 1, burst: 2 }, '"burst"'],
     [{ limit: 1, window: 1, burst: 0, algorithm: "gcra" }, '"burst"'],
     [{ limit: 1, window: "366d", burst: 1000, algorithm: "gcra" }, '"burst"'],
+    [{ limit: 1, window: "366d", burst: 31, algorithm: "gcra" }, "30 years"],
     [{ limit: 1, window: 1, max: 5 }, '"max"'],
   ];
   for (const [options, message] of wrong) assertThrows(() => presetOf("X", options), Error, message);

@@ -5,9 +5,13 @@ import type { Order, Report } from "./processes_worker.ts";
 
 Deno.test("RateLimiter.check() admits exactly the limit to 5 processes that ask at the same time", async (t) => {
   await using server = await RedisServer.start();
-  await using stack = new AsyncDisposableStack();
   const script = import.meta.resolve("./processes_worker.ts");
-  const workers = Array.from({ length: 5 }, () => stack.use(DenoProcess.start(script, server.url)));
+  const workers = Array.from({ length: 5 }, () => DenoProcess.start(script, server.url));
+  await using _end = {
+    async [Symbol.asyncDispose]() {
+      for (const worker of workers) await worker[Symbol.asyncDispose]();
+    },
+  };
   for (const worker of workers) assertEquals(await worker.receive(), "ready");
   const ask = async (name: Order["name"], id: string, calls: number) => {
     const order: Order = { name, id, calls, at: Date.now() + 30 };

@@ -7,7 +7,7 @@ import type { LarderEvent } from "../../src/events.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
-/** A clock that goes where it is told, backwards too. */
+/** A clock that goes where it is told, backwards too, in milliseconds and thousandths of them. */
 export class TestClock {
   #time = 1_700_000_000_000;
   readonly now = (): number => this.#time;
@@ -38,7 +38,7 @@ export async function openRedis(server: RedisServer, options: { buckets?: number
   const store = new RedisLimitStore(batch, {
     namespace: `limits-${crypto.randomUUID()}`,
     timeout: 10_000,
-    now: () => clock.now() * 1000,
+    now: () => Math.round(clock.now() * 1000),
     ...options,
   });
   await client.start();

@@ -1,0 +1,95 @@
+/**
+ * `exact` in Lua, with the prelude of `scripts.ts`: step by step what `exact.ts` does.
+ */
+export const EXACT: string = `
+local HEAD, SPAN = { [4] = '>BI6I4', [5] = '>BI6I5' }, { [4] = 256 ^ 4, [5] = 256 ^ 5 }
+local function exact(state, rule, action, cost, receipt)
+  local limit, window, size = rule[2], rule[3], rule[4]
+  if action <= PEEK and #state >= 7 + size then
+    -- The usual case: nothing has expired since, and there is room.
+    local width, base, oldest = unpack_(HEAD[size], state)
+    local format = INT[size]
+    local live = (#state - 7) / size
+    if width == size and live == floor(live) and live + cost <= limit then
+      local newest = base + (unpack_(format, state, #state - size + 1))
+      if base + oldest > now - window and newest <= upper and upper - base < SPAN[size] then
+        local more = base + oldest + window - now
+        if action == PEEK then return true, limit - live, newest + window - now, 0, more, upper, false end
+        local entry = pack(format, upper - base)
+        return true, limit - live - cost, upper + window - now, 0, more, upper,
+          state .. (cost == 1 and entry or rep(entry, cost))
+      end
+    end
+  end
+  local base, body, width, changed = upper, '', size, false
+  if #state > 7 then
+    width, base = unpack_('>BI6', state)
+    if (width == 4 or width == 5) and (#state - 7) % width == 0 then
+      body = sub(state, 8)
+    else
+      width, base = size, upper
+    end
+  end
+  local format, count, first = INT[width], #body / width, 1
+  local function at(i) return base + (unpack_(format, body, (i - 1) * width + 1)) end
+  if count > 0 then
+    local last = at(count)
+    if last > upper then
+      base = base - (last - upper)
+      changed = true
+    end
+    if at(1) <= now - window then
+      local low, high = 1, count + 1 -- the first that counts
+      while low < high do
+        local middle = floor((low + high) / 2)
+        if at(middle) <= now - window then low = middle + 1 else high = middle end
+      end
+      body = sub(body, (low - 1) * width + 1)
+      count = count - low + 1
+    end
+  end
+  local allowed, retry, live = true, 0, count
+  local function append(amount)
+    if count == 0 then
+      base, width, body = upper, size, ''
+    elseif width ~= size or upper - base >= SPAN[width] then
+      local from, times = at(1), {}
+      for i = 1, count do times[i] = pack(INT[size], at(i) - from) end
+      base, width, body = from, size, table.concat(times)
+    end
+    format = INT[width]
+    body = body .. rep(pack(format, upper - base), amount)
+    count = count + amount
+    changed = true
+  end
+  if action == PENALIZE then
+    append(min(cost, limit))
+    local over = count - max(limit, live)
+    if over > 0 then
+      body = sub(body, over * width + 1)
+      count = count - over
+    end
+  elseif action == REFUND then
+    local last = count
+    while last > 0 and at(last) > receipt do last = last - 1 end
+    local start = last
+    while start > 0 and last - start < cost and at(start) == receipt do start = start - 1 end
+    if start < last then
+      body = sub(body, 1, start * width) .. sub(body, last * width + 1)
+      count = count - (last - start)
+      changed = true
+    end
+  elseif live + cost <= limit then
+    if action == CHECK then append(cost) end
+  else
+    allowed = false
+    retry = at(live + cost - limit) + window - now
+  end
+  local reset, more = 0, 0
+  if count > 0 then
+    reset = at(count) + window - now
+    more = at(max(0, count - limit) + 1) + window - now
+  end
+  return allowed, limit - count, reset, retry, more, upper, changed and (pack('>BI6', width, base) .. body)
+end
+`;

@@ -1,0 +1,188 @@
+import { RedisError, UnavailableError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
+import { Denials } from "./denials.ts";
+import { Outage, type PresetStep } from "./outage.ts";
+import { assertWhole, type Preset } from "./presets.ts";
+import type { DecisionSource, RateLimitState } from "./result.ts";
+import type { LimitStore, Standing, Step } from "./store.ts";
+
+/** How a judge works. */
+export interface JudgeOptions {
+  /** What share of a limit this process allows by itself. */
+  readonly localShare: number;
+  /** How many refusals are remembered. */
+  readonly maxDenials: number;
+  /** Told when the store does not answer, and when it does again. */
+  readonly on: EventListener | undefined;
+}
+
+/** What came of a check. */
+export interface Verdict {
+  /** How the limit stands. */
+  readonly state: RateLimitState;
+  /** What identifies the check for its refund. */
+  readonly receipt: number;
+}
+
+/** Decides: by what it remembers, by the store, or, while that does not answer, by the policies of the presets. */
+export class Judge implements AsyncDisposable {
+  readonly #store: LimitStore;
+  readonly #on: EventListener | undefined;
+  readonly #denials: Denials | undefined;
+  readonly #outage: Outage;
+  #degraded = false;
+
+  constructor(store: LimitStore, { localShare, maxDenials, on }: JudgeOptions) {
+    this.#store = store;
+    this.#on = on;
+    this.#denials = store.kind === "redis" && maxDenials > 0 ? new Denials(maxDenials) : undefined;
+    this.#outage = new Outage(localShare);
+  }
+
+  /** Checks one limit. */
+  async check(step: PresetStep, signal: AbortSignal | undefined): Promise<Verdict> {
+    const { rule, id, cost } = step;
+    const denials = this.#denials;
+    const known = denials?.find(rule.name, id, cost);
+    if (known) {
+      signal?.throwIfAborted();
+      return { state: stateOf(rule, rule.limit, known, "deny-cache"), receipt: 0 };
+    }
+    const since = denials ? denials.now() : 0;
+    const forgotten = denials ? denials.forgotten : 0;
+    const { states, standings } = await this.#run([step], signal);
+    const state = states[0]!;
+    const standing = standings[0]!;
+    if (denials && !state.allowed && !state.degraded) denials.add(rule.name, id, cost, standing, since, forgotten);
+    return { state, receipt: standing.receipt };
+  }
+
+  /**
+   * Checks several limits, all or nothing.
+   *
+   * @throws {RangeError} If some can never pass together.
+   */
+  async checkAll(steps: readonly PresetStep[], signal: AbortSignal | undefined): Promise<RateLimitState[]> {
+    const alone = assertPossible(steps);
+    const denials = this.#denials;
+    const [since, forgotten] = [denials?.now() ?? 0, denials?.forgotten ?? 0];
+    const { states, standings } = await this.#run(steps, signal);
+    states.forEach(({ allowed, degraded }, i) => {
+      const { rule, id, cost } = steps[i]!;
+      if (!allowed && !degraded && alone[i]) denials?.add(rule.name, id, cost, standings[i]!, since, forgotten);
+    });
+    return states;
+  }
+
+  /** Takes a step that is no check. */
+  async take(step: PresetStep, signal: AbortSignal | undefined): Promise<RateLimitState> {
+    const { states } = await this.#run([step], signal);
+    return states[0]!;
+  }
+
+  /** Takes a check back, where it was counted, and tells whether that was done. */
+  async refund(step: PresetStep, source: DecisionSource, signal: AbortSignal | undefined): Promise<boolean> {
+    if (source === "local") await this.#outage.refund(step);
+    if (source === "local" || source === "policy") return source === "local";
+    return await this.#giveBack({ ...step, action: "refund" }, signal);
+  }
+
+  /** Forgets what was counted, and tells whether the store has done so. */
+  async reset(step: PresetStep, signal: AbortSignal | undefined): Promise<boolean> {
+    const [done] = await Promise.all([this.#giveBack(step, signal), this.#outage.reset(step.rule, step.id)]);
+    return done;
+  }
+
+  /** Forgets what it remembers. */
+  forget(): void {
+    this.#denials?.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.forget();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  /** Takes steps, in the store or by policy. */
+  async #run(
+    steps: readonly PresetStep[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ states: RateLimitState[]; standings: readonly Standing[] }> {
+    try {
+      const standings = await this.#store.run(steps, signal);
+      // A server that takes no writes can be looked at all the same.
+      if (this.#degraded && steps[0]!.action !== "peek") this.#recovered();
+      const source = this.#store.kind;
+      return {
+        states: standings.map((one, i) => stateOf(steps[i]!.rule, steps[i]!.rule.limit, one, source)),
+        standings,
+      };
+    } catch (error) {
+      this.#failed(error, signal);
+    }
+    const standings = await this.#outage.run(steps);
+    const states = standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source));
+    return { states, standings };
+  }
+
+  /** Takes a step after which there is more than before, and tells whether it was taken. */
+  async #giveBack(step: Step, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.#store.run([step], signal);
+      if (this.#degraded) this.#recovered();
+      return true;
+    } catch (error) {
+      this.#failed(error, signal);
+      return false;
+    } finally {
+      // Afterwards: a refusal from before may have arrived meanwhile.
+      this.#denials?.delete(step.rule.name, step.id);
+    }
+  }
+
+  /** Throws what is no outage. */
+  #failed(error: unknown, signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    const outage = error instanceof UnavailableError ? error.reason !== "closed" : error instanceof RedisError;
+    if (!outage) throw error;
+    if (this.#degraded) return;
+    this.#degraded = true;
+    this.#on?.({ type: "limit.degraded", error });
+  }
+
+  #recovered(): void {
+    this.#degraded = false;
+    this.#on?.({ type: "limit.recovered" });
+  }
+}
+
+/**
+ * Tells of each step whether no other is about the same count. One that shares it may be refused for the sake of the others alone.
+ *
+ * @throws {RangeError} If some can never pass together.
+ */
+function assertPossible(steps: readonly PresetStep[]): boolean[] {
+  return steps.map(({ rule, id, cost }, i) => {
+    const others = steps.filter((other, j) => j !== i && other.rule === rule && other.id === id);
+    if (others.length === 0) return true;
+    const together = others.reduce((sum, other) => sum + other.cost, cost);
+    assertWhole(together, rule.most, `Cannot check "${rule.name}": wanted as the cost of all`);
+    return false;
+  });
+}
+
+/** What a result says, in seconds. */
+function stateOf(rule: Preset, limit: number, standing: Standing, source: DecisionSource): RateLimitState {
+  return {
+    name: rule.name,
+    allowed: standing.allowed,
+    limit,
+    window: rule.window / 1000,
+    remaining: standing.remaining,
+    resetAfter: standing.resetAfter / 1000,
+    retryAfter: standing.retryAfter / 1000,
+    moreAfter: standing.moreAfter / 1000,
+    degraded: source === "local" || source === "policy",
+    source,
+  };
+}
