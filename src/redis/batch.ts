@@ -3,6 +3,7 @@ import type { EventListener } from "../events.ts";
 import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../metrics.ts";
 import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
+import { graceOf, LATE } from "./lateness.ts";
 import type { BatchObserver, WriteTracer } from "./observer.ts";
 
 /** A command on its way, and what to do with its reply. */
@@ -316,7 +317,20 @@ export class Batch {
 
   readonly #check = (): void => {
     this.#timer = undefined;
-    this.#checkAt = Infinity;
+    // A process that was busy until now has not looked yet whether the replies are there.
+    if (performance.now() - this.#checkAt > LATE) {
+      this.#checkAt = -Infinity;
+      this.#timer = setTimeout(() => {
+        this.#checkAt = Infinity;
+        this.#expire();
+      }, graceOf(this.#timeout));
+    } else {
+      this.#checkAt = Infinity;
+      this.#expire();
+    }
+  };
+
+  #expire(): void {
     const now = performance.now() + 0.5; // timers may fire a little early
     let next = Infinity;
     let expired = false;
@@ -355,7 +369,7 @@ export class Batch {
       next = Math.min(next, this.#sentAt + this.#timeout);
     }
     if (next < Infinity) this.#watch(next);
-  };
+  }
 
   #giveUp(cause: unknown): void {
     this.#breaker.trip();
