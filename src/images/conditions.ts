@@ -25,7 +25,7 @@ export function rangeOf(
   conditions: Conditions,
   { etag, timestamp, size }: ImageInfo,
 ): { start: number; end: number } | "unsatisfiable" | undefined {
-  const [, first, last] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/.exec(conditions.get("range") ?? "") ?? [];
+  const [, first, last] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(conditions.get("range") ?? "") ?? [];
   if (first === undefined || last === undefined || (first === "" && last === "")) return undefined;
   const ifRange = conditions.get("if-range");
   if (ifRange !== null && ifRange !== etag) {

@@ -93,10 +93,13 @@ class HttpSource implements ImageSource {
     const ranged = start > 0 || end !== undefined;
     const range: Record<string, string> = ranged ? { range: `bytes=${start}-${end ?? ""}` } : {};
     const response = await this.#request("GET", name, range, signal);
-    if (!this.#checked(name, response)) {
-      await response.body?.cancel();
-      return undefined;
+    let found = false;
+    try {
+      found = this.#checked(name, response);
+    } finally {
+      if (!found) await response.body?.cancel();
     }
+    if (!found) return undefined;
     const body = response.body ?? new Blob([]).stream();
     const whole = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
     if (response.status === 206 && Number(whole?.[1]) === start) {
@@ -111,7 +114,13 @@ class HttpSource implements ImageSource {
 
   /** Whether there is an image. */
   #checked(name: string, response: Response): boolean {
-    if (response.status === 200 || response.status === 206) return true;
+    const encoding = response.headers.get("content-encoding") ?? "identity";
+    if (response.status === 200 || response.status === 206) {
+      if (encoding === "identity") return true;
+      throw new Error(
+        `Cannot read image ${describe(name)}: wanted it as it is, got the encoding ${describe(encoding)}`,
+      );
+    }
     if (response.status === 404 || response.status === 410) return false;
     throw new Error(`Cannot read image ${describe(name)}: wanted 200 from ${this.#base.host}, got ${response.status}`);
   }
@@ -190,14 +199,15 @@ function until(response: Response, over: () => void): Response {
 }
 
 function statOf({ headers }: Response): ImageStat {
-  const etag = headers.get("etag");
+  // Servers make a tag weak on one way and not on the other, and many do not know the length when they are asked for the head.
+  const etag = headers.get("etag")?.replace(/^W\//, "");
   const length = headers.get("content-length");
   const modified = Date.parse(headers.get("last-modified") ?? "");
   return {
-    ...(length !== null && /^\d{1,15}$/.test(length) && { size: Number(length) }),
+    ...(length !== null && /^[1-9]\d{0,14}$/.test(length) && { size: Number(length) }),
     ...(Number.isFinite(modified) && { modified }),
-    ...(etag !== null && { version: etag }),
-    ...(etag === null && Date.now() - modified < LAST_MODIFIED_STEP && { recent: true }),
+    ...(etag !== undefined && { version: etag }),
+    ...(etag === undefined && Date.now() - modified < LAST_MODIFIED_STEP && { recent: true }),
   };
 }
 

@@ -6,7 +6,7 @@ import { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
 import { Gate } from "./gate.ts";
 import type { ImageInfo } from "./info.ts";
-import { fingerprint, type Look, Looks, notFound } from "./looks.ts";
+import { agree, fingerprint, type Look, Looks, notFound } from "./looks.ts";
 import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
 import type {
   ImageInfoManyOptions,
@@ -217,11 +217,12 @@ export class Images {
       const unsteady = this.#settings.verify === "hash" || look.stat.recent || fingerprint(look.stat) === undefined;
       const { revalidateAfter, ttl, errorTtl } = this.#settings;
       const again = Math.max(1, revalidateAfter);
+      const forget = unsteady && revalidateAfter === 0; // it may change as soon as it was read
       const known = await this.#cache.getOrSet<Known>(
         look.key,
-        (context) => this.#gate.run(() => this.#load(name, look, context, attempt >= ATTEMPTS)),
+        (context) => this.#gate.run(() => this.#load(name, look, context, attempt >= ATTEMPTS, forget)),
         {
-          ttl: ({ error }) => `${error ? errorTtl : unsteady ? again : ttl}ms`,
+          ttl: ({ error }) => `${unsteady ? Math.min(again, error ? errorTtl : again) : error ? errorTtl : ttl}ms`,
           staleWhileRevalidate: 0,
           staleIfError: 0,
           beta: 0,
@@ -236,8 +237,17 @@ export class Images {
     }
   }
 
-  /** Reads an image. With `anyhow`, also one that is not as the look told, but then nobody else is given what is found. */
-  async #load(name: string, look: Look, context: LoaderContext<Known>, anyhow: boolean): Promise<Known> {
+  /**
+   * Reads an image. With `anyhow`, also one that is not as the look told, but then nobody else is given what is found, and neither is
+   * anybody who comes later with `forget`.
+   */
+  async #load(
+    name: string,
+    look: Look,
+    context: LoaderContext<Known>,
+    anyhow: boolean,
+    forget: boolean,
+  ): Promise<Known> {
     const { signal } = context;
     const opened = await this.#settings.source.open(name, { signal });
     if (!opened) return context.skip({ changed: true });
@@ -252,7 +262,7 @@ export class Images {
     if (changed || !isSame(opened, look)) return context.skip(known);
     const { info } = known;
     if (info?.mismatch) this.#on?.({ type: "image.mismatch", filename: name, wanted: info.mismatch, got: info.type });
-    return known;
+    return forget ? context.skip(known) : known;
   }
 
   /** Reads an image; what it throws is given back, as it may come of a change. */
@@ -275,7 +285,7 @@ function settled(name: string, { info, error }: Known): ImageInfo {
 
 /** Whether an image stands, as it was opened, as a look told. */
 function isSame({ stat }: OpenedImage, look: Look): boolean {
-  return fingerprint(stat) === fingerprint(look.stat!);
+  return agree(stat, look.stat!);
 }
 
 function isAnswer(error: unknown): error is NotFoundError | ImageError {

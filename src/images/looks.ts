@@ -100,6 +100,12 @@ export function fingerprint({ version, size, modified }: ImageStat): string | un
   return modified === undefined ? undefined : `${size ?? ""}/${modified}`;
 }
 
+/** Whether both may tell of the same image. What one of them leaves out does not tell them apart. */
+export function agree(a: ImageStat, b: ImageStat): boolean {
+  if (a.version !== undefined || b.version !== undefined) return a.version === b.version;
+  return a.modified === b.modified && (a.size === undefined || b.size === undefined || a.size === b.size);
+}
+
 /** The error for an image that is not there. */
 export function notFound(name: string): NotFoundError {
   return new NotFoundError("image", name);

@@ -9,8 +9,8 @@ const MAX_PARTS = 32;
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
 /** A dot, a separator or NUL in percent-encoding, encoded again or not: a source that decodes must not meet it. */
 const ENCODED = /%(?:25)*(?:2e|2f|5c|00)/i;
-/** Devices of Windows, whatever their extension. */
-const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
+/** Devices of Windows, whatever their extension and the spaces before it. */
+const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³]) *(?:\.|$)/i;
 
 const encoder = new TextEncoder();
 

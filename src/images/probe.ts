@@ -5,6 +5,8 @@ import { BadImage, MOST, type Parser, type Shape, type Want } from "./formats/pa
 /** So much of the beginning can be asked for again. */
 const HEAD = 4096;
 const NOTHING = new Uint8Array(0);
+/** So much is shown to a parser where it is, not copied. It does not keep it. */
+const GLANCE = 64;
 
 /** Finds type, dimensions and orientation in the bytes of an image as they come. Takes no more memory than a parser asks for. */
 export class Probe {
@@ -62,6 +64,11 @@ export class Probe {
       this.#keepLast(chunk.subarray(Math.max(0, at - start)), length);
       return false;
     }
+    const within = at - start;
+    if (this.#filled === 0 && length <= GLANCE && within >= 0 && within + length <= chunk.length) {
+      this.#next(chunk.subarray(within, within + length));
+      return true;
+    }
     this.#copy(this.#head.subarray(0, Math.min(HEAD, this.#position)), 0, at, length);
     this.#copy(chunk, start, at, length);
     const gone = this.#filled < length && at + this.#filled < start; // it passed by before anybody wanted it
@@ -74,12 +81,14 @@ export class Probe {
     const from = at + this.#filled - start;
     if (from < 0 || from >= bytes.length || this.#filled >= length) return;
     const part = bytes.subarray(from, from + length - this.#filled);
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
     this.#buffer.set(part, this.#filled);
     this.#filled += part.length;
   }
 
   #keepLast(bytes: Uint8Array, length: number): void {
     if (bytes.length === 0) return;
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
     if (bytes.length < length) {
       const kept = Math.min(this.#filled, length - bytes.length);
       this.#buffer.copyWithin(0, this.#filled - kept, this.#filled);
@@ -97,7 +106,7 @@ export class Probe {
       this.#want = step.done ? undefined : step.value;
       if (step.done) this.#shape = checked(step.value);
       else if (step.value.length > MOST) throw new BadImage("too-large", `a header of at most ${MOST} bytes`);
-      this.#buffer = new Uint8Array(this.#want?.length ?? 0);
+      this.#buffer = NOTHING;
       this.#filled = 0;
     } catch (error) {
       this.#want = undefined;

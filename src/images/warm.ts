@@ -34,7 +34,9 @@ export async function warmImages(
       await images.get(filename, { signal });
       stored++;
     } catch (error) {
-      if (!(error instanceof NotFoundError) && !(error instanceof ImageError)) throw error;
+      // A folder may have files of any name; what the caller names is another thing.
+      const unusable = error instanceof RangeError && typeof what === "string";
+      if (!(error instanceof NotFoundError) && !(error instanceof ImageError) && !unusable) throw error;
       failed++;
     }
     onProgress?.({ stored, failed, filename });

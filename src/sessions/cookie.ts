@@ -145,7 +145,7 @@ export class SessionCookie {
 
   #check(bound: boolean, insecure: boolean, secrets: readonly string[]): void {
     const { name } = this;
-    const { sameSite, partitioned } = this.#attributes;
+    const { path, sameSite, partitioned } = this.#attributes;
     if (!TOKEN.test(name)) {
       throw new TypeError(`Cannot use "cookie.name": wanted up to 128 characters of a token, got ${describe(name)}`);
     }
@@ -155,6 +155,9 @@ export class SessionCookie {
     }
     if (/^__Secure-/i.test(name) && insecure) {
       throw new TypeError(`Cannot use "cookie.name": wanted no insecure for ${describe(name)}, got it`);
+    }
+    if (!path.startsWith("/")) {
+      throw new TypeError(`Cannot use "cookie.path": wanted a path that begins with "/", got ${describe(path)}`);
     }
     if (insecure && (sameSite === "none" || partitioned)) {
       throw new TypeError(

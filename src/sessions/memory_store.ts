@@ -93,7 +93,7 @@ export class MemorySessionStore implements SessionStore {
     const row: Row = {
       handle,
       userId,
-      tags: [...tags],
+      tags: Object.freeze([...tags]),
       device,
       createdAt: now,
       lastSeenAt: now,
@@ -228,7 +228,8 @@ export class MemorySessionStore implements SessionStore {
   #roll(row: Row): boolean {
     const now = this.#now();
     const every = this.#touchEvery >= 0 ? this.#touchEvery : Math.min(row.idle / 24, 300_000);
-    if (now - row.lastSeenAt < Math.min(every, row.idle / 2)) return false;
+    // What was used later than now was used before the clock was set back.
+    if (now - row.lastSeenAt < Math.min(every, row.idle / 2) && row.lastSeenAt <= now) return false;
     const before = endOf(row);
     row.lastSeenAt = now;
     this.#rows.delete(row.handle);
@@ -291,6 +292,7 @@ function stored(row: Row, touched: boolean): StoredSession {
     createdAt,
     lastSeenAt,
     expiresAt: endOf(row),
+    idle: row.idle === Infinity ? 0 : row.idle,
     version,
     fields: copy,
     touched,

@@ -21,7 +21,7 @@ export type { SessionStats } from "./stats.ts";
 export * from "./options.ts";
 export { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 export { RequestSession, type SessionReader } from "./request_session.ts";
-export type { SessionHandler, WithSessionHandler } from "./with_session.ts";
+export type { SessionHandler, WithSessionHandler, WithSessionOptions } from "./with_session.ts";
 export * from "./memory_store.ts";
 export * from "./store.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "../cache/standard_schema.ts";

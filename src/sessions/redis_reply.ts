@@ -133,6 +133,7 @@ export function readSession(
     createdAt: view.getFloat64(10),
     lastSeenAt: seen,
     expiresAt: Math.min(idle > 0 ? seen + idle : Infinity, last > 0 ? last : Infinity),
+    idle,
     version: view.getFloat64(42),
     fields,
     json,

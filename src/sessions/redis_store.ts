@@ -63,17 +63,14 @@ export class RedisSessionStore implements SessionStore {
     { signal }: SessionStoreOptions = {},
   ): Promise<PlacedSession | undefined> {
     const slot = this.#at(handle);
-    const begun = performance.now();
+    const begun = session.since ?? performance.now();
     const operation = "create session";
     const { userId, tags, device, fields, idle, absolute, maxPerUser } = session;
     const args = [userId, writeTags(tags), device, idle, absolute, maxPerUser, ...pairs(fields)];
     const reply = await slot.run(CREATE, [handle], args, operation, signal);
     if (reply === 0) return undefined;
     const [born, us, revoked, evicted] = doubles(reply, 4);
-    // Whether the revocation came before the login began or while it was under way decides if the session may live. It is known to
-    // have been before when it was earlier than all the time that the call took, or than what the server's clock was known to show.
-    if (revoked! > slot.earliest(begun, born!)) await this.destroy(handle, { signal });
-    slot.told(born!);
+    if (slot.isLate(begun, born!, revoked!)) await this.destroy(handle, { signal });
     const now = Math.floor(us! / 1000);
     return {
       evicted: evicted!,
@@ -86,6 +83,7 @@ export class RedisSessionStore implements SessionStore {
         createdAt: now,
         lastSeenAt: now,
         expiresAt: Math.min(idle > 0 ? now + idle : Infinity, absolute > 0 ? now + absolute : Infinity),
+        idle,
         version: 1,
         touched: true,
       },
@@ -133,20 +131,31 @@ export class RedisSessionStore implements SessionStore {
     { signal }: SessionStoreOptions = {},
   ): Promise<PlacedSession | "taken" | undefined> {
     const { userId = "", absolute, maxPerUser } = renewal;
+    const slot = this.#at(handle);
+    const begun = performance.now();
     const args = [userId, absolute, maxPerUser, ...change(renewal)];
-    const reply = await this.#at(handle).run(REGENERATE, [handle, to], args, "regenerate session", signal);
+    const reply = await slot.run(REGENERATE, [handle, to], args, "regenerate session", signal);
     if (reply === 0) return "taken";
-    const [part, evicted] = parts(reply);
+    const [part, more] = parts(reply);
     const told = sessionOf(to, part);
-    return told && { session: told.session, evicted: Number(textOf(evicted)) };
+    if (!told) return undefined;
+    const [born, , revoked, evicted] = doubles(more, 4);
+    // For a user who is named this is a login.
+    if (userId !== "" && slot.isLate(begun, born!, revoked!)) await this.destroy(to, { signal });
+    return { session: told.session, evicted: evicted! };
   }
 
   async list(userId: string, { signal }: SessionStoreOptions = {}): Promise<StoredSession[]> {
     const slot = this.#slots[bucketOf(userId, this.buckets)]!;
     const reply = parts(await slot.run(LIST, [], [userId], "list sessions", signal));
-    return reply.map((part) => {
+    return reply.flatMap((part) => {
       if (!Array.isArray(part)) throw new RedisError("ERR the reply makes no sense");
-      return readSession(textOf(part[0]), part, 1).session;
+      try {
+        // The script need not say whose they are.
+        return [{ ...readSession(textOf(part[0]), part, 1).session, userId }];
+      } catch {
+        return []; // a record that is damaged hides no others
+      }
     });
   }
 
@@ -221,29 +230,41 @@ class Slot {
     let [total, clock] = [0, 0];
     while (true) {
       const args = [name, except ?? "", REMOVED_PER_CALL, clock, kept, REVOCATIONS];
+      const begun = performance.now();
       const [at, us, removed, more] = doubles(await this.run(REVOKE, [], args, operation, signal), 4);
-      this.told(Math.max(us!, at!));
+      this.told(Math.max(us!, at!), begun);
       total += removed!;
       clock = at!;
       if (more === 0) return total;
     }
   }
 
-  /** The clock of the ledger showed this just now, or a little before. */
-  told(us: number): void {
+  /**
+   * Whether a login that began at `begun`, and was born at the clock `born`, may have been under way when its user or one of its tags
+   * was revoked, at the clock `revoked`. The revocation is known to have been before it when it was earlier than all the time that the
+   * call took, or than what the clock was known to show.
+   */
+  isLate(begun: number, born: number, revoked: number): boolean {
+    const known = this.#knownAt(begun);
+    // The clock of a server can be set back. That of the ledger then stands still, but does not go back too.
+    const shown = known <= born ? known : begun >= this.#heardAt && this.#shown <= born ? this.#shown : -Infinity;
+    const earliest = Math.max(shown, born - (performance.now() - begun) * FASTEST);
+    this.told(born, begun);
+    return revoked > earliest;
+  }
+
+  /** The clock of the ledger showed this between `begun` and now. */
+  told(us: number, begun: number = -Infinity): void {
     const now = performance.now();
-    // Replies take different times: the one that took the least says most.
-    if (this.#shown + (now - this.#heardAt) * SLOWEST > us) return;
+    // Replies take different times: the one that took the least says most, unless the clock was set back.
+    if (this.#knownAt(now) > us && this.#knownAt(begun) <= us) return;
     this.#shown = us;
     this.#heardAt = now;
   }
 
-  /**
-   * What the clock of the ledger showed, at the earliest, at a moment of this process, given that it came to `us` since then.
-   */
-  earliest(moment: number, us: number): number {
-    const known = moment >= this.#heardAt ? this.#shown + (moment - this.#heardAt) * SLOWEST : -Infinity;
-    return Math.max(known, us - (performance.now() - moment) * FASTEST);
+  /** What the clock of the ledger showed at least at a moment of this process, unless it was set back. */
+  #knownAt(moment: number): number {
+    return moment >= this.#heardAt ? this.#shown + (moment - this.#heardAt) * SLOWEST : -Infinity;
   }
 }
 
@@ -260,7 +281,7 @@ function parts(reply: RedisReply): Part[] {
   throw new RedisError("ERR the reply makes no sense");
 }
 
-function doubles(reply: RedisReply, count: number): number[] {
+function doubles(reply: RedisReply | Part | undefined, count: number): number[] {
   if (!(reply instanceof Uint8Array) || reply.length !== count * 8) {
     throw new RedisError("ERR the reply makes no sense");
   }

@@ -1,3 +1,4 @@
+import { encodeFields } from "./fields.ts";
 import type {
   CreateSessionOptions,
   RegenerateSessionOptions,
@@ -6,6 +7,7 @@ import type {
 } from "./options.ts";
 import type { Session, SessionData, SessionPatchOf } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * Reads the session with a token, and tells when it could not be known whether there is one.
@@ -19,7 +21,7 @@ export type SessionReader<Data extends object = SessionData> = (
 
 /**
  * The session of one request, as `withSession()` gives it to a handler. It is read when it is first asked for, and its cookie is taken
- * care of.
+ * care of. What changes it is done in the order in which it was called.
  *
  * @typeParam Data The fields of the data.
  */
@@ -29,8 +31,13 @@ export class RequestSession<Data extends object = SessionData> {
   readonly #read: SessionReader<Data>;
   readonly #address: string | undefined;
   readonly #id: string | undefined;
+  readonly #turns = new Turns();
   #reading: Promise<Session<Data> | undefined> | undefined;
   #current: Session<Data> | undefined;
+  /** Whether it was begun, changed or ended here. */
+  #changed = false;
+  /** Whether it is not known if there is a session. */
+  #outage = false;
   /** What the response has to say about the cookie. */
   #cookie: "write" | "clear" | undefined;
 
@@ -68,7 +75,11 @@ export class RequestSession<Data extends object = SessionData> {
    * @param options As of `sessions.create()`; the request and the address at the other end of the connection are known.
    * @returns The session.
    */
-  async create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
+  create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
+    return this.#inTurn(() => this.#create(userId, data, options), options);
+  }
+
+  async #create(userId: string | null, data: Data, options: CreateSessionOptions): Promise<Session<Data>> {
     const { signal } = options;
     const id = this.#current?.id ?? this.#id;
     const session = await this.#sessions.create(userId, data, {
@@ -86,23 +97,29 @@ export class RequestSession<Data extends object = SessionData> {
    *
    * @param change As of `sessions.update()`.
    * @param options As of `sessions.update()`.
-   * @returns The session as it is then, or `undefined` if it was ended since it was read: then it is not begun again.
+   * @returns The session as it is then, or `undefined` if it was ended since it was read: then it is not begun again. A visitor of whom
+   * there is nothing to keep has none.
    */
-  async update(
+  update(
     change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
     options: UpdateSessionOptions = {},
   ): Promise<Session<Data> | undefined> {
-    const current = await this.get();
-    if (current) {
-      const updated = await this.#sessions.update(current.id, change, options);
-      if (!updated) this.#become(undefined);
-      this.#current = updated;
-      this.#reading = Promise.resolve(updated);
-      if (updated?.touched) this.#cookie = "write";
+    return this.#inTurn(() => this.#update(change, options), options);
+  }
+
+  async #update(
+    change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
+    options: UpdateSessionOptions,
+  ): Promise<Session<Data> | undefined> {
+    const id = await this.#idOfCurrent();
+    if (id !== undefined) {
+      const updated = await this.#sessions.update(id, change, options);
+      this.#become(updated, updated?.touched === true);
       return updated;
     }
     const patch = typeof change === "function" ? await change({} as Data) : change;
-    return await this.create(null, patch as Data, { signal: options.signal });
+    if (encodeFields(patch, "update session").size === 0) return undefined;
+    return await this.#create(null, patch as Data, { signal: options.signal });
   }
 
   /**
@@ -112,15 +129,19 @@ export class RequestSession<Data extends object = SessionData> {
    * @param options As of `sessions.regenerate()`.
    * @returns The session, or `undefined` when there is none and no user is named.
    */
-  async regenerate(options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
-    const current = await this.get();
-    if (current) {
-      const renewed = await this.#sessions.regenerate(current.id, options);
+  regenerate(options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
+    return this.#inTurn(() => this.#regenerate(options), options);
+  }
+
+  async #regenerate(options: RegenerateSessionOptions<Data>): Promise<Session<Data> | undefined> {
+    const id = await this.#idOfCurrent();
+    if (id !== undefined) {
+      const renewed = await this.#sessions.regenerate(id, options);
       this.#become(renewed);
       return renewed;
     }
     const { userId, data = {}, signal } = options;
-    return userId === undefined ? undefined : await this.create(userId, data as Data, { signal });
+    return userId === undefined ? undefined : await this.#create(userId, data as Data, { signal });
   }
 
   /**
@@ -129,7 +150,11 @@ export class RequestSession<Data extends object = SessionData> {
    * @param options A signal.
    * @returns Whether there was one.
    */
-  async destroy(options: SessionOperationOptions = {}): Promise<boolean> {
+  destroy(options: SessionOperationOptions = {}): Promise<boolean> {
+    return this.#inTurn(() => this.#destroy(options), options);
+  }
+
+  async #destroy(options: SessionOperationOptions): Promise<boolean> {
     const id = this.#current?.id ?? this.#id;
     const destroyed = await this.#sessions.destroy(id, options);
     this.#become(undefined);
@@ -157,6 +182,10 @@ export class RequestSession<Data extends object = SessionData> {
     }
   }
 
+  #inTurn<T>(run: () => Promise<T>, { signal }: SessionOperationOptions): Promise<T> {
+    return this.#turns.take("", run, signal);
+  }
+
   #write(headers: Headers): void {
     if (this.#cookie === "write" && this.#current) this.#sessions.cookie.write(headers, this.#current);
     else this.#sessions.cookie.clear(headers);
@@ -167,16 +196,26 @@ export class RequestSession<Data extends object = SessionData> {
     if (!sent) return undefined;
     let outage = false;
     const session = await this.#read(this.#id, () => outage = true);
+    if (this.#changed) return session; // meanwhile: what is known since then is what counts
+    this.#outage = outage;
     this.#current = session;
     if (session?.touched) this.#cookie = "write";
     // What is dead or garbage need not come again. An outage says nothing about the session.
-    else if (!session && !outage) this.#cookie = "clear";
+    else if (!session && !this.#outage) this.#cookie = "clear";
     return session;
   }
 
-  #become(session: Session<Data> | undefined): void {
+  /** The id of the session that a change is of. Where an outage hid it, there may be one: none is begun in its place. */
+  async #idOfCurrent(): Promise<string | undefined> {
+    return (await this.get())?.id ?? (this.#outage ? this.#id : undefined);
+  }
+
+  #become(session: Session<Data> | undefined, moved: boolean = true): void {
+    this.#changed = true;
     this.#current = session;
     this.#reading = Promise.resolve(session);
-    this.#cookie = session ? "write" : "clear";
+    this.#outage = false;
+    if (!session) this.#cookie = "clear";
+    else if (moved) this.#cookie = "write";
   }
 }

@@ -33,11 +33,11 @@ export function resolveCreate(
   options: CreateSessionOptions,
   defaults: Limits,
 ): { idle: number; absolute: number; maxPerUser: number; tags: readonly string[]; device: string } {
-  const { ttl, absoluteTtl, tags, maxPerUser } = { ...defaults, ...options };
+  const { ttl, absoluteTtl, tags } = options;
   return {
     idle: ttl === undefined ? defaults.idle : toMilliseconds(ttl, "ttl"),
     absolute: absoluteTtl === undefined ? defaults.absolute : toMilliseconds(absoluteTtl, "absoluteTtl"),
-    maxPerUser,
+    maxPerUser: defaults.maxPerUser,
     tags: assertTags(tags, "create session"),
     device: deviceOf(options),
   };

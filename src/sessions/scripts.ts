@@ -21,7 +21,7 @@
  * issued last · `x` → -millisecond in which the last session of the slot expires. What was born before a revocation of its user or
  * of one of its tags is dead, even where no index knows of it.
  *
- * Every key expires with the last session that it is about. The last KEY of each script is the ledger; the indexes of a session's
+ * Every key expires with the last session that it is about; only the ledger of a slot that had a session without an end stays. The last KEY of each script is the ledger; the indexes of a session's
  * user and tags, and the sessions of an index, are known from the data only: their names are made with the hash tag of the
  * ledger, so they are in its slot.
  *
@@ -74,11 +74,12 @@ local function pack(s) return struct.pack(HEAD, 109, 1, s.born, s.created, s.see
 
 -- The user and the tags of a session, as they are called in the ledger.
 local function groups(key)
-  local f = redis.call('HMGET', key, 'u', 't')
+  local f = redis.pcall('HMGET', key, 'u', 't') -- nothing of a key of another type
   local names = {}
   if f[1] then names[1] = 'u:' .. string.sub(f[1], 2) end
   if f[2] then
-    for _, tag in ipairs(cmsgpack.unpack(string.sub(f[2], 2))) do names[#names + 1] = 't:' .. tag end
+    local whole, tags = pcall(cmsgpack.unpack, string.sub(f[2], 2))
+    for _, tag in ipairs(whole and type(tags) == 'table' and tags or {}) do names[#names + 1] = 't:' .. tostring(tag) end
   end
   return names
 end
@@ -102,7 +103,10 @@ local function read(key, m)
   if revoked >= s.born and revocation(groups(key)) >= s.born then return nil end
   return s
 end
-local function find(key) return read(key, redis.call('HGET', key, 'm')) end
+local function find(key)
+  local m = redis.pcall('HGET', key, 'm')
+  return read(key, type(m) == 'string' and m)
+end
 
 local function index(names, handle, at)
   for _, name in ipairs(names) do
@@ -116,8 +120,18 @@ local function index(names, handle, at)
   end
 end
 
+-- Takes a session out of an index, which need not outlive those that stay.
+local function leave(name, handle)
+  local key = base .. name
+  local at = redis.call('ZSCORE', key, handle)
+  if not at then return end
+  redis.call('ZREM', key, handle)
+  local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+  if last and last < tonumber(at) then expire(key, last) end
+end
+
 local function drop(key, handle)
-  for _, name in ipairs(groups(key)) do redis.call('ZREM', base .. name, handle) end
+  for _, name in ipairs(groups(key)) do leave(name, handle) end
   redis.call('UNLINK', key)
 end
 
@@ -146,7 +160,8 @@ local function pause(idle)
   if every >= 0 then return every < idle / 2 and every or idle / 2 end
   return idle < 7200000 and idle / 24 or 300000
 end
-local function is_due(s) return now - s.seen >= pause(s.idle) end
+-- What was used later than now was used before the clock was set back.
+local function is_due(s) return now - s.seen >= pause(s.idle) or s.seen > now end
 
 -- Rolls the expiry when it is time to. Whether the cookie of the session has to be sent again: it lasts 400 days at most.
 local function roll(key, s)
@@ -191,7 +206,7 @@ local function make_room(user, most)
   local alive, gone = {}, 0
   for _, handle in ipairs(redis.call('ZRANGE', key, 0, -1)) do
     local s = find(base .. ':' .. handle)
-    if s then alive[#alive + 1] = { s.born, handle } else redis.call('ZREM', key, handle) end
+    if s then alive[#alive + 1] = { s.born, handle } else leave('u:' .. user, handle) end
   end
   table.sort(alive, function(a, b) return a[1] < b[1] end)
   for i = 1, #alive - most + 1 do
@@ -215,20 +230,20 @@ function script(body: string): Script {
  */
 export const READ: Script = script(`
 local answers, reads, touches = {}, tonumber(ARGV[2]), tonumber(ARGV[3])
-local call, byte, struct_unpack, nothing = redis.call, string.byte, struct.unpack, FLAGS[0]
+local ask, byte, struct_unpack, nothing = redis.pcall, string.byte, struct.unpack, FLAGS[0]
 for i = 1, #KEYS - 1 do
   local key = KEYS[i]
   if i > reads and i <= reads + touches then
     local s = find(key)
     answers[i] = s and { roll(key, s) and '1' or '0' } or false
   else
-    local values = call('HMGET', key, 'm', 's')
+    local values = ask('HMGET', key, 'm', 's') -- one key of another type holds up no others
     local m = values[1]
     local born, seen, last, idle, _ = 0
     if m and #m == 50 then _, _, born, _, seen, last, idle = struct_unpack(HEAD, m) end
     -- Most are alive, not revoked and not due: that is settled here, and all else with care.
     if
-      born > revoked and byte(m, 2) == 1 and (i > reads or now - seen < pause(idle)) and
+      born > revoked and byte(m, 2) == 1 and (i > reads or now - seen < pause(idle) and seen <= now) and
       (idle == 0 or seen + idle > now) and (last == 0 or last > now)
     then
       values[3] = nothing
@@ -318,7 +333,7 @@ return answer`);
 
 /**
  * Gives a session another handle, and another user if one is named, whose session then begins now. Answers as {@linkcode READ} does,
- * with one more element: how many sessions of the user had to go.
+ * with one more element, which says of the session of a new user what {@linkcode CREATE} does.
  *
  * KEYS: old session, new session, ledger · ARGV: 1 every · 2 user or "" for the same · 3 absolute ms of a new user's session · 4 most
  * sessions of the user · 5 how many fields to remove · 6… their names · then fields and values
@@ -327,17 +342,18 @@ export const REGENERATE: Script = script(`
 local old, key, user = KEYS[1], KEYS[2], ARGV[2]
 if redis.call('EXISTS', key) == 1 then return 0 end
 local s = find(old)
-if not s then return cmsgpack.pack({ false, '0' }) end
-local gone = 0
+if not s then return cmsgpack.pack({ false, '' }) end
+local gone, newest = 0, 0
 s.version = s.version + 1
 redis.call('HSET', old, 'm', pack(s)) -- refused where the server is full, before anything has changed
-for _, name in ipairs(groups(old)) do redis.call('ZREM', base .. name, handle_of(old)) end
+for _, name in ipairs(groups(old)) do leave(name, handle_of(old)) end
 if user ~= '' then
   local absolute, most = tonumber(ARGV[3]), tonumber(ARGV[4])
   if most > 0 then gone = make_room(user, most) end
   redis.call('HSET', old, 'u', 'u' .. user)
   s.born, s.created = tick(), now
   s.last = absolute > 0 and now + absolute or 0
+  newest = revocation(groups(old))
 end
 redis.call('RENAME', old, key)
 local removals = tonumber(ARGV[5])
@@ -345,7 +361,7 @@ if removals > 0 then redis.call('HDEL', key, unpack(ARGV, 6, 5 + removals)) end
 if #ARGV > 5 + removals then redis.call('HSET', key, unpack(ARGV, 6 + removals)) end
 copy(key)
 used(key, s)
-return cmsgpack.pack({ tell(key, 1), tostring(gone) })`);
+return cmsgpack.pack({ tell(key, 1), struct.pack('>dddd', s.born, us, newest, gone) })`);
 
 /**
  * Tells the sessions of a user, without their data. Answers one MessagePack array of arrays: handle, values, flags.
@@ -360,7 +376,7 @@ for _, handle in ipairs(redis.call('ZRANGE', key, '(' .. int(now), '+inf', 'BYSC
     local f = redis.call('HMGET', session, 'm', 't', 'v')
     answers[#answers + 1] = { handle, f[1], f[2] or 't', f[3] or 'v', FLAGS[0] }
   elseif redis.call('EXISTS', session) == 0 then
-    redis.call('ZREM', key, handle)
+    leave('u:' .. ARGV[2], handle)
   end
 end
 return cmsgpack.pack(answers)`);
@@ -395,16 +411,16 @@ while true do
   if removed >= limit then more = 1 break end
   for _, handle in ipairs(handles) do
     local session = base .. ':' .. handle
-    local m = redis.call('HGET', session, 'm')
-    if not m then
-      redis.call('ZREM', key, handle)
+    local m = redis.pcall('HGET', session, 'm')
+    if type(m) ~= 'string' then
+      leave(name, handle)
     else
       local born = #m == 50 and select(3, struct.unpack('>BBd', m)) or 0
       if handle == kept or born > clock then
         at = at + 1
       else
         drop(session, handle)
-        redis.call('ZREM', key, handle)
+        leave(name, handle)
         removed = removed + 1
       end
     end

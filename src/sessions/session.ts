@@ -33,7 +33,10 @@ export interface SessionInfo {
  * @typeParam Data The fields of its data.
  */
 export interface Session<Data extends object = SessionData> extends SessionInfo {
-  /** The secret token, for the cookie and for nothing else: who has it is logged in. */
+  /**
+   * The secret token, for the cookie and for nothing else: who has it is logged in. A session as a whole is therefore nothing to log, or to
+   * send as JSON; its `handle` is.
+   */
   readonly id: string;
   /** The data: a copy, so that changes of it are changes of nothing else. */
   readonly data: Data;

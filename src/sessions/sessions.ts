@@ -1,11 +1,10 @@
-import { delay } from "../abort.ts";
-import { type StandardSchema, validate } from "../cache/standard_schema.ts";
 import { describe, describeKind } from "../describe.ts";
 import { SessionConflictError, UnavailableError } from "../errors.ts";
-import type { EventListener } from "../events.ts";
+import { type EventListener, safeListener } from "../events.ts";
 import { assertKey, assertTag } from "../keys.ts";
+import { Changes } from "./changes.ts";
 import { SessionCookie } from "./cookie.ts";
-import { decodeFields, encodeFields, encodePatch } from "./fields.ts";
+import { encodeFields, encodePatch } from "./fields.ts";
 import type {
   CreateSessionOptions,
   DestroyAllOptions,
@@ -16,15 +15,14 @@ import type {
   TypedSessionsOptions,
   UpdateSessionOptions,
 } from "./options.ts";
+import { infoOf, Reading } from "./reading.ts";
+import { Renewal } from "./renewal.ts";
 import { type Limits, limitsOf, resolveCreate } from "./resolve_options.ts";
-import type { Session, SessionData, SessionDevice, SessionInfo, SessionPatchOf } from "./session.ts";
+import type { Session, SessionData, SessionInfo, SessionPatchOf } from "./session.ts";
 import { counting, type SessionStats, statsOf } from "./stats.ts";
 import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
 import { TokenFormat } from "./token.ts";
-import { type SessionHandler, withSession, type WithSessionHandler } from "./with_session.ts";
-
-/** How often a change by a function is tried again when others change the session all the time. */
-const TRIES = 100;
+import { type SessionHandler, withSession, type WithSessionHandler, type WithSessionOptions } from "./with_session.ts";
 
 /**
  * Sessions: rolling, revocable, and never back once they are gone.
@@ -59,9 +57,9 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   readonly #on: EventListener;
   readonly #told: EventListener | undefined;
   readonly #format: TokenFormat;
-  readonly #schema: StandardSchema<unknown, Data> | undefined;
-  /** The last of the changes by functions that are under way, by handle. */
-  readonly #changing = new Map<string, Promise<unknown>>();
+  readonly #reading: Reading<Data>;
+  readonly #changes: Changes<Data>;
+  readonly #renewal: Renewal;
 
   /**
    * Creates the service on a store; `connect()` does it for you.
@@ -81,11 +79,13 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     this.#store = store;
     this.#options = options;
     this.#told = on;
-    this.#on = counting(store, on);
+    this.#on = counting(store, safeListener(on));
     this.#limits = limitsOf(options);
-    this.#schema = typed.schema;
     const format = new TokenFormat(store.buckets);
     this.#format = format;
+    this.#reading = new Reading(typed.schema, this.#on);
+    this.#changes = new Changes(store, this.#reading);
+    this.#renewal = new Renewal(store, format, this.#limits);
     this.cookie = new SessionCookie(
       options.cookie ?? {},
       options.secrets ?? [],
@@ -122,14 +122,14 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     const fields = encodeFields(data, action);
     const { signal } = options;
     const record = { userId: user, fields, ...resolveCreate(options, this.#limits) };
-    await this.#check(data, action);
+    await this.#reading.check(data, action);
     while (true) {
       const id = this.#format.create(user);
       const placed = await this.#store.create(this.#format.handleOf(id), record, { signal });
       if (!placed) continue; // 256 random bits came up twice
       this.#placed(placed);
       this.#on({ type: "session.create", handle: placed.session.handle, userId: user });
-      return await this.#open(id, placed.session, action);
+      return await this.#reading.demand(id, placed.session, action);
     }
   }
 
@@ -157,15 +157,15 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     try {
       stored = await this.#store.read(handle, roll ? "roll" : "peek", { signal });
     } catch (error) {
-      if (error instanceof RangeError) {
-        this.#on({ type: "session.unreadable", handle, error });
+      if (!signal?.aborted && error instanceof RangeError) {
+        this.#reading.tell(handle, error);
         return undefined;
       }
-      this.#tolerate(error);
+      this.#tolerate(error, signal);
       onOutage?.();
       return undefined;
     }
-    if (stored) return this.#schema ? await this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
+    if (stored) return this.#reading.open(id, stored);
     this.#on({ type: "session.unknown", handle });
     return undefined;
   }
@@ -176,11 +176,11 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    *
    * @param id The token.
    * @param change The fields that change, where `undefined` removes one; or a function that is given the data and returns them. It is called
-   * again when somebody else changed the session meanwhile, so it should do nothing else.
+   * again when somebody else changed the session meanwhile, so it should do nothing else. The signal ends the wait for it too.
    * @param options The version that the session must have, a signal.
    * @returns The session as it is then, or `undefined` when there is none (any more).
    * @throws {SessionConflictError} If the session has another version than `ifVersion`, or was changed each of 100 times.
-   * @throws {TypeError | RangeError} If the fields cannot be stored.
+   * @throws {TypeError | RangeError} If the fields cannot be stored, or the data would not fit the schema any more.
    * @throws {UnavailableError} If the store does not answer.
    *
    * @example A counter that loses no count
@@ -208,13 +208,14 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     const patch = typeof change === "function" ? undefined : encodePatch(change, action);
     if (!this.#isToken(id, action)) return undefined;
     const handle = this.#format.handleOf(id);
-    if (typeof change === "function") {
-      const changed = await this.#inTurn(handle, () => this.#changeBy(id, handle, change, options));
-      return changed && await this.#open(id, changed, action);
+    // What the data are afterwards can only be checked in view of all of them.
+    if (!patch || this.#reading.checks) {
+      const changed = await this.#changes.make(id, handle, change, options);
+      return changed && await this.#reading.demand(id, changed, action);
     }
-    const answer = await this.#store.update(handle, patch!, ifVersion, { signal });
+    const answer = await this.#store.update(handle, patch, ifVersion, { signal });
     if (answer?.conflict) throw new SessionConflictError(answer.session.version);
-    return answer && await this.#open(id, answer.session, action);
+    return answer && await this.#reading.demand(id, answer.session, action);
   }
 
   /**
@@ -230,7 +231,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     try {
       return await this.#store.touch(this.#format.handleOf(id), { signal: options.signal });
     } catch (error) {
-      this.#tolerate(error);
+      this.#tolerate(error, options.signal);
       return false;
     }
   }
@@ -283,21 +284,17 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     const patch = encodePatch(data, action);
     if (!this.#isToken(id, action)) return undefined;
     const handle = this.#format.handleOf(id);
-    const { absolute, maxPerUser } = this.#limits;
-    while (true) {
-      if (userId !== undefined && !this.#format.isAt(handle, userId)) {
-        return await this.#move(handle, userId, patch, options);
-      }
-      // Without a new user it stays where it is.
-      const to = userId === undefined ? this.#format.createBeside(handle) : this.#format.create(userId);
-      const renewal = { ...patch, userId, absolute, maxPerUser };
-      const placed = await this.#store.regenerate(handle, this.#format.handleOf(to), renewal, { signal });
-      if (placed === undefined) return undefined;
-      if (placed === "taken") continue;
-      this.#placed(placed);
-      this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
-      return await this.#open(to, placed.session, action);
+    if (this.#reading.checks) {
+      const before = await this.#changes.look(handle, signal);
+      if (!before) return undefined;
+      await this.#reading.checkChange(before, data, action);
     }
+    const renewed = await this.#renewal.renew(handle, userId, patch, signal);
+    if (!renewed) return undefined;
+    const { id: to, placed } = renewed;
+    this.#placed(placed);
+    this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
+    return await this.#reading.demand(to, placed.session, action);
   }
 
   /**
@@ -362,8 +359,10 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   }
 
   /**
-   * These sessions with typed data. With a schema the data are checked: `create()` throws for data that do not fit, and what is read
-   * and does not fit is no session; what the schema makes of the data is what you get.
+   * These sessions with typed data. With a schema the data are checked: `create()`, `update()` and `regenerate()` throw for data that do
+   * not fit before they change anything (which takes the latter two a look at the session first), and what is read and does not fit is
+   * no session. What the schema makes of the data is what you get; what is stored is what you gave, so a schema that transforms
+   * must take what it makes.
    *
    * @typeParam Typed The fields of the data.
    * @param options The schema.
@@ -379,6 +378,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * none. The cookie is sent when the session is new, when its expiry moved or its id changed, and is removed when it ended.
    *
    * @param handler Your handler.
+   * @param options Who tells the address of the client.
    * @returns A handler for `Deno.serve()`, Hono, and whatever speaks `Request` and `Response`.
    *
    * @example A page that counts visits
@@ -400,8 +400,11 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * assert.equal(second.headers.get("set-cookie"), null);
    * ```
    */
-  withSession<Info = unknown>(handler: SessionHandler<Data, Info>): WithSessionHandler<Info> {
-    return withSession(this, (id, onOutage) => this.#get(id, {}, onOutage), handler);
+  withSession<Info = unknown>(
+    handler: SessionHandler<Data, Info>,
+    options: WithSessionOptions<Info> = {},
+  ): WithSessionHandler<Info> {
+    return withSession(this, (id, onOutage) => this.#get(id, {}, onOutage), handler, options);
   }
 
   /** What was done in this process so far. */
@@ -412,64 +415,6 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   /** Closes the store. What `connect()` made is closed with it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
-  }
-
-  /** Where the sessions are in another hash slot, they are taken from here and put there. */
-  async #move(
-    handle: string,
-    userId: string,
-    patch: ReturnType<typeof encodePatch>,
-    { signal }: SessionOperationOptions,
-  ): Promise<Session<Data> | undefined> {
-    const action = "regenerate session";
-    const before = await this.#store.take(handle, { signal });
-    if (!before) return undefined;
-    const fields = new Map([...before.fields].filter(([name]) => !patch.remove.includes(name)).concat([...patch.set]));
-    const { tags, device } = before;
-    while (true) {
-      const id = this.#format.create(userId);
-      const record = { userId, tags, device, fields, ...this.#limits };
-      const placed = await this.#store.create(this.#format.handleOf(id), record, { signal });
-      if (!placed) continue;
-      this.#placed(placed);
-      this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
-      return await this.#open(id, placed.session, action);
-    }
-  }
-
-  async #changeBy(
-    id: string,
-    handle: string,
-    change: (data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>,
-    { ifVersion, signal }: UpdateSessionOptions,
-  ): Promise<StoredSession | undefined> {
-    let current = await this.#store.read(handle, "peek", { signal });
-    for (let tries = 0; current && tries < TRIES; tries++) {
-      signal?.throwIfAborted();
-      if (ifVersion !== undefined && current.version !== ifVersion) break;
-      const session = await this.#open(id, current, "update session");
-      if (!session) return undefined;
-      const patch = encodePatch(await change(session.data), "update session");
-      const answer = await this.#store.update(handle, patch, current.version, { signal });
-      if (!answer?.conflict) return answer?.session;
-      current = answer.session;
-      // Many others want the same: those who wait a little do not all come at once again.
-      if (tries > 2) await delay(Math.random() * Math.min(50, 2 ** tries), signal);
-    }
-    if (current) throw new SessionConflictError(current.version);
-    return undefined;
-  }
-
-  /** Runs changes of one session one after the other, as far as this process makes them. */
-  async #inTurn<T>(handle: string, run: () => Promise<T>): Promise<T> {
-    const before = this.#changing.get(handle);
-    const turn = before ? before.then(run, run) : run();
-    this.#changing.set(handle, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#changing.get(handle) === turn) this.#changing.delete(handle);
-    }
   }
 
   #isToken(id: unknown, action: string): id is string {
@@ -487,51 +432,14 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     return this.#isToken(session, action) ? this.#format.handleOf(session) : undefined;
   }
 
-  #tolerate(error: unknown): void {
-    const outage = error instanceof UnavailableError && error.reason !== "closed";
+  #tolerate(error: unknown, signal: AbortSignal | undefined): void {
+    const outage = !signal?.aborted && error instanceof UnavailableError && error.reason !== "closed";
     if (!outage || this.#options.onUnavailable !== "none") throw error;
     this.#on({ type: "session.error", operation: error.operation, error });
   }
 
   #placed({ session, evicted }: PlacedSession): void {
     if (evicted > 0) this.#on({ type: "session.evict", userId: session.userId, count: evicted });
-  }
-
-  async #check(data: Data, action: string): Promise<void> {
-    if (!this.#schema) return;
-    const { issues } = await validate(this.#schema, data);
-    if (!issues) return;
-    throw new TypeError(`Cannot ${action}: wanted data that fit the schema, got ${issues[0]?.message ?? "others"}`);
-  }
-
-  /** The session with its data, which must be readable: it has just been written, or is about to be. */
-  async #open(id: string, stored: StoredSession, action: string): Promise<Session<Data>> {
-    const session = this.#schema ? await this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
-    if (session) return session;
-    throw new TypeError(`Cannot ${action}: wanted data that can be read and fit the schema, got others`);
-  }
-
-  #plain(id: string, stored: StoredSession): Session<Data> | undefined {
-    try {
-      return sessionOf(id, stored, decodeFields(stored) as Data);
-    } catch (error) {
-      this.#on({ type: "session.unreadable", handle: stored.handle, error });
-      return undefined;
-    }
-  }
-
-  async #checked(
-    id: string,
-    stored: StoredSession,
-    schema: StandardSchema<unknown, Data>,
-  ): Promise<Session<Data> | undefined> {
-    const session = this.#plain(id, stored);
-    if (!session) return undefined;
-    const result = await validate(schema, session.data);
-    if (!result.issues) return { ...session, data: result.value };
-    const issues = result.issues.map(({ message }) => message);
-    this.#on({ type: "session.schema_mismatch", handle: stored.handle, issues });
-    return undefined;
   }
 }
 
@@ -540,24 +448,4 @@ function assertUser(userId: unknown, action: string): asserts userId is string {
     throw new TypeError(`Cannot ${action}: wanted a string as the user id, got ${describe(userId)}`);
   }
   assertKey(userId, undefined, action);
-}
-
-function infoOf(stored: StoredSession): SessionInfo {
-  const { handle, userId, createdAt, lastSeenAt, expiresAt, tags, device } = stored;
-  return {
-    handle,
-    userId,
-    createdAt,
-    lastSeenAt,
-    expiresAt,
-    tags,
-    ...(device !== "" && { device: JSON.parse(device) as SessionDevice }),
-  };
-}
-
-function sessionOf<Data extends object>(id: string, stored: StoredSession, data: Data): Session<Data> {
-  // Spelled out: every read comes through here, and spreading is slow.
-  const { handle, userId, createdAt, lastSeenAt, expiresAt, tags, device, version, touched } = stored;
-  const session = { id, handle, userId, createdAt, lastSeenAt, expiresAt, tags, data, version, touched };
-  return device === "" ? session : { ...session, device: JSON.parse(device) as SessionDevice };
 }

@@ -17,6 +17,8 @@ export interface StoredSession {
   readonly lastSeenAt: number;
   /** When it ends unless it is used; `Infinity` = never. */
   readonly expiresAt: number;
+  /** Milliseconds without use after which it ends; 0 = never. */
+  readonly idle: number;
   /** How often it was changed, from 1. */
   readonly version: number;
   /** Its data, encoded, by name. */
@@ -43,6 +45,8 @@ export interface NewSession {
   readonly absolute: number;
   /** Most sessions of the user, this one among them; 0 = any number. */
   readonly maxPerUser: number;
+  /** When it was begun, by `performance.now()`, where that was earlier than the call. */
+  readonly since?: number | undefined;
 }
 
 /** A change of some fields of a session. */

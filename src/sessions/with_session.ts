@@ -21,14 +21,30 @@ export type SessionHandler<Data extends object = SessionData, Info = unknown> = 
  */
 export type WithSessionHandler<Info = unknown> = (request: Request, info?: Info) => Promise<Response>;
 
+/**
+ * How a handler of requests finds out about them.
+ *
+ * @typeParam Info What the server says of a connection.
+ */
+export interface WithSessionOptions<Info = unknown> {
+  /**
+   * Tells the address of the client, for `list()`: behind a proxy, what a header says that the proxy writes, and that nobody else can.
+   *
+   * @default {the other end of the connection}
+   */
+  address?: ((request: Request, info: Info) => string | undefined) | undefined;
+}
+
 /** Makes a handler of requests out of one that is given their session; see {@linkcode Sessions.withSession}. */
 export function withSession<Data extends object, Info>(
   sessions: Sessions<Data>,
   read: SessionReader<Data>,
   handler: SessionHandler<Data, Info>,
+  options: WithSessionOptions<Info> = {},
 ): WithSessionHandler<Info> {
+  const { address = (_request, info) => addressOf(info) } = options;
   return async (request, info) => {
-    const session = new RequestSession(sessions, request, read, addressOf(info));
+    const session = new RequestSession(sessions, request, read, address(request, info as Info));
     const response = await handler(request, session, info as Info);
     return session.apply(response);
   };

@@ -1,60 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Cache, MemoryStore } from "../../src/cache/mod.ts";
-import { httpSource, Images, NotFoundError } from "../../src/images/mod.ts";
-import { ManualClock } from "../../src/testing/mod.ts";
+import { httpSource } from "../../src/images/mod.ts";
+import { file, images, Origin } from "./origin.ts";
 import { fixture } from "./support.ts";
 
 const PNG = await fixture("png.png");
 const GIF = await fixture("gif.gif");
-
-/** A server that answers from a table, and keeps what it was asked. */
-class Origin implements AsyncDisposable {
-  readonly requests: string[] = [];
-  readonly headers: Headers[] = [];
-  answer: (request: Request, path: string) => Response | Promise<Response> = () => new Response(null, { status: 404 });
-  readonly #server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const path = new URL(request.url).pathname;
-    const condition = request.headers.get("if-none-match") ?? request.headers.get("if-modified-since");
-    this.requests.push(`${request.method} ${path}${condition === null ? "" : ` ${condition}`}`);
-    this.headers.push(request.headers);
-    return this.answer(request, path);
-  });
-
-  get host(): string {
-    return `127.0.0.1:${this.#server.addr.port}`;
-  }
-
-  asked(): string[] {
-    return this.requests.splice(0);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#server.shutdown();
-  }
-}
-
-/** Answers as a server of files does, with conditions. */
-function file(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string>): (request: Request) => Response {
-  return (request) => {
-    const { etag, "last-modified": modified } = headers;
-    const known = request.headers.get("if-none-match") === (etag ?? null) && etag !== undefined ||
-      request.headers.get("if-modified-since") === (modified ?? null) && modified !== undefined;
-    if (known) return new Response(null, { status: 304, headers });
-    const length = { "content-length": String(bytes.length) };
-    return new Response(request.method === "HEAD" ? null : bytes, { headers: { ...headers, ...length } });
-  };
-}
-
-function images(origin: Origin, options: Partial<Parameters<typeof httpSource>[0]> = {}): {
-  clock: ManualClock;
-  cache: Cache;
-  images: Images;
-} {
-  const clock = new ManualClock();
-  const cache = new Cache(new MemoryStore({ now: clock.now }));
-  const source = httpSource({ base: `http://${origin.host}/i/`, hosts: [origin.host], ...options });
-  return { clock, cache, images: new Images(cache, { source }, { now: clock.now }) };
-}
 
 Deno.test("httpSource() asks by ETag whether an image changed, and reads it only if so", async () => {
   await using origin = new Origin();
@@ -183,42 +133,4 @@ Deno.test("httpSource() goes only to hosts that are allowed", async (t) => {
     await pictures.get("@evil.png");
     assertEquals(origin.asked(), ["HEAD /i/%40evil.png", "GET /i/%40evil.png"]);
   });
-});
-
-Deno.test("httpSource() tells what is not there from a server that fails", async () => {
-  await using origin = new Origin();
-  const { clock, cache, images: pictures } = images(origin);
-  await using _ = cache;
-  for (const status of [404, 410]) {
-    origin.answer = () => new Response("no", { status });
-    await assertRejects(() => pictures.get("a.png"), NotFoundError);
-    await assertRejects(() => pictures.get("a.png"), NotFoundError);
-    assertEquals(origin.asked().length, 1);
-    clock.advance("1s");
-  }
-  for (const status of [500, 503, 403, 204]) {
-    origin.answer = () => new Response(null, { status });
-    await assertRejects(() => pictures.get("a.png"), Error, `got ${status}`);
-  }
-});
-
-Deno.test("httpSource() gives up on a server that is silent, before or within the body", async () => {
-  await using origin = new Origin();
-  const { cache, images: pictures } = images(origin, { timeout: "50ms" });
-  await using _ = cache;
-  const held = Promise.withResolvers<void>();
-  origin.answer = async () => {
-    await held.promise;
-    return new Response(null, { status: 404 });
-  };
-  const early = await assertRejects(() => pictures.get("a.png"));
-  assertEquals((early as Error).name, "TimeoutError");
-  held.resolve();
-  origin.answer = (request) => {
-    if (request.method === "HEAD") return new Response(null, { headers: { etag: '"1"' } });
-    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(PNG.slice(0, 40)) });
-    return new Response(body, { headers: { etag: '"1"' } });
-  };
-  const late = await assertRejects(() => pictures.get("b.png"));
-  assertEquals((late as Error).name, "TimeoutError");
 });

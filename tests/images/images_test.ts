@@ -82,6 +82,29 @@ Deno.test("Images.get() reads again what has nothing to go by, or changed a mome
   }
 });
 
+Deno.test("Images.get() does not hold an error against an image that changed a moment ago", async () => {
+  await using bed = new Bed();
+  const { source, clock, images } = bed;
+  const stat = { version: "1", size: PNG.length, recent: true };
+  source.images.set("a.png", { bytes: new Uint8Array(PNG.length), stat }); // room was made for it, it is not written yet
+  await assertRejects(() => images.get("a.png"), ImageError);
+  await assertRejects(() => images.get("a.png"), ImageError);
+  assertEquals(source.counts(), [1, 1]);
+  source.images.set("a.png", { bytes: PNG, stat });
+  clock.advance("1s");
+  assertEquals((await images.get("a.png")).width, 47);
+});
+
+Deno.test("Images.get() with revalidateAfter: 0 remembers nothing of an image that changed a moment ago", async () => {
+  await using bed = new Bed({ revalidateAfter: 0 });
+  const { source, images } = bed;
+  const stat = { version: "1", recent: true };
+  for (const [bytes, type] of [[PNG, "image/png"], [GIF, "image/gif"], [PNG, "image/png"]] as const) {
+    source.images.set("a.png", { bytes, stat });
+    assertEquals((await images.get("a.png")).type, type); // on a clock that stands still
+  }
+});
+
 Deno.test("Images.get() of 1,000 callers on a cold image is one look and one read", async () => {
   await using bed = new Bed();
   const gate = Promise.withResolvers<void>();
@@ -183,52 +206,6 @@ Deno.test("Images.get() never gives what it read of an image that changed meanwh
   assertEquals((await images.get("a.png")).type, "image/gif");
 });
 
-Deno.test("Images.get() of a file that is written while it is read is of what is there in the end", async () => {
-  await using folder = await Folder.make({ "a.png": PNG });
-  await folder.age("a.png");
-  await using cache = new Cache(new MemoryStore());
-  const images = new Images(cache, { root: folder.path, revalidateAfter: 0 });
-  for (let i = 0; i < 30; i++) {
-    const text = `<svg xmlns="http://www.w3.org/2000/svg" width="${i + 1}" height="5">${"<g/>".repeat(50_000)}</svg>`;
-    const writing = folder.write("a.png", text);
-    const seen = await images.get("a.png").catch((error) => error);
-    assert(seen instanceof ImageError || seen.width > 0); // half a file is what is there at that time
-    await writing;
-    assertEquals((await images.get("a.png")).width, i + 1);
-  }
-});
-
-Deno.test("fileSource() notices a file replaced with the same size and time", async (t) => {
-  // A byte more in the width, so that the size stays.
-  const of = (width: number) => bytesOf(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="5"/>`);
-  for (const verify of ["stat", "hash"] as const) {
-    await t.step(`by rename, verify: "${verify}"`, async () => {
-      await using folder = await Folder.make({ "a.svg": of(10) });
-      await folder.age("a.svg");
-      await using cache = new Cache(new MemoryStore());
-      const images = new Images(cache, { root: folder.path, revalidateAfter: 0, verify });
-      assertEquals((await images.get("a.svg")).width, 10);
-      await folder.write("b.svg", of(20));
-      await folder.age("b.svg");
-      await Deno.rename(`${folder.path}/b.svg`, `${folder.path}/a.svg`);
-      assertEquals((await images.get("a.svg")).width, 20);
-    });
-
-    await t.step(`in place, at once, verify: "${verify}"`, async () => {
-      await using folder = await Folder.make({ "a.svg": of(10) });
-      await folder.age("a.svg");
-      await using cache = new Cache(new MemoryStore());
-      const images = new Images(cache, { root: folder.path, revalidateAfter: "10ms", verify });
-      assertEquals((await images.get("a.svg")).width, 10);
-      await folder.write("a.svg", of(30));
-      await folder.age("a.svg");
-      // Within the same second, as far as the file system tells: what changed lately is not believed.
-      await new Promise((resolve) => setTimeout(resolve, 30));
-      assertEquals((await images.get("a.svg")).width, 30);
-    });
-  }
-});
-
 Deno.test("Images.getMany() gives what there is, and tells of the rest", async () => {
   await using bed = new Bed();
   const { source, images } = bed;
@@ -285,6 +262,39 @@ Deno.test("Images.warm() reads a folder, so many at a time, and tells how far it
   await assertRejects(() => images.warm("", { signal: AbortSignal.abort(new Error("enough")) }), Error, "enough");
   const without = new Images(cache, { source: new MemorySource() });
   await assertRejects(() => without.warm(), TypeError, "a source with list()");
+});
+
+Deno.test("Images.warm() reads so many at a time", async () => {
+  for (const [concurrency, wanted] of [[undefined, 8], [3, 3], [1000, 16]] as const) {
+    await using bed = new Bed();
+    let [running, most] = [0, 0];
+    const open = bed.source.open.bind(bed.source);
+    bed.source.open = async (name, options) => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      running--;
+      return await open(name, options);
+    };
+    const names = Array.from({ length: 60 }, (_, i) => `${i}.png`);
+    for (const name of names) bed.source.put(name, PNG);
+    assertEquals(await bed.images.warm(names, { concurrency }), { stored: 60, failed: 0 });
+    assertEquals(most, wanted);
+  }
+});
+
+Deno.test("Images.warm() of a folder goes on after what cannot be the name of an image", async () => {
+  await using folder = await Folder.make({ "a.png": PNG, "aux.png": PNG, "50%2fx.png": PNG, "z.png": PNG });
+  await folder.write(`${"n".repeat(200)}/${"m".repeat(240)}.png`, PNG);
+  await folder.write("back\\slash.png", PNG);
+  await folder.write("new\nline.png", PNG);
+  await using cache = new Cache(new MemoryStore());
+  const images = new Images(cache, { root: folder.path });
+  const told: string[] = [];
+  const result = await images.warm("", { onProgress: ({ filename }) => void told.push(filename) });
+  assertEquals(result, { stored: 2, failed: 5 });
+  assertEquals(told.length, 7);
+  // What the caller names is another thing.
+  await assertRejects(() => images.warm(["a.png", "aux.png"]), RangeError);
 });
 
 Deno.test("Images serves what was last known while the source fails, if so told", async () => {

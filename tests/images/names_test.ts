@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Cache, MemoryStore } from "../../src/cache/mod.ts";
 import { fileSource, imageNameOf, Images, NotFoundError } from "../../src/images/mod.ts";
 import { Bed, fixture, FIXTURES, Folder, makeSpecial } from "./support.ts";
@@ -19,9 +19,12 @@ const ATTACKS = [
   "",
   " ",
   "nul.png",
+  ..."CON |con .png|COM1.tar.png|com¹.png|LPT²|CONIN$|conout$.png|aux .x/a.png".split("|"),
   "a/CON",
   "a".repeat(401),
   "é".repeat(201),
+  "x".repeat(10_000),
+  "../".repeat(10_000),
   "a/".repeat(40) + "b.png",
 ];
 
@@ -115,6 +118,9 @@ Deno.test("fileSource() gives nothing from outside the root, and nothing but fil
     await gone("missing/a.png");
     await gone("n".repeat(300));
     await makeSpecial({ [`${root}/zero.png`]: "/dev/zero" }, [`${root}/fifo.png`]);
+    await makeSpecial({}, [], [`${root}/socket.png`]);
+    await gone("socket.png");
+    assertEquals(await fileSource(root).open("socket.png"), undefined);
     await gone("zero.png");
     await gone("fifo.png");
     const opened = fileSource(root).open("fifo.png"); // would wait for a writer for ever
@@ -158,4 +164,56 @@ Deno.test("imageNameOf() decodes a path once, and what then is no name is a 404"
     const request = new Request(`http://localhost/images/${path}`);
     assertEquals((await images.serve(request, imageNameOf(request, "/images/"))).status, 404, path);
   }
+});
+
+/** Puts links to the outside in the place of a file and of a folder, and back, until it is told to stop. */
+const SWAP = `
+  const [root, outside] = Deno.args;
+  Deno.symlinkSync(outside + "/a.svg", root + "/link");
+  Deno.symlinkSync(outside, root + "/folderlink");
+  console.log("ready");
+  // Now and then at once, now and then after a moment.
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  const pause = () => Math.random() < 0.5 && Atomics.wait(cell, 0, 0, Math.random() * 4);
+  for (const end = performance.now() + 2500; performance.now() < end;) {
+    Deno.renameSync(root + "/a.svg", root + "/kept");
+    Deno.renameSync(root + "/link", root + "/a.svg");
+    Deno.renameSync(root + "/x", root + "/folder");
+    Deno.renameSync(root + "/folderlink", root + "/x");
+    pause();
+    Deno.renameSync(root + "/a.svg", root + "/link");
+    Deno.renameSync(root + "/kept", root + "/a.svg");
+    Deno.renameSync(root + "/x", root + "/folderlink");
+    Deno.renameSync(root + "/folder", root + "/x");
+    pause();
+  }`;
+
+Deno.test("fileSource() gives nothing from outside the root while links come and go in the way", async () => {
+  const of = (width: number) => `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="5"/>`;
+  await using outside = await Folder.make({ "a.svg": of(666) });
+  await using folder = await Folder.make({ "a.svg": of(1), "x/a.svg": of(2) });
+  await using cache = new Cache(new MemoryStore());
+  const images = new Images(cache, { root: folder.path, revalidateAfter: 0 });
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", SWAP, folder.path, outside.path],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const output = child.stdout.getReader();
+  await output.read();
+  let going = true;
+  const ended = child.status.then(() => going = false);
+  const seen: Record<string, number> = {};
+  while (going) {
+    for (const [name, width] of [["a.svg", 1], ["x/a.svg", 2]] as const) {
+      const outcome = await images.get(name).then((info) => info.width, (error) => error.name as string);
+      assert(outcome === width || outcome === "NotFoundError", `${name}: ${outcome}`);
+      seen[outcome] = (seen[outcome] ?? 0) + 1;
+      const response = await images.serve(new Request("http://localhost/"), name).catch(() => undefined);
+      assert(!(await response?.text() ?? "").includes("666"));
+    }
+  }
+  await ended;
+  await output.cancel();
+  assert(seen[1]! > 10 && seen[2]! > 10 && seen.NotFoundError! > 10, JSON.stringify(seen));
 });

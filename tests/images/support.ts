@@ -42,10 +42,15 @@ export class Folder implements AsyncDisposable {
   }
 }
 
-/** Makes symbolic links, by path, and FIFOs. For the former, Deno wants all permissions, so that a child does it. */
-export async function makeSpecial(links: Record<string, string>, fifos: readonly string[] = []): Promise<void> {
+/** Makes symbolic links, by path, FIFOs and sockets. For the former, Deno wants all permissions, so that a child does it. */
+export async function makeSpecial(
+  links: Record<string, string>,
+  fifos: readonly string[] = [],
+  sockets: readonly string[] = [],
+): Promise<void> {
   const code = `
-    const { links, fifos } = JSON.parse(${JSON.stringify(JSON.stringify({ links, fifos }))});
+    const { links, fifos, sockets } = JSON.parse(${JSON.stringify(JSON.stringify({ links, fifos, sockets }))});
+    for (const path of sockets) Deno.listen({ transport: "unix", path });
     for (const [path, target] of Object.entries(links)) Deno.symlinkSync(target, path);
     if (fifos.length > 0) {
       const { code } = new Deno.Command("mkfifo", { args: fifos }).outputSync();

@@ -104,6 +104,8 @@ Deno.test("SessionCookie refuses options that do not go together", () => {
     [{ cookie: { sameSite: "none", insecure: true } }, /"cookie.insecure"/],
     [{ cookie: { domain: "a;b" } }, /./],
     [{ cookie: { path: "/a;b" } }, /./],
+    [{ cookie: { path: "app" } }, /"cookie.path": wanted .* begins with/],
+    [{ cookie: { path: "" } }, /"cookie.path"/],
     [{ secrets: ["too short, and shown to nobody"] }, /"secrets\[0\]": wanted .* got 30/],
   ];
   for (const [options, message] of cases) {
@@ -170,6 +172,66 @@ Deno.test("SessionCookie signs with the first secret and accepts those of all", 
   const another = new Sessions(store, { secrets: [old], cookie: { name: "other" } });
   assertEquals(another.cookie.read(withCookie(cookie.replace("__Host-session", "other"))), undefined, "another cookie");
   assertEquals(sessions(old).cookie.read(withCookie(`${cookie}; __Host-session=${session.id}.`)), session.id);
+});
+
+Deno.test("SessionCookie takes no signature but a whole one", async () => {
+  const secret = "s".repeat(32);
+  const sessions = open({ secrets: [secret] });
+  const session = await sessions.create("ada", {});
+  const headers = new Headers();
+  sessions.cookie.write(headers, session);
+  const pair = pairOf(headers);
+  const read = (cookie: string) => sessions.cookie.read(withCookie(cookie));
+  assertEquals(read(pair), session.id);
+  const [name, value] = pair.split("=") as [string, string];
+  const [token, signature] = value.split(".") as [string, string];
+  for (let length = 0; length < signature.length; length++) {
+    assertEquals(read(`${name}=${token}.${signature.slice(0, length)}`), undefined);
+  }
+  for (
+    const wrong of [
+      `${token}`,
+      `${token}.`,
+      `.${signature}`,
+      `${token}.${signature}=`,
+      `${token}.${signature}A`,
+      `${token}..${signature}`,
+      `${token}.${signature.toLowerCase()}`,
+      `${token}.${signature.toUpperCase()}`,
+      `${token}%2E${signature}`,
+      `${token} .${signature}`,
+      `"${token}".${signature}`,
+      `${token.slice(0, -1)}.${signature}`,
+    ]
+  ) assertEquals(read(`${name}=${wrong}`), undefined, wrong);
+  assertEquals(Deno.inspect(sessions, { depth: 20, showHidden: true }).includes(secret), false);
+  for (const none of [undefined, null, 7, {}, "x".repeat(31)]) {
+    const error = assertThrows(() => open({ secrets: [secret, none as string] }), Error, '"secrets[1]"');
+    assert(!error.message.includes("xxx"));
+  }
+});
+
+Deno.test("SessionCookie.read() finds its way through very long headers", async () => {
+  const sessions = open({ secrets: ["a".repeat(32), "b".repeat(32)] });
+  const session = await sessions.create("ada", {});
+  const headers = new Headers();
+  sessions.cookie.write(headers, session);
+  const pair = pairOf(headers);
+  const name = "__Host-session";
+  const garbage = [
+    `${name}=;`.repeat(700),
+    `${name}="; ${name}="";`.repeat(300),
+    `${name}=${"A".repeat(43)}.${"B".repeat(43)}; `.repeat(80),
+    `a${"=".repeat(8000)}; `,
+    `${"%".repeat(8000)}; `,
+    `${name}=${"A".repeat(8000)}; `,
+  ];
+  for (const text of garbage) {
+    const started = performance.now();
+    assertEquals(sessions.cookie.read(withCookie(`${text}${pair}`)), session.id);
+    assertEquals(sessions.cookie.read(withCookie(text)), undefined);
+    assert(performance.now() - started < 500, `${performance.now() - started} ms`);
+  }
 });
 
 Deno.test("SessionCookie.write() counts Max-Age from the present of the store", async () => {

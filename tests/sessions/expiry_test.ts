@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "../../src/abort.ts";
+import type { Session } from "../../src/sessions/session.ts";
 import { commandCounts } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
@@ -57,6 +58,47 @@ Deno.test("Sessions end by the clock of Redis", async (t) => {
       assert(ledger >= left - 50, `the ledger has ${ledger} ms left, ${key} has ${left}`);
     }
     await until(async () => (await harness.keys()).length === 0, "no key is left");
+  });
+
+  await t.step("also beside one without an end that was ended", async () => {
+    await using harness = new RedisSessionHarness(server);
+    const sessions = await harness.open({ ttl: "400ms" });
+    const endings: ((one: Session) => Promise<unknown>)[] = [
+      (one) => sessions.destroy(one.id),
+      async (one) => {
+        const kept = await sessions.create("ada", {}, { tags: ["t"] });
+        await sessions.destroyAll("ada", { except: kept });
+        assertEquals(await sessions.get(one.id), undefined);
+      },
+      (one) => sessions.regenerate(one.id, { userId: "bob" }).then((renewed) => sessions.destroy(renewed!.id)),
+    ];
+    for (const end of endings) {
+      const one = await sessions.create("ada", {}, { ttl: 0, absoluteTtl: 0, tags: ["t"] });
+      await sessions.create("ada", {}, { tags: ["t"] });
+      await end(one);
+      for (const key of await harness.keys()) {
+        if (key.endsWith("sl")) continue; // the ledger: one key, which stays where there was a session without an end
+        const left = await server.cli("PTTL", key) as number;
+        assert(left > 0 && left <= 400, `${key} has ${left} ms left`);
+      }
+    }
+    await until(async () => (await harness.keys()).every((key) => key.endsWith("sl")), "no key is left");
+  });
+
+  await t.step("and not much later when the clock was set back", async () => {
+    await using harness = new RedisSessionHarness(server);
+    const sessions = await harness.open({ ttl: "1h" });
+    const { id } = await sessions.create("ada", { a: 1 }, { tags: ["t"] });
+    await harness.advance(-10 * 3_600_000);
+    const now = Date.now();
+    const { data, lastSeenAt, expiresAt, touched } = (await sessions.get(id))!;
+    assertEquals([data, touched, expiresAt - lastSeenAt], [{ a: 1 }, true, 3_600_000]);
+    assert(Math.abs(lastSeenAt - now) < 60_000, `it was seen at ${lastSeenAt}, it is ${now}`);
+    const key = (await harness.keys()).find((name) => name.includes(":s:"))!;
+    assert(await server.cli("PTTL", key) as number <= 3_600_000);
+    assertEquals((await sessions.get(id))?.touched, false);
+    assertEquals((await sessions.list("ada")).length, 1);
+    assertEquals(await sessions.destroyAll("ada"), 1);
   });
 
   await t.step("what was revoked is remembered for a while, and not for ever", async () => {

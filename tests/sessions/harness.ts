@@ -1,4 +1,4 @@
-import type { EventListener } from "../../src/events.ts";
+import { type EventListener, safeListener } from "../../src/events.ts";
 import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
@@ -98,7 +98,7 @@ export class RedisSessionHarness implements SessionHarness {
     const { hostname, port } = this.#server;
     const client = new DbRedisClient({ hostname, port });
     // Nothing here is about deadlines, and the machine may be busy.
-    const batch = new Batch(wrap(client), { commandTimeout: 10_000, on });
+    const batch = new Batch(wrap(client), { commandTimeout: 10_000, on: safeListener(on) });
     this.#batches.push(batch);
     await client.start();
     const { touchEvery: _, ...rest } = options;

@@ -122,7 +122,14 @@ Deno.test("Sessions whose record is damaged are no sessions, and hold up no othe
   await using redis = await connect({ url: server.url, namespace: `test-${crypto.randomUUID()}`, on: log.on });
   const { sessions } = redis;
   const login = () => sessions.create("ada", { a: 1 }, { tags: ["t"] });
-  const [a, b, c, d, good] = [await login(), await login(), await login(), await login(), await login()];
+  const [a, b, c, d, e, good] = [
+    await login(),
+    await login(),
+    await login(),
+    await login(),
+    await login(),
+    await login(),
+  ];
   const keys = await server.cli("KEYS", "*") as string[];
   const damage = async ({ handle }: { handle: string }, field: string, value: string) => {
     const key = keys.find((name) => name.endsWith(handle))!;
@@ -132,13 +139,32 @@ Deno.test("Sessions whose record is damaged are no sessions, and hold up no othe
   await damage(b, "s", `'s' .. cmsgpack.pack({ 'd\\0\\1a\\0{' })`);
   await damage(c, "s", `'s' .. cmsgpack.pack({ 'd\\0\\9__proto__\\0{}' })`);
   await damage(d, "s", "'s?'");
-  const read = await Promise.all([a, b, c, d, good].map(({ id }) => sessions.get(id)));
-  assertEquals(read.map((session) => session !== undefined), [false, false, false, false, true]);
+  await server.cli("SET", keys.find((name) => name.endsWith(e.handle))!, "a string");
+  const read = await Promise.all([a, b, c, d, e, good].map(({ id }) => sessions.get(id)));
+  assertEquals(read.map((session) => session !== undefined), [false, false, false, false, false, true]);
   assertEquals(
     log.of("session.unreadable").map(({ handle }) => handle).sort(),
     [b, c, d].map(({ handle }) => handle).sort(),
   );
-  await sessions.list("ada");
+  assertEquals(await sessions.update(d.id, () => ({ a: 2 })), undefined);
+  assertEquals(await sessions.update(e.id, { a: 2 }), undefined);
+  assertEquals(await sessions.touch(e.id), false);
+  assertEquals(await sessions.regenerate(e.id), undefined);
+  assertEquals((await sessions.update(d.id, { a: 2 }))?.data, { a: 2 }, "a change mends the copy");
+  assert(await sessions.get(d.id));
+  const f = await login();
+  keys.push(...await server.cli("KEYS", `*${f.handle}`) as string[]);
+  await damage(f, "v", "'v{'");
+  await sessions.update(f.id, { a: 2 });
+  const { device, data } = (await sessions.get(f.id))!;
+  assertEquals([device, data], [undefined, { a: 2 }], "where it was begun is not worth a session");
+  assertEquals((await sessions.list("ada")).filter(({ handle }) => handle === f.handle).length, 1);
+  await damage(f, "t", "'t?'");
+  await sessions.update(f.id, { a: 3 }).catch(() => {}); // its tags cannot be told
+  assertEquals(await sessions.get(f.id), undefined);
+  assert(await sessions.get(good.id), "others are not concerned");
+  assert((await sessions.list("ada")).some(({ handle }) => handle === good.handle));
   await sessions.destroyAll("ada");
+  await sessions.destroy(e.id);
   assertEquals(await sessions.get(good.id), undefined);
 });

@@ -173,6 +173,73 @@ Deno.test("Sessions on Redis with many connections at a time", async (t) => {
   );
 
   await race(
+    "a login by regenerate() that began before a revocation and arrives after it is dead",
+    async (harness) => {
+      const held: HeldClient[] = [];
+      const late = await times(8, () =>
+        harness.openOn((client) => {
+          const between = new HeldClient(client);
+          held.push(between);
+          return between;
+        }));
+      const sessions = await harness.open();
+      for (const revoke of [() => sessions.destroyAll("ada"), () => sessions.destroyByTag("org")]) {
+        const visitors = await times(8, () => sessions.create(null, { basket: 1 }, { tags: ["org"] }));
+        const waiting = held.map((client) => client.hold());
+        const logins = late.map((one, i) => one.regenerate(visitors[i]!.id, { userId: "ada" }));
+        await Promise.all(waiting);
+        await revoke();
+        const after = await sessions.create("ada", {}, { tags: ["org"] });
+        for (const client of held) client.release();
+        for (const session of await Promise.all(logins)) {
+          if (session) assertEquals(await sessions.get(session.id), undefined);
+        }
+        assertEquals((await sessions.list("ada")).map(({ handle }) => handle), [after.handle]);
+        const visitor = await sessions.create(null, {}, { tags: ["org"] });
+        const login = await late[1]!.regenerate(visitor.id, { userId: "ada" });
+        assert(await sessions.get(login!.id), "a login after the revocation is none before it");
+        await sessions.destroyAll("ada");
+      }
+    },
+    t,
+    server,
+  );
+
+  await race(
+    "a login that was under way is dead and a later one lives, also while the clock of the server was set back",
+    async (harness) => {
+      const held: HeldClient[] = [];
+      const late = await harness.openOn((client) => {
+        held.push(new HeldClient(client));
+        return held[0]!;
+      });
+      const sessions = await harness.open();
+      await late.create("ada", {});
+      for (const ledger of await harness.keys()) {
+        if (!ledger.endsWith("sl")) continue;
+        // The ledger shows what the clock showed before it was set back by an hour.
+        await server.cli("ZADD", ledger, `${-(Date.now() + 3_600_000) * 1000}`, "k");
+      }
+      await late.create("ada", {});
+      await pause();
+      for (let i = 0; i < 5; i++) {
+        const waiting = held[0]!.hold();
+        const login = late.create("ada", {});
+        await waiting;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sessions.destroyAll("ada");
+        held[0]!.release();
+        assertEquals(await sessions.get((await login).id), undefined, "it began before");
+        assert(await sessions.get((await late.create("ada", {})).id), "it began after");
+        assert(await sessions.get((await sessions.create("ada", {})).id), "it began after");
+        await pause();
+      }
+    },
+    t,
+    server,
+  );
+
+  await race(
     "regenerate() under load: never two ids, and all data are kept",
     async (_, open) => {
       const all = await open();

@@ -1,61 +1,9 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { UnavailableError } from "../../src/errors.ts";
 import { MemorySessionStore } from "../../src/sessions/memory_store.ts";
-import type { RequestSession } from "../../src/sessions/request_session.ts";
 import { Sessions } from "../../src/sessions/sessions.ts";
-import { ManualClock } from "../../src/testing/manual_clock.ts";
-
-interface Data {
-  n?: number;
-  basket?: string[];
-}
-
-/** A store that counts and that can be down. */
-class CountingStore extends MemorySessionStore {
-  reads = 0;
-  down = false;
-
-  override read(...args: Parameters<MemorySessionStore["read"]>): ReturnType<MemorySessionStore["read"]> {
-    this.reads++;
-    if (this.down) return Promise.reject(new UnavailableError("read session", "timeout"));
-    return super.read(...args);
-  }
-}
-
-/** A browser with one cookie, and the app that it uses. */
-class Visit {
-  readonly clock = new ManualClock();
-  readonly store = new CountingStore({ now: this.clock.now, touchEvery: 60_000 });
-  readonly sessions: Sessions<Data>;
-  jar: string | undefined;
-
-  constructor(onUnavailable: "throw" | "none" = "throw") {
-    this.sessions = new Sessions<Data>(this.store, { ttl: "1h", onUnavailable });
-  }
-
-  async send(
-    handler: (session: RequestSession<Data>, request: Request) => unknown,
-    info?: unknown,
-    response: () => Response = () => new Response("ok"),
-  ): Promise<Response> {
-    const app = this.sessions.withSession(async (request, session) => {
-      const answer = await handler(session, request);
-      return answer instanceof Response ? answer : response();
-    });
-    const headers = new Headers({ "user-agent": "Test" });
-    if (this.jar) headers.set("cookie", this.jar);
-    const answer = await app(new Request("https://localhost/", { headers }), info);
-    const set = answer.headers.get("set-cookie");
-    if (set) this.jar = set.includes("Max-Age=0") ? undefined : set.split(";")[0];
-    assertEquals(answer.headers.get("cache-control"), set ? "no-store" : null);
-    return answer;
-  }
-}
-
-function sets(response: Response): "nothing" | "cookie" | "removal" {
-  const set = response.headers.get("set-cookie");
-  return set === null ? "nothing" : set.includes("Max-Age=0") ? "removal" : "cookie";
-}
+import type { RequestSession } from "../../src/sessions/request_session.ts";
+import { type Data, sets, Visit } from "./visit.ts";
 
 Deno.test("withSession() has no session, no row and no cookie for a visitor without data", async () => {
   const visit = new Visit();
@@ -189,6 +137,86 @@ Deno.test("withSession() works with responses whose headers cannot be changed, a
     () => new Response("body", { status: 201, headers: { "set-cookie": "a=1" } }),
   );
   assertEquals([own.status, await own.text(), own.headers.getSetCookie().length], [201, "body", 2]);
+});
+
+Deno.test("withSession() leaves each kind of response what it is", async () => {
+  const visit = new Visit();
+  const login = (session: RequestSession<Data>) => session.create("ada", {});
+  const responses: [number, () => Response | Promise<Response>][] = [
+    [204, () => new Response(null, { status: 204 })],
+    [304, () => new Response(null, { status: 304, headers: { etag: '"1"' } })],
+    [307, () => Response.redirect("https://localhost/x", 307)],
+    [200, () => fetch("data:text/plain,fetched")],
+    [200, () => Response.json({ a: 1 }, { headers: { "cache-control": "public" } })],
+  ];
+  for (const [status, make] of responses) {
+    const response = await visit.send(async (session) => {
+      await login(session);
+      return await make();
+    });
+    assertEquals([response.status, sets(response)], [status, "cookie"]);
+    assertEquals(response.headers.get("etag"), status === 304 ? '"1"' : null);
+    await response.body?.cancel();
+  }
+  const switched = await visit.send(async (session) => {
+    await login(session);
+    return new Response(null, { status: 101 });
+  });
+  assertEquals([switched.status, sets(switched)], [101, "nothing"]);
+});
+
+Deno.test("withSession() keeps the address that is trusted, and no other", async () => {
+  const info = { remoteAddr: { transport: "tcp", hostname: "10.0.0.1", port: 1 } };
+  const visit = new Visit();
+  const { sessions } = visit;
+  const request = (address: string) =>
+    new Request("https://localhost/", { headers: { "x-real-ip": address, "x-forwarded-for": address } });
+  const login = (_: Request, session: RequestSession<Data>) =>
+    session.regenerate({ userId: "ada" }).then(() => new Response());
+  const addressOf = async () => (await sessions.list("ada")).map(({ device }) => device?.address);
+  await sessions.withSession(login)(request("192.0.2.66"), info);
+  assertEquals(await addressOf(), ["10.0.0.1"], "whoever writes a header is not believed");
+  await sessions.destroyAll("ada");
+  const behindProxy = sessions.withSession(login, { address: ({ headers }) => headers.get("x-real-ip") ?? undefined });
+  await behindProxy(request("192.0.2.7"), info);
+  assertEquals(await addressOf(), ["192.0.2.7"]);
+  await sessions.destroyAll("ada");
+  await sessions.withSession(login, { address: () => undefined })(request("192.0.2.7"), info);
+  assertEquals(await addressOf(), [undefined]);
+});
+
+Deno.test("withSession() passes on what a handler throws, and nobody gets a session of it", async () => {
+  const visit = new Visit();
+  await assertRejects(
+    () =>
+      visit.send(async (session) => {
+        await session.create("ada", {});
+        throw new Error("the page is broken");
+      }),
+    Error,
+    "the page is broken",
+  );
+  assertEquals(visit.jar, undefined);
+});
+
+Deno.test("withSession() takes no id that it did not give out", async () => {
+  const visit = new Visit();
+  const planted = `__Host-session=${"A".repeat(43)}`;
+  for (
+    const change of [(s: RequestSession<Data>) => s.update({ n: 1 }), (s: RequestSession<Data>) => s.create("ada", {})]
+  ) {
+    visit.jar = planted;
+    assertEquals(sets(await visit.send(change)), "cookie");
+    assertNotEquals(visit.jar, planted);
+  }
+  assertEquals(await visit.sessions.get("A".repeat(43)), undefined);
+  // A session of somebody else, planted as a cookie, is not the one that the victim logs in to.
+  const attacker = new Visit();
+  await attacker.send((session) => session.update({ basket: ["bait"] }));
+  const bait = attacker.jar!;
+  await attacker.send((session) => session.regenerate({ userId: "victim" }));
+  const [pair] = bait.split(";");
+  assertEquals(await attacker.sessions.get(pair!.split("=")[1]), undefined);
 });
 
 Deno.test("withSession() serves over HTTP, with streams, and tells the address of the client", async () => {

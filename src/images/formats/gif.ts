@@ -5,8 +5,9 @@ const EXTENSION = 0x21;
 const IMAGE = 0x2c;
 const TRAILER = 0x3b;
 const HAS_TABLE = 0x80;
-/** Blocks after which nobody looks for the end any further: 64 MiB of them. */
-const BLOCKS = 2 ** 18;
+/** Blocks after which only the end is looked at: 8 MiB of them, unless somebody made them small to waste time. */
+const BLOCKS = 2 ** 15;
+const TAIL = 4096;
 
 /** GIF (CompuServe, "Graphics Interchange Format, Version 89a"). */
 export function* parseGif(): Parser {
@@ -42,5 +43,8 @@ function* hasEnd(first: number): Parser<boolean> {
       within = true;
     } else if (byte !== 0) return false;
   }
-  return true;
+  const tail = yield { at, length: TAIL, last: true };
+  // The last block of an image is an empty one.
+  for (let i = tail.length - 1; i > 0; i--) if (tail[i] === TRAILER && tail[i - 1] === 0) return true;
+  return false;
 }

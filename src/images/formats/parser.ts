@@ -26,7 +26,8 @@ export interface Want {
 
 /**
  * Reads the header of one format. It is run while the file passes by, so it only ever asks for what comes later, and keeps nothing
- * else. It is given what it asked for, or less if the file ends before.
+ * else. It is given what it asked for, or less if the file ends before, and may look at it until it asks for more; only what is longer than 64
+ * bytes is its own.
  */
 export type Parser<T = Shape> = Generator<Want, T, Uint8Array>;
 

@@ -3,7 +3,7 @@ import { hasText, need, view } from "./bytes.ts";
 import { exifOrientation } from "./exif.ts";
 
 /** Chunks after which nobody looks any further. */
-const CHUNKS = 100_000;
+const CHUNKS = 25_000;
 const EXIF_MOST = 2 ** 16;
 
 /** PNG and APNG (W3C, "Portable Network Graphics Specification, Third Edition"). */

@@ -2,14 +2,14 @@ import { BadImage, type Parser } from "./parser.ts";
 import { hasText, need, reaches, view } from "./bytes.ts";
 import { exifOrientation } from "./exif.ts";
 
-const CHUNKS = 100_000;
+const CHUNKS = 10_000;
 const EXIF_MOST = 2 ** 16;
 const HAS_EXIF = 0x08;
 
 /** WebP (RFC 9649). */
 export function* parseWebp(): Parser {
   const riff = view(yield* need(4, 4, "a WebP header")).getUint32(0, true);
-  const chunk = yield* need(12, 8, "a WebP chunk");
+  const chunk = (yield* need(12, 8, "a WebP chunk")).slice();
   const type = "image/webp";
   if (hasText(chunk, 0, "VP8 ")) {
     const frame = yield* need(20, 10, "a VP8 frame header");

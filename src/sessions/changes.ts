@@ -1,0 +1,78 @@
+import { abortable, delay } from "../abort.ts";
+import { SessionConflictError } from "../errors.ts";
+import { encodePatch } from "./fields.ts";
+import type { UpdateSessionOptions } from "./options.ts";
+import type { Reading } from "./reading.ts";
+import type { SessionPatchOf } from "./session.ts";
+import type { SessionStore, StoredSession } from "./store.ts";
+import { Turns } from "./turns.ts";
+
+/** How often a change by a function is tried again when others change the session all the time. */
+const TRIES = 100;
+const ACTION = "update session";
+
+/** A change of some fields, or a function that makes one of the data. */
+export type Change<Data extends object> =
+  | SessionPatchOf<Data>
+  | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>);
+
+/** Changes sessions in view of what is in them: again when somebody else was faster. */
+export class Changes<Data extends object> {
+  readonly #store: SessionStore;
+  readonly #reading: Reading<Data>;
+  readonly #turns = new Turns();
+
+  constructor(store: SessionStore, reading: Reading<Data>) {
+    this.#store = store;
+    this.#reading = reading;
+  }
+
+  /** Makes a change when those of the same session that this process makes already have ended. */
+  async make(
+    id: string,
+    handle: string,
+    change: Change<Data>,
+    options: UpdateSessionOptions,
+  ): Promise<StoredSession | undefined> {
+    return await this.#turns.take(handle, () => this.#make(id, handle, change, options), options.signal);
+  }
+
+  /** How a session stands, or nothing if it cannot be read. */
+  async look(handle: string, signal: AbortSignal | undefined): Promise<StoredSession | undefined> {
+    try {
+      return await this.#store.read(handle, "peek", { signal });
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof RangeError)) throw error;
+      this.#reading.tell(handle, error);
+      return undefined;
+    }
+  }
+
+  async #make(
+    id: string,
+    handle: string,
+    change: Change<Data>,
+    { ifVersion, signal }: UpdateSessionOptions,
+  ): Promise<StoredSession | undefined> {
+    let current = await this.look(handle, signal);
+    for (let tries = 0; current && tries < TRIES; tries++) {
+      signal?.throwIfAborted();
+      if (ifVersion !== undefined && current.version !== ifVersion) break;
+      const fields = await abortable(this.#fieldsOf(id, current, change), signal);
+      const patch = encodePatch(fields, ACTION);
+      await this.#reading.checkChange(current, fields, ACTION);
+      const answer = await this.#store.update(handle, patch, current.version, { signal });
+      if (!answer?.conflict) return answer?.session;
+      current = answer.session;
+      // Many others want the same: those who wait a little do not all come at once again.
+      if (tries > 2) await delay(Math.random() * Math.min(50, 2 ** tries), signal);
+    }
+    if (current) throw new SessionConflictError(current.version);
+    return undefined;
+  }
+
+  async #fieldsOf(id: string, current: StoredSession, change: Change<Data>): Promise<SessionPatchOf<Data>> {
+    if (typeof change !== "function") return change;
+    return await change((await this.#reading.demand(id, current, ACTION)).data);
+  }
+}

@@ -1,0 +1,111 @@
+import { type StandardSchema, validate } from "../cache/standard_schema.ts";
+import type { EventListener } from "../events.ts";
+import { decodeFields } from "./fields.ts";
+import type { Session, SessionDevice, SessionInfo } from "./session.ts";
+import type { StoredSession } from "./store.ts";
+
+/** Turns what is stored into sessions: decodes the data, and checks them where there is a schema. */
+export class Reading<Data extends object> {
+  readonly #schema: StandardSchema<unknown, Data> | undefined;
+  readonly #on: EventListener;
+
+  constructor(schema: StandardSchema<unknown, Data> | undefined, on: EventListener) {
+    this.#schema = schema;
+    this.#on = on;
+  }
+
+  /** Whether data are checked. */
+  get checks(): boolean {
+    return this.#schema !== undefined;
+  }
+
+  /** The session with its data, or nothing if they cannot be read or do not fit: then that is told. Waits for a schema only. */
+  open(id: string, stored: StoredSession): Session<Data> | undefined | Promise<Session<Data> | undefined> {
+    return this.#schema ? this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
+  }
+
+  /** The session with its data, which must be readable: it has just been written, or is about to be. */
+  async demand(id: string, stored: StoredSession, action: string): Promise<Session<Data>> {
+    const session = await this.open(id, stored);
+    if (session) return session;
+    throw new TypeError(`Cannot ${action}: wanted data that can be read and fit the schema, got others`);
+  }
+
+  /** Refuses data that do not fit the schema. */
+  async check(data: unknown, action: string): Promise<void> {
+    if (!this.#schema) return;
+    const { issues } = await validate(this.#schema, data);
+    if (!issues) return;
+    throw new TypeError(`Cannot ${action}: wanted data that fit the schema, got ${issues[0]?.message ?? "others"}`);
+  }
+
+  /** Refuses a change after which the data would not fit the schema. */
+  async checkChange(stored: StoredSession, change: object, action: string): Promise<void> {
+    if (!this.#schema) return;
+    const after = Object.entries({ ...this.#decoded(stored), ...change }).filter(([, value]) => value !== undefined);
+    await this.check(Object.fromEntries(after), action);
+  }
+
+  /** Tells that a session cannot be read. */
+  tell(handle: string, error: unknown): void {
+    this.#on({ type: "session.unreadable", handle, error });
+  }
+
+  #plain(id: string, stored: StoredSession): Session<Data> | undefined {
+    const data = this.#decoded(stored);
+    return data && sessionOf(id, stored, data as Data);
+  }
+
+  async #checked(
+    id: string,
+    stored: StoredSession,
+    schema: StandardSchema<unknown, Data>,
+  ): Promise<Session<Data> | undefined> {
+    const session = this.#plain(id, stored);
+    if (!session) return undefined;
+    const result = await validate(schema, session.data);
+    if (!result.issues) return { ...session, data: result.value };
+    const issues = result.issues.map(({ message }) => message);
+    this.#on({ type: "session.schema_mismatch", handle: stored.handle, issues });
+    return undefined;
+  }
+
+  #decoded(stored: StoredSession): Record<string, unknown> | undefined {
+    try {
+      return decodeFields(stored);
+    } catch (error) {
+      this.tell(stored.handle, error);
+      return undefined;
+    }
+  }
+}
+
+/** What may be shown of a session. */
+export function infoOf(stored: StoredSession): SessionInfo {
+  const { handle, userId, createdAt, lastSeenAt, expiresAt, tags, device } = stored;
+  return {
+    handle,
+    userId,
+    createdAt,
+    lastSeenAt,
+    expiresAt,
+    tags,
+    ...(device !== "" && deviceOf(device)),
+  };
+}
+
+function sessionOf<Data extends object>(id: string, stored: StoredSession, data: Data): Session<Data> {
+  // Spelled out: every read comes through here, and spreading is slow.
+  const { handle, userId, createdAt, lastSeenAt, expiresAt, tags, device, version, touched } = stored;
+  const session = { id, handle, userId, createdAt, lastSeenAt, expiresAt, tags, data, version, touched };
+  return device === "" ? session : { ...session, ...deviceOf(device) };
+}
+
+/** Where a session was begun. A record that is damaged there is worth no less for it. */
+function deviceOf(text: string): { device?: SessionDevice } {
+  try {
+    return { device: JSON.parse(text) as SessionDevice };
+  } catch {
+    return {};
+  }
+}
