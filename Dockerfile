@@ -25,6 +25,6 @@ EXPOSE 8000
 # tini, the parent, passes signals on. What the program may do is all here; what it may reach is in CMD, to be replaced where
 # Redis is elsewhere.
 ENTRYPOINT ["/tini", "--", "/bin/deno", "run", "--cached-only", "--no-prompt", \
-  "--allow-env=PORT,DRAIN,HOSTNAME,REDIS_URL,REDIS_CACHE_URL,REDIS_HOST,REDIS_PORT,REDIS_USERNAME,REDIS_PASSWORD,REDIS_PASSWORD_FILE,REDIS_DB,REDIS_TLS,REDIS_TTL,REDIS_NAMESPACE", \
+  "--allow-env=HOST,PORT,DRAIN,HOSTNAME,REDIS_URL,REDIS_CACHE_URL,REDIS_HOST,REDIS_PORT,REDIS_USERNAME,REDIS_PASSWORD,REDIS_PASSWORD_FILE,REDIS_DB,REDIS_TLS,REDIS_TTL,REDIS_NAMESPACE", \
   "--allow-read=/run/secrets/redis_password"]
 CMD ["--allow-net=0.0.0.0:8000,redis:6379,redis-cache:6379", "examples/service/main.ts"]

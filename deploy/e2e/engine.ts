@@ -8,13 +8,30 @@ export class NoEngineError extends Error {
 /** How long the engine may take to answer, in milliseconds. */
 const START_TIMEOUT = 30_000;
 
-/** A Docker engine of our own, started by hand, with its data in a folder that goes away with it. */
+/** What has to be on PATH, and the package of Debian that has it. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  dockerd: "docker.io",
+  docker: "docker.io",
+  iptables: "iptables",
+  ip: "iproute2",
+  unshare: "util-linux",
+  nsenter: "util-linux",
+};
+
+const SCRIPT = decodeURIComponent(new URL("engine.sh", import.meta.url).pathname);
+
+/**
+ * A Docker engine of our own in namespaces of its own: its networks, firewall rules, mounts and processes are not those
+ * of the machine, another engine may run beside it, and all of them end with this process, even if that is killed.
+ */
 export class Engine implements AsyncDisposable {
-  readonly #folder: string;
+  /** A folder for files, which goes away with the engine. */
+  readonly folder: string;
   readonly #child: Deno.ChildProcess;
+  #end: Promise<void> | undefined;
 
   private constructor(folder: string, child: Deno.ChildProcess) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#child = child;
   }
 
@@ -26,46 +43,42 @@ export class Engine implements AsyncDisposable {
   static async start(): Promise<Engine> {
     if (Deno.build.os !== "linux") throw new NoEngineError(`wanted Linux, got ${Deno.build.os}`);
     if (Deno.uid() !== 0) throw new NoEngineError("wanted root, got another user");
-    for (const program of ["dockerd", "docker", "iptables"]) {
-      if (await succeeded(program, ["--version"])) continue;
-      throw new NoEngineError(`wanted "${program}" on PATH, got none (on Debian: docker.io and iptables)`);
+    for (const [program, of] of Object.entries(PROGRAMS)) {
+      if (await succeeded("sh", ["-c", `command -v ${program}`])) continue;
+      throw new NoEngineError(`wanted "${program}" on PATH, got none (on Debian: apt-get install ${of})`);
     }
     const folder = await Deno.makeTempDir({ prefix: "larder-swarm-" });
-    const log = await Deno.open(`${folder}/log`, { create: true, write: true });
-    const child = new Deno.Command("dockerd", {
+    const child = new Deno.Command("unshare", {
       args: [
+        ...["--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "sh", SCRIPT, folder],
         ...["--host", `unix://${folder}/socket`, "--pidfile", `${folder}/pid`],
         ...["--data-root", `${folder}/data`, "--exec-root", `${folder}/exec`],
-        // Nothing on the machine's own network is touched but the bridge that a Swarm needs.
-        ...["--bridge", "none", "--iptables=false", "--ip-masq=false", "--ip-forward=false"],
+        ...["--cgroup-parent", `/${basename(folder)}`, "--exec-opt", "native.cgroupdriver=cgroupfs"],
+        ...["--bridge", "none"],
       ],
-      stdin: "null",
+      stdin: "piped",
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    void child.stderr.pipeTo(log.writable).catch(() => {});
+    const said = new Response(child.stderr).text();
     const engine = new Engine(folder, child);
     try {
       await engine.#answers();
       await engine.docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1");
       return engine;
     } catch (error) {
-      const end = (await Deno.readTextFile(`${folder}/log`)).trim().split("\n").slice(-5).join("\n");
+      const log = await Deno.readTextFile(`${folder}/log`).catch(() => "");
       await engine[Symbol.asyncDispose]();
-      throw new NoEngineError(`${error instanceof Error ? error.message : error}\nThe end of its log:\n${end}`);
+      const end = `${await said}${log}`.trim().split("\n").slice(-5).join("\n");
+      throw new NoEngineError(`${error instanceof Error ? error.message : error}\nWhat it said last:\n${end}`);
     }
-  }
-
-  /** A folder for files that go away with the engine. */
-  get folder(): string {
-    return this.#folder;
   }
 
   /** What `docker` has to be started with. */
   get env(): Record<string, string> {
     return {
-      DOCKER_HOST: `unix://${this.#folder}/socket`,
-      DOCKER_CONFIG: `${this.#folder}/config`,
+      DOCKER_HOST: `unix://${this.folder}/socket`,
+      DOCKER_CONFIG: `${this.folder}/config`,
       DOCKER_BUILDKIT: "0", // the builder that needs no plug-in
     };
   }
@@ -84,17 +97,26 @@ export class Engine implements AsyncDisposable {
     return run("docker", args, { ...options, env: { ...this.env, ...options.env } });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.docker("swarm", "leave", "--force").catch(() => {});
-    await this.docker("network", "rm", "docker_gwbridge").catch(() => {});
-    try {
-      this.#child.kill("SIGTERM");
-    } catch {
-      // It has ended.
-    }
+  /** Starts a program among the processes and on the network of the engine. */
+  spawn(program: string, ...args: string[]): Deno.ChildProcess {
+    const namespaces = `/proc/${this.#child.pid}/ns`;
+    return new Deno.Command("nsenter", {
+      args: [`--net=${namespaces}/net`, `--pid=${namespaces}/pid_for_children`, "--", program, ...args],
+      stdin: "null",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#end ??= this.#dispose();
+  }
+
+  async #dispose(): Promise<void> {
+    await this.#child.stdin.close().catch(() => {}); // it has ended
     await this.#child.status;
-    await succeeded("umount", ["--recursive", `${this.#folder}/exec/netns/default`]);
-    await Deno.remove(this.#folder, { recursive: true });
+    for (const group of await controlGroups(basename(this.folder))) await removeGroup(group);
+    await Deno.remove(this.folder, { recursive: true });
   }
 
   async #answers(): Promise<void> {
@@ -107,4 +129,29 @@ export class Engine implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
+}
+
+/** The control groups of a name, one in each hierarchy. */
+export async function controlGroups(name: string): Promise<string[]> {
+  const roots = ["/sys/fs/cgroup"];
+  for await (const entry of Deno.readDir(roots[0]!)) {
+    if (entry.isDirectory) roots.push(`${roots[0]}/${entry.name}`);
+  }
+  const found = await Promise.all(roots.map(async (root) => {
+    const group = `${root}/${name}`;
+    return await Deno.stat(group).then(() => [group], () => []);
+  }));
+  return found.flat();
+}
+
+/** Removes a control group and those in it, whose processes have ended. */
+async function removeGroup(group: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(group)) {
+    if (isDirectory) await removeGroup(`${group}/${name}`);
+  }
+  await run("rmdir", [group]); // Deno.remove() asks whether it is empty, which the files of the kernel keep it from being
+}
+
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -1,5 +1,6 @@
 import { jsrAnswers, registry } from "../../tools/jsr.ts";
 import type { Engine } from "./engine.ts";
+import { registriesFor } from "./registries.ts";
 import { run } from "./run.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
@@ -15,6 +16,7 @@ export async function buildStandIns(engine: Engine): Promise<string> {
   const redis = `${engine.folder}/redis`;
   const shell = await path("dash").catch(() => path("sh"));
   const programs = ["redis-server", "redis-cli", "cat", "cut", "sha256sum", "head", "sed", "grep"];
+  programs.push("rm", "mkdir", "cp", "chown"); // for restore.sh
   for (const program of programs) await install(redis, await path(program), program);
   await install(redis, shell, "sh");
   await Deno.mkdir(`${redis}/data`);
@@ -25,6 +27,7 @@ export async function buildStandIns(engine: Engine): Promise<string> {
   await install(deno, Deno.execPath(), "deno");
   await install(deno, await path("tini").catch(() => path("docker-init")), "../tini");
   await copy("/etc/ssl/certs/ca-certificates.crt", deno);
+  await Deno.writeTextFile(`${deno}/etc/nsswitch.conf`, "hosts: files dns\n");
   const base = await baseImage();
   await importImage(engine, deno, base, 'ENTRYPOINT ["/tini","--","/bin/deno"]', "ENV DENO_TLS_CA_STORE=system");
   return `${
@@ -33,19 +36,22 @@ export async function buildStandIns(engine: Engine): Promise<string> {
 }
 
 /**
- * Builds the image of the app with the Dockerfile of the project. Where JSR does not answer, the stand-in of tests/offline takes
- * the place of its Redis client, which needs to read the whole environment.
+ * Builds the image of the app with the Dockerfile of the project. Where JSR does not answer, the stand-in of
+ * tests/offline takes the place of its Redis client, which needs to read the whole environment.
  *
  * @returns How it was built, for people.
  */
 export async function buildApp(engine: Engine): Promise<string> {
-  const build = async (folder: string, ...args: string[]) => {
-    await engine.docker("build", "--network", "host", ...args, "--tag", `${APP_IMAGE}:1`, folder);
+  const build = async (folder: string) => {
+    await using registries = registriesFor(engine, { JSR_URL: registry(), NPM_CONFIG_REGISTRY: npmRegistry() });
+    await engine.docker("build", "--network", "host", ...registries.args, "--tag", `${APP_IMAGE}:1`, folder);
     await engine.docker("tag", `${APP_IMAGE}:1`, `${APP_IMAGE}:2`);
+    const size = async (image: string) => Number(await engine.docker("inspect", "--format", "{{.Size}}", image));
+    const added = await size(`${APP_IMAGE}:1`) - await size(await baseImage());
+    return `${(added / 1e6).toFixed(1)} MB on top of the base`;
   };
   if (await jsrAnswers()) {
-    await build(ROOT, "--build-arg", `JSR_URL=${registry()}`);
-    return `the Dockerfile as it is, modules from ${registry()}`;
+    return `the Dockerfile as it is, modules from ${registry()}, ${await build(ROOT)}`;
   }
   const folder = `${engine.folder}/app`;
   await Deno.mkdir(folder);
@@ -54,8 +60,12 @@ export async function buildApp(engine: Engine): Promise<string> {
   await change(`${folder}/deno.json`, /"jsr:@db\/redis[^"]*"/, '"./tests/offline/db_redis.ts"');
   await change(`${folder}/Dockerfile`, "COPY src src", "COPY src src\nCOPY tests/offline tests/offline");
   await change(`${folder}/Dockerfile`, /"--allow-env=[^"]*"/, '"--allow-env"');
-  await build(folder);
-  return "the Dockerfile with the stand-in for @db/redis and all of --allow-env, since JSR does not answer";
+  const added = await build(folder);
+  return `the Dockerfile with the stand-in for @db/redis and all of --allow-env, since JSR does not answer, ${added}`;
+}
+
+function npmRegistry(): string {
+  return Deno.env.get("NPM_CONFIG_REGISTRY") || "https://registry.npmjs.org/";
 }
 
 /** The image that the Dockerfile begins with. */

@@ -1,6 +1,11 @@
 import { run } from "./run.ts";
 
-/** What an engine may leave on a machine: rules of the firewall, interfaces and mounts. */
+/** Where engines write outside of their folders. */
+const FOLDERS = ["/etc/docker", "/opt/containerd", "/run/docker", "/run/containerd", "/var/lib/docker"];
+/** Interfaces that engines make. */
+const INTERFACE = /^(docker|veth|vx|ov-|br-)/;
+
+/** What an engine may leave on a machine: firewall rules, interfaces, mounts, control groups, files and processes. */
 export class Leftovers {
   readonly #before: Set<string>;
 
@@ -14,22 +19,13 @@ export class Leftovers {
   }
 
   /**
-   * Removes the rules that came since, as encrypted networks leave some behind.
+   * Looks whether there is more than before.
    *
-   * @throws {Error} If anything else is there that was not there before.
+   * @throws {Error} If there is.
    */
-  async clean(): Promise<string> {
-    let rules = 0;
-    for (const line of await state()) {
-      if (this.#before.has(line)) continue;
-      const [, table, rule] = /^iptables (\S+) -A (.*4789.*)$/.exec(line) ?? [];
-      if (rule === undefined) continue;
-      await run("sh", ["-c", `iptables -t ${table} -D ${rule}`]);
-      rules++;
-    }
+  async check(): Promise<void> {
     const left = (await state()).filter((line) => !this.#before.has(line));
     if (left.length > 0) throw new Error(`Left behind: ${left.join("; ")}`);
-    return rules > 0 ? `${rules} firewall rules of the encrypted network were removed` : "";
   }
 }
 
@@ -39,8 +35,35 @@ async function state(): Promise<string[]> {
     const rules = await run("iptables", ["-t", table, "-S"]).catch(() => "");
     lines.push(...rules.split("\n").filter((line) => line.startsWith("-")).map((rule) => `iptables ${table} ${rule}`));
   }
-  for await (const { name } of Deno.readDir("/sys/class/net")) lines.push(`interface ${name}`);
-  const mounts = await Deno.readTextFile("/proc/mounts");
+  const mounts = await Deno.readTextFile("/proc/mounts").catch(() => "");
   lines.push(...mounts.split("\n").filter((line) => line.includes("larder-swarm-")).map((line) => `mount ${line}`));
+  for (const name of await names("/sys/class/net")) {
+    if (INTERFACE.test(name)) lines.push(`interface ${name}`);
+  }
+  for (const folder of FOLDERS) lines.push(...(await names(folder)).map((name) => `${folder}/${name}`));
+  for (const folder of [Deno.env.get("TMPDIR") ?? "/tmp", "/sys/fs/cgroup", ...await groups()]) {
+    lines.push(
+      ...(await names(folder)).filter((name) => name.startsWith("larder-swarm-")).map((n) => `${folder}/${n}`),
+    );
+  }
+  for (const id of await names("/proc")) {
+    const command = /^\d+$/.test(id) ? await Deno.readTextFile(`/proc/${id}/cmdline`).catch(() => "") : "";
+    if (command.includes("larder-swarm-")) lines.push(`process ${id} ${command.replaceAll("\0", " ").slice(0, 200)}`);
+  }
   return lines;
+}
+
+async function groups(): Promise<string[]> {
+  return (await names("/sys/fs/cgroup")).map((name) => `/sys/fs/cgroup/${name}`);
+}
+
+/** What is in a folder; nothing when there is none. */
+async function names(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) found.push(name);
+  } catch {
+    // It is not there, or it is a file.
+  }
+  return found;
 }

@@ -1,6 +1,7 @@
 /**
- * Runs in a container on Traefik's network and does what Traefik would do: finds the tasks of the app by name, asks each whether it
- * is ready, and sends requests to those that are. Reads a list of actions from its arguments and prints one line of JSON for each.
+ * Runs in a container on Traefik's network and does what Traefik would do: finds the tasks of the app by name, asks
+ * each whether it is ready, and sends requests to those that are. Reads a list of actions from its arguments and prints
+ * one line of JSON for each.
  *
  * @module
  */
@@ -19,6 +20,8 @@ export interface Answer {
 export interface Load {
   requests: number;
   failures: string[];
+  /** How many of the requests with a session were told that sessions are not available. */
+  unavailable: number;
   /** Tasks that answered, in the order of their first answer. */
   tasks: string[];
   /** The longest that one took, in milliseconds. */
@@ -34,7 +37,7 @@ switch (action) {
     print(await Promise.all((JSON.parse(args[0]!) as Parameters<typeof send>[]).map((request) => send(...request))));
     break;
   case "load":
-    print(await load(Number(args[0])));
+    print(await load(Number(args[0]), args[1]!));
     break;
 }
 
@@ -65,8 +68,8 @@ async function send(address: string, path: string, options: { method?: string; b
 }
 
 /** Sends requests until the standard input ends, as Traefik would, but never a second time. */
-async function load(callers: number): Promise<Load> {
-  const result: Load = { requests: 0, failures: [], tasks: [], slowest: 0 };
+async function load(callers: number, cookie: string): Promise<Load> {
+  const result: Load = { requests: 0, failures: [], unavailable: 0, tasks: [], slowest: 0 };
   let known: string[] = [];
   let ready: string[] = [];
   let running = true;
@@ -84,15 +87,17 @@ async function load(callers: number): Promise<Load> {
   let turn = 0;
   const call = async () => {
     while (running) {
-      const address = ready[turn++ % ready.length]!;
+      const address = ready[++turn % ready.length]!;
+      const path = turn % 3 === 0 ? "/whoami" : "/products/101";
       const began = performance.now();
       result.requests++;
       try {
-        const { status, task } = await send(address, "/products/101");
-        if (status !== 200) result.failures.push(`${address} ${status}`);
+        const { status, task } = await send(address, path, { cookie });
+        if (status === 503 && path === "/whoami") result.unavailable++;
+        else if (status !== 200) result.failures.push(`${address} ${path} ${status}`);
         if (!result.tasks.includes(task)) result.tasks.push(task);
       } catch (error) {
-        result.failures.push(`${address} ${error}`);
+        result.failures.push(`${address} ${path} ${error}`);
       }
       result.slowest = Math.max(result.slowest, Math.round(performance.now() - began));
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,7 +1,12 @@
 import type { Engine } from "./engine.ts";
 import type { Answer, Load } from "./probe.ts";
+import { run } from "./run.ts";
 
-const FILE = decodeURIComponent(new URL("../../docker-compose.swarm.yml", import.meta.url).pathname);
+const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
+/** The file of the stack. */
+export const STACK_FILE: string = `${ROOT}docker-compose.swarm.yml`;
+/** What is added to it for TLS. */
+export const TLS_FILE: string = `${ROOT}deploy/tls.yml`;
 const PROBE = new URL("./probe.ts", import.meta.url);
 /** How long tasks may take to get where they are wanted, in milliseconds. */
 const PATIENCE = 180_000;
@@ -33,18 +38,24 @@ export class Stack {
     );
   }
 
-  /** Makes a secret out of random bytes. */
-  async createSecret(name: string): Promise<void> {
-    const password = Array.from(crypto.getRandomValues(new Uint8Array(32)), (b) => b.toString(16).padStart(2, "0"));
-    await this.#engine.dockerWith({ stdin: password.join("") }, "secret", "create", name, "-");
+  /** Makes a secret, out of random bytes unless its content is given. */
+  async createSecret(name: string, content: string = randomText()): Promise<void> {
+    await this.#engine.dockerWith({ stdin: content }, "secret", "create", name, "-");
   }
 
   /** Deploys it; gives what `docker` printed. */
-  deploy(env: Record<string, string>): Promise<string> {
+  deploy(env: Record<string, string>, ...more: string[]): Promise<string> {
     return this.#engine.dockerWith(
       { env: { APP_HOST: "app.example.com", ...env } },
-      ...["stack", "deploy", "--resolve-image", "never", "--compose-file", FILE, this.name],
+      ...["stack", "deploy", "--resolve-image", "never"],
+      ...[STACK_FILE, ...more].flatMap((file) => ["--compose-file", file]),
+      this.name,
     );
+  }
+
+  /** Runs a script of deploy/ on the machine of the engine. */
+  script(name: string, ...args: string[]): Promise<string> {
+    return run("sh", [`${ROOT}deploy/${name}`, ...args], { env: this.#engine.env });
   }
 
   /** `docker`, of the engine. */
@@ -62,14 +73,17 @@ export class Stack {
     return (await this.docker("ps", "--quiet", "--filter", filter)).split("\n").filter(Boolean).sort();
   }
 
-  /** Waits until so many tasks of a service run, each healthy, and no update of it is under way. */
+  /**
+   * Waits until so many tasks of a service run, each healthy, and no update of it is under way; of a single task, until
+   * it runs: all that is left of its update then is to watch it for a while.
+   */
   async converged(service: string, tasks: number): Promise<void> {
     await until(async () => {
       const { UpdateStatus } = await this.inspect(service);
       if (UpdateStatus?.State === "paused" || UpdateStatus?.State?.startsWith("rollback")) {
         throw new Error(`The update of ${service} failed: ${UpdateStatus.Message}`);
       }
-      if (UpdateStatus?.State === "updating") return false;
+      if (UpdateStatus?.State === "updating" && tasks > 1) return false;
       const states = await this.docker(
         ...["service", "ps", "--filter", "desired-state=running", "--format", "{{.CurrentState}}"],
         `${this.name}_${service}`,
@@ -94,11 +108,11 @@ export class Stack {
     return await this.#probe(undefined, "send", JSON.stringify(requests));
   }
 
-  /** Sends requests to the app, as Traefik would, while something happens. */
-  async loaded(happens: () => Promise<void>): Promise<Load> {
+  /** Sends requests to the app, as Traefik would, while something happens: for a product, and with a session. */
+  async loaded(cookie: string, happens: () => Promise<void>): Promise<Load> {
     let end = () => {};
     const happened = new Promise<void>((resolve) => end = resolve);
-    const load = this.#probe<Load>(happened, "load", "8");
+    const load = this.#probe<Load>(happened, "load", "8", cookie);
     // A load that fails at once must not stay unnoticed until the end.
     await Promise.race([load, happens()]);
     end();
@@ -142,4 +156,8 @@ export async function until(holds: () => Promise<boolean>, what: string): Promis
     if (performance.now() > deadline) throw new Error(`Waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
+}
+
+function randomText(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -2,13 +2,22 @@ import assert from "node:assert/strict";
 import type { Engine } from "./engine.ts";
 import { APP_IMAGE, buildApp, buildStandIns } from "./images.ts";
 import type { Answer } from "./probe.ts";
-import { type Stack, until } from "./stack.ts";
+import { type Stack, TLS_FILE, until } from "./stack.ts";
 import { TRAEFIK_LABELS } from "./traefik_labels.ts";
 
 /** A step, which may say something about what it found. */
 export type Step = (engine: Engine, stack: Stack) => Promise<string | void>;
 
 const LOGIN = { method: "POST", body: { user: "ada", password: "open sesame" } };
+
+/** The environment of the deployments after the first: those of the second password, and that which ends the first. */
+const SECOND = {
+  APP_IMAGE: `${APP_IMAGE}:2`,
+  REDIS_PASSWORD_SECRET: "redis_password_v2",
+  REDIS_CACHE_REPLICAS: "1",
+  REDIS_CACHE_URL: "redis://redis-cache:6379",
+};
+const THIRD = { ...SECOND, REDIS_PASSWORD_PREVIOUS_SECRET: "redis_password_v2", REDIS_CONF_VERSION: "v2" };
 
 /** The session that has to survive everything. */
 let cookie = "";
@@ -41,8 +50,15 @@ async function inRedis(stack: Stack, command: string): Promise<string> {
 
 /** Nothing that the app sent was refused since Redis started. */
 async function nothingRefused(stack: Stack): Promise<void> {
-  const cli = "redis-cli -e --user ops --no-auth-warning";
+  const cli = "redis-cli $REDIS_CLI_ARGS -e --user ops --no-auth-warning";
   assert.equal(await inRedis(stack, `REDISCLI_AUTH=$(cat /run/redis/ops_password) ${cli} acl log`), "");
+}
+
+/** The app is healthy, knows the session, and nothing that it sent was refused. */
+async function allIsWell(stack: Stack): Promise<void> {
+  await untilHealth(stack, "ok");
+  await sessionHolds(stack);
+  await nothingRefused(stack);
 }
 
 /** Waits until each container of a service is another than before. */
@@ -150,11 +166,12 @@ export const STEPS: Record<string, Step> = {
     await nothingRefused(stack);
   },
 
-  "kill -9 of Redis: the app degrades, goes on, and recovers": async (_, stack) => {
+  "kill -9 of Redis: the app degrades, goes on, and recovers": async (engine, stack) => {
     const [container] = await stack.containers("redis");
     await new Promise((resolve) => setTimeout(resolve, 1500)); // once a second Redis writes to the disk
     const began = performance.now();
-    Deno.kill(Number(await stack.docker("inspect", "--format", "{{.State.Pid}}", container!)), "SIGKILL");
+    const pid = await stack.docker("inspect", "--format", "{{.State.Pid}}", container!);
+    assert.ok((await engine.spawn("kill", "-9", pid).status).success);
     await untilHealth(stack, "degraded");
     const seen = performance.now();
     assert.deepEqual((await each(stack, "/health?ready")).map(({ status }) => status), [200, 200]);
@@ -172,28 +189,24 @@ export const STEPS: Record<string, Step> = {
     await stack.docker("service", "update", "--detach", "--force", "--no-resolve-image", `${stack.name}_app`);
     await replaced(stack, "app", before);
     await endedInPeace(stack, before);
-    await untilHealth(stack, "ok");
-    await sessionHolds(stack);
-    await nothingRefused(stack);
+    await allIsWell(stack);
   },
 
   "the session survives docker service update --force of Redis": async (_, stack) => {
     const before = await stack.containers("redis");
     await stack.docker("service", "update", "--detach", "--force", "--no-resolve-image", `${stack.name}_redis`);
     await replaced(stack, "redis", before);
-    await untilHealth(stack, "ok");
-    await sessionHolds(stack);
-    await nothingRefused(stack);
+    await allIsWell(stack);
   },
 
   "a rolling update under load loses no request": async (_, stack) => {
     const before = await stack.containers("app");
-    const load = await stack.loaded(async () => {
+    const load = await stack.loaded(cookie, async () => {
       await stack.deploy({ APP_IMAGE: `${APP_IMAGE}:2` });
       await replaced(stack, "app", before);
       await endedInPeace(stack, before);
     });
-    assert.deepEqual(load.failures, []);
+    assert.deepEqual([load.failures, load.unavailable], [[], 0]);
     assert.ok(load.tasks.length === 4, `${load.tasks.length} tasks answered, wanted 4`);
     await sessionHolds(stack);
     return `${load.requests} requests to 4 tasks, sent once each, all answered; the slowest took ${load.slowest} ms`;
@@ -203,17 +216,10 @@ export const STEPS: Record<string, Step> = {
     const hashes = async () =>
       (await inRedis(stack, "grep ^user.app /run/redis/users.acl")).match(/#[0-9a-f]{64}/g)!.length;
     assert.equal(await hashes(), 1);
-    const env = {
-      APP_IMAGE: `${APP_IMAGE}:2`,
-      REDIS_PASSWORD_SECRET: "redis_password_v2",
-      REDIS_PASSWORD_PREVIOUS_SECRET: "redis_password_v1",
-      REDIS_CACHE_REPLICAS: "1",
-      REDIS_CACHE_URL: "redis://redis-cache:6379",
-    };
     await stack.createSecret("redis_password_v2");
     const [redis, app] = [await stack.containers("redis"), await stack.containers("app")];
-    const load = await stack.loaded(async () => {
-      await stack.deploy(env);
+    const load = await stack.loaded(cookie, async () => {
+      await stack.deploy({ ...SECOND, REDIS_PASSWORD_PREVIOUS_SECRET: "redis_password_v1" });
       await Promise.all([
         replaced(stack, "redis", redis),
         replaced(stack, "app", app),
@@ -222,18 +228,49 @@ export const STEPS: Record<string, Step> = {
       assert.equal(await hashes(), 2);
     });
     assert.deepEqual(load.failures, []);
-    await untilHealth(stack, "ok");
-    await sessionHolds(stack);
-    await nothingRefused(stack);
+    await allIsWell(stack);
 
     const [twice, stay] = [await stack.containers("redis"), await stack.containers("app")];
-    await stack.deploy({ ...env, REDIS_PASSWORD_PREVIOUS_SECRET: "redis_password_v2" });
+    await stack.deploy(THIRD);
     await replaced(stack, "redis", twice);
     assert.equal(await hashes(), 1);
-    await untilHealth(stack, "ok");
-    await sessionHolds(stack);
+    await allIsWell(stack);
     assert.deepEqual(await stack.containers("app"), stay);
-    return `${load.requests} requests, all answered; the slowest took ${load.slowest} ms`;
+    await stack.docker("secret", "rm", "redis_password_v1"); // nothing uses it any more
+    const some = `${load.unavailable} of them with "sessions are not available" while Redis was replaced`;
+    return `${load.requests} requests, all answered, ${some}; the slowest took ${load.slowest} ms`;
+  },
+
+  "a backup brings back what was there": async (engine, stack) => {
+    const file = `${engine.folder}/backup.rdb`;
+    await stack.script("backup.sh", stack.name, file);
+    const { size } = await Deno.stat(file);
+    await each(stack, "/logout", { method: "POST", cookie });
+    assert.deepEqual((await each(stack, "/whoami", { cookie })).map(({ status }) => status), [401, 401]);
+    const redis = await stack.containers("redis");
+    await stack.script("restore.sh", stack.name, file);
+    await replaced(stack, "redis", redis);
+    await allIsWell(stack);
+    return `${size} bytes`;
+  },
+
+  "the same with TLS": async (engine, stack) => {
+    const folder = `${engine.folder}/certificates`;
+    await stack.script("make_certificates.sh", folder);
+    for (const [name, file] of Object.entries({ cert: "redis.pem", key: "redis.key", ca: "ca.pem" })) {
+      await stack.createSecret(`redis_tls_${name}_v1`, await Deno.readTextFile(`${folder}/${file}`));
+    }
+    const [redis, cache, app] = await Promise.all(["redis", "redis-cache", "app"].map((s) => stack.containers(s)));
+    await stack.deploy({ ...THIRD, REDIS_CACHE_URL: "rediss://redis-cache:6379" }, TLS_FILE);
+    await Promise.all([
+      replaced(stack, "redis", redis!),
+      replaced(stack, "redis-cache", cache!),
+      replaced(stack, "app", app!),
+    ]);
+    await allIsWell(stack);
+    const plain = await inRedis(stack, "redis-cli -e ping 2>&1 || true");
+    assert.doesNotMatch(plain, /PONG|NOAUTH/);
+    return `without TLS, Redis says: ${plain}`;
   },
 
   "the stack goes, with its networks": async (_, stack) => {

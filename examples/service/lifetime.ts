@@ -11,24 +11,19 @@ export class Lifetime {
   /** Whether the end has begun: whoever is asked whether it is ready says no. */
   draining = false;
   readonly #options: StopOptions;
-  readonly #cut = new AbortController();
 
   constructor(options: StopOptions) {
     this.#options = options;
   }
 
-  /** For `Deno.serve`: ends what has not ended in time. */
-  get signal(): AbortSignal {
-    return this.#cut.signal;
-  }
-
-  /** Waits for SIGTERM or SIGINT, lets the server finish what it is doing, and stops it. */
+  /** Waits for SIGTERM or SIGINT, and lets the server finish what it is doing, if that does not take too long. */
   async end(server: Deno.HttpServer): Promise<void> {
     await signalled(["SIGTERM", "SIGINT"]);
     this.draining = true;
     await sleep(this.#options.drain);
-    const timer = setTimeout(() => this.#cut.abort(), this.#options.grace ?? 10_000);
-    await Promise.race([server.shutdown(), server.finished]);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#options.grace ?? 10_000);
+    await Promise.race([server.shutdown(), late]);
     clearTimeout(timer);
   }
 }

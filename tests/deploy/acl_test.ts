@@ -182,6 +182,13 @@ Deno.test({
       assertStringIncludes(String(reply), "NOPERM");
     });
 
+    await t.step("the operator sees figures", async () => {
+      const commands =
+        "INFO, DBSIZE, SLOWLOG GET, LATENCY LATEST, MEMORY STATS, MEMORY DOCTOR, ACL LOG, CLIENT LIST, " +
+        "LASTSAVE, CONFIG GET maxmemory";
+      for (const command of commands.split(", ")) await redis.server.cli(...command.split(" "));
+    });
+
     await t.step("the operator sees no data", async () => {
       for (
         const command of [["GET", "{larder}:c:a"], ["KEYS", "*"], ["CONFIG", "SET", "maxmemory", "1"], ["ACL", "LIST"]]

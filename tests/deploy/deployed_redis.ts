@@ -5,7 +5,9 @@ const DEPLOY = new URL("../../deploy/", import.meta.url);
 const PASSWORD = "the password of the app";
 const OPS_PASSWORD = "the password of the operator";
 /** What the test decides: where the server listens, and where its files are. All else is as deployed. */
-const REPLACED = /^(port|bind|logfile|aclfile) .*\n/gm;
+const REPLACED = /^(port|bind|logfile|aclfile|tls-port|tls-cert-file|tls-key-file|tls-ca-cert-file) .*\n/gm;
+/** The certificates of the tests. */
+export const CERTIFICATES: URL = new URL("certificates/", import.meta.url);
 
 /** Whether a server can be started with the files of deploy/: it has to be a process of this machine. */
 export const possible: boolean = RedisServer.controllable && !Deno.env.get("LARDER_TEST_REDIS_IMAGE");
@@ -29,26 +31,32 @@ export async function commandsOf(user: string): Promise<Set<string>> {
 export class DeployedRedis implements AsyncDisposable {
   /** The server; its `cli()` is the operator. */
   readonly server: RedisServer;
+  /** The port for TLS, if it was started with that; the other one takes no TLS. */
+  readonly tlsPort: number;
   readonly #folder: string;
 
-  private constructor(server: RedisServer, folder: string) {
+  private constructor(server: RedisServer, tlsPort: number, folder: string) {
     this.server = server;
+    this.tlsPort = tlsPort;
     this.#folder = folder;
   }
 
-  /** Starts it. */
-  static async start(): Promise<DeployedRedis> {
+  /** Starts it, also with what tls.conf says if so wanted. */
+  static async start(options: { tls?: boolean } = {}): Promise<DeployedRedis> {
     const folder = await Deno.makeTempDir({ prefix: "larder-deploy-" });
-    const text = await Deno.readTextFile(new URL("redis.conf", DEPLOY));
-    const kept = text.replace(REPLACED, "");
-    if (text.split("\n").length - kept.split("\n").length !== 4) throw new Error("redis.conf is not as it was");
-    await Deno.writeTextFile(`${folder}/redis.conf`, kept);
+    await Deno.writeTextFile(`${folder}/redis.conf`, await withoutReplaced("redis.conf", 4));
     await Deno.writeTextFile(`${folder}/users.acl`, await renderAcl());
-    const server = await RedisServer.start({
-      args: ["--include", `${folder}/redis.conf`, "--aclfile", `${folder}/users.acl`],
-      login: { username: "ops", password: OPS_PASSWORD },
-    });
-    return new DeployedRedis(server, folder);
+    const args = ["--include", `${folder}/redis.conf`, "--aclfile", `${folder}/users.acl`];
+    const tlsPort = options.tls ? freePort() : 0;
+    if (options.tls) {
+      await Deno.writeTextFile(`${folder}/tls.conf`, await withoutReplaced("tls.conf", 5));
+      args.push("--include", `${folder}/tls.conf`, "--tls-port", String(tlsPort));
+      for (const [directive, file] of [["cert", "redis.pem"], ["key", "redis.key"], ["ca-cert", "ca.pem"]]) {
+        args.push(`--tls-${directive}-file`, decodeURIComponent(new URL(file!, CERTIFICATES).pathname));
+      }
+    }
+    const server = await RedisServer.start({ args, login: { username: "ops", password: OPS_PASSWORD } });
+    return new DeployedRedis(server, tlsPort, folder);
   }
 
   /** What the app connects with. */
@@ -75,6 +83,19 @@ export class DeployedRedis implements AsyncDisposable {
     await this.server[Symbol.asyncDispose]();
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+/** A file of deploy/, without so many lines that the test decides. */
+async function withoutReplaced(file: string, lines: number): Promise<string> {
+  const text = await Deno.readTextFile(new URL(file, DEPLOY));
+  const kept = text.replace(REPLACED, "");
+  if (text.split("\n").length - kept.split("\n").length !== lines) throw new Error(`${file} is not as it was`);
+  return kept;
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
 }
 
 async function sha256(text: string): Promise<string> {

@@ -1,24 +1,61 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { REDIS_CLIENT, runDeno } from "../examples/child.ts";
+import { runDeno } from "../examples/child.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { renderAcl } from "./deployed_redis.ts";
 
-/**
- * The suites that only use Redis through Larder. Others look into it with commands of their own, which no app needs: those of the
- * clients, those of damaged entries, and the like.
- */
-const SUITES = [
-  "tests/contract/cache_redis_test.ts",
-  "tests/contract/redis_defects_test.ts",
-  "tests/faults/replay_test.ts",
-  "tests/integration/local_races_test.ts",
-  "tests/integration/waiting_test.ts",
-  "tests/rate_limit/agreement_test.ts",
-  "tests/rate_limit/contract_test.ts",
-  "tests/rate_limit/processes_test.ts",
-  "tests/sessions/contract_test.ts",
-  "tests/sessions/races_test.ts",
+/** Where the integration suites are: those of all services, on a Redis of their own. */
+const ROOMS = ["cache", "contract", "faults", "http", "images", "integration", "rate_limit", "sessions"];
+
+/** Those that send Redis commands of their own, which no app needs: what is refused them says nothing about Larder. */
+const WITH_OWN_COMMANDS = [
+  "tests/contract/ioredis_client_test.ts", // the suite of clients
+  "tests/contract/node_redis_client_test.ts",
+  "tests/contract/redis_entries_test.ts", // damages entries
+  "tests/faults/reconnect_test.ts", // kills connections
+  "tests/http/metrics_test.ts", // wants an error
+  "tests/integration/connect_test.ts", // sends raw commands, and chooses databases
+  "tests/integration/local_test.ts", // counts every command, AUTH among them
+  "tests/sessions/outage_test.ts", // makes a replica
+  "tests/sessions/secrecy_test.ts", // looks at everything that there is
 ];
+
+/** Those that do what others do as well, for longer, or with an eye on the clock. */
+const LONG = [
+  "tests/cache/inspect_test.ts",
+  "tests/faults/busy_test.ts",
+  "tests/faults/hung_test.ts",
+  "tests/faults/outage_test.ts",
+  "tests/faults/replay_test.ts",
+  "tests/faults/restart_test.ts",
+  "tests/http/cache_response_test.ts",
+  "tests/integration/local_oracle_test.ts",
+  "tests/integration/oracle_test.ts",
+  "tests/integration/stampede_test.ts",
+  "tests/rate_limit/clock_test.ts",
+  "tests/rate_limit/faults_test.ts",
+  "tests/rate_limit/guard_test.ts",
+  "tests/rate_limit/headers_test.ts",
+  "tests/rate_limit/known_bugs_test.ts",
+  "tests/rate_limit/memory_usage_test.ts",
+  "tests/rate_limit/processes_test.ts",
+  "tests/rate_limit/property_test.ts",
+  "tests/rate_limit/served_headers_test.ts",
+  "tests/sessions/expiry_test.ts",
+];
+
+/** All suites that use Redis, without those above. */
+async function suites(): Promise<string[]> {
+  const found: string[] = [];
+  for (const room of ROOMS) {
+    for await (const { name } of Deno.readDir(new URL(`../${room}/`, import.meta.url))) {
+      const path = `tests/${room}/${name}`;
+      if (!name.endsWith("_test.ts") || WITH_OWN_COMMANDS.includes(path) || LONG.includes(path)) continue;
+      const text = await Deno.readTextFile(new URL(`../${room}/${name}`, import.meta.url));
+      if (/RedisServer|stores\.ts/.test(text)) found.push(path);
+    }
+  }
+  return found.sort();
+}
 
 /** The rights of the app, in any namespace, since tests have their own. */
 async function rights(): Promise<string> {
@@ -27,7 +64,8 @@ async function rights(): Promise<string> {
 }
 
 async function runSuites(files: string[], rights: string): Promise<{ code: number; text: string }> {
-  const importMap = REDIS_CLIENT.filter((argument) => argument.startsWith("--import-map"));
+  const standIns = import.meta.resolve("@db/redis").includes("/tests/offline/");
+  const importMap = standIns ? ["--import-map=tests/offline/import_map.json"] : [];
   const { code, output, errors } = await runDeno(
     ["test", "--no-check", "--no-prompt", "--allow-all", "--parallel", ...importMap, ...files],
     { env: { LARDER_TEST_REDIS_RIGHTS: rights, NO_COLOR: "1" } },
@@ -39,10 +77,18 @@ Deno.test({
   name: "The integration suites pass with the rights of the app, and nothing is refused",
   ignore: !RedisServer.controllable,
   async fn() {
-    const { code, text } = await runSuites(SUITES, await rights());
+    const files = await suites();
+    for (const wanted of ["cache/many", "contract/cache_redis", "http/health", "images/redis", "sessions/contract"]) {
+      assert(files.includes(`tests/${wanted}_test.ts`), wanted);
+    }
+    const { code, text } = await runSuites(files, await rights());
     assertEquals(code, 0, text.slice(-5000));
-    assert(Number(/^ok \| (\d+) passed/m.exec(text)?.[1]) >= SUITES.length, text.slice(-500));
+    assert(Number(/^ok \| (\d+) passed/m.exec(text)?.[1]) >= files.length, text.slice(-500));
   },
+});
+
+Deno.test("The suites that are left out are there", async () => {
+  for (const path of [...WITH_OWN_COMMANDS, ...LONG]) await Deno.stat(new URL(`../../${path}`, import.meta.url));
 });
 
 Deno.test({
