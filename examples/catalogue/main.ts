@@ -1,14 +1,8 @@
 /**
- * A product catalogue over a slow origin.
- *
- * The tour, which ends by itself, on the embedded store or on the Redis of REDIS_URL:
+ * A tour of a product catalogue over a slow origin, which ends by itself, on the embedded store or on the Redis of REDIS_URL:
  *
  *     deno task demo
  *     REDIS_URL=redis://127.0.0.1:6379 deno task demo
- *
- * The service, which answers on http://127.0.0.1:8000 (or PORT) until it is interrupted:
- *
- *     deno task dev
  *
  * @module
  */
@@ -17,7 +11,6 @@ import { Origin } from "./origin.ts";
 import { PICTURES, pictures } from "./pictures.ts";
 import { allProducts } from "./product.ts";
 import { count, Report } from "./report.ts";
-import { serve } from "./server.ts";
 import { Catalogue } from "./service.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { RETRY_AFTER, STOCK, TOUR } from "./tour.ts";
@@ -65,8 +58,7 @@ async function demo(): Promise<boolean> {
 
 if (import.meta.main) {
   try {
-    if (Deno.args.includes("--serve")) await serve();
-    else if (!await demo()) Deno.exitCode = 1;
+    if (!await demo()) Deno.exitCode = 1;
   } catch (error) {
     // deno-lint-ignore no-console -- not among what it prints, but beside it
     new Report(console.error).failure(error);

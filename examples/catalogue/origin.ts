@@ -14,12 +14,14 @@ export class Origin implements AsyncDisposable {
   /** How many requests it got. */
   calls = 0;
   readonly #products: Map<number, Product>;
+  readonly #end = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   constructor(products: readonly Product[], delay = 50) {
     this.delay = delay;
     this.#products = new Map(products.map((product) => [product.id, product]));
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => this.#answer(request));
+    const options = { hostname: "127.0.0.1", port: 0, signal: this.#end.signal, onListen() {} };
+    this.#server = Deno.serve(options, (request) => this.#answer(request));
   }
 
   get url(): string {
@@ -32,7 +34,9 @@ export class Origin implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    // Whoever still waits for an answer, or keeps a connection for the next one, has gone: nobody is waited for.
+    this.#end.abort();
+    await this.#server.finished;
   }
 
   async #answer(request: Request): Promise<Response> {

@@ -5,7 +5,14 @@ import type { Stopwatch } from "./stopwatch.ts";
 /** Where the pictures are. */
 export const PICTURES: URL = new URL("./pictures/", import.meta.url);
 
-const NAMES = ["logo.svg", "cheese/parmigiano.jpg", "espresso.webp", "tea.avif", "label.png"];
+/** Their names. */
+export const PICTURE_NAMES: readonly string[] = [
+  "logo.svg",
+  "cheese/parmigiano.jpg",
+  "espresso.webp",
+  "tea.avif",
+  "label.png",
+];
 
 /** What the step works with: a cache that knows where images are. */
 export interface PicturesScene {
@@ -20,9 +27,9 @@ export interface PicturesScene {
 export async function pictures({ cache, reads, report, watch }: PicturesScene): Promise<void> {
   report.step("Image metadata: size, type, dimensions and hash, read once and true to the file");
   const { stored, failed } = await cache.warmImages();
-  report.claim(`${stored} pictures are known ahead of time`, stored === NAMES.length && failed === 0);
+  report.claim(`${stored} pictures are known ahead of time`, stored === PICTURE_NAMES.length && failed === 0);
 
-  const infos = await Promise.all(NAMES.map((name) => cache.getImageInfo(name)));
+  const infos = await Promise.all(PICTURE_NAMES.map((name) => cache.getImageInfo(name)));
   for (const info of infos) report.note(line(info));
   const photo = infos[1]!;
   const { width, height } = displaySize(photo);

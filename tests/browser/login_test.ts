@@ -1,32 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { REDIS_CLIENT, startDeno } from "../examples/child.ts";
+import { readUntil, REDIS_CLIENT, startDeno } from "../examples/child.ts";
 import { RedisServer } from "../support/redis_server.ts";
-
-/** Where Chromium is: what the environment names, or where systems put it. */
-const PLACES = [
-  Deno.env.get("CHROMIUM"),
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-];
-
-const found = await Promise.all(PLACES.map((place) => place && Deno.stat(place).then(() => place, () => undefined)));
-const chromium = found.find((place) => place);
-const skipped = chromium ? "" : " (SKIPPED: there is no Chromium; install it or name it in CHROMIUM)";
-
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream()).values({ preventCancel: true })) {
-    text += chunk;
-    if (text.includes("\n")) break;
-  }
-  return text.trim();
-}
+import { CHROMIUM, SKIPPED } from "./chromium.ts";
 
 Deno.test({
-  name: `A browser logs in, stays, and is logged out everywhere${skipped}`,
-  ignore: chromium === undefined,
+  name: `A browser logs in, stays, and is logged out everywhere${SKIPPED}`,
+  ignore: CHROMIUM === undefined,
   fn: async () => {
     await using server = await RedisServer.start();
     const sites = ["a", "b"].map(() =>
@@ -34,23 +13,21 @@ Deno.test({
         "run",
         "--no-lock",
         "--no-check",
-        ...REDIS_CLIENT,
-        "--allow-net",
-        "--allow-env",
+        ...new Set([...REDIS_CLIENT, "--allow-net", "--allow-env"]), // each once, or Deno 2.1 refuses
         "examples/login/main.ts",
       ], {
         env: { PORT: "0", REDIS_URL: server.url },
       })
     );
     try {
-      const urls = await Promise.all(sites.map(({ stdout }) => firstLine(stdout)));
+      const urls = await Promise.all(sites.map(async ({ stdout }) => (await readUntil(/http:\S+:\d+/, stdout))[0]));
       const browse = startDeno([
         "run",
         "--no-lock",
         "--no-check",
         "--allow-all",
         "tests/browser/browse.ts",
-        chromium!,
+        CHROMIUM!,
         ...urls,
       ]);
       const { success, stdout, stderr } = await browse.output();

@@ -21,7 +21,7 @@ const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 const ENV = { REDIS_URL: "", REDIS_HOST: "", NO_COLOR: "1" };
 
 /** Whether the stand-in for `@db/redis` is used here. */
-const offline = !import.meta.resolve("@db/redis").startsWith("jsr:");
+const offline = import.meta.resolve("@db/redis").includes("/tests/offline/");
 
 /** What a child needs to use Redis: nothing, or the stand-in, which looks through the whole environment. */
 export const REDIS_CLIENT: readonly string[] = offline
@@ -51,6 +51,18 @@ export async function runDeno(args: readonly string[], options: ChildOptions = {
   const { code, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
   return { code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
+/** Reads until a text matches, and leaves the rest. */
+export async function readUntil(pattern: RegExp, stream: ReadableStream<Uint8Array>): Promise<RegExpExecArray> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream.values({ preventCancel: true })) {
+    text += decoder.decode(chunk, { stream: true });
+    const match = pattern.exec(text);
+    if (match) return match;
+  }
+  throw new Error(`Cannot find ${pattern}: got\n${text}`);
 }
 
 /** What Deno is given by a task of deno.json. */

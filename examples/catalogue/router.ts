@@ -1,0 +1,31 @@
+/** Answers a request; `params` are the named parts of its path. */
+export type Handler = (
+  params: Record<string, string | undefined>,
+  request: Request,
+  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+) => Response | Promise<Response>;
+
+/** Handlers by method and path, as in `GET /products/:id`. */
+export type Routes = Readonly<Record<string, Handler>>;
+
+/** A handler for `Deno.serve` out of handlers by method and path. */
+export function router(
+  routes: Routes,
+): (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response> {
+  const table = Object.entries(routes).map(([route, handler]) => {
+    const [method, pathname] = route.split(" ") as [string, string];
+    return { method, pattern: new URLPattern({ pathname }), handler };
+  });
+  return (request, info) => {
+    for (const { method, pattern, handler } of table) {
+      const match = request.method === method && pattern.exec(request.url);
+      if (match) return handler(match.pathname.groups, request, info);
+    }
+    return problem(404, "No such address");
+  };
+}
+
+/** An answer that says what is wrong. */
+export function problem(status: number, detail: string, headers: HeadersInit = {}): Response {
+  return Response.json({ status, detail }, { status, headers });
+}
