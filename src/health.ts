@@ -84,7 +84,7 @@ export async function checkHealth(
   signal?.throwIfAborted();
   const warnings = redis.flatMap((health) => warningsOf(health));
   const lost = redis.some(({ answers, writable }) => !answers || writable === false);
-  if (cache.queued > 0) warnings.push(`${cache.queued} invalidations wait until Redis is back`);
+  if (cache.queued > 0) warnings.push(`invalidations that wait until Redis is back: ${cache.queued}`);
   const never = servers.some(({ batch }, i) => !redis[i]!.answers && !batch.answered);
   const degraded = lost || cache.queued > 0;
   return {

@@ -312,10 +312,12 @@ export class Batch {
     if (deadline >= this.#checkAt) return;
     clearTimeout(this.#timer);
     this.#checkAt = deadline;
-    this.#timer = setTimeout(this.#check, Math.max(0, Math.ceil(deadline - performance.now())));
+    const timer = this.#timer = setTimeout(() => {
+      if (timer === this.#timer) this.#check(); // Deno 2.1 calls back although it was cleared, when it was due already
+    }, Math.max(0, Math.ceil(deadline - performance.now())));
   }
 
-  readonly #check = (): void => {
+  #check(): void {
     this.#timer = undefined;
     // A process that was busy until now has not looked yet whether the replies are there.
     if (performance.now() - this.#checkAt > LATE) {
@@ -328,7 +330,7 @@ export class Batch {
       this.#checkAt = Infinity;
       this.#expire();
     }
-  };
+  }
 
   #expire(): void {
     const now = performance.now() + 0.5; // timers may fire a little early

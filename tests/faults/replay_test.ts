@@ -51,7 +51,7 @@ Deno.test({
   fn: async () => {
     await using server = await RedisServer.start({ config: { save: "3600 1000000" } });
     const log = new EventLog();
-    const commandTimeout = "150ms";
+    const commandTimeout = "300ms";
     await using redis = await connect({ url: server.url, namespace: "test", commandTimeout, on: log.on });
     const { cache } = redis;
     const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`);

@@ -140,17 +140,19 @@ export class Proof {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     for (const { resolve } of this.#waiting) resolve(false);
     this.#waiting = [];
   }
 
   #next(milliseconds: number): void {
-    this.#timer = setTimeout(() => {
+    const timer = this.#timer = setTimeout(() => {
+      if (timer !== this.#timer) return; // Deno 2.1 calls back although it was cleared, when it was due already
       // The first proof may overtake the subscription itself, so it gets more tries.
       if (++this.#misses > (this.#arrived > 0 ? 2 : 40)) return this.#giveUp();
       this.#send(String(++this.#sent)).catch(() => {});
       this.#next(this.#arrived > 0 ? this.#every / 5 : PROOF_RETRY);
     }, milliseconds);
-    unref(this.#timer);
+    unref(timer);
   }
 }
