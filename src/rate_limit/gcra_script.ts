@@ -5,8 +5,9 @@ export const GCRA: string = `
 local function gcra(state, rule, action, cost, receipt)
   local interval, burst = rule[3], rule[4]
   local tolerance = burst * interval
-  local arrival = tonumber(state) or 0
-  if arrival ~= arrival then arrival = 0 end
+  local mark, arrival = 0, 0
+  if #state == 8 then mark, arrival = unpack_('>BI7', state) end
+  if mark ~= 103 then arrival = 0 end
   local changed = arrival > us + tolerance
   arrival = max(us, min(arrival, us + tolerance))
   local allowed, retry = true, 0
@@ -32,6 +33,6 @@ local function gcra(state, rule, action, cost, receipt)
   local more = 0
   if remaining ~= burst then more = ceil((arrival + (remaining + 1) * interval - tolerance - us) / 1000) end
   return allowed, remaining, ceil((arrival - us) / 1000), retry, more, arrival,
-    changed and string.format('%.0f', arrival)
+    changed and pack('>BI7', 103, arrival)
 end
 `;

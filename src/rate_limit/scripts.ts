@@ -7,7 +7,7 @@
  * |---|---|
  * | `exact` | bytes of an offset (u8) · base (u48, ms) · for each call the milliseconds since the base, oldest first |
  * | `sliding-window` | 4 × width of a part in µs + bytes of a count - 1 (u48) · number of the newest part (u48) · total (u32) · the counts, oldest first |
- * | `gcra` | theoretical arrival time in µs, decimal |
+ * | `gcra` | "g" · theoretical arrival time (u56, µs) |
  * | `fixed-window` | end of the window (u48, ms) · count (u32) |
  *
  * What is no such string counts for nothing and is replaced. The functions do, step by step, what those of `exact.ts`,
