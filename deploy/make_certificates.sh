@@ -10,7 +10,9 @@ mkdir -p "$folder"
 cd "$folder"
 umask 077
 names=
-for name in "$@"; do names="$names,DNS:$name"; done
+for name in "$@"; do
+  case "$name" in *[!0-9.]*) names="$names,DNS:$name" ;; *) names="$names,IP:$name" ;; esac
+done
 
 [ -s ca.key ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days "${CA_DAYS:-3650}" \
   -subj "/CN=Authority for Redis" -addext "keyUsage=critical,keyCertSign" -keyout ca.key -out ca.pem

@@ -9,7 +9,7 @@ Deno.test({
   async fn(t) {
     await using redis = await DeployedRedis.start({ tls: true });
     const { username, password } = redis.options;
-    const options = { url: `rediss://localhost:${redis.tlsPort}`, username, password };
+    const options = { url: `rediss://127.0.0.1:${redis.tlsPort}`, username, password };
     const authority = await Deno.readTextFile(new URL("ca.pem", CERTIFICATES));
 
     await t.step("with it", async () => {
@@ -35,7 +35,7 @@ Deno.test({
     });
 
     await t.step("without TLS", async () => {
-      await using larder = await connect({ ...options, url: `redis://localhost:${redis.tlsPort}` });
+      await using larder = await connect({ ...options, url: `redis://127.0.0.1:${redis.tlsPort}` });
       await assertRejects(() => larder.ready({ timeout: "500ms" }), UnavailableError);
     });
     assertEquals(await redis.refused(), []);
