@@ -1,32 +1,10 @@
-import type {
-  ConnectionChange,
-  RedisClient,
-  RedisCommand,
-  Subscription,
-  SubscriptionListener,
-} from "../../src/redis/client.ts";
+import type { RedisClient, RedisCommand } from "../../src/redis/client.ts";
+import { ForwardingClient } from "../support/forwarding_client.ts";
 
 /** A client in front of a real one whose commands a test keeps back before they are sent. */
-export class HeldClient implements RedisClient {
-  readonly #client: RedisClient;
+export class HeldClient extends ForwardingClient {
   #gate: PromiseWithResolvers<void> | undefined;
   #held: PromiseWithResolvers<void> | undefined;
-
-  constructor(client: RedisClient) {
-    this.#client = client;
-  }
-
-  get name(): string {
-    return this.#client.name;
-  }
-
-  get connected(): boolean {
-    return this.#client.connected;
-  }
-
-  get generation(): number {
-    return this.#client.generation;
-  }
 
   /** Keeps commands back from now on. Resolves when there is one. */
   hold(): Promise<void> {
@@ -41,28 +19,16 @@ export class HeldClient implements RedisClient {
     this.#gate = undefined;
   }
 
-  async pipeline(commands: readonly RedisCommand[]): ReturnType<RedisClient["pipeline"]> {
+  override async pipeline(commands: readonly RedisCommand[]): ReturnType<RedisClient["pipeline"]> {
     if (this.#gate) {
       this.#held?.resolve();
       await this.#gate.promise;
     }
-    return await this.#client.pipeline(commands);
+    return await super.pipeline(commands);
   }
 
-  reset(reason: Error): void {
-    this.#client.reset(reason);
-  }
-
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return this.#client.subscribe(channel, listener);
-  }
-
-  onChange(listener: (change: ConnectionChange) => void): void {
-    this.#client.onChange(listener);
-  }
-
-  close(): Promise<void> {
+  override close(): Promise<void> {
     this.release();
-    return this.#client.close();
+    return super.close();
   }
 }

@@ -1,38 +1,16 @@
 import { UnavailableError } from "../../src/errors.ts";
-import type {
-  ConnectionChange,
-  RedisClient,
-  RedisCommand,
-  Subscription,
-  SubscriptionListener,
-} from "../../src/redis/client.ts";
+import type { RedisClient, RedisCommand, Subscription, SubscriptionListener } from "../../src/redis/client.ts";
+import { ForwardingClient } from "./forwarding_client.ts";
 
 /** A client in front of a real one, through which a test decides what arrives and when. */
-export class GatedClient implements RedisClient {
+export class GatedClient extends ForwardingClient {
   /** Whether messages of subscriptions are kept back. Proofs of life are not. */
   muted = false;
   /** Whether commands fail before they are sent. */
   down = false;
-  readonly #client: RedisClient;
   #gate: PromiseWithResolvers<void> | undefined;
   #kept: (() => void)[] = [];
   #heard = 0;
-
-  constructor(client: RedisClient) {
-    this.#client = client;
-  }
-
-  get name(): string {
-    return this.#client.name;
-  }
-
-  get connected(): boolean {
-    return this.#client.connected;
-  }
-
-  get generation(): number {
-    return this.#client.generation;
-  }
 
   /** Messages that were passed on so far. */
   get heard(): number {
@@ -58,19 +36,15 @@ export class GatedClient implements RedisClient {
     for (const pass of kept) pass();
   }
 
-  async pipeline(commands: readonly RedisCommand[]): ReturnType<RedisClient["pipeline"]> {
+  override async pipeline(commands: readonly RedisCommand[]): ReturnType<RedisClient["pipeline"]> {
     if (this.down) throw new UnavailableError("send commands", "connection");
-    const replies = await this.#client.pipeline(commands);
+    const replies = await super.pipeline(commands);
     await this.#gate?.promise;
     return replies;
   }
 
-  reset(reason: Error): void {
-    this.#client.reset(reason);
-  }
-
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return this.#client.subscribe(channel, {
+  override subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    return super.subscribe(channel, {
       ready: () => listener.ready(),
       lost: () => listener.lost(),
       message: (payload) => {
@@ -84,12 +58,8 @@ export class GatedClient implements RedisClient {
     });
   }
 
-  onChange(listener: (change: ConnectionChange) => void): void {
-    this.#client.onChange(listener);
-  }
-
-  close(): Promise<void> {
+  override close(): Promise<void> {
     this.release();
-    return this.#client.close();
+    return super.close();
   }
 }
