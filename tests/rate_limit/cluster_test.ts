@@ -1,43 +1,18 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { Cluster } from "ioredis";
-import { connect, type Larder } from "../../mod.ts";
-import { fromIoredis } from "../../src/redis/adapters/from_ioredis.ts";
+import { openOnCluster } from "../support/open_on_cluster.ts";
 import { RedisCluster } from "../support/redis_cluster.ts";
 
 const BUCKETS = 16;
 
-/** A larder on a cluster, with a client of its own. */
-async function open(cluster: RedisCluster, namespace: string): Promise<{ redis: Larder } & AsyncDisposable> {
-  const client = new Cluster([{ host: "127.0.0.1", port: cluster.nodes[0]!.port }], { retryDelayOnFailover: 0 });
-  client.on("error", () => {});
-  await client.ping();
-  // Nothing here is about deadlines, and the machine may be busy.
-  const rateLimit = { timeout: "10s" };
-  const redis = await connect({
-    client: fromIoredis(client),
-    namespace,
-    buckets: BUCKETS,
-    commandTimeout: "10s",
-    rateLimit,
-  });
-  return {
-    redis,
-    async [Symbol.asyncDispose]() {
-      await redis.close();
-      const ended = new Promise((resolve) => client.once("end", resolve));
-      client.disconnect();
-      await ended;
-    },
-  };
-}
+const OPTIONS = { namespace: "limits", buckets: BUCKETS, rateLimit: { timeout: "10s" } };
 
 Deno.test({
   name: "RateLimiter counts on all nodes of a cluster",
   ignore: !RedisCluster.possible,
   fn: async (t) => {
     await using cluster = await RedisCluster.start();
-    await using one = await open(cluster, "limits");
-    await using two = await open(cluster, "limits");
+    await using one = await openOnCluster(cluster, OPTIONS);
+    await using two = await openOnCluster(cluster, OPTIONS);
     const limiters = [one.redis.rateLimit, two.redis.rateLimit];
 
     await t.step("each identity has its limit, whichever process asks, on whichever node", async () => {

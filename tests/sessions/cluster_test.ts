@@ -1,38 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { Cluster } from "ioredis";
-import { connect, type Larder } from "../../src/larder.ts";
-import { fromIoredis } from "../../src/redis/adapters/from_ioredis.ts";
 import { hashSlot } from "../../src/redis/adapters/hash_slot.ts";
+import { openOnCluster } from "../support/open_on_cluster.ts";
 import { RedisCluster } from "../support/redis_cluster.ts";
 import { until } from "../support/until.ts";
 
 const BUCKETS = 16;
-
-interface Opened extends AsyncDisposable {
-  readonly redis: Larder;
-}
-
-async function open(cluster: RedisCluster, namespace: string): Promise<Opened> {
-  const client = new Cluster([{ host: "127.0.0.1", port: cluster.nodes[0]!.port }], { retryDelayOnFailover: 0 });
-  client.on("error", () => {});
-  await client.ping();
-  const redis = await connect({
-    client: fromIoredis(client),
-    namespace,
-    buckets: BUCKETS,
-    commandTimeout: "5s",
-    sessions: { maxPerUser: 20 },
-  });
-  return {
-    redis,
-    async [Symbol.asyncDispose]() {
-      await redis.close();
-      const ended = new Promise((resolve) => client.once("end", resolve));
-      client.disconnect();
-      await ended;
-    },
-  };
-}
 
 Deno.test({
   name: "Sessions on a Redis Cluster",
@@ -40,8 +12,9 @@ Deno.test({
   fn: async (t) => {
     await using cluster = await RedisCluster.start();
     const namespace = "shop";
-    await using first = await open(cluster, namespace);
-    await using second = await open(cluster, namespace);
+    const options = { namespace, buckets: BUCKETS, sessions: { maxPerUser: 20 } };
+    await using first = await openOnCluster(cluster, options);
+    await using second = await openOnCluster(cluster, options);
     const [one, two] = [first.redis.sessions, second.redis.sessions];
     const users = Array.from({ length: 60 }, (_, i) => `user${i}`);
     const keys = async () => (await cluster.each("KEYS", "*")).flat() as string[];
