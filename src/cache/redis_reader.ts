@@ -206,16 +206,10 @@ export class RedisReader implements CallSource {
     this.#host.told(news.now);
     if (this.#orphans.length > 0) this.#giveBack();
     for (let i = 0; i < group.reads.length; i++) {
-      const note = news.notes?.get(i);
-      if (note === undefined) this.#judge(group.reads[i]!, news, parts[i], 0, undefined);
-      else if (note.kind & 8) this.#repeat(group.reads[i]!);
-      else {this.#judge(
-          group.reads[i]!,
-          news,
-          parts[i],
-          note.kind & 2 ? group.token : 0,
-          note.kind & 4 ? note : undefined,
-        );}
+      const [read, part, note] = [group.reads[i]!, parts[i], news.notes?.get(i)];
+      if (note === undefined) this.#judge(read, news, part, 0, undefined);
+      else if (note.kind & 8) this.#repeat(read);
+      else this.#judge(read, news, part, note.kind & 2 ? group.token : 0, note.kind & 4 ? note : undefined);
     }
   }
 
