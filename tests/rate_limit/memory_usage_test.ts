@@ -17,7 +17,7 @@ Deno.test("RateLimiter keeps little for each identity, and nothing for ever", as
     .define("FIXED", { limit: 100, window: "1m", algorithm: "fixed-window" });
   const id = "203.0.113.177";
   const bytesOf = async (name: string) => {
-    const keys = (await server.cli("KEYS", `*:${name}:*`)) as string[];
+    const keys = (await server.cli("KEYS", `{${namespace}}:*:${name}:*`)) as string[];
     assertEquals(keys.length, 1, name);
     return Number(await server.cli("MEMORY", "USAGE", keys[0]!));
   };
@@ -46,7 +46,7 @@ Deno.test("RateLimiter keeps little for each identity, and nothing for ever", as
         await limits.check(name, id, { cost: 7 });
         most = Math.max(most, await bytesOf(name));
       }
-      const key = ((await server.cli("KEYS", `*:${name}:*`)) as string[])[0]!;
+      const key = ((await server.cli("KEYS", `{${namespace}}:*:${name}:*`)) as string[])[0]!;
       assert(Number(await server.cli("STRLEN", key)) >= 16 + 20 * (name === "WIDE" ? 2 : 4), "all parts are in use");
       assertLessOrEqual(most, 250, name);
     }
@@ -68,7 +68,7 @@ Deno.test("RateLimiter keeps little for each identity, and nothing for ever", as
       await (await limits.reserve("GCRA", `u${i}`)).refund();
       await (await limits.reserve("FIXED", `u${i}`)).refund();
     }
-    const keys = (await server.cli("KEYS", "*:r?:*")) as string[];
+    const keys = (await server.cli("KEYS", `{${namespace}}:r?:*`)) as string[];
     assert(keys.length >= 100);
     for (const key of keys) {
       const ttl = Number(await server.cli("PTTL", key));

@@ -174,7 +174,7 @@ Deno.test("Sessions: a signal ends the wait wherever the call is, and what was s
 
 Deno.test("Sessions: calls that are under way when it is closed end with UnavailableError", async () => {
   await using server = await RedisServer.start();
-  await using redis = await connect({ url: server.url, namespace: `close-${crypto.randomUUID()}` });
+  await using redis = await connect({ url: server.url, namespace: `test-${crypto.randomUUID()}` });
   const { sessions } = redis;
   const { id } = await sessions.create("ada", { a: 1 });
   const calls = [
