@@ -1,6 +1,7 @@
 import type { Larder } from "@larder/larder";
 import type { Origin } from "./origin.ts";
-import { problem, type Routes } from "./router.ts";
+import { problem } from "./problem.ts";
+import type { Routes } from "../service/router.ts";
 import type { Catalogue } from "./service.ts";
 
 /** What the routes show. */

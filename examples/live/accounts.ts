@@ -1,6 +1,7 @@
 import { type Larder, UnavailableError } from "@larder/larder";
 import type { RequestSession, SessionHandler, Sessions } from "@larder/larder/sessions";
-import { type Handler, problem, type Routes } from "../catalogue/router.ts";
+import { problem } from "../catalogue/problem.ts";
+import type { Handler, Routes } from "../service/router.ts";
 
 /** What is kept of somebody who is logged in. */
 export interface Login {

@@ -1,5 +1,6 @@
 import type { Cache } from "@larder/larder";
-import { problem, type Routes } from "../catalogue/router.ts";
+import { problem } from "../catalogue/problem.ts";
+import type { Routes } from "../service/router.ts";
 import type { Product } from "../catalogue/product.ts";
 import type { Readers } from "./readers.ts";
 

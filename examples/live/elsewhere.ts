@@ -1,4 +1,4 @@
-import { problem } from "../catalogue/router.ts";
+import { problem } from "../catalogue/problem.ts";
 
 /** Refuses what another site makes a browser send here: it would come with the cookie of who is logged in. */
 export function fromElsewhere({ method, headers }: Request): Response | undefined {

@@ -1,4 +1,4 @@
-import { problem } from "../catalogue/router.ts";
+import { problem } from "../catalogue/problem.ts";
 
 /** What is sent to those who watch: a name and data, as in Server-Sent Events. */
 export type Message = readonly [event: string, data: unknown];

@@ -1,6 +1,6 @@
 import { displaySize, type ImageCache, imageNameOf } from "@larder/larder";
 import { PICTURE_NAMES } from "../catalogue/pictures.ts";
-import type { Routes } from "../catalogue/router.ts";
+import type { Routes } from "../service/router.ts";
 
 const PREFIX = "/images/";
 

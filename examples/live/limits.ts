@@ -1,5 +1,6 @@
 import type { RateLimiter } from "@larder/larder";
-import { problem, type Routes } from "../catalogue/router.ts";
+import { problem } from "../catalogue/problem.ts";
+import type { Routes } from "../service/router.ts";
 
 /** The limits that there are without being defined, the smallest first. */
 const NAMES = ["AUTH", "DEFAULT", "API", "STATIC"] as const;

@@ -1,7 +1,8 @@
+import { shutDown, signalled } from "../service/shutdown.ts";
+
 const DEFAULT_PORT = 8000;
 /** Milliseconds that answers have to end after a signal. */
 const GRACE = 3000;
-const SIGNALS: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 
 /** A server on loopback, and its end. */
 export interface Listening {
@@ -30,20 +31,9 @@ export function listen(handler: Deno.ServeHandler<Deno.NetAddr>, onError: (error
     async stopped(stopping) {
       await signalled();
       stopping();
-      const { promise: late, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, GRACE);
-      await Promise.race([server.shutdown(), late]);
-      clearTimeout(timer);
+      await shutDown(server, GRACE);
     },
   };
-}
-
-async function signalled(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const listener = () => resolve();
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);
-  await promise;
-  for (const signal of SIGNALS) Deno.removeSignalListener(signal, listener);
 }
 
 function wantedPort(): number {

@@ -2,7 +2,7 @@ import { healthHandler, metricsHandler } from "@larder/larder/http";
 import type { Larder, LarderEvent } from "@larder/larder";
 import type { Origin } from "../catalogue/origin.ts";
 import type { Product } from "../catalogue/product.ts";
-import type { Routes } from "../catalogue/router.ts";
+import type { Routes } from "../service/router.ts";
 import type { Catalogue } from "../catalogue/service.ts";
 import { accountRoutes, type Login } from "./accounts.ts";
 import { aisleRoutes } from "./aisles.ts";

@@ -1,4 +1,4 @@
-import type { Handler } from "../catalogue/router.ts";
+import type { Handler } from "../service/router.ts";
 
 const FOLDER = new URL("./page/", import.meta.url);
 const STYLE = /<link rel="stylesheet" href="([\w.]+)">/g;

@@ -3,7 +3,8 @@ import { Origin } from "../catalogue/origin.ts";
 import { PICTURES } from "../catalogue/pictures.ts";
 import { allProducts } from "../catalogue/product.ts";
 import { Report } from "../catalogue/report.ts";
-import { problem, router } from "../catalogue/router.ts";
+import { problem } from "../catalogue/problem.ts";
+import { router } from "../service/router.ts";
 import { catalogueRoutes } from "../catalogue/routes.ts";
 import { Catalogue } from "../catalogue/service.ts";
 import type { Login } from "./accounts.ts";
@@ -29,7 +30,10 @@ export async function serve(): Promise<void> {
   const catalogue = new Catalogue({ cache: redis.cache, origin: origin.url });
   const live = new Live({ redis, catalogue, origin, products });
   listeners.push((event) => live.see(event));
-  const routes = router({ ...await live.routes(), ...catalogueRoutes({ catalogue, origin, redis }) });
+  const routes = router(
+    { ...await live.routes(), ...catalogueRoutes({ catalogue, origin, redis }) },
+    () => problem(404, "No such address"),
+  );
 
   const server = listen((request, info) => fromElsewhere(request) ?? routes(request, info), onError);
   report.title(`http://127.0.0.1:${server.port}`, redis.store === "redis" ? "on Redis" : "on the embedded store");

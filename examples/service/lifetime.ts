@@ -1,3 +1,5 @@
+import { shutDown, signalled } from "./shutdown.ts";
+
 /** How a server is stopped. */
 export interface StopOptions {
   /** Milliseconds for which it goes on answering, while `draining` says that no more should come. */
@@ -18,22 +20,11 @@ export class Lifetime {
 
   /** Waits for SIGTERM or SIGINT, and lets the server finish what it is doing, if that does not take too long. */
   async end(server: Deno.HttpServer): Promise<void> {
-    await signalled(["SIGTERM", "SIGINT"]);
+    await signalled();
     this.draining = true;
     await sleep(this.#options.drain);
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#options.grace ?? 10_000);
-    await Promise.race([server.shutdown(), late]);
-    clearTimeout(timer);
+    await shutDown(server, this.#options.grace ?? 10_000);
   }
-}
-
-async function signalled(signals: Deno.Signal[]): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const listener = () => resolve();
-  for (const signal of signals) Deno.addSignalListener(signal, listener);
-  await promise;
-  for (const signal of signals) Deno.removeSignalListener(signal, listener);
 }
 
 function sleep(milliseconds: number): Promise<void> {

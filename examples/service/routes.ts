@@ -3,6 +3,7 @@ import { healthHandler } from "@larder/larder/http";
 import { Account, failed } from "./account.ts";
 import { Catalogue } from "./catalogue.ts";
 import { problem } from "./problem.ts";
+import { router } from "./router.ts";
 
 /** What the service needs. */
 export interface ServiceOptions {
@@ -13,12 +14,6 @@ export interface ServiceOptions {
   /** Whether the task is about to stop. */
   draining: () => boolean;
 }
-
-type Route = (
-  params: Record<string, string | undefined>,
-  request: Request,
-  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
-) => Response | Promise<Response>;
 
 /** The service as a handler for `Deno.serve`. */
 export function service({ redis, task, draining }: ServiceOptions): Deno.ServeHandler<Deno.NetAddr> {
@@ -39,7 +34,7 @@ export function service({ redis, task, draining }: ServiceOptions): Deno.ServeHa
     "POST /login": (_, request, info) => account.logIn(request, info),
     "GET /whoami": (_, request) => account.whoAmI(request),
     "POST /logout": (_, request) => account.logOut(request),
-  });
+  }, () => problem(404, "There is no such address"));
 
   return async (request, info) => {
     let response: Response;
@@ -53,21 +48,5 @@ export function service({ redis, task, draining }: ServiceOptions): Deno.ServeHa
     // Whoever keeps a connection open opens the next one elsewhere.
     if (draining()) headers.set("connection", "close");
     return new Response(response.body, { status: response.status, headers });
-  };
-}
-
-function router(
-  routes: Record<string, Route>,
-): (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response> {
-  const table = Object.entries(routes).map(([route, handle]) => {
-    const [method, pathname] = route.split(" ") as [string, string];
-    return { method, pattern: new URLPattern({ pathname }), handle };
-  });
-  return (request, info) => {
-    for (const { method, pattern, handle } of table) {
-      const match = request.method === method ? pattern.exec(request.url) : null;
-      if (match) return handle(match.pathname.groups, request, info);
-    }
-    return problem(404, "There is no such address");
   };
 }

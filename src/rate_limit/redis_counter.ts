@@ -1,3 +1,4 @@
+import { endBy } from "../abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import { Breaker } from "../redis/breaker.ts";
@@ -67,7 +68,7 @@ export class RedisCounter implements CallSource {
     }
     return new Promise((resolve, reject) => {
       const pending: Pending = { steps, settled: false, resolve, reject };
-      if (signal) abortable(pending, signal);
+      if (signal) endBy(pending, signal);
       if (group) group.pending.push(pending);
       else this.#collect(pending);
     });
@@ -284,12 +285,4 @@ function reject(pending: Pending, error: unknown): void {
   if (pending.settled) return;
   pending.settled = true;
   pending.reject(error);
-}
-
-function abortable(pending: Pending, signal: AbortSignal): void {
-  const { resolve, reject: fail } = pending;
-  const abort = () => reject(pending, signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  pending.resolve = (standings) => (signal.removeEventListener("abort", abort), resolve(standings));
-  pending.reject = (error) => (signal.removeEventListener("abort", abort), fail(error));
 }

@@ -1,3 +1,4 @@
+import { endBy } from "../abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { Breaker } from "./breaker.ts";
@@ -155,7 +156,7 @@ export class Batch {
         deadline: performance.now() + Math.min(timeout ?? Infinity, this.#timeout),
         settled: false,
       };
-      if (signal) this.#abortable(call, signal);
+      if (signal) endBy(call, signal);
       this.#waiting.push(call);
       this.#watch(call.deadline);
       this.#schedule();
@@ -199,18 +200,6 @@ export class Batch {
   #allows(): boolean {
     if (this.#breaker.state === "closed") return true;
     return this.client.connected && this.#breaker.allows() && !this.#sending;
-  }
-
-  #abortable(call: Waiting, signal: AbortSignal): void {
-    const { resolve, reject } = call;
-    const abort = () => {
-      if (call.settled) return;
-      call.settled = true;
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", abort, { once: true });
-    call.resolve = (reply) => (signal.removeEventListener("abort", abort), resolve(reply));
-    call.reject = (error) => (signal.removeEventListener("abort", abort), reject(error));
   }
 
   #schedule(): void {
@@ -310,11 +299,16 @@ export class Batch {
   /** Makes sure that a look at the deadlines is due at `deadline`. One timer serves all calls. */
   #watch(deadline: number): void {
     if (deadline >= this.#checkAt) return;
-    clearTimeout(this.#timer);
     this.#checkAt = deadline;
+    this.#wake(Math.max(0, Math.ceil(deadline - performance.now())), () => this.#check());
+  }
+
+  /** Sets the timer anew. */
+  #wake(milliseconds: number, then: () => void): void {
+    clearTimeout(this.#timer);
     const timer = this.#timer = setTimeout(() => {
-      if (timer === this.#timer) this.#check(); // Deno 2.1 calls back although it was cleared, when it was due already
-    }, Math.max(0, Math.ceil(deadline - performance.now())));
+      if (timer === this.#timer) then(); // Deno 2.1 calls back although it was cleared, when it was due already
+    }, milliseconds);
   }
 
   #check(): void {
@@ -322,10 +316,10 @@ export class Batch {
     // A process that was busy until now has not looked yet whether the replies are there.
     if (performance.now() - this.#checkAt > LATE) {
       this.#checkAt = -Infinity;
-      this.#timer = setTimeout(() => {
+      this.#wake(graceOf(this.#timeout), () => {
         this.#checkAt = Infinity;
         this.#expire();
-      }, graceOf(this.#timeout));
+      });
     } else {
       this.#checkAt = Infinity;
       this.#expire();

@@ -1,3 +1,4 @@
+import type { Change } from "./changes.ts";
 import { encodeFields } from "./fields.ts";
 import type {
   CreateSessionOptions,
@@ -108,7 +109,7 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   async #update(
-    change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
+    change: Change<Data>,
     options: UpdateSessionOptions,
   ): Promise<Session<Data> | undefined> {
     const id = await this.#idOfCurrent();

@@ -12,6 +12,15 @@ function times<T>(count: number, make: (i: number) => Promise<T>): Promise<T[]> 
 }
 
 /** A turn of the event loop, or a few. */
+/** Sessions as of one more process, whose commands can be kept back. */
+function openHeld(harness: RedisSessionHarness, held: HeldClient[]): Promise<Sessions> {
+  return harness.openOn((client) => {
+    const between = new HeldClient(client);
+    held.push(between);
+    return between;
+  });
+}
+
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
 }
@@ -139,12 +148,7 @@ Deno.test("Sessions on Redis with many connections at a time", async (t) => {
     "a login that began before a revocation and arrives after it is dead",
     async (harness) => {
       const held: HeldClient[] = [];
-      const late = await times(10, () =>
-        harness.openOn((client) => {
-          const between = new HeldClient(client);
-          held.push(between);
-          return between;
-        }));
+      const late = await times(10, () => openHeld(harness, held));
       const sessions = await harness.open();
       for (const revoke of [() => sessions.destroyAll("ada"), () => sessions.destroyByTag("org")]) {
         const kept = await sessions.create("bob", {});
@@ -176,12 +180,7 @@ Deno.test("Sessions on Redis with many connections at a time", async (t) => {
     "a login by regenerate() that began before a revocation and arrives after it is dead",
     async (harness) => {
       const held: HeldClient[] = [];
-      const late = await times(8, () =>
-        harness.openOn((client) => {
-          const between = new HeldClient(client);
-          held.push(between);
-          return between;
-        }));
+      const late = await times(8, () => openHeld(harness, held));
       const sessions = await harness.open();
       for (const revoke of [() => sessions.destroyAll("ada"), () => sessions.destroyByTag("org")]) {
         const visitors = await times(8, () => sessions.create(null, { basket: 1 }, { tags: ["org"] }));
@@ -209,10 +208,7 @@ Deno.test("Sessions on Redis with many connections at a time", async (t) => {
     "a login that was under way is dead and a later one lives, also while the clock of the server was set back",
     async (harness) => {
       const held: HeldClient[] = [];
-      const late = await harness.openOn((client) => {
-        held.push(new HeldClient(client));
-        return held[0]!;
-      });
+      const late = await openHeld(harness, held);
       const sessions = await harness.open();
       await late.create("ada", {});
       for (const ledger of await harness.keys()) {

@@ -8,9 +8,10 @@ export type Handler = (
 /** Handlers by method and path, as in `GET /products/:id`. */
 export type Routes = Readonly<Record<string, Handler>>;
 
-/** A handler for `Deno.serve` out of handlers by method and path. */
+/** A handler for `Deno.serve` out of handlers by method and path; `missing` answers all else. */
 export function router(
   routes: Routes,
+  missing: () => Response,
 ): (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Response | Promise<Response> {
   const table = Object.entries(routes).map(([route, handler]) => {
     const [method, pathname] = route.split(" ") as [string, string];
@@ -21,11 +22,6 @@ export function router(
       const match = request.method === method && pattern.exec(request.url);
       if (match) return handler(match.pathname.groups, request, info);
     }
-    return problem(404, "No such address");
+    return missing();
   };
-}
-
-/** An answer that says what is wrong. */
-export function problem(status: number, detail: string, headers: HeadersInit = {}): Response {
-  return Response.json({ status, detail }, { status, headers });
 }
