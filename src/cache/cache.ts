@@ -22,6 +22,7 @@ import type {
   SetOptions,
 } from "./options.ts";
 import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
+import type { LoadRequest } from "./loading.ts";
 import { ReadThrough } from "./read_through.ts";
 import { isStandardSchema } from "./standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
@@ -102,7 +103,17 @@ export class Cache implements AsyncDisposable {
     const copy = copied instanceof Promise ? await copied : copied;
     if (copy) return copy.value; // what there is a copy of was found to be a key before
     assertKey(key, this.#maxKeyBytes, "read from the cache");
-    return (await this.#through.get(key, schema, signal))?.value;
+    // Not through.get(): one more promise between the store and the caller is a few per cent of a hit.
+    const through = this.#through;
+    const mark = through.mark();
+    let read: Read | undefined;
+    try {
+      read = await through.reading(key, signal);
+    } catch (error) {
+      if (!through.failed("read", key, error, signal)) throw error;
+    }
+    const found = through.found(key, read, schema, mark);
+    return (found instanceof Promise ? await found : found)?.value;
   }
 
   /**
@@ -225,23 +236,18 @@ export class Cache implements AsyncDisposable {
    * schema.
    * @throws What the loader throws, when there is nothing older to serve.
    */
-  async getOrSet<Known, T extends Known = Known>(
+  getOrSet<Known, T extends Known = Known>(
     key: string,
     loader: (context: LoaderContext<Known>) => T | Promise<T>,
     options: GetOrSetOptions<T> = {},
   ): Promise<T> {
-    assertOptions(options, "read from the cache");
-    const { schema, signal } = options;
-    assertKey(key, this.#maxKeyBytes, "read from the cache");
-    if (typeof loader !== "function") {
-      throw new TypeError(
-        `Cannot read ${JSON.stringify(key)} from the cache: wanted a function as the loader, got ${describe(loader)}`,
-      );
+    let request: LoadRequest<T>;
+    try {
+      request = this.#request(key, loader, options);
+    } catch (error) {
+      return Promise.reject(error); // no async function: see get()
     }
-    assertSchema(schema);
-    // What is known of the previous value is what a loader gave.
-    const request = this.#through.request(loader as unknown as Loader<T>, options);
-    return await this.#through.getOrSet(key, request, signal);
+    return this.#through.getOrSet(key, request, options.signal);
   }
 
   /**
@@ -552,6 +558,23 @@ export class Cache implements AsyncDisposable {
     const stopped = this.#stop(); // says what it has to before the store is closed
     await this.#store[Symbol.asyncDispose]();
     await stopped;
+  }
+
+  #request<Known, T extends Known>(
+    key: string,
+    loader: (context: LoaderContext<Known>) => T | Promise<T>,
+    options: GetOrSetOptions<T>,
+  ): LoadRequest<T> {
+    assertOptions(options, "read from the cache");
+    assertKey(key, this.#maxKeyBytes, "read from the cache");
+    if (typeof loader !== "function") {
+      throw new TypeError(
+        `Cannot read ${JSON.stringify(key)} from the cache: wanted a function as the loader, got ${describe(loader)}`,
+      );
+    }
+    assertSchema(options.schema);
+    // What is known of the previous value is what a loader gave.
+    return this.#through.request(loader as unknown as Loader<T>, options);
   }
 
   async #stop(): Promise<void> {

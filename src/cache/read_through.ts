@@ -52,12 +52,58 @@ export class ReadThrough {
     schema: StandardSchema<unknown, T> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Found<T>> {
-    const mark = this.#local?.mark() ?? 0;
-    const read = await this.read(key, signal);
-    const decoded = read?.state === "fresh" ? this.#host.values.read(key, read.entry!, schema) : undefined;
-    const found = decoded instanceof Promise ? await decoded : decoded;
-    if (found) this.#fill(key, read!, found, schema, mark);
+    const mark = this.mark();
+    let read: Read | undefined;
+    try {
+      read = await this.reading(key, signal);
+    } catch (error) {
+      if (!this.failed("read", key, error, signal)) throw error;
+    }
+    return this.found(key, read, schema, mark);
+  }
+
+  /** Reads an entry. Hand what comes to {@linkcode ReadThrough.found}, a failure to {@linkcode ReadThrough.failed}. */
+  reading(key: string, signal: AbortSignal | undefined): Promise<Read> {
+    signal?.throwIfAborted();
+    const reading = this.#host.store.read(key);
+    return signal ? abortable(reading, signal) : reading;
+  }
+
+  /** Call it before a read, and hand what it gives to {@linkcode ReadThrough.found}. */
+  mark(): number {
+    return this.#local?.mark() ?? 0;
+  }
+
+  /** The fresh value in what was read, counted; at once where that is possible. */
+  found<T>(
+    key: string,
+    read: Read | undefined,
+    schema: StandardSchema<unknown, T> | undefined,
+    mark: number,
+  ): Found<T> | Promise<Found<T>> {
+    if (read?.state !== "fresh") return this.#counted<T>(key, undefined);
+    const found = this.#host.values.read(key, read.entry!, schema);
+    if (found instanceof Promise) return found.then((found) => this.#kept(key, read, found, schema, mark));
+    return this.#kept(key, read, found, schema, mark);
+  }
+
+  #kept<T>(
+    key: string,
+    read: Read,
+    found: Found<T>,
+    schema: StandardSchema<unknown, T> | undefined,
+    mark: number,
+  ): Found<T> {
+    if (found) this.#fill(key, read, found, schema, mark);
     return this.#counted(key, found);
+  }
+
+  /** Counts a failure of the store. `false` when it is none: that is for the caller. */
+  failed(operation: string, key: string, error: unknown, signal: AbortSignal | undefined): boolean {
+    if (signal?.aborted || !isStoreFailure(error)) return false;
+    this.#host.stats.errors++;
+    this.#host.on?.({ type: "cache.error", operation, key, error });
+    return true;
   }
 
   /** A fresh value, or whatever comes of not having one. */
@@ -86,10 +132,12 @@ export class ReadThrough {
     const reading = this.#host.store.read(key, { lease });
     let read: Read | undefined;
     try {
-      read = await this.attempt("read", key, reading, signal);
+      read = await (signal ? abortable(reading, signal) : reading);
     } catch (error) {
-      this.loading.abandon(key, reading);
-      throw error;
+      if (!this.failed("read", key, error, signal)) {
+        this.loading.abandon(key, reading);
+        throw error;
+      }
     }
     let found: Found<T>;
     if (read?.entry) {
@@ -124,9 +172,12 @@ export class ReadThrough {
   }
 
   /** Reads an entry, or resolves to `undefined` when the store fails. */
-  read(key: string, signal: AbortSignal | undefined): Promise<Read | undefined> {
-    signal?.throwIfAborted();
-    return this.attempt("read", key, this.#host.store.read(key), signal);
+  async read(key: string, signal: AbortSignal | undefined): Promise<Read | undefined> {
+    try {
+      return await this.reading(key, signal);
+    } catch (error) {
+      if (!this.failed("read", key, error, signal)) throw error;
+    }
   }
 
   /** What the store answers, or `undefined` when it fails. */
@@ -139,9 +190,7 @@ export class ReadThrough {
     try {
       return await (signal ? abortable(work, signal) : work);
     } catch (error) {
-      if (signal?.aborted || !isStoreFailure(error)) throw error;
-      this.#host.stats.errors++;
-      this.#host.on?.({ type: "cache.error", operation, key, error });
+      if (!this.failed(operation, key, error, signal)) throw error;
     }
   }
 

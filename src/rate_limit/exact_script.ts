@@ -2,35 +2,37 @@
  * `exact` in Lua, with the prelude of `scripts.ts`: step by step what `exact.ts` does.
  */
 export const EXACT: string = `
-local HEAD, SPAN = { [4] = '>BI6I4', [5] = '>BI6I5' }, { [4] = 256 ^ 4, [5] = 256 ^ 5 }
+local HEAD, SPAN = { [4] = '>BI4I6I4', [5] = '>BI4I6I5' }, { [4] = 256 ^ 4, [5] = 256 ^ 5 }
 local function exact(state, rule, action, cost, receipt)
   local limit, window, size = rule[2], rule[3], rule[4]
-  if action <= PEEK and #state >= 7 + size then
-    -- The usual case: nothing has expired since, and there is room.
-    local width, base, oldest = unpack_(HEAD[size], state)
+  local spell = floor(window / PARTS) + 1
+  if action <= PEEK and #state >= 11 + size then
+    -- The usual case: nothing has expired since, there is room, and the key lives long enough.
+    local width, till, base, oldest = unpack_(HEAD[size], state)
     local format = INT[size]
-    local live = (#state - 7) / size
+    local live = (#state - 11) / size
     if width == size and live == floor(live) and live + cost <= limit then
       local newest = base + (unpack_(format, state, #state - size + 1))
-      if base + oldest > now - window and newest <= upper and upper - base < SPAN[size] then
+      if base + oldest > now - window and newest <= upper and upper - base < SPAN[size]
+        and lasts(till, upper + window, spell) then
         local more = base + oldest + window - now
         if action == PEEK then return true, limit - live, newest + window - now, 0, more, upper, false end
         local entry = pack(format, upper - base)
         return true, limit - live - cost, upper + window - now, 0, more, upper,
-          state .. (cost == 1 and entry or rep(entry, cost))
+          state .. (cost == 1 and entry or rep(entry, cost)), KEEP
       end
     end
   end
-  local base, body, width, changed = upper, '', size, false
-  if #state > 7 then
-    width, base = unpack_('>BI6', state)
-    if (width == 4 or width == 5) and (#state - 7) % width == 0 then
-      body = sub(state, 8)
+  local till, base, body, width, changed = 0, upper, '', size, false
+  if #state > 11 then
+    width, till, base = unpack_('>BI4I6', state)
+    if (width == 4 or width == 5) and (#state - 11) % width == 0 then
+      body = sub(state, 12)
     else
-      width, base = size, upper
+      width, till, base = size, 0, upper
     end
   end
-  local format, count, first = INT[width], #body / width, 1
+  local format, count = INT[width], #body / width
   local function at(i) return base + (unpack_(format, body, (i - 1) * width + 1)) end
   if count > 0 then
     local last = at(count)
@@ -85,11 +87,17 @@ local function exact(state, rule, action, cost, receipt)
     allowed = false
     retry = at(live + cost - limit) + window - now
   end
-  local reset, more = 0, 0
+  local reset, more, ttl = 0, 0, KEEP
   if count > 0 then
     reset = at(count) + window - now
     more = at(max(0, count - limit) + 1) + window - now
+    if not lasts(till, now + reset, spell) then
+      ttl = reset + spell
+      till = floor((now + ttl) / 1000)
+    end
+  else
+    till, ttl = 0, 0
   end
-  return allowed, limit - count, reset, retry, more, upper, changed and (pack('>BI6', width, base) .. body)
+  return allowed, limit - count, reset, retry, more, upper, changed and (pack('>BI4I6', width, till, base) .. body), ttl
 end
 `;

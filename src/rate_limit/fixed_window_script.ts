@@ -4,18 +4,18 @@
 export const FIXED: string = `
 local function fixed(state, rule, action, cost, receipt)
   local limit, window = rule[2], rule[3]
-  local till, count, changed = 0, 0, false
+  local till, count, changed, ttl = 0, 0, false, KEEP
   if #state == 10 then
     local stored_end, stored = unpack_('>I6I4', state)
     if stored_end > now then
       count = stored
       till = min(stored_end, upper + window)
-      changed = till ~= stored_end
+      if till ~= stored_end then changed, ttl = true, nil end
     end
   end
   local allowed = true
   local function add(amount)
-    if count == 0 then till = upper + window end
+    if count == 0 then till, ttl = upper + window, nil end
     count = count + amount
     changed = true
   end
@@ -32,6 +32,7 @@ local function fixed(state, rule, action, cost, receipt)
     allowed = false
   end
   local left = count > 0 and till - now or 0
-  return allowed, limit - count, left, allowed and 0 or left, left, till, changed and pack('>I6I4', till, count)
+  if not ttl or count == 0 then ttl = left end
+  return allowed, limit - count, left, allowed and 0 or left, left, till, changed and pack('>I6I4', till, count), ttl
 end
 `;

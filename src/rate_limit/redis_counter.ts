@@ -180,7 +180,7 @@ export class RedisCounter implements CallSource {
       view.setUint8(at++, steps.length);
       for (const { rule, action, cost, receipt } of steps) {
         view.setUint16(at, indexes[next++]!);
-        view.setUint8(at + 2, rules.get(rule)!);
+        view.setUint8(at + 2, rules.get(rule)!.index);
         view.setUint8(at + 3, ACTIONS[action]);
         view.setUint32(at + 4, cost);
         at += 8;
@@ -200,17 +200,26 @@ export class RedisCounter implements CallSource {
   }
 }
 
+/** A rule in one script call. */
+interface RulePart {
+  /** From 1 on. */
+  readonly index: number;
+  /** What its keys begin with. */
+  readonly prefix: string;
+  /** The index of the key of each identity, from 1 on. */
+  readonly indexes: Map<string, number>;
+}
+
 /** What goes into one script call. */
 class Part {
   readonly waiting: Pending[] = [];
   readonly keys: string[] = [];
-  /** The index of each rule, from 1 on. */
-  readonly rules = new Map<Rule, number>();
+  /** The rules, the first first. */
+  readonly rules = new Map<Rule, RulePart>();
   /** The index of the key of each step, from 1 on. */
   readonly indexes: number[] = [];
   count = 0;
   readonly #prefix: string;
-  readonly #known = new Map<string, number>();
 
   constructor(prefix: string) {
     this.#prefix = prefix;
@@ -224,18 +233,26 @@ class Part {
       if (this.rules.size + steps.length > RULES_PER_CALL) return false;
     }
     for (const { rule, id } of steps) {
-      if (!this.rules.has(rule)) this.rules.set(rule, this.rules.size + 1);
-      const key = `${this.#prefix}${STATES[rule.algorithm]}:${rule.name}:${id}`;
-      let index = this.#known.get(key);
+      const part = this.rules.get(rule) ?? this.#addRule(rule);
+      let index = part.indexes.get(id);
       if (index === undefined) {
-        index = this.keys.push(key);
-        this.#known.set(key, index);
+        index = this.keys.push(part.prefix + id);
+        part.indexes.set(id, index);
       }
       this.indexes.push(index);
     }
     this.count += steps.length;
     this.waiting.push(pending);
     return true;
+  }
+
+  #addRule(rule: Rule): RulePart {
+    const prefix = `${this.#prefix}${STATES[rule.algorithm]}:${rule.name}:`;
+    // A limit that was defined anew meanwhile counts in the same keys, and each key is named once.
+    const twin = [...this.rules.values()].find((part) => part.prefix === prefix);
+    const part = { index: this.rules.size + 1, prefix, indexes: twin?.indexes ?? new Map<string, number>() };
+    this.rules.set(rule, part);
+    return part;
   }
 }
 

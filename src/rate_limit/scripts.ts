@@ -5,12 +5,13 @@
  *
  * | algorithm | string |
  * |---|---|
- * | `exact` | bytes of an offset (u8) · base (u48, ms) · for each call the milliseconds since the base, oldest first |
+ * | `exact` | bytes of an offset (u8) · end of the key (u32, s) · base (u48, ms) · for each call the milliseconds since the base, oldest first |
  * | `sliding-window` | 4 × width of a part in µs + bytes of a count - 1 (u48) · number of the newest part (u48) · total (u32) · the counts, oldest first |
- * | `gcra` | "g" · theoretical arrival time (u56, µs) |
+ * | `gcra` | "g" · end of the key (u32, s) · theoretical arrival time (u56, µs) |
  * | `fixed-window` | end of the window (u48, ms) · count (u32) |
  *
- * What is no such string counts for nothing and is replaced. The functions do, step by step, what those of `exact.ts`,
+ * What is no such string counts for nothing and is replaced. A TTL costs more than half of a write, so keys whose end would move with
+ * every call get some time on top (a part of the window) and know their end: most calls leave it as it is. The functions do, step by step, what those of `exact.ts`,
  * `sliding_window.ts`, `gcra.ts` and `fixed_window.ts` do.
  *
  * @module
@@ -19,6 +20,7 @@ import { Script } from "../redis/script.ts";
 import { EXACT } from "./exact_script.ts";
 import { FIXED } from "./fixed_window_script.ts";
 import { GCRA } from "./gcra_script.ts";
+import { PARTS } from "./sliding_window.ts";
 import { SLIDING } from "./sliding_window_script.ts";
 
 /** Numbers of the algorithms in {@linkcode STEPS}. */
@@ -42,7 +44,7 @@ export const ACTIONS = { check: 0, peek: 1, penalize: 2, refund: 3, reset: 4 } a
 export const STEPS: Script = new Script(`
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local pack, unpack_, sub, rep = struct.pack, struct.unpack, string.sub, string.rep
-local KEEP = -1
+local KEEP, PARTS = -1, ${PARTS}
 local CHECK, PEEK, PENALIZE, REFUND, RESET = 0, 1, 2, 3, 4
 local INT = { '>I1', '>I2', '>I3', '>I4', '>I5' }
 
@@ -55,8 +57,11 @@ end
 -- A call is taken to be as late, and a look as early, as the millisecond allows: never a microsecond too short.
 local now, upper = floor(us / 1000), ceil(us / 1000)
 
--- Each returns: allowed, remaining, resetAfter, retryAfter, moreAfter, receipt, the new state if it changed, and whether the key
--- has the right TTL already.
+-- Whether a key that ends at a second is there until it is needed (ms), and not for much longer.
+local function lasts(till, needed, spell) return till * 1000 >= needed and till * 1000 <= needed + spell end
+
+-- Each returns: allowed, remaining, resetAfter, retryAfter, moreAfter, receipt, the new state if it changed, and its TTL: KEEP where
+-- the key has a sufficient one, 0 where there is nothing to keep.
 ${EXACT}${SLIDING}${GCRA}${FIXED}
 local RUN = { [0] = exact, sliding, gcra, fixed }
 
@@ -76,7 +81,7 @@ local present, ttls = {}, {}
 local function step(states, key, rule, action, cost, receipt)
   local state = states[key] or present[key] or stored[key] or ''
   if action == RESET then
-    return true, rule[1] == gcra and rule[4] or rule[2], 0, 0, 0, 0, ''
+    return true, rule[1] == gcra and rule[4] or rule[2], 0, 0, 0, 0, '', 0
   end
   return rule[1](state, rule, action, cost, receipt)
 end
@@ -87,11 +92,11 @@ for i = 1, transactions do
   steps, key, rule, action, cost, from = unpack_('>BI2BBI4', blob, from)
   if steps == 1 then
     if action == REFUND then receipt, from = unpack_('>d', blob, from) end
-    local allowed, remaining, reset, retry, more, token, state, keep =
+    local allowed, remaining, reset, retry, more, token, state, ttl =
       step(present, key, rules[rule], action, cost, receipt)
     if state then
       present[key] = state
-      if not keep then ttls[key] = reset elseif not ttls[key] then ttls[key] = KEEP end
+      if ttl ~= KEEP or not ttls[key] then ttls[key] = ttl end
     end
     replies[#replies + 1] = pack('>BI4I5I5I5d', allowed and 1 or 0, max(0, remaining), reset, retry, more, token)
   else
@@ -104,7 +109,7 @@ for i = 1, transactions do
       local result = { step(tentative, key, rules[rule], action, cost, receipt) }
       if result[7] then
         tentative[key] = result[7]
-        if not result[8] then resets[key] = result[3] elseif not resets[key] then resets[key] = ttls[key] or KEEP end
+        if result[8] ~= KEEP then resets[key] = result[8] elseif not resets[key] then resets[key] = ttls[key] or KEEP end
       end
       all = all and result[1]
       results[j] = result
@@ -130,12 +135,18 @@ end
 
 local last, text -- most TTLs of a batch are the same, and numbers are slow to write
 for key, ttl in pairs(ttls) do
+  local state, before = present[key], stored[key]
   if ttl == KEEP then
-    redis.call('SET', KEYS[key], present[key], 'KEEPTTL')
+    -- Over what is there, where it is as long: that is cheaper still.
+    if #state == #before then
+      redis.call('SETRANGE', KEYS[key], '0', state)
+    else
+      redis.call('SET', KEYS[key], state, 'KEEPTTL')
+    end
   elseif ttl > 0 then
     if ttl ~= last then last, text = ttl, string.format('%.0f', ttl + spare) end
-    redis.call('PSETEX', KEYS[key], text, present[key])
-  elseif stored[key] then
+    redis.call('PSETEX', KEYS[key], text, state)
+  elseif before then
     redis.call('DEL', KEYS[key])
   end
 end

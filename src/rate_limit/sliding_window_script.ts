@@ -1,10 +1,10 @@
-import { MAX_TOTAL, PARTS } from "./sliding_window.ts";
+import { MAX_TOTAL } from "./sliding_window.ts";
 
 /**
  * `sliding-window` in Lua, with the prelude of `scripts.ts`: step by step what `sliding_window.ts` does.
  */
 export const SLIDING: string = `
-local PARTS, MAX_TOTAL = ${PARTS}, ${MAX_TOTAL}
+local MAX_TOTAL = ${MAX_TOTAL}
 local function sliding(state, rule, action, cost, receipt)
   local limit, width, size = rule[2], rule[3], rule[4]
   local current = floor(us / width)
@@ -23,9 +23,9 @@ local function sliding(state, rule, action, cost, receipt)
       else
         body = sub(state, 17) .. rep(pack(INT[size], 0), current - last - 1) .. pack(INT[size], cost)
       end
-      return true, limit - total, ceil(((current + PARTS + 1) * width - us) / 1000), 0,
-        ceil(((first + PARTS + 1) * width - us) / 1000), current, pack('>I6I6I4', head, current, total) .. body,
-        last == current
+      local reset = ceil(((current + PARTS + 1) * width - us) / 1000)
+      return true, limit - total, reset, 0, ceil(((first + PARTS + 1) * width - us) / 1000), current,
+        pack('>I6I6I4', head, current, total) .. body, last == current and KEEP or reset
     end
   end
   local body, last, total, count, changed = '', current, 0, 0, false
@@ -137,6 +137,6 @@ local function sliding(state, rule, action, cost, receipt)
     more = freed(max(1, total - limit + 1))
   end
   return allowed, limit - total, reset, retry, more, current,
-    changed and (pack('>I6I6I4', width * 4 + size - 1, last, total) .. body)
+    changed and (pack('>I6I6I4', width * 4 + size - 1, last, total) .. body), reset
 end
 `;

@@ -13,7 +13,7 @@ Deno.test("RateLimiter takes all steps of one tick in one call", async (t) => {
     await work();
     const stats = String(await server.cli("INFO", "commandstats"));
     const of = (name: string) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
-    return { scripts: of("evalsha") + of("eval"), writes: of("psetex") + of("set") };
+    return { scripts: of("evalsha") + of("eval"), writes: of("psetex") + of("set") + of("setrange") };
   };
   await t.step("one hot key: 1,000 checks, exactly the limit passes, one write", async () => {
     let passed = 0;
