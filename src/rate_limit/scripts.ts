@@ -86,7 +86,7 @@ local function step(states, key, rule, action, cost, receipt)
   return rule[1](state, rule, action, cost, receipt)
 end
 
-local replies = {}
+local replies, n = {}, 0
 for i = 1, transactions do
   local steps, key, rule, action, cost, receipt
   steps, key, rule, action, cost, from = unpack_('>BI2BBI4', blob, from)
@@ -98,7 +98,8 @@ for i = 1, transactions do
       present[key] = state
       if ttl ~= KEEP or not ttls[key] then ttls[key] = ttl end
     end
-    replies[#replies + 1] = pack('>BI4I5I5I5d', allowed and 1 or 0, max(0, remaining), reset, retry, more, token)
+    n = n + 1
+    replies[n] = pack('>BI4I5I5I5d', allowed and 1 or 0, max(0, remaining), reset, retry, more, token)
   else
     -- All or nothing: the states are kept only if nothing was refused.
     local asked, results, tentative, resets, all = {}, {}, {}, {}, true
@@ -128,7 +129,8 @@ for i = 1, transactions do
         for k = 2, 6 do result[k] = look[k] end
         result[4] = 0
       end
-      replies[#replies + 1] = pack('>BI4I5I5I5d', result[1] and 1 or 0, max(0, result[2]), result[3], result[4], result[5], result[6])
+      n = n + 1
+      replies[n] = pack('>BI4I5I5I5d', result[1] and 1 or 0, max(0, result[2]), result[3], result[4], result[5], result[6])
     end
   end
 end

@@ -5,6 +5,7 @@ import { MAX_TOTAL } from "./sliding_window.ts";
  */
 export const SLIDING: string = `
 local MAX_TOTAL = ${MAX_TOTAL}
+local WHOLE = { '>I6I6I4c0I1', '>I6I6I4c0I2', '>I6I6I4c0I3', '>I6I6I4c0I4' }
 local function sliding(state, rule, action, cost, receipt)
   local limit, width, size = rule[2], rule[3], rule[4]
   local current = floor(us / width)
@@ -16,16 +17,15 @@ local function sliding(state, rule, action, cost, receipt)
     if head == width * 4 + size - 1 and last <= current and first >= current - PARTS and count == floor(count)
       and total + cost <= limit then
       total = total + cost
-      local body
+      local before, newest
       if last == current then
-        local newest = unpack_(INT[size], state, #state - size + 1)
-        body = sub(state, 17, -size - 1) .. pack(INT[size], newest + cost)
+        before, newest = sub(state, 17, -size - 1), unpack_(INT[size], state, #state - size + 1)
       else
-        body = sub(state, 17) .. rep(pack(INT[size], 0), current - last - 1) .. pack(INT[size], cost)
+        before, newest = sub(state, 17) .. rep(pack(INT[size], 0), current - last - 1), 0
       end
       local reset = ceil(((current + PARTS + 1) * width - us) / 1000)
       return true, limit - total, reset, 0, ceil(((first + PARTS + 1) * width - us) / 1000), current,
-        pack('>I6I6I4', head, current, total) .. body, last == current and KEEP or reset
+        pack(WHOLE[size], head, current, total, before, newest + cost), last == current and KEEP or reset
     end
   end
   local body, last, total, count, changed = '', current, 0, 0, false
