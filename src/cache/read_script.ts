@@ -1,15 +1,50 @@
 import { Script } from "../redis/script.ts";
 import { PRELUDE } from "./ledger_prelude.ts";
 
+/** What a caller of {@linkcode READ} knows and wants. */
+export interface ReadRequest {
+  /** The epoch that it knows. */
+  readonly epoch: number;
+  /** The clock up to which it has heard of everything. */
+  readonly seen: number;
+  /** The clock up to which it knows no tags. */
+  readonly floor: number;
+  /** The token of the leases. */
+  readonly token: number;
+  /** How many milliseconds a lease lasts; negative: taken also from who holds it. */
+  readonly lease: number;
+  /** How many keys want one: the first ones. */
+  readonly wanted: number;
+  /**
+   * For each of these, if for any: n > 0 when the caller knows that what is as old as n is invalid, n < 0 when what is as old as -n is
+   * stale, else 0.
+   */
+  readonly limits: readonly number[];
+}
+
+/** Encodes the third argument: f64 epoch, clock seen, clock of unknown tags, token, lease; u16 wanted; f64 limits. */
+export function encodeRequest(request: ReadRequest): Uint8Array {
+  const { epoch, seen, floor, token, lease, wanted, limits } = request;
+  const bytes = new Uint8Array(42 + 8 * limits.length);
+  const view = new DataView(bytes.buffer);
+  view.setFloat64(0, epoch);
+  view.setFloat64(8, seen);
+  view.setFloat64(16, floor);
+  view.setFloat64(24, token);
+  view.setFloat64(32, lease);
+  view.setUint16(40, wanted);
+  for (let i = 0; i < limits.length; i++) view.setFloat64(42 + 8 * i, limits[i]!);
+  return bytes;
+}
+
 /**
  * Reads entries, the news of the ledger and, for the first keys, grants leases where there is nothing fresh. Answers one
  * string, since one reply is what clients parse fastest. What the caller can judge by itself is left to it: at a hundred
  * thousand reads per second, each call in the loop counts.
  *
  * KEYS: entries …, ledger.
- * ARGV: 1 nonce · 2 check the run · 3 epoch known · 4 clock seen · 5 clock up to which the caller knows no tags ·
- * 6 number of keys that want a lease · 7 lease token · 8 lease milliseconds (negative = also from who holds it) · 9 … (optional, one per leased key) n > 0:
- * the caller knows that what is as old as n is invalid; n < 0: that what is as old as -n is stale.
+ * ARGV: 1 nonce · 2 check the run · 3 what the caller knows and wants, in one piece because each argument costs as much as a key
+ * ({@linkcode encodeRequest}).
  *
  * Reply: a MessagePack array of the entries (false where there is none) and, last, the news. The news, big-endian: f64 epoch,
  * clock, now, last clock, newest invalidation, floor; u8 1 = forget what you know, 2 = and the records are all there are; u16 records, u16 barriers, u16 notes; each
@@ -18,15 +53,16 @@ import { PRELUDE } from "./ledger_prelude.ts";
  */
 export const READ: Script = new Script(
   PRELUDE + `
-local seen, unknown = tonumber(ARGV[4]), tonumber(ARGV[5])
-local wanted, token, lease = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local number, byte = struct.unpack, string.byte
+local known, seen, unknown, token, lease, wanted, limits = number('>dddddI2', ARGV[3])
+if limits > #ARGV[3] then limits = nil end
 local clock = math.max(us, last)
 local granted, steal = false, lease < 0
 lease = math.abs(lease)
 
-local forget, records, barriers = tonumber(ARGV[3]) ~= epoch, {}, {}
+local forget, records, barriers = known ~= epoch, {}, {}
 if not forget and newest > seen then
-  records = redis.call('ZRANGEBYSCORE', ledger, '(' .. ARGV[4], '+inf', 'WITHSCORES', 'LIMIT', 0, 1001)
+  records = redis.call('ZRANGEBYSCORE', ledger, '(' .. int(seen), '+inf', 'WITHSCORES', 'LIMIT', 0, 1001)
   if #records > 2000 then forget, records = true, {} end
 end
 local complete = false
@@ -81,14 +117,13 @@ end
 
 local notes, n = {}, 0
 local bound = math.min(unknown, newest)
-local number = struct.unpack
 for i = 1, (bound > 0 or count > 64) and count or wanted do
   local value = values[i]
   if value == 0 then
     values[i], n = false, n + 1
     notes[n] = struct.pack('>I2Bdd', i - 1, 8, 0, 0)
   elseif value or i <= wanted then
-    local readable = value and #value >= 68 and string.byte(value) == 1
+    local readable = value and #value >= 68 and byte(value) == 1
     local of, as_of, fresh = 0, 0, 0
     if readable then of, as_of, fresh = number('>ddd', value, 9) end
     local usable = readable and of == epoch and as_of > floor
@@ -98,7 +133,7 @@ for i = 1, (bound > 0 or count > 64) and count or wanted do
       hard, stale = tags_invalidated(string.sub(value, 69, 68 + number('>I4', value, 65)), number('>I2', value, 3))
     end
     if i <= wanted then
-      local limit = tonumber(ARGV[8 + i] or 0)
+      local limit = limits and number('>d', ARGV[3], limits + 8 * i - 8) or 0
       if not usable or fresh <= now or limit ~= 0 or hard >= as_of or stale >= as_of then
         local h = usable and header(value)
         local keep = h and not h.placeholder and h.error > now and hard < as_of and not (limit > 0 and as_of <= limit)

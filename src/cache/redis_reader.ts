@@ -4,7 +4,7 @@ import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
 import { type StoredEntry, WireEntry } from "./entry.ts";
 import type { Invalidations, TagLookup, Verdict } from "./invalidations.ts";
-import { READ } from "./read_script.ts";
+import { encodeRequest, READ } from "./read_script.ts";
 import { type News, readArray, readNews } from "./redis_reply.ts";
 import { stateOf } from "./state.ts";
 import type { Read } from "./store.ts";
@@ -152,18 +152,16 @@ export class RedisReader implements CallSource {
     const token = leased.length === 0 ? 0 : nonce();
     const args: RedisArgument[] = [reads.length + 1];
     for (const read of reads) args.push(prefix + read.key);
-    args.push(
-      ledger,
-      nonce(),
-      check,
-      known.epoch,
-      known.seen,
-      known.floor,
-      leased.length,
+    const request = encodeRequest({
+      epoch: known.epoch,
+      seen: known.seen,
+      floor: known.floor,
       token,
-      leased[0]?.lease ?? 0,
-    );
-    if (leased.some((read) => read.limit !== 0)) { for (const read of leased) args.push(read.limit); }
+      lease: leased[0]?.lease ?? 0,
+      wanted: leased.length,
+      limits: leased.some((read) => read.limit !== 0) ? leased.map((read) => read.limit) : [],
+    });
+    args.push(ledger, nonce(), check, request);
     const group: Group = {
       reads,
       leases: leased.length,
