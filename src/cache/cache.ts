@@ -3,7 +3,7 @@ import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../events.ts";
 import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.ts";
-import { Codec, integer } from "./codec.ts";
+import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
@@ -180,7 +180,9 @@ export class Cache implements AsyncDisposable {
     assertKey(key, this.#maxKeyBytes, "write to the cache");
     const tags = assertTags(options.tags, "write to the cache");
     const policy = policyOf(options, this.#through.policy);
-    const encoded = await this.#values.codec.encode(value, JSON.stringify(key));
+    const encoding = this.#values.codec.encode(value, JSON.stringify(key));
+    // Only what is compressed takes time: whatever else is done in the same tick comes in the order in which it was called.
+    const encoded = encoding instanceof Promise ? await encoding : encoding;
     return await this.#write(key, encoded, tags, policy, options.signal);
   }
 
@@ -210,9 +212,10 @@ export class Cache implements AsyncDisposable {
     const tags = assertTags(options.tags, "write to the cache");
     const policy = policyOf(options, this.#through.policy);
     const keys = this.#keys(pairs.keys(), "write to the cache");
-    const encoded = await Promise.all(
-      keys.map((key) => this.#values.codec.encode(pairs.get(key), JSON.stringify(key))),
-    );
+    const encoding = keys.map((key) => this.#values.codec.encode(pairs.get(key), JSON.stringify(key)));
+    const encoded = encoding.some((one) => one instanceof Promise)
+      ? await Promise.all(encoding)
+      : encoding as Encoded[];
     const stored = await Promise.all(
       keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, options.signal)),
     );

@@ -134,14 +134,18 @@ export class WireEntry implements StoredEntry {
 /** Encodes tags, each with its length in front. */
 export function encodeTags(tags: readonly string[]): Uint8Array {
   if (tags.length === 0) return new Uint8Array(0);
-  const parts = tags.map((tag) => encoder.encode(tag));
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + 2 + part.length, 0));
+  const text = tags.join("");
+  const joined = encoder.encode(text);
+  // Encoding them together is cheaper, but only where a character takes one byte it tells where each of them ends.
+  const together = joined.length === text.length;
+  const bytes = new Uint8Array(joined.length + 2 * tags.length);
   let at = 0;
-  for (const part of parts) {
-    bytes[at] = part.length >> 8;
-    bytes[at + 1] = part.length & 255;
-    bytes.set(part, at + 2);
-    at += 2 + part.length;
+  for (let i = 0, from = 0; i < tags.length; i++) {
+    const tag = together ? joined.subarray(from, from += tags[i]!.length) : encoder.encode(tags[i]!);
+    bytes[at] = tag.length >> 8;
+    bytes[at + 1] = tag.length & 255;
+    bytes.set(tag, at + 2);
+    at += 2 + tag.length;
   }
   return bytes;
 }

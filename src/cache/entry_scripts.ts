@@ -2,47 +2,70 @@ import { Script } from "../redis/script.ts";
 import { PRELUDE } from "./ledger_prelude.ts";
 
 /**
- * Writes an entry. A loader's write takes effect only while its lease is held, and is as old as the read that preceded the
+ * Writes entries. A loader's write takes effect only while its lease is held, and is as old as the read that preceded the
  * load, so that an invalidation in between hides it.
  *
- * KEYS: 1 entry · 2 ledger.
- * ARGV: 1 nonce · 2 check the run · 3 lease token, 0 = explicit write · 4 epoch and 5 clock of the read; in an explicit write,
- * 5 is the server's time in milliseconds from which on it must not take effect · 6 fresh, 7 stale,
- * 8 error milliseconds (-1 = for ever) · 9 flags · 10 milliseconds loaded · 11 number of tags · 12 tags · 13 payload.
+ * KEYS: entries …, ledger.
+ * ARGV: 1 nonce · 2 check the run · 3 … one for each entry, big-endian: f64 lease token (0 = explicit write), epoch and clock of the
+ * read; in an explicit write the clock is the server's time in milliseconds from which on it must not take effect; f64 fresh,
+ * stale and error milliseconds (-1 = for ever); then the entry as it is stored, without what the server adds: its epoch, its place in
+ * the order and the times.
  *
- * Reply: 1 stored, 0 refused, the server's time in milliseconds as a negative number: too late.
+ * Reply: 1 = all stored, else for each 1 stored, 0 refused, the server's time in milliseconds as a negative number: too late, or
+ * the text of an error.
  */
 export const WRITE: Script = new Script(
   PRELUDE + `
-local key, token, as_of = KEYS[1], tonumber(ARGV[3]), math.max(us, last + 1)
-local count = tonumber(ARGV[11])
-if token == 0 and now >= tonumber(ARGV[5]) then return -now end
-if token ~= 0 then
-  as_of = tonumber(ARGV[5])
-  local h = header(redis.pcall('GETRANGE', key, 0, 67))
-  if not h or h.token ~= token then return 0 end
-  if tonumber(ARGV[4]) ~= epoch or as_of <= floor or tags_invalidated(ARGV[12], count) >= as_of then
-    if h.placeholder then redis.call('DEL', key) else redis.call('SETRANGE', key, 48, struct.pack('>dd', 0, 0)) end
-    ring_key(key)
-    return 0
-  end
-end
+local changed, full = {}, nil
+local px, ttl -- most entries of a batch live as long, and numbers are slow to write
+
 local function till(ms) return ms < 0 and NEVER or now + ms end
-local fresh, stale, failing = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local entry = struct.pack('>BBI2I4dddddddI4', 1, tonumber(ARGV[9]), count, tonumber(ARGV[10]), epoch, as_of,
-  till(fresh), till(stale), till(failing), 0, 0, #ARGV[12]) .. ARGV[12] .. ARGV[13]
-local ok
-if failing < 0 then ok = redis.pcall('SET', key, entry) else ok = redis.pcall('SET', key, entry, 'PX', failing) end
-if ok.err then
-  -- Whoever wrote must not find what was there before.
-  if token == 0 then redis.call('DEL', key) end
-  ring_key(key)
-  return ok
+
+local function write(key, given)
+  local token, from, as_of, fresh, stale, failing = struct.unpack('>dddddd', given)
+  if token ~= 0 then
+    local h = header(redis.pcall('GETRANGE', key, 0, 67))
+    if not h or h.token ~= token then return 0 end
+    local tags = string.sub(given, 77, 76 + struct.unpack('>I4', given, 73))
+    if from ~= epoch or as_of <= floor or tags_invalidated(tags, (struct.unpack('>I2', given, 51))) >= as_of then
+      if h.placeholder then redis.call('DEL', key) else redis.call('SETRANGE', key, 48, struct.pack('>dd', 0, 0)) end
+      changed[#changed + 1] = key
+      return 0
+    end
+  else
+    if now >= as_of then return -now end
+    as_of = math.max(us, last + 1)
+  end
+  local entry = string.sub(given, 49, 56) .. struct.pack('>ddddd', epoch, as_of, till(fresh), till(stale), till(failing))
+    .. string.sub(given, 57)
+  -- A full server refuses the first write of a script only.
+  local ok = full
+  if not full and failing < 0 then
+    ok = redis.pcall('SET', key, entry)
+  elseif not full then
+    if failing ~= px then px, ttl = failing, int(failing) end
+    ok = redis.pcall('SET', key, entry, 'PX', ttl)
+  end
+  changed[#changed + 1] = key
+  if ok.err then
+    if string.find(ok.err, '^%-?OOM') then full = ok end
+    -- Whoever wrote must not find what was there before.
+    if token == 0 then redis.call('DEL', key) end
+    return ok.err
+  end
+  if token == 0 then last = as_of end
+  keep_longest(failing, as_of)
+  return 1
 end
-keep_longest(failing, as_of)
-if token == 0 then redis.call('ZADD', ledger, int(-as_of), 'k') end
-ring_key(key)
-return 1
+
+local was, done, all = last, {}, true
+for i = 1, #KEYS - 1 do
+  done[i] = write(KEYS[i], ARGV[i + 2])
+  all = all and done[i] == 1
+end
+if last > was then redis.call('ZADD', ledger, int(-last), 'k') end
+ring_keys(changed)
+return all and 1 or done
 `,
 );
 
@@ -68,7 +91,7 @@ if failing >= NEVER then redis.call('PERSIST', KEYS[1])
 -- A loader that runs keeps its lease, whatever becomes of the entry.
 else redis.call('PEXPIREAT', KEYS[1], int(h.token ~= 0 and math.max(failing, h.lease) or failing)) end
 keep_longest(failing >= NEVER and -1 or failing - now, h.as_of)
-ring_key(KEYS[1])
+ring_keys({ KEYS[1] })
 return 1
 `,
 );
@@ -93,7 +116,7 @@ elseif h.placeholder then
 else
   redis.call('SETRANGE', KEYS[1], 48, struct.pack('>dd', ms > 0 and -1 or 0, ms > 0 and now + ms or 0))
 end
-if ARGV[4] == 'release' then ring_key(KEYS[1]) end
+if ARGV[4] == 'release' then ring_keys({ KEYS[1] }) end
 return 1
 `,
 );
@@ -105,12 +128,13 @@ return 1
  */
 export const REMOVE: Script = new Script(
   PRELUDE + `
-local removed = 0
+local removed, keys = 0, {}
 for i = 1, #KEYS - 1 do
   if live(KEYS[i]) then removed = removed + 1 end
   redis.call('UNLINK', KEYS[i])
-  ring_key(KEYS[i])
+  keys[i] = KEYS[i]
 end
+ring_keys(keys)
 return removed
 `,
 );

@@ -15,7 +15,7 @@
  * | `l` | -milliseconds | the longest lifetime of any entry written |
  * | `q` | -clock | the last change that could not be told on the bell |
  *
- * What changes is also published on the *bell*, one channel per namespace: `k` key · `h` or `s` clock (f64) tag · `p` clock glob ·
+ * What changes is also published on the *bell*, one channel per namespace: `k` keys with a zero byte between · `h` or `s` clock (f64) tag · `p` clock glob ·
  * `e` for everything. It wakes who waits for a loader and keeps local copies true; nothing is lost with it but time.
  *
  * All of the ledger vanishes together or not at all. A ledger that is gone, or that comes from before a restart of the server (which
@@ -41,7 +41,11 @@ local function ring(...)
   local told = redis.pcall('PUBLISH', string.match(ledger, '^{([%w._-]+)') .. ':bell', table.concat({ ... }))
   if type(told) == 'table' and told.err then redis.pcall('ZADD', ledger, int(-us), 'q') end
 end
-local function ring_key(key) ring('k', string.sub(key, #ledger - 3)) end
+local function ring_keys(keys)
+  local names = {}
+  for i = 1, #keys do names[i] = string.sub(keys[i], #ledger - 3) end
+  if #names > 0 then ring('k', table.concat(names, '\\0')) end
+end
 
 local function born(run)
   redis.call('UNLINK', ledger)
@@ -120,6 +124,9 @@ end
 -- Notes how long an entry may live, counted from its place in the order, since that is what invalidations are compared with.
 local function keep_longest(ms, as_of)
   ms = ms < 0 and FOREVER or ms + math.max(0, now - math.floor(as_of / 1000))
-  if ms > longest then redis.call('ZADD', ledger, int(-ms), 'l') end
+  if ms > longest then
+    redis.call('ZADD', ledger, int(-ms), 'l')
+    longest = ms
+  end
 end
 `;

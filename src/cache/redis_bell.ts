@@ -105,7 +105,10 @@ export class RedisBell implements AsyncDisposable {
 
   #message(payload: Uint8Array): void {
     const kind = String.fromCharCode(payload[0]!);
-    if (kind === "k") return this.#listener.key(decoder.decode(payload.subarray(1)));
+    if (kind === "k") {
+      for (const key of decoder.decode(payload.subarray(1)).split("\0")) this.#listener.key(key);
+      return;
+    }
     if (kind === "e") return this.#listener.all();
     if (payload.length < 9) return;
     const at = new DataView(payload.buffer, payload.byteOffset).getFloat64(1);

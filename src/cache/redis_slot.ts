@@ -1,14 +1,14 @@
-import { RedisError, UnavailableError } from "../errors.ts";
+import { RedisError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import type { Script } from "../redis/script.ts";
 import { escapeGlob } from "../glob.ts";
-import { encodeTags } from "./entry.ts";
-import { LEASE, REMOVE, TOUCH, WRITE } from "./entry_scripts.ts";
+import { LEASE, REMOVE, TOUCH } from "./entry_scripts.ts";
 import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
 import { Invalidations } from "./invalidations.ts";
 import { nonce, type ReaderHost, RedisReader } from "./redis_reader.ts";
+import { milliseconds, RedisWriter, type WriterHost } from "./redis_writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "./store.ts";
 
 /** Most keys of one script call. */
@@ -31,17 +31,18 @@ const decoder = new TextDecoder();
  * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache on
  * a single server has one; on a cluster it has as many as it has buckets.
  */
-export class RedisSlot implements ReaderHost {
+export class RedisSlot implements ReaderHost, WriterHost {
   readonly batch: Batch;
   readonly prefix: string;
   readonly ledger: string;
   readonly known: Invalidations = new Invalidations();
   readonly on: EventListener | undefined;
   readonly #reader: RedisReader;
+  readonly #writer: RedisWriter;
   #checkedGeneration = -1;
   #checkedAt = -Infinity;
   /** What to add to `performance.now()` to get the server's time in milliseconds, or a little less. */
-  #ahead = -Infinity;
+  ahead: number = -Infinity;
 
   constructor(batch: Batch, tag: string, on: EventListener | undefined) {
     this.batch = batch;
@@ -49,6 +50,7 @@ export class RedisSlot implements ReaderHost {
     this.ledger = `{${tag}}:ledger`;
     this.on = on;
     this.#reader = new RedisReader(this);
+    this.#writer = new RedisWriter(this);
   }
 
   check(): "0" | "1" {
@@ -62,7 +64,7 @@ export class RedisSlot implements ReaderHost {
   }
 
   told(now: number): void {
-    this.#ahead = now - performance.now();
+    this.ahead = now - performance.now();
   }
 
   read(key: string, options: ReadOptions): Promise<Read> {
@@ -70,28 +72,8 @@ export class RedisSlot implements ReaderHost {
     return this.#reader.read(key, steal ? -lease : lease, unusable > 0 ? unusable : -refresh);
   }
 
-  async write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
-    const { fresh, stale, error, flags, loadTime, tags, payload } = entry;
-    for (let attempt = 0; attempt < 2; attempt++) {
-      // Nobody knows when a write that was given up arrives: after its deadline it must not take effect any more.
-      const until = this.#ahead + performance.now() + this.batch.commandTimeout;
-      const reply = await this.#run(WRITE, [this.prefix + key], [
-        fence?.lease ?? 0,
-        fence?.epoch ?? 0,
-        fence?.clock ?? Math.max(0, Math.floor(until)),
-        milliseconds(fresh),
-        milliseconds(stale),
-        milliseconds(error),
-        flags,
-        Math.min(2 ** 32 - 1, Math.round(loadTime)),
-        tags.length,
-        encodeTags(tags),
-        payload,
-      ], "write cache entry");
-      if (typeof reply !== "number" || reply >= 0) return reply === 1;
-      this.told(-reply);
-    }
-    throw new UnavailableError("write cache entry", "timeout");
+  write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
+    return this.#writer.write(key, entry, fence);
   }
 
   async touch(key: string, fresh: number): Promise<boolean> {
@@ -213,8 +195,4 @@ export class RedisSlot implements ReaderHost {
     if (check === "1") this.checked(generation);
     return reply;
   }
-}
-
-function milliseconds(value: number): number {
-  return value === Infinity ? -1 : Math.max(1, Math.round(value));
 }

@@ -102,14 +102,14 @@ export class RedisStore implements CacheStore {
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
-    if (this.#closed || this.#queue.size > 0 || this.#replaying) return this.#readAfterReplay(key, options);
+    if (this.#closed || this.#behind) return this.#readAfterReplay(key, options);
     return this.#slotOf(key).read(key, options);
   }
 
   async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
     this.#assertOpen("write cache entry");
     try {
-      await this.#replayed("write cache entry");
+      if (this.#behind) await this.#replayed("write cache entry");
       const stored = await this.#slotOf(key).write(key, entry, fence);
       this.#copies?.key(key);
       return stored;
@@ -133,7 +133,7 @@ export class RedisStore implements CacheStore {
 
   async touch(key: string, fresh: number): Promise<boolean> {
     this.#assertOpen("touch cache entry");
-    await this.#replayed("touch cache entry");
+    if (this.#behind) await this.#replayed("touch cache entry");
     const touched = await this.#slotOf(key).touch(key, fresh);
     this.#copies?.key(key);
     return touched;
@@ -183,7 +183,7 @@ export class RedisStore implements CacheStore {
     this.#bell.start();
     return {
       // What waits to be replayed was invalidated here, but the copies do not know.
-      inTouch: (now) => this.#bell.inTouch(now) && this.#queue.size === 0 && !this.#replaying,
+      inTouch: (now) => this.#bell.inTouch(now) && !this.#behind,
       judge: (key, entry) => this.#slotOf(key).known.judge(key, entry),
     };
   }
@@ -212,6 +212,11 @@ export class RedisStore implements CacheStore {
     this.#timers.clear();
     this.#watches.ringAll();
     await Promise.all([this.#bell, ...this.#others.values()].map((part) => part[Symbol.asyncDispose]()));
+  }
+
+  /** Whether invalidations wait to be replayed. Where none does, nothing is waited for: what is done in one tick keeps its order. */
+  get #behind(): boolean {
+    return this.#queue.size > 0 || this.#replaying !== undefined;
   }
 
   #assertOpen(operation: string): void {
@@ -243,7 +248,7 @@ export class RedisStore implements CacheStore {
   async #invalidate(keep: () => void, run: () => Promise<StoreInvalidation>): Promise<StoreInvalidation> {
     this.#assertOpen("invalidate cache");
     try {
-      await this.#replayed("invalidate cache");
+      if (this.#behind) await this.#replayed("invalidate cache");
       return await run();
     } catch (error) {
       if (this.#closed || !isPassing(error)) throw error;
@@ -272,14 +277,14 @@ export class RedisStore implements CacheStore {
    * command may.
    */
   async #replayed(operation: string): Promise<void> {
-    if (this.#queue.size === 0 && !this.#replaying) return;
+    if (!this.#behind) return;
     const late = new AbortController();
     const timer = setTimeout(
       () => late.abort(new UnavailableError(operation, "timeout")),
       this.#batch.commandTimeout,
     );
     try {
-      while (this.#queue.size > 0 || this.#replaying) {
+      while (this.#behind) {
         this.#replaying ??= this.#replay().finally(() => this.#replaying = undefined);
         await abortable(this.#replaying, late.signal);
       }

@@ -21,6 +21,8 @@ export interface Call extends RedisCommand {
 export interface CallSource {
   /** What is attempted, for the message of an {@linkcode UnavailableError}. */
   readonly operation: string;
+  /** Whether its calls keep their place among those of {@linkcode Batch.send}; the others go last. @default {false} */
+  readonly ordered?: boolean;
   /** Hands over what was collected. */
   take(): Call[];
   /** Fails what was collected. */
@@ -90,6 +92,8 @@ export class Batch {
   readonly #trace: WriteTracer | undefined;
   #waiting: Waiting[] = [];
   #sources: WaitingSource[] = [];
+  /** Ordered ones, whose place is behind all calls that wait. */
+  #ordered: WaitingSource[] = [];
   #sending: Waiting[] | undefined;
   #sentAt = 0;
   #scheduled = false;
@@ -157,6 +161,7 @@ export class Batch {
         settled: false,
       };
       if (signal) endBy(call, signal);
+      this.#seal();
       this.#waiting.push(call);
       this.#watch(call.deadline);
       this.#schedule();
@@ -168,7 +173,7 @@ export class Batch {
     const refused = this.#refusal(source.operation);
     if (refused) return source.fail(refused);
     const deadline = performance.now() + this.#timeout;
-    this.#sources.push({ source, deadline });
+    (source.ordered ? this.#ordered : this.#sources).push({ source, deadline });
     this.#watch(deadline);
     this.#schedule();
   }
@@ -215,9 +220,18 @@ export class Batch {
     this.#flush();
   };
 
+  /** Takes what was collected in order: what comes from now on comes after it. */
+  #seal(): void {
+    for (const { source, deadline } of this.#ordered) {
+      for (const call of source.take()) this.#waiting.push({ ...call, deadline, settled: false });
+    }
+    this.#ordered = [];
+  }
+
   #flush(): void {
     // Without a connection, calls wait for one until their deadline.
     if (this.#sending || this.#closed || !this.client.connected) return;
+    this.#seal();
     const calls = this.#waiting.filter((call) => !call.settled);
     this.#waiting = [];
     // Reads that were collected go last: they see what was written in the same tick.
@@ -289,7 +303,7 @@ export class Batch {
 
   /** Goes on with what has come meanwhile; when there is nothing, no timer keeps the process alive. */
   #next(): void {
-    if (this.#waiting.length > 0 || this.#sources.length > 0) return this.#schedule();
+    if (this.#waiting.length + this.#sources.length + this.#ordered.length > 0) return this.#schedule();
     if (this.#sending) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -327,6 +341,7 @@ export class Batch {
   }
 
   #expire(): void {
+    this.#seal();
     const now = performance.now() + 0.5; // timers may fire a little early
     let next = Infinity;
     let expired = false;
@@ -373,8 +388,9 @@ export class Batch {
   }
 
   #failWaiting(reason: UnavailableError["reason"], cause?: unknown): void {
-    const [calls, sources] = [this.#waiting, this.#sources];
+    const [calls, sources] = [this.#waiting, [...this.#ordered, ...this.#sources]];
     this.#waiting = [];
+    this.#ordered = [];
     this.#sources = [];
     for (const call of calls) {
       if (call.settled) continue;

@@ -143,14 +143,14 @@ Deno.test({
 
     await t.step("setMany() of 64 values", async () => {
       const write = () => cache.setMany(new Map(keys.map((key) => [key, key])), { ttl: 60, tags: tags(3) });
-      assertEquals(await bench.cost(async () => assertEquals(await write(), true)), { writes: 1, evalsha: 64 });
+      assertEquals(await bench.cost(async () => assertEquals(await write(), true)), { writes: 1, evalsha: 1 });
       assertEquals((await cache.getMany(keys)).size, 64);
     });
 
     await t.step("64 set() and a get() after them in the same tick, which sees them", async () => {
       const work = () => Promise.all([...keys.map((key) => cache.set(key, 7, { ttl: 60 })), cache.get("key:63")]);
       const cost = await bench.cost(async () => assertEquals((await work()).at(-1), 7));
-      assertEquals(cost, { writes: 1, evalsha: 65 });
+      assertEquals(cost, { writes: 1, evalsha: 2 });
     });
 
     await t.step("invalidateMany() of 64 keys is one script call", async () => {

@@ -30,6 +30,11 @@ class Collector implements CallSource {
   }
 }
 
+/** One whose command keeps its place. */
+class OrderedCollector extends Collector {
+  readonly ordered = true;
+}
+
 Deno.test("Batch.send() writes the commands of one tick at once and gives each its own reply", async () => {
   const { client, batch } = start();
   client.answer = ({ name }) => `${name}!`;
@@ -105,6 +110,64 @@ Deno.test("Batch.join() asks a source when the write goes out, after the command
   await clock.settle();
   assertInstanceOf(source.failures[0], RedisError);
   await batch.close();
+});
+
+Deno.test("Batch.join() keeps the place of an ordered source among the commands of the same tick", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const ordered = new OrderedCollector();
+  const last = new Collector();
+  last.collected.push("read");
+  batch.join(last);
+  const replies = [batch.send("A", [])];
+  ordered.collected.push("b");
+  batch.join(ordered);
+  ordered.collected.push("c");
+  replies.push(batch.send("D", []));
+  ordered.collected.push("e");
+  batch.join(ordered);
+  await clock.settle();
+  assertEquals(client.names, [["A", "COLLECT", "D", "COLLECT", "COLLECT"]]);
+  const args = client.writes[0]!.commands.map(({ args }) => args);
+  assertEquals(args, [[], ["b", "c"], [], ["e"], ["read"]]);
+  // What comes while a write is out goes with the next.
+  ordered.collected.push("f");
+  batch.join(ordered);
+  client.writes[0]!.resolve(["a", "bc", "d", "e", "read"]);
+  await clock.settle();
+  assertEquals([await Promise.all(replies), ordered.replies, last.replies], [["a", "d"], ["bc", "e"], ["read"]]);
+  assertEquals(client.names[1], ["COLLECT"]);
+  client.writes[1]!.resolve(["f"]);
+  await clock.settle();
+  assertEquals([ordered.replies, ordered.failures], [["bc", "e", "f"], []]);
+  await batch.close();
+});
+
+Deno.test("Batch ends what an ordered source has collected at its deadline, on a loss and when it is closed", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  client.change({ state: "disconnected" });
+  const reasons = ({ failures }: Collector) => failures.map((error) => (error as UnavailableError).reason);
+  const late = new OrderedCollector();
+  late.collected.push("a");
+  batch.join(late);
+  await clock.pass(499);
+  assertEquals(reasons(late), []);
+  await clock.pass(1);
+  assertEquals(reasons(late), ["timeout"]);
+  const lost = new OrderedCollector();
+  client.change({ state: "connected" });
+  client.change({ state: "disconnected" });
+  lost.collected.push("b");
+  batch.join(lost);
+  client.change({ state: "disconnected", error: new Error("refused") });
+  assertEquals(reasons(lost), ["connection"]);
+  client.change({ state: "connected" });
+  const closed = new OrderedCollector();
+  closed.collected.push("c");
+  batch.join(closed);
+  await batch.close();
+  assertEquals([reasons(closed), client.writes.length], [["closed"], 0]);
 });
 
 Deno.test("Batch sends nothing twice: a call whose connection failed is rejected", async () => {

@@ -1,0 +1,157 @@
+import { RedisError, UnavailableError } from "../errors.ts";
+import type { Batch, Call, CallSource } from "../redis/batch.ts";
+import type { RedisArgument, RedisReply } from "../redis/client.ts";
+import { encodeTags, HEADER, VERSION } from "./entry.ts";
+import { WRITE } from "./entry_scripts.ts";
+import { nonce } from "./redis_reader.ts";
+import type { Fence, NewEntry } from "./store.ts";
+
+/** A write that waits for the next batch. */
+interface Pending {
+  readonly key: string;
+  /** What {@linkcode WRITE} takes. */
+  readonly bytes: Uint8Array;
+  /** Whether it is no loader's. */
+  readonly explicit: boolean;
+  /** From when on it must not take effect any more, by `performance.now()`. */
+  deadline: number;
+  tries: number;
+  resolve(stored: boolean): void;
+  reject(error: unknown): void;
+}
+
+/** What the store shares with its writer. */
+export interface WriterHost {
+  readonly batch: Batch;
+  readonly prefix: string;
+  readonly ledger: string;
+  /** What to add to `performance.now()` to get the server's time in milliseconds, or a little less. */
+  readonly ahead: number;
+  /** "1" when the server may have been restarted since it was last asked which run it is. */
+  check(): "0" | "1";
+  /** The server's run was checked on this connection. */
+  checked(generation: number): void;
+  /** The server's time in milliseconds was this just now, at the earliest. */
+  told(now: number): void;
+}
+
+/** Most entries of one script call, and bytes from which on there are no more: a script holds everybody up. */
+const ENTRIES_PER_CALL = 100;
+const BYTES_PER_CALL = 2 ** 20;
+/** Bytes of the numbers in front of the entry. */
+const NUMBERS = 48;
+/** Where in them is the time from which on an explicit write must not take effect. */
+const UNTIL = 16;
+/** Bytes of an entry that the server adds: its epoch, its place in the order, three times. */
+const ADDED = 40;
+
+const decoder = new TextDecoder();
+
+/** Turns the writes of one tick into one script call, in their place among the other commands of the tick. */
+export class RedisWriter implements CallSource {
+  readonly operation: string = "write cache entries";
+  readonly ordered: boolean = true;
+  readonly #host: WriterHost;
+  #waiting: Pending[] = [];
+
+  constructor(host: WriterHost) {
+    this.#host = host;
+  }
+
+  /** Writes an entry with the next batch. Resolves to whether it was stored. */
+  write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
+    const bytes = encode(entry, fence);
+    return new Promise((resolve, reject) => {
+      this.#wait({ key, bytes, explicit: fence === undefined, deadline: 0, tries: 0, resolve, reject });
+    });
+  }
+
+  take(): Call[] {
+    const writes = this.#waiting;
+    this.#waiting = [];
+    const calls: Call[] = [];
+    for (let start = 0, end = 0; start < writes.length; start = end) {
+      for (let size = 0; end < writes.length && end - start < ENTRIES_PER_CALL && size < BYTES_PER_CALL; end++) {
+        size += writes[end]!.bytes.length;
+      }
+      calls.push(this.#call(writes.slice(start, end)));
+    }
+    return calls;
+  }
+
+  fail(error: UnavailableError): void {
+    const writes = this.#waiting;
+    this.#waiting = [];
+    for (const write of writes) write.reject(error);
+  }
+
+  #wait(write: Pending): void {
+    const { batch } = this.#host;
+    if (this.#waiting.length >= batch.maxQueued) return write.reject(new UnavailableError(this.operation, "overload"));
+    write.deadline = (this.#waiting[0]?.deadline) ?? performance.now() + batch.commandTimeout;
+    this.#waiting.push(write);
+    if (this.#waiting.length === 1) batch.join(this);
+  }
+
+  #call(writes: readonly Pending[]): Call {
+    const { batch, prefix, ledger, ahead } = this.#host;
+    const { generation } = batch.client;
+    const check = this.#host.check();
+    const args: RedisArgument[] = [writes.length + 1];
+    for (const { key } of writes) args.push(prefix + key);
+    args.push(ledger, nonce(), check);
+    for (const { bytes, explicit, deadline } of writes) {
+      // Nobody knows when a write that was given up arrives: after its deadline it must not take effect any more.
+      if (explicit) new DataView(bytes.buffer).setFloat64(UNTIL, Math.max(0, Math.floor(ahead + deadline)));
+      args.push(bytes);
+    }
+    const reject = (error: unknown) => writes.forEach((write) => write.reject(error));
+    return WRITE.call(batch, args, {
+      operation: this.operation,
+      reject,
+      resolve: (reply) => {
+        if (check === "1") this.#host.checked(generation);
+        if (reply === 1) return writes.forEach((write) => write.resolve(true));
+        if (!Array.isArray(reply) || reply.length !== writes.length) {
+          return reject(new RedisError("ERR the reply to a write is no list"));
+        }
+        for (let i = 0; i < writes.length; i++) this.#settle(writes[i]!, reply[i]!);
+      },
+    });
+  }
+
+  #settle(write: Pending, reply: RedisReply): void {
+    if (reply instanceof Uint8Array) return write.reject(new RedisError(decoder.decode(reply)));
+    if (typeof reply !== "number" || reply >= 0) return write.resolve(reply === 1);
+    this.#host.told(-reply);
+    if (++write.tries > 1) return write.reject(new UnavailableError("write cache entry", "timeout"));
+    this.#wait(write);
+  }
+}
+
+/** What {@linkcode WRITE} takes of an entry: in one piece, since each argument costs the client a while. */
+function encode(entry: NewEntry, fence: Fence | undefined): Uint8Array {
+  const tags = encodeTags(entry.tags);
+  const tagsAt = NUMBERS + HEADER - ADDED;
+  const bytes = new Uint8Array(tagsAt + tags.length + entry.payload.length);
+  const view = new DataView(bytes.buffer);
+  view.setFloat64(0, fence?.lease ?? 0);
+  view.setFloat64(8, fence?.epoch ?? 0);
+  view.setFloat64(16, fence?.clock ?? 0);
+  view.setFloat64(24, milliseconds(entry.fresh));
+  view.setFloat64(32, milliseconds(entry.stale));
+  view.setFloat64(40, milliseconds(entry.error));
+  view.setUint8(NUMBERS, VERSION);
+  view.setUint8(NUMBERS + 1, entry.flags);
+  view.setUint16(NUMBERS + 2, entry.tags.length);
+  view.setUint32(NUMBERS + 4, Math.min(2 ** 32 - 1, Math.round(entry.loadTime)));
+  view.setUint32(tagsAt - 4, tags.length);
+  bytes.set(tags, tagsAt);
+  bytes.set(entry.payload, tagsAt + tags.length);
+  return bytes;
+}
+
+/** A lifetime as the scripts take it: -1 = for ever. */
+export function milliseconds(value: number): number {
+  return value === Infinity ? -1 : Math.max(1, Math.round(value));
+}
