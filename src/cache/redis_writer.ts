@@ -88,7 +88,7 @@ export class RedisWriter implements CallSource {
   #wait(write: Pending): void {
     const { batch } = this.#host;
     if (this.#waiting.length >= batch.maxQueued) return write.reject(new UnavailableError(this.operation, "overload"));
-    write.deadline = (this.#waiting[0]?.deadline) ?? performance.now() + batch.commandTimeout;
+    write.deadline = this.#waiting[0]?.deadline ?? performance.now() + batch.commandTimeout;
     this.#waiting.push(write);
     if (this.#waiting.length === 1) batch.join(this);
   }
@@ -124,7 +124,7 @@ export class RedisWriter implements CallSource {
     if (reply instanceof Uint8Array) return write.reject(new RedisError(decoder.decode(reply)));
     if (typeof reply !== "number" || reply >= 0) return write.resolve(reply === 1);
     this.#host.told(-reply);
-    if (++write.tries > 1) return write.reject(new UnavailableError("write cache entry", "timeout"));
+    if (++write.tries > 1) return write.reject(new UnavailableError(this.operation, "timeout"));
     this.#wait(write);
   }
 }
