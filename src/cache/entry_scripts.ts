@@ -11,8 +11,8 @@ import { PRELUDE } from "./ledger_prelude.ts";
  * stale and error milliseconds (-1 = for ever); then the entry as it is stored, without what the server adds: its epoch, its place in
  * the order and the times.
  *
- * Reply: 1 = all stored, else for each 1 stored, 0 refused, the server's time in milliseconds as a negative number: too late, or
- * the text of an error.
+ * Reply: the server's time in milliseconds = all stored, else for each 1 stored, 0 refused, the negative of that time: too late, or
+ * the text of an error, after which nothing is at its key.
  */
 export const WRITE: Script = new Script(
   PRELUDE + `
@@ -28,7 +28,9 @@ local function write(key, given)
     if not h or h.token ~= token then return 0 end
     local tags = string.sub(given, 77, 76 + struct.unpack('>I4', given, 73))
     if from ~= epoch or as_of <= floor or tags_invalidated(tags, (struct.unpack('>I2', given, 51))) >= as_of then
-      if h.placeholder then redis.call('DEL', key) else redis.call('SETRANGE', key, 48, struct.pack('>dd', 0, 0)) end
+      local kept = not h.placeholder and redis.pcall('SETRANGE', key, 48, struct.pack('>dd', 0, 0))
+      if type(kept) == 'table' then full = kept end
+      if type(kept) ~= 'number' then redis.call('DEL', key) end
       changed[#changed + 1] = key
       return 0
     end
@@ -38,7 +40,7 @@ local function write(key, given)
   end
   local entry = string.sub(given, 49, 56) .. struct.pack('>ddddd', epoch, as_of, till(fresh), till(stale), till(failing))
     .. string.sub(given, 57)
-  -- A full server refuses the first write of a script only.
+  -- A full server refuses no more than the first write of a script.
   local ok = full
   if not full and failing < 0 then
     ok = redis.pcall('SET', key, entry)
@@ -65,7 +67,7 @@ for i = 1, #KEYS - 1 do
 end
 if last > was then redis.call('ZADD', ledger, int(-last), 'k') end
 ring_keys(changed)
-return all and 1 or done
+return all and now or done
 `,
 );
 

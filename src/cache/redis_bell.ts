@@ -25,7 +25,7 @@ const TOUCH = 1000;
 /** From what age on the next proof is asked for. */
 const PROVE = 300;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * The channel on which the scripts tell what changed. Redis delivers to one subscriber in order, so a message that this process

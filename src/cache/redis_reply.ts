@@ -21,7 +21,7 @@ export interface News {
   readonly notes: ReadonlyMap<number, Note> | undefined;
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Cuts a MessagePack array of strings and `false` into pieces, without copying.

@@ -22,10 +22,12 @@ const RECORDS = 100_000;
  * changed the server behind it.
  */
 const CHECK_EVERY = 1000;
+/** Milliseconds for which the best estimate of the server's time is kept. */
+const BEST_KEPT = 5000;
 /** Keys that the server looks at per SCAN call. */
 const SCAN_COUNT = 1000;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache on
@@ -41,8 +43,13 @@ export class RedisSlot implements ReaderHost, WriterHost {
   readonly #writer: RedisWriter;
   #checkedGeneration = -1;
   #checkedAt = -Infinity;
-  /** What to add to `performance.now()` to get the server's time in milliseconds, or a little less. */
-  ahead: number = -Infinity;
+  #ahead = -Infinity;
+  #aheadAt = -Infinity;
+  #timedGeneration = -1;
+  /** Over which connection each script was sent whole. */
+  readonly #sent = new Map<Script, number>();
+  /** How many invalidations were called so far. */
+  invalidations = 0;
 
   constructor(batch: Batch, tag: string, on: EventListener | undefined) {
     this.batch = batch;
@@ -63,8 +70,41 @@ export class RedisSlot implements ReaderHost, WriterHost {
     this.#checkedAt = performance.now();
   }
 
+  /**
+   * Whether to send a script whole: it is the first time over a connection. A script that the server did not know would have to be
+   * sent again, behind what was called after it.
+   */
+  sendsWhole(script: Script): boolean {
+    const { generation } = this.batch.client;
+    const whole = this.#sent.get(script) !== generation;
+    if (whole) this.#sent.set(script, generation);
+    return whole;
+  }
+
+  /** Whether the time of the server at the end of this connection is known. */
+  get timed(): boolean {
+    return this.#timedGeneration === this.batch.client.generation;
+  }
+
+  get ahead(): number {
+    return this.timed ? this.#ahead : -Infinity;
+  }
+
   told(now: number): void {
-    this.ahead = now - performance.now();
+    const here = performance.now();
+    // The later a reply is looked at, the less it says: the best of the last seconds counts. Clocks are set, so none counts for long.
+    if (!this.timed || now - here >= this.#ahead || here - this.#aheadAt > BEST_KEPT) {
+      this.#ahead = now - here;
+      this.#aheadAt = here;
+    }
+    this.#timedGeneration = this.batch.client.generation;
+  }
+
+  /** Asks the server for its time. */
+  async time(): Promise<void> {
+    const options = { operation: "write cache entries", route: this.ledger };
+    const [seconds, micros] = await this.batch.send("TIME", [], options) as [Uint8Array, Uint8Array];
+    this.told(Number(decoder.decode(seconds)) * 1000 + Math.floor(Number(decoder.decode(micros)) / 1000));
   }
 
   read(key: string, options: ReadOptions): Promise<Read> {
@@ -85,6 +125,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   async remove(keys: readonly string[]): Promise<number> {
+    this.invalidations++;
     const calls: Promise<RedisReply>[] = [];
     for (let i = 0; i < keys.length; i += KEYS_PER_CALL) {
       const part = keys.slice(i, i + KEYS_PER_CALL).map((key) => this.prefix + key);
@@ -94,6 +135,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<void> {
+    if (tags.length > 0) this.invalidations++;
     const calls: Promise<RedisReply>[] = [];
     for (let i = 0; i < tags.length; i += TAGS_PER_CALL) {
       const part = tags.slice(i, i + TAGS_PER_CALL);
@@ -106,6 +148,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
 
   /** Makes what matches invisible. Resolves to the clock for {@linkcode RedisSlot.sweep}. */
   async bar(glob: string): Promise<number> {
+    this.invalidations++;
     const at = Number(await this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern"));
     this.known.addBarrier(glob, at);
     return at;
@@ -122,6 +165,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   async clear(): Promise<void> {
+    this.invalidations++;
     await this.#run(CLEAR, [], [], "clear cache");
     this.known.epoch = 0;
   }
@@ -191,7 +235,8 @@ export class RedisSlot implements ReaderHost, WriterHost {
   ): Promise<RedisReply> {
     const { generation } = this.batch.client;
     const check = this.check();
-    const reply = await script.run(this.batch, [...keys, this.ledger], [nonce(), check, ...args], { operation });
+    const options = { operation, whole: this.sendsWhole(script) };
+    const reply = await script.run(this.batch, [...keys, this.ledger], [nonce(), check, ...args], options);
     if (check === "1") this.checked(generation);
     return reply;
   }

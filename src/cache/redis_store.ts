@@ -6,6 +6,7 @@ import { unref } from "../redis/batch.ts";
 import { InvalidationQueue } from "./queue.ts";
 import { RedisBell } from "./redis_bell.ts";
 import { RedisSlot } from "./redis_slot.ts";
+import { RefusedWriteError } from "./redis_writer.ts";
 import type {
   CacheStore,
   ChangeListener,
@@ -49,11 +50,6 @@ function isPassing(error: unknown): boolean {
   return error instanceof RedisError && PASSING.test(error.code);
 }
 
-/** Whether the server refused a write for want of memory; the script has then removed what was there before. */
-function isFull(error: unknown): boolean {
-  return error instanceof RedisError && error.code === "OOM";
-}
-
 /** Keeps entries in Redis. Reads of one tick are one round trip; see `ledger_prelude.ts` for the protocol. */
 export class RedisStore implements CacheStore {
   readonly kind = "redis" as const;
@@ -69,6 +65,9 @@ export class RedisStore implements CacheStore {
   #copies: ChangeListener | undefined;
   #replaying: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** While a server is asked for its time; resolves to the error if there was one. Others wait too, to keep their order. */
+  #timing: { readonly slot: RedisSlot; readonly done: Promise<unknown> } | undefined;
+  #waiting = 0;
   #clearing = 0;
   #closed = false;
 
@@ -102,21 +101,30 @@ export class RedisStore implements CacheStore {
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
-    if (this.#closed || this.#behind) return this.#readAfterReplay(key, options);
+    if (this.#closed || this.#behind || this.#timing) return this.#readAfterReplay(key, options);
     return this.#slotOf(key).read(key, options);
   }
 
   async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
     this.#assertOpen("write cache entry");
+    const slot = this.#slotOf(key);
     try {
       if (this.#behind) await this.#replayed("write cache entry");
-      const stored = await this.#slotOf(key).write(key, entry, fence);
+      // A write says from when on it must not take effect. All wait in the same way, so they go on in the order of the calls.
+      while (this.#timing || (!fence && !slot.timed)) {
+        const timing = this.#timing ??= this.#askTime(slot);
+        const error = await timing.done;
+        if (error !== undefined && timing.slot === slot) throw error;
+      }
+      const stored = await slot.write(key, entry, fence);
       this.#copies?.key(key);
       return stored;
     } catch (error) {
       // It may or may not have been stored; whoever wrote must not find what was there before.
       this.#copies?.key(key);
-      if (!fence && isPassing(error) && !isFull(error)) this.#keep(() => this.#queue.add({ keys: [key] }));
+      if (!fence && isPassing(error) && !(error instanceof RefusedWriteError)) {
+        this.#keep(() => this.#queue.add({ keys: [key] }));
+      }
       throw error;
     }
   }
@@ -134,6 +142,7 @@ export class RedisStore implements CacheStore {
   async touch(key: string, fresh: number): Promise<boolean> {
     this.#assertOpen("touch cache entry");
     if (this.#behind) await this.#replayed("touch cache entry");
+    while (this.#timing) await this.#timing.done;
     const touched = await this.#slotOf(key).touch(key, fresh);
     this.#copies?.key(key);
     return touched;
@@ -241,7 +250,14 @@ export class RedisStore implements CacheStore {
   async #readAfterReplay(key: string, options: ReadOptions): Promise<Read> {
     this.#assertOpen("read cache entry");
     await this.#replayed("read cache entry");
+    while (this.#timing) await this.#timing.done;
     return await this.#slotOf(key).read(key, options);
+  }
+
+  /** Asks a server for its time, before the first write over a connection. */
+  #askTime(slot: RedisSlot): { slot: RedisSlot; done: Promise<unknown> } {
+    const done = slot.time().then(() => undefined, (error) => error).finally(() => this.#timing = undefined);
+    return { slot, done };
   }
 
   /** Runs an invalidation, or keeps it for later when Redis does not answer. */
@@ -249,6 +265,7 @@ export class RedisStore implements CacheStore {
     this.#assertOpen("invalidate cache");
     try {
       if (this.#behind) await this.#replayed("invalidate cache");
+      while (this.#timing) await this.#timing.done;
       return await run();
     } catch (error) {
       if (this.#closed || !isPassing(error)) throw error;
@@ -278,6 +295,8 @@ export class RedisStore implements CacheStore {
    */
   async #replayed(operation: string): Promise<void> {
     if (!this.#behind) return;
+    if (this.#waiting >= this.#batch.maxQueued) throw new UnavailableError(operation, "overload");
+    this.#waiting++;
     const late = new AbortController();
     const timer = setTimeout(
       () => late.abort(new UnavailableError(operation, "timeout")),
@@ -292,6 +311,7 @@ export class RedisStore implements CacheStore {
       if (!(error instanceof UnavailableError)) throw error;
       throw new UnavailableError(operation, error.reason, { cause: error });
     } finally {
+      this.#waiting--;
       clearTimeout(timer);
     }
   }

@@ -4,6 +4,7 @@ import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import { encodeTags, HEADER, VERSION } from "./entry.ts";
 import { WRITE } from "./entry_scripts.ts";
 import { nonce } from "./redis_reader.ts";
+import { isUnknownScript, type Script } from "../redis/script.ts";
 import type { Fence, NewEntry } from "./store.ts";
 
 /** A write that waits for the next batch. */
@@ -14,7 +15,9 @@ interface Pending {
   /** Whether it is no loader's. */
   readonly explicit: boolean;
   /** From when on it must not take effect any more, by `performance.now()`. */
-  deadline: number;
+  readonly deadline: number;
+  /** {@linkcode WriterHost.invalidations} when it was called. */
+  readonly invalidations: number;
   tries: number;
   resolve(stored: boolean): void;
   reject(error: unknown): void;
@@ -27,17 +30,23 @@ export interface WriterHost {
   readonly ledger: string;
   /** What to add to `performance.now()` to get the server's time in milliseconds, or a little less. */
   readonly ahead: number;
+  /** How many invalidations were called so far. */
+  readonly invalidations: number;
   /** "1" when the server may have been restarted since it was last asked which run it is. */
   check(): "0" | "1";
   /** The server's run was checked on this connection. */
   checked(generation: number): void;
   /** The server's time in milliseconds was this just now, at the earliest. */
   told(now: number): void;
+  /** Whether to send a script whole. */
+  sendsWhole(script: Script): boolean;
 }
 
 /** Most entries of one script call, and bytes from which on there are no more: a script holds everybody up. */
 const ENTRIES_PER_CALL = 100;
 const BYTES_PER_CALL = 2 ** 20;
+/** How often a write is repeated: because the script was forgotten, and because the server's time was not known. */
+const TRIES = 2;
 /** Bytes of the numbers in front of the entry. */
 const NUMBERS = 48;
 /** Where in them is the time from which on an explicit write must not take effect. */
@@ -45,7 +54,7 @@ const UNTIL = 16;
 /** Bytes of an entry that the server adds: its epoch, its place in the order, three times. */
 const ADDED = 40;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Turns the writes of one tick into one script call, in their place among the other commands of the tick. */
 export class RedisWriter implements CallSource {
@@ -53,6 +62,8 @@ export class RedisWriter implements CallSource {
   readonly ordered: boolean = true;
   readonly #host: WriterHost;
   #waiting: Pending[] = [];
+  /** The server has forgotten the script. */
+  #whole = false;
 
   constructor(host: WriterHost) {
     this.#host = host;
@@ -61,8 +72,10 @@ export class RedisWriter implements CallSource {
   /** Writes an entry with the next batch. Resolves to whether it was stored. */
   write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
     const bytes = encode(entry, fence);
+    const { batch, invalidations } = this.#host;
+    const deadline = this.#waiting[0]?.deadline ?? performance.now() + batch.commandTimeout;
     return new Promise((resolve, reject) => {
-      this.#wait({ key, bytes, explicit: fence === undefined, deadline: 0, tries: 0, resolve, reject });
+      this.#wait({ key, bytes, explicit: fence === undefined, deadline, invalidations, tries: 0, resolve, reject });
     });
   }
 
@@ -88,9 +101,8 @@ export class RedisWriter implements CallSource {
   #wait(write: Pending): void {
     const { batch } = this.#host;
     if (this.#waiting.length >= batch.maxQueued) return write.reject(new UnavailableError(this.operation, "overload"));
-    write.deadline = this.#waiting[0]?.deadline ?? performance.now() + batch.commandTimeout;
     this.#waiting.push(write);
-    if (this.#waiting.length === 1) batch.join(this);
+    if (this.#waiting.length === 1) batch.join(this, write.deadline);
   }
 
   #call(writes: readonly Pending[]): Call {
@@ -105,28 +117,50 @@ export class RedisWriter implements CallSource {
       if (explicit) new DataView(bytes.buffer).setFloat64(UNTIL, Math.max(0, Math.floor(ahead + deadline)));
       args.push(bytes);
     }
-    const reject = (error: unknown) => writes.forEach((write) => write.reject(error));
-    return WRITE.call(batch, args, {
+    const handlers = {
       operation: this.operation,
-      reject,
-      resolve: (reply) => {
+      reject: (error: unknown) => {
+        if (!isUnknownScript(error)) return writes.forEach((write) => write.reject(error));
+        this.#whole = true;
+        for (const write of writes) this.#again(write);
+      },
+      resolve: (reply: RedisReply) => {
         if (check === "1") this.#host.checked(generation);
-        if (reply === 1) return writes.forEach((write) => write.resolve(true));
+        if (typeof reply === "number") {
+          this.#host.told(reply);
+          return writes.forEach((write) => write.resolve(true));
+        }
         if (!Array.isArray(reply) || reply.length !== writes.length) {
-          return reject(new RedisError("ERR the reply to a write is no list"));
+          return handlers.reject(new RedisError("ERR the reply to a write is no list"));
         }
         for (let i = 0; i < writes.length; i++) this.#settle(writes[i]!, reply[i]!);
       },
-    });
+    };
+    const whole = this.#host.sendsWhole(WRITE) || this.#whole;
+    this.#whole = false;
+    return { name: whole ? "EVAL" : "EVALSHA", args: [whole ? WRITE.text : WRITE.sha, ...args], ...handlers };
   }
 
   #settle(write: Pending, reply: RedisReply): void {
-    if (reply instanceof Uint8Array) return write.reject(new RedisError(decoder.decode(reply)));
+    if (reply instanceof Uint8Array) return write.reject(new RefusedWriteError(decoder.decode(reply)));
     if (typeof reply !== "number" || reply >= 0) return write.resolve(reply === 1);
     this.#host.told(-reply);
-    if (++write.tries > 1) return write.reject(new UnavailableError(this.operation, "timeout"));
+    this.#again(write);
+  }
+
+  /** Repeats a write of which nothing was done, unless it would come behind an invalidation that was called after it. */
+  #again(write: Pending): void {
+    const overtaken = write.explicit && write.invalidations !== this.#host.invalidations;
+    if (overtaken || ++write.tries > TRIES || performance.now() >= write.deadline) {
+      return write.reject(new UnavailableError(this.operation, "timeout"));
+    }
     this.#wait(write);
   }
+}
+
+/** What a server said instead of storing one entry of several. Nothing is at its key then. */
+export class RefusedWriteError extends RedisError {
+  override readonly name: string = "RedisError";
 }
 
 /** What {@linkcode WRITE} takes of an entry: in one piece, since each argument costs the client a while. */

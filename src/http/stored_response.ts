@@ -16,7 +16,7 @@ const NOT_KEPT = new Set([
 ]);
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The headers of a response that may be given to others. */
 export function keptHeaders(headers: Headers): [string, string][] {

@@ -92,6 +92,8 @@ local function exact(state, rule, action, cost, receipt)
     reset = at(count) + window - now
     more = at(max(0, count - limit) + 1) + window - now
     if not lasts(till, now + reset, spell) then
+      -- The window may have become longer since.
+      changed = changed or (action ~= PEEK and till * 1000 < now + reset)
       ttl = reset + spell
       till = floor((now + ttl) / 1000)
     end

@@ -7,7 +7,7 @@ local function fixed(state, rule, action, cost, receipt)
   local till, count, changed, ttl = 0, 0, false, KEEP
   if #state == 10 then
     local stored_end, stored = unpack_('>I6I4', state)
-    if stored_end > now then
+    if stored_end > now and stored > 0 then
       count = stored
       till = min(stored_end, upper + window)
       if till ~= stored_end then changed, ttl = true, nil end

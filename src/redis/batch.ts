@@ -168,11 +168,15 @@ export class Batch {
     });
   }
 
-  /** Asks for `source.take()` when the next write goes out. Call it once for what is collected until then. */
-  join(source: CallSource): void {
+  /**
+   * Asks for `source.take()` when the next write goes out. Call it once for what is collected until then.
+   *
+   * @param source What collects.
+   * @param deadline When it is given up, by `performance.now()`, if that is before the batch's own timeout.
+   */
+  join(source: CallSource, deadline: number = performance.now() + this.#timeout): void {
     const refused = this.#refusal(source.operation);
     if (refused) return source.fail(refused);
-    const deadline = performance.now() + this.#timeout;
     (source.ordered ? this.#ordered : this.#sources).push({ source, deadline });
     this.#watch(deadline);
     this.#schedule();

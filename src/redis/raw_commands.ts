@@ -29,7 +29,7 @@ const FORBIDDEN = new Set(
     "blpop brpop blmove brpoplpush bzpopmin bzpopmax bzmpop blmpop wait waitaof",
   ].flatMap((line) => line.split(" ")),
 );
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Makes the raw commands of a batch. */
 export function rawCommands(batch: Batch): RawCommands {

@@ -15,15 +15,16 @@ export class Script {
     this.sha = createHash("sha1").update(text).digest("hex");
   }
 
-  /** Runs the script on the batch. */
+  /** Runs the script on the batch; `whole` sends its text although the server may know it. */
   async run(
     batch: Batch,
     keys: readonly RedisArgument[],
     args: readonly RedisArgument[],
-    options?: SendOptions,
+    options: SendOptions & { whole?: boolean } = {},
   ): Promise<RedisReply> {
     try {
-      return await batch.send("EVALSHA", [this.sha, keys.length, ...keys, ...args], options);
+      if (!options.whole) return await batch.send("EVALSHA", [this.sha, keys.length, ...keys, ...args], options);
+      return await batch.send("EVAL", [this.text, keys.length, ...keys, ...args], options);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
       return await batch.send("EVAL", [this.text, keys.length, ...keys, ...args], options);
@@ -51,6 +52,7 @@ export class Script {
   }
 }
 
-function isUnknownScript(error: unknown): boolean {
+/** Whether the server does not know a script: nothing ran. */
+export function isUnknownScript(error: unknown): boolean {
   return error instanceof RedisError && error.code === "NOSCRIPT";
 }

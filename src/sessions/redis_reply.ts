@@ -10,7 +10,7 @@ const CONFLICT = 2;
 const VERSION = 1;
 const HEAD = 50;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Reads MessagePack that consists of arrays, strings and `false`, without copying.

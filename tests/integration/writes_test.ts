@@ -1,10 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { UnavailableError } from "../../src/errors.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type RedisError, UnavailableError } from "../../src/errors.ts";
+import type { Cache } from "../../src/cache/cache.ts";
 import type { NewEntry } from "../../src/cache/store.ts";
 import { RedisStore } from "../../src/cache/redis_store.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { isDeepStrictEqual } from "node:util";
-import { ScriptedClient } from "../redis/scripted_client.ts";
+import { FakeClock, Outcome, ScriptedClient } from "../redis/scripted_client.ts";
 import { openCache, untilCopied } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
@@ -30,12 +31,33 @@ Deno.test("Cache keeps the order of what is done in one tick", async (t) => {
   await using server = await RedisServer.start();
   await using opened = await openCache(server, { ttl: 60 });
   const { cache } = opened;
-  // A script that the server does not know yet is sent a second time, behind what followed it.
-  await cache.set("warm", 1, { tags: ["warm"] });
-  await cache.touch("warm", "1m");
-  await cache.delete("warm");
-  await cache.invalidateByTag("warm");
-  await cache.clear();
+  for (const buckets of [1, 4]) {
+    await t.step(`in a process that has neither read nor written, ${buckets} slots`, async () => {
+      const keys = Array.from({ length: 20 }, (_, i) => `new${i}`);
+      const opposites = {
+        delete: (cache: Cache) => cache.invalidateMany(keys),
+        tag: (cache: Cache) => cache.invalidateByTag("new"),
+        pattern: (cache: Cache) => cache.invalidateByPattern("new*"),
+        clear: (cache: Cache) => cache.clear(),
+      };
+      for (const [name, undo] of Object.entries(opposites)) {
+        await using fresh = await openCache(server, { ttl: 60, buckets, namespace: `${name}-${buckets}` });
+        const sets = keys.map((key) => fresh.cache.set(key, 1, { tags: ["new"] }));
+        const [undone, seen] = await Promise.all([undo(fresh.cache), fresh.cache.get("new0"), ...sets]);
+        assertEquals([undone.status, seen], ["done", undefined], name);
+        assertEquals((await fresh.cache.getMany(keys)).size, 0, name);
+        assertEquals(fresh.log.of("cache.error"), []);
+      }
+    });
+  }
+  await t.step("when the server has forgotten the script of the one and not that of the other", async () => {
+    await cache.set("forgotten", 1);
+    await server.cli("SCRIPT", "FLUSH");
+    await cache.delete("another");
+    await Promise.all([cache.set("forgotten", 2), cache.delete("forgotten")]);
+    assertEquals(await cache.get("forgotten"), undefined);
+    assertEquals(await cache.set("forgotten", 3), true);
+  });
   await t.step("set, then delete", async () => {
     const [stored, removed] = await Promise.all([cache.set("a", 1), cache.delete("a")]);
     assertEquals([stored, removed, await cache.get("a")], [true, true, undefined]);
@@ -164,6 +186,27 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "RedisStore.write() on a full server removes what was there, though a loader is refused in the same tick",
+  ignore,
+  fn: async () => {
+    await using server = await RedisServer.start({ config: { "maxmemory-policy": "noeviction" } });
+    await using opened = await openCache(server, { ttl: 60 });
+    const { cache, store, log } = opened;
+    await cache.set("victim", "old");
+    await store.write("refreshed", entry("stale", { fresh: 1, tags: ["tag"] }));
+    await until(async () => (await store.read("refreshed")).state !== "fresh", "it is stale");
+    const { lease, epoch, clock } = await store.read("refreshed", { lease: 5000 });
+    assert(lease > 0);
+    await cache.invalidateByTag("tag");
+    await server.cli("CONFIG", "SET", "maxmemory", "1mb");
+    const loaded = store.write("refreshed", entry("loaded", { tags: ["tag"] }), { lease, epoch, clock });
+    assertEquals(await Promise.all([loaded, cache.set("victim", "new")]), [false, false]);
+    assertEquals(log.of("cache.error").map(({ error }) => (error as RedisError).code), ["OOM"]);
+    assertEquals([await cache.get("victim"), await cache.get("refreshed"), store.queued], [undefined, undefined, 0]);
+  },
+});
+
 Deno.test("Copies in other processes hear of all that was written or removed in one tick", async () => {
   await using server = await RedisServer.start();
   await using writing = await openCache(server, { ttl: 60 });
@@ -179,18 +222,76 @@ Deno.test("Copies in other processes hear of all that was written or removed in 
   await until(async () => isDeepStrictEqual(await seen(), new Set([undefined])), "all that was removed is gone");
 });
 
+Deno.test("Keys and tags may begin with a byte order mark", async () => {
+  await using server = await RedisServer.start();
+  await using writing = await openCache(server, { ttl: 60 });
+  await using reading = await openCache(server, { ttl: 60, local: true });
+  const [key, tag] = ["\uFEFFkey", "\uFEFFtag"];
+  await writing.cache.set(key, "\uFEFFold", { tags: [tag] });
+  assertEquals((await writing.cache.lookup(key)).tags, [tag]);
+  await untilCopied(server, reading, key);
+  assertEquals(await reading.cache.get(key), "\uFEFFold");
+  await writing.cache.set(key, "new", { tags: [tag] });
+  await until(async () => await reading.cache.get(key) === "new", "the copy is gone");
+  assertEquals((await Array.fromAsync(writing.cache.inspect())).map(({ key }) => key), [key]);
+  await writing.cache.invalidateByTag(tag);
+  await using late = await openCache(server, { ttl: 60 });
+  for (const { cache } of [writing, late]) assertEquals(await cache.get(key), undefined);
+  await until(async () => await reading.cache.get(key) === undefined, "the copy is gone");
+});
+
 Deno.test("RedisStore.write() keeps no more waiting than a batch may", async () => {
   const client = new ScriptedClient();
   const batch = new Batch(client, { commandTimeout: 60_000, maxQueued: 3 });
   await using store = new RedisStore(batch, { namespace: "test" });
+  client.answer = ({ name }) => name === "TIME" ? [bytes("1700000000"), bytes("0")] : 1_700_000_000_000;
+  await store.write("first", entry("0"));
+  client.answer = undefined;
   const out = store.write("out", entry("1"));
-  while (client.writes.length === 0) await Promise.resolve();
+  while (client.writes.length < 3) await Promise.resolve();
   const waiting = ["a", "b", "c"].map((key) => store.write(key, entry("2")));
   const { reason } = await assertRejects(() => store.write("d", entry("3")), UnavailableError);
   assertEquals(reason, "overload");
-  client.answer = () => 1;
-  client.writes[0]!.resolve([1]);
+  client.answer = () => 1_700_000_000_000;
+  client.writes[2]!.resolve([1_700_000_000_000]);
   assertEquals(await Promise.all([out, ...waiting]), [true, true, true, true]);
-  assertEquals(client.names, [["EVALSHA"], ["EVALSHA"]]);
+  assertEquals(client.names, [["TIME"], ["EVAL"], ["EVALSHA"], ["EVALSHA"]]);
+  await batch.close();
+});
+
+Deno.test("RedisStore keeps no more waiting for a replay than a batch may", async () => {
+  const client = new ScriptedClient();
+  const batch = new Batch(client, { commandTimeout: 50, maxQueued: 3 });
+  const store = new RedisStore(batch, { namespace: "test" });
+  assertEquals(await store.invalidateKeys(["a"]), { status: "queued" });
+  const waiting = Array.from({ length: 8 }, (_, i) => store.write(`k${i}`, entry("x")));
+  const ends = await Promise.allSettled(waiting);
+  const reasons = ends.map((end) => end.status === "rejected" && (end.reason as UnavailableError).reason);
+  assertEquals(reasons.map((reason) => reason === "overload"), [false, false, false, true, true, true, true, true]);
+  client.answer = () => 1;
+  await store[Symbol.asyncDispose]();
+  await batch.close();
+});
+
+Deno.test("RedisStore.write() ends at its deadline, also when it has to be repeated", async () => {
+  using clock = new FakeClock();
+  const client = new ScriptedClient();
+  const batch = new Batch(client, { commandTimeout: 500 });
+  const store = new RedisStore(batch, { namespace: "test" });
+  const write = new Outcome(store.write("a", entry("1")));
+  await clock.settle();
+  client.writes[0]!.resolve([[bytes("1700000000"), bytes("0")]]);
+  await clock.settle();
+  await clock.pass(400);
+  client.writes[1]!.resolve([[-1_700_000_000_000]]); // too late, says the server
+  await clock.settle();
+  assertEquals(client.names, [["TIME"], ["EVAL"], ["EVALSHA"]]);
+  await clock.pass(99);
+  assertEquals(write.state, "pending");
+  await clock.pass(1);
+  assertEquals(write.state, "timeout");
+  client.writes[2]!.resolve([1_700_000_000_500]);
+  client.answer = () => 1;
+  await store[Symbol.asyncDispose]();
   await batch.close();
 });

@@ -125,3 +125,22 @@ Deno.test("MemoryLimitStore and RedisLimitStore agree about an identity that is 
     });
   }
 });
+
+Deno.test("MemoryLimitStore and RedisLimitStore agree about what follows in the tick in which all is taken back", async (t) => {
+  await using server = await RedisServer.start();
+  for (const algorithm of ALGORITHMS) {
+    await t.step(algorithm, async () => {
+      await using memory = await openMemory();
+      await using redis = await openRedis(server);
+      const step = (action: Step["action"], receipt = 0): Step[] => [
+        { rule: rule({ algorithm }), id: "a", action, cost: 1, receipt },
+      ];
+      const [wanted, got] = await Promise.all([memory, redis].map(async ({ store }) => {
+        const [checked] = await store.run(step("check"));
+        const back = store.run(step("refund", checked!.receipt));
+        return await Promise.all([back, store.run(step("peek")), store.run(step("check")), store.run(step("peek"))]);
+      }));
+      assertEquals(got, wanted);
+    });
+  }
+});

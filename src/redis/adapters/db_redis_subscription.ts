@@ -16,7 +16,7 @@ interface Host {
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */
 const PROOF_RETRY = 50;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * One channel on a connection of its own. `@db/redis` does not tell when a subscription took effect and loses messages

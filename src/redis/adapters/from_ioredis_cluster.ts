@@ -20,7 +20,7 @@ type Node = IoredisLike & { readonly options: { readonly host?: string; readonly
 /** How long a node that did not answer in time is not asked again, in milliseconds: the others need not wait for it. */
 const HUNG = 5000;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Error replies with which a cluster says that it did nothing, and that another attempt may succeed. */
 const NOT_NOW: ReadonlySet<string> = new Set(["ASK", "CLUSTERDOWN", "MOVED", "TRYAGAIN"]);

@@ -214,7 +214,7 @@ async function openSubscriber(
   signal: AbortSignal,
 ): Promise<Subscriber> {
   signal.throwIfAborted();
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const { promise: lost, resolve: end } = Promise.withResolvers<void>();
   const redis = client.duplicate({
     socket: { ...client.options?.socket, reconnectStrategy: false },

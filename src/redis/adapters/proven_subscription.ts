@@ -27,7 +27,7 @@ export interface SubscriptionHost {
 /** How often a subscription proves that messages still arrive, in milliseconds. */
 const PROOF_EVERY = 5000;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * One channel on a connection of its own, which is opened again, for ever, when it is lost. A second, private channel
