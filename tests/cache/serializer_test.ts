@@ -48,7 +48,8 @@ const text = fc.oneof(
   fc.constantFrom("\ud83d", "\ude00\ud83d", "\u2028<\ufeff", "\ufffd", "__proto__", "\\u005f", "\0\x1f\x7f"),
 );
 /** Without `constructor`, which `deepStrictEqual` of Deno 2.1 compares by identity. */
-const key = text.filter((key) => key !== "__proto__" && key !== "constructor");
+// Once V8 has parsed an object with a backslash in a key, it reads escapes in other keys wrongly (crbug.com/521080746).
+const key = text.filter((key) => key !== "__proto__" && key !== "constructor" && !key.includes("\\"));
 
 const jsonLeaf = fc.oneof(
   text,
