@@ -196,6 +196,9 @@ class Slot {
   /** What the clock of the ledger showed, in µs, and when that was heard, by `performance.now()`. */
   #shown = -Infinity;
   #heardAt = 0;
+  /** The clock of the newest revocation that was made here, and when its end was heard. */
+  #revoked = -Infinity;
+  #revokedAt = Infinity;
 
   constructor(batch: Batch, base: string, touchEvery: number) {
     this.#batch = batch;
@@ -233,6 +236,8 @@ class Slot {
       const begun = performance.now();
       const [at, us, removed, more] = doubles(await this.run(REVOKE, [], args, operation, signal), 4);
       this.told(Math.max(us!, at!), begun);
+      this.#revoked = Math.max(this.#revoked, at!);
+      this.#revokedAt = performance.now();
       total += removed!;
       clock = at!;
       if (more === 0) return total;
@@ -241,16 +246,17 @@ class Slot {
 
   /**
    * Whether a login that began at `begun`, and was born at the clock `born`, may have been under way when its user or one of its tags
-   * was revoked, at the clock `revoked`. The revocation is known to have been before it when it was earlier than all the time that the
-   * call took, or than what the clock was known to show.
+   * was revoked, at the clock `revoked`. The revocation is known to have been before it when it ended here before, or was earlier than all
+   * the time that the call took, or than what the clock was known to show.
    */
   isLate(begun: number, born: number, revoked: number): boolean {
+    const ended = begun >= this.#revokedAt && revoked <= this.#revoked;
     const known = this.#knownAt(begun);
     // The clock of a server can be set back. That of the ledger then stands still, but does not go back too.
     const shown = known <= born ? known : begun >= this.#heardAt && this.#shown <= born ? this.#shown : -Infinity;
     const earliest = Math.max(shown, born - (performance.now() - begun) * FASTEST);
     this.told(born, begun);
-    return revoked > earliest;
+    return !ended && revoked > earliest;
   }
 
   /** The clock of the ledger showed this between `begun` and now. */
