@@ -1,4 +1,5 @@
 import { describe } from "./describe.ts";
+import { decoder } from "./utf8.ts";
 
 /** What the pattern matches with: one step takes one byte, except a star, which takes any number of them. */
 type Step = Uint8Array | typeof STAR;
@@ -124,7 +125,7 @@ export function compileGlob(pattern: string): (key: string) => boolean {
 
   if (literal !== undefined) {
     // A key or a prefix, possibly of one: nothing that needs the bytes.
-    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(literal));
+    const text = decoder.decode(Uint8Array.from(literal));
     if (!steps.includes(STAR)) return (key) => key === text;
     if (steps.indexOf(STAR) === steps.length - 1) return (key) => key.startsWith(text);
   }

@@ -6,6 +6,7 @@ import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.t
 import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
+import type { LoadRequest } from "./loading.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
 import type {
   CacheOptions,
@@ -22,7 +23,6 @@ import type {
   SetOptions,
 } from "./options.ts";
 import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
-import type { LoadRequest } from "./loading.ts";
 import { ReadThrough } from "./read_through.ts";
 import { isStandardSchema } from "./standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
@@ -103,7 +103,7 @@ export class Cache implements AsyncDisposable {
     const copy = copied instanceof Promise ? await copied : copied;
     if (copy) return copy.value; // what there is a copy of was found to be a key before
     assertKey(key, this.#maxKeyBytes, "read from the cache");
-    // Not through.get(): one more promise between the store and the caller is a few per cent of a hit.
+    // Not through.read(): one more promise between the store and the caller is a few per cent of a hit.
     const through = this.#through;
     const mark = through.mark();
     let read: Read | undefined;
@@ -129,9 +129,12 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     const distinct = this.#keys(keys, "read from the cache");
     assertSchema(schema);
+    const through = this.#through;
+    const mark = through.mark();
     const found = await Promise.all(
       distinct.map(async (key) =>
-        await this.#through.copied(key, schema) ?? await this.#through.get(key, schema, signal)
+        await through.copied(key, schema) ??
+          await through.found(key, await through.read(key, signal), schema, mark)
       ),
     );
     const values = new Map<string, T>();

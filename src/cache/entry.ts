@@ -17,6 +17,7 @@
  *
  * @module
  */
+import { decoder } from "../utf8.ts";
 
 /** Version byte of the format. */
 export const VERSION = 1;
@@ -27,7 +28,6 @@ export const PLACEHOLDER = 0x80;
 /** Stands for "never" in times; exact in a double and later than any clock. */
 export const NEVER = 9e15;
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** An entry as it is stored. */

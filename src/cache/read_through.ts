@@ -46,22 +46,6 @@ export class ReadThrough {
     return this.#local && this.#copied(key, this.#local.get(key), schema);
   }
 
-  /** A fresh value from the store, or nothing. */
-  async get<T>(
-    key: string,
-    schema: StandardSchema<unknown, T> | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Found<T>> {
-    const mark = this.mark();
-    let read: Read | undefined;
-    try {
-      read = await this.reading(key, signal);
-    } catch (error) {
-      if (!this.failed("read", key, error, signal)) throw error;
-    }
-    return this.found(key, read, schema, mark);
-  }
-
   /** Reads an entry. Hand what comes to {@linkcode ReadThrough.found}, a failure to {@linkcode ReadThrough.failed}. */
   reading(key: string, signal: AbortSignal | undefined): Promise<Read> {
     signal?.throwIfAborted();

@@ -1,4 +1,5 @@
 import type { RedisClient, Subscription } from "../redis/client.ts";
+import { decoder } from "../utf8.ts";
 
 /** Takes what the bell tells. */
 export interface BellListener {
@@ -24,8 +25,6 @@ export interface BellListener {
 const TOUCH = 1000;
 /** From what age on the next proof is asked for. */
 const PROVE = 300;
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * The channel on which the scripts tell what changed. Redis delivers to one subscriber in order, so a message that this process

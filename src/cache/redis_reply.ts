@@ -1,5 +1,6 @@
 import type { EventListener } from "../events.ts";
 import type { Invalidations, TagLookup } from "./invalidations.ts";
+import { decoder } from "../utf8.ts";
 
 /** What the read script says of one key beside its entry. */
 export interface Note extends TagLookup {
@@ -20,8 +21,6 @@ export interface News {
   /** By index of the key. */
   readonly notes: ReadonlyMap<number, Note> | undefined;
 }
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Cuts a MessagePack array of strings and `false` into pieces, without copying.

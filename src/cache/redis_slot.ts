@@ -10,6 +10,7 @@ import { Invalidations } from "./invalidations.ts";
 import { nonce, type ReaderHost, RedisReader } from "./redis_reader.ts";
 import { milliseconds, RedisWriter, type WriterHost } from "./redis_writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "./store.ts";
+import { decoder } from "../utf8.ts";
 
 /** Most keys of one script call. */
 const KEYS_PER_CALL = 500;
@@ -26,8 +27,6 @@ const CHECK_EVERY = 1000;
 const BEST_KEPT = 5000;
 /** Keys that the server looks at per SCAN call. */
 const SCAN_COUNT = 1000;
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache on
@@ -79,6 +78,10 @@ export class RedisSlot implements ReaderHost, WriterHost {
     const whole = this.#sent.get(script) !== generation;
     if (whole) this.#sent.set(script, generation);
     return whole;
+  }
+
+  forgotten(script: Script): void {
+    this.#sent.delete(script);
   }
 
   /** Whether the time of the server at the end of this connection is known. */

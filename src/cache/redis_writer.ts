@@ -6,6 +6,7 @@ import { WRITE } from "./entry_scripts.ts";
 import { nonce } from "./redis_reader.ts";
 import { isUnknownScript, type Script } from "../redis/script.ts";
 import type { Fence, NewEntry } from "./store.ts";
+import { decoder } from "../utf8.ts";
 
 /** A write that waits for the next batch. */
 interface Pending {
@@ -40,6 +41,8 @@ export interface WriterHost {
   told(now: number): void;
   /** Whether to send a script whole. */
   sendsWhole(script: Script): boolean;
+  /** The server did not know a script. */
+  forgotten(script: Script): void;
 }
 
 /** Most entries of one script call, and bytes from which on there are no more: a script holds everybody up. */
@@ -54,16 +57,12 @@ const UNTIL = 16;
 /** Bytes of an entry that the server adds: its epoch, its place in the order, three times. */
 const ADDED = 40;
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
 /** Turns the writes of one tick into one script call, in their place among the other commands of the tick. */
 export class RedisWriter implements CallSource {
   readonly operation: string = "write cache entries";
   readonly ordered: boolean = true;
   readonly #host: WriterHost;
   #waiting: Pending[] = [];
-  /** The server has forgotten the script. */
-  #whole = false;
 
   constructor(host: WriterHost) {
     this.#host = host;
@@ -121,7 +120,7 @@ export class RedisWriter implements CallSource {
       operation: this.operation,
       reject: (error: unknown) => {
         if (!isUnknownScript(error)) return writes.forEach((write) => write.reject(error));
-        this.#whole = true;
+        this.#host.forgotten(WRITE);
         for (const write of writes) this.#again(write);
       },
       resolve: (reply: RedisReply) => {
@@ -136,8 +135,7 @@ export class RedisWriter implements CallSource {
         for (let i = 0; i < writes.length; i++) this.#settle(writes[i]!, reply[i]!);
       },
     };
-    const whole = this.#host.sendsWhole(WRITE) || this.#whole;
-    this.#whole = false;
+    const whole = this.#host.sendsWhole(WRITE);
     return { name: whole ? "EVAL" : "EVALSHA", args: [whole ? WRITE.text : WRITE.sha, ...args], ...handlers };
   }
 

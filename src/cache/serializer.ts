@@ -1,6 +1,7 @@
 import { parse, stringify } from "devalue";
 import { describe } from "../describe.ts";
 import { assertStorable, isJsonSafe, MAX_DEPTH, type PathSegment, tooDeep, unstorable } from "./storable.ts";
+import { decoder } from "../utf8.ts";
 
 /**
  * Turns values into bytes and back. Give your own as the `serializer` option of the cache, for another format or to encrypt
@@ -112,7 +113,6 @@ export const jsonSerializer: Serializer = {
 };
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**

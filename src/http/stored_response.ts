@@ -1,3 +1,5 @@
+import { decoder } from "../utf8.ts";
+
 /** What is kept of a response. */
 export interface StoredResponse {
   readonly status: number;
@@ -16,7 +18,6 @@ const NOT_KEPT = new Set([
 ]);
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The headers of a response that may be given to others. */
 export function keptHeaders(headers: Headers): [string, string][] {

@@ -1,6 +1,7 @@
 import { RedisError } from "../errors.ts";
 import type { Batch } from "./batch.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
+import { decoder } from "../utf8.ts";
 
 /** The reply to a raw command, with strings as text. */
 export type RawReply = null | number | string | RawReply[];
@@ -29,7 +30,6 @@ const FORBIDDEN = new Set(
     "blpop brpop blmove brpoplpush bzpopmin bzpopmax bzmpop blmpop wait waitaof",
   ].flatMap((line) => line.split(" ")),
 );
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Makes the raw commands of a batch. */
 export function rawCommands(batch: Batch): RawCommands {

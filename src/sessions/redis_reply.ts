@@ -1,4 +1,5 @@
 import type { StoredSession } from "./store.ts";
+import { decoder } from "../utf8.ts";
 
 /** A part of a reply: a string, or `false` for what is not there, or several of them. */
 export type Part = Uint8Array | false | Part[];
@@ -9,8 +10,6 @@ const CONFLICT = 2;
 
 const VERSION = 1;
 const HEAD = 50;
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Reads MessagePack that consists of arrays, strings and `false`, without copying.

@@ -11,7 +11,6 @@ function times<T>(count: number, make: (i: number) => Promise<T>): Promise<T[]> 
   return Promise.all(Array.from({ length: count }, (_, i) => make(i)));
 }
 
-/** A turn of the event loop, or a few. */
 /** Sessions as of one more process, whose commands can be kept back. */
 function openHeld(harness: RedisSessionHarness, held: HeldClient[]): Promise<Sessions> {
   return harness.openOn((client) => {
@@ -21,6 +20,7 @@ function openHeld(harness: RedisSessionHarness, held: HeldClient[]): Promise<Ses
   });
 }
 
+/** A turn of the event loop, or a few. */
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
 }

@@ -2,6 +2,7 @@ import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
 import type { Subscription, SubscriptionListener } from "../client.ts";
 import { closeQuietly, type DbRedisLike } from "./db_redis.ts";
+import { decoder } from "../../utf8.ts";
 
 interface Host {
   /** Opens a connection of the subscription's own, until `signal` says otherwise. */
@@ -15,8 +16,6 @@ interface Host {
 
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */
 const PROOF_RETRY = 50;
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * One channel on a connection of its own. `@db/redis` does not tell when a subscription took effect and loses messages

@@ -13,14 +13,13 @@ import { ClusterSubscription } from "./from_ioredis_cluster_subscription.ts";
 import { hashSlot } from "./hash_slot.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { decoder } from "../../utf8.ts";
 
 /** A node's client, with what the public types do not tell. */
 type Node = IoredisLike & { readonly options: { readonly host?: string; readonly port?: number } };
 
 /** How long a node that did not answer in time is not asked again, in milliseconds: the others need not wait for it. */
 const HUNG = 5000;
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Error replies with which a cluster says that it did nothing, and that another attempt may succeed. */
 const NOT_NOW: ReadonlySet<string> = new Set(["ASK", "CLUSTERDOWN", "MOVED", "TRYAGAIN"]);

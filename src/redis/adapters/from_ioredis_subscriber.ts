@@ -1,7 +1,6 @@
 import type { IoredisLike } from "./from_ioredis.ts";
 import type { MessageListener, Subscriber } from "./proven_subscription.ts";
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+import { decoder } from "../../utf8.ts";
 
 /**
  * Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost: who subscribes has

@@ -14,6 +14,7 @@ import { Borrowed } from "./borrowed.ts";
 import { type MessageListener, ProvenSubscription, type Subscriber } from "./proven_subscription.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { decoder } from "../../utf8.ts";
 
 /** The part of a client of `npm:redis` that Larder uses. */
 export interface NodeRedisLike {
@@ -214,7 +215,6 @@ async function openSubscriber(
   signal: AbortSignal,
 ): Promise<Subscriber> {
   signal.throwIfAborted();
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const { promise: lost, resolve: end } = Promise.withResolvers<void>();
   const redis = client.duplicate({
     socket: { ...client.options?.socket, reconnectStrategy: false },

@@ -2,6 +2,7 @@ import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
 import type { Subscription, SubscriptionListener } from "../client.ts";
 import { Proof } from "./db_redis_subscription.ts";
+import { decoder } from "../../utf8.ts";
 
 /** A connection that has subscribed. */
 export interface Subscriber {
@@ -26,8 +27,6 @@ export interface SubscriptionHost {
 
 /** How often a subscription proves that messages still arrive, in milliseconds. */
 const PROOF_EVERY = 5000;
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * One channel on a connection of its own, which is opened again, for ever, when it is lost. A second, private channel

@@ -1,8 +1,7 @@
 import { Buffer } from "node:buffer";
 import { RedisError } from "../../errors.ts";
 import type { RedisArgument, RedisReply } from "../client.ts";
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+import { decoder } from "../../utf8.ts";
 
 /** An argument as the clients made for Node.js take it: they write bytes as they are only when they come as a Buffer. */
 export function toBuffer(argument: RedisArgument): string | number | Buffer {
