@@ -87,19 +87,20 @@ local function exact(state, rule, action, cost, receipt)
     allowed = false
     retry = at(live + cost - limit) + window - now
   end
-  local reset, more, ttl = 0, 0, KEEP
+  local reset, more, ttl, longer = 0, 0, KEEP, nil
   if count > 0 then
     reset = at(count) + window - now
     more = at(max(0, count - limit) + 1) + window - now
     if not lasts(till, now + reset, spell) then
-      -- The window may have become longer since.
-      changed = changed or (action ~= PEEK and till * 1000 < now + reset)
+      local short = till * 1000 < now + reset
       ttl = reset + spell
       till = floor((now + ttl) / 1000)
+      -- The window may have become longer since: the key has to last, and what it holds stays as it is.
+      if short and not changed and action ~= PEEK then longer = sub(state, 1, 1) .. pack('>I4', till) .. sub(state, 6) end
     end
   else
     till, ttl = 0, 0
   end
-  return allowed, limit - count, reset, retry, more, upper, changed and (pack('>BI4I6', width, till, base) .. body), ttl
+  return allowed, limit - count, reset, retry, more, upper, longer or changed and (pack('>BI4I6', width, till, base) .. body), ttl
 end
 `;
