@@ -18,6 +18,8 @@
  * @module
  */
 import { decoder } from "../utf8.ts";
+import type { JsonBatch } from "./json_batch.ts";
+import { FORMAT } from "./serializer.ts";
 
 /** Version byte of the format. */
 export const VERSION = 1;
@@ -58,6 +60,8 @@ export interface StoredEntry {
   readonly bytes: number;
   /** Its tags. */
   readonly tags: readonly string[];
+  /** Hands out the value, once, if it was read together with others; else `undefined`, and the payload is to be read. */
+  takeValue?(): unknown;
 }
 
 /** An entry in its wire format, its tags and payload cut out on first use. */
@@ -73,42 +77,53 @@ export class WireEntry implements StoredEntry {
   readonly leaseUntil: number;
   readonly #bytes: Uint8Array;
   readonly #tagCount: number;
+  readonly #tagsAt: number;
   readonly #payloadAt: number;
+  readonly #end: number;
   #tags: readonly string[] | undefined;
+  #json: JsonBatch | undefined;
+  #place = -1;
 
   /**
-   * Reads an entry from its bytes, which it keeps.
+   * Reads an entry from bytes, which it keeps.
    *
+   * @param bytes What holds it.
+   * @param from Where it begins.
+   * @param end Where it ends.
+   * @param view The same bytes; made once for many entries.
    * @throws {RangeError} If the bytes are no entry of this version.
    */
-  constructor(bytes: Uint8Array) {
-    if (bytes.length < HEADER || bytes[0] !== VERSION) {
+  constructor(bytes: Uint8Array, from = 0, end: number = bytes.length, view: DataView = viewOf(bytes)) {
+    if (end - from < HEADER || bytes[from] !== VERSION) {
       throw new RangeError(
         `Cannot read entry: wanted version ${VERSION} and at least ${HEADER} bytes, ` +
-          `got version ${bytes[0] ?? "none"} and ${bytes.length} bytes`,
+          `got version ${end > from ? bytes[from] : "none"} and ${end - from} bytes`,
       );
     }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER);
-    this.flags = bytes[1]!;
-    this.#tagCount = view.getUint16(2);
-    this.loadTime = view.getUint32(4);
-    this.epoch = view.getFloat64(8);
-    this.asOf = view.getFloat64(16);
-    this.freshUntil = view.getFloat64(24);
-    this.staleUntil = view.getFloat64(32);
-    this.errorUntil = view.getFloat64(40);
-    this.leaseToken = view.getFloat64(48);
-    this.leaseUntil = view.getFloat64(56);
-    this.#payloadAt = HEADER + view.getUint32(64);
+    this.flags = bytes[from + 1]!;
+    this.#tagCount = view.getUint16(from + 2);
+    this.loadTime = view.getUint32(from + 4);
+    this.epoch = view.getFloat64(from + 8);
+    this.asOf = view.getFloat64(from + 16);
+    this.freshUntil = view.getFloat64(from + 24);
+    this.staleUntil = view.getFloat64(from + 32);
+    this.errorUntil = view.getFloat64(from + 40);
+    this.leaseToken = view.getFloat64(from + 48);
+    this.leaseUntil = view.getFloat64(from + 56);
+    this.#tagsAt = from + HEADER;
+    this.#payloadAt = this.#tagsAt + view.getUint32(from + 64);
+    this.#end = end;
     this.#bytes = bytes;
-    if (this.#payloadAt > bytes.length) {
-      throw new RangeError(`Cannot read entry: wanted tags within ${bytes.length} bytes, got ${this.#payloadAt}`);
+    if (this.#payloadAt > end) {
+      throw new RangeError(
+        `Cannot read entry: wanted tags within ${end - from} bytes, got ${this.#payloadAt - from}`,
+      );
     }
-    let at = HEADER;
+    let at = this.#tagsAt;
     let missing = this.#tagCount;
     for (; missing > 0 && at < this.#payloadAt; missing--) at += 2 + (bytes[at]! << 8 | bytes[at + 1]!);
     if (missing > 0 || at !== this.#payloadAt) {
-      const room = this.#payloadAt - HEADER;
+      const room = this.#payloadAt - this.#tagsAt;
       throw new RangeError(`Cannot read entry: wanted ${this.#tagCount} tags in ${room} bytes, got other lengths`);
     }
   }
@@ -118,17 +133,34 @@ export class WireEntry implements StoredEntry {
   }
 
   get payload(): Uint8Array {
-    return this.#bytes.subarray(this.#payloadAt);
+    return this.#bytes.subarray(this.#payloadAt, this.#end);
   }
 
   get bytes(): number {
-    return this.#bytes.length;
+    return this.#end - this.#tagsAt + HEADER;
+  }
+
+  /** Has the value, if it is JSON, read together with others. */
+  readTogether(batch: JsonBatch): void {
+    if (this.flags !== FORMAT.json) return;
+    this.#json = batch;
+    this.#place = batch.add(this.#payloadAt, this.#end);
+  }
+
+  takeValue(): unknown {
+    const json = this.#json;
+    this.#json = undefined; // a loader may keep the entry for long, and must not keep the values of others
+    return json?.take(this.#place);
   }
 
   /** Its tags, read on first use. */
   get tags(): readonly string[] {
-    return this.#tags ??= decodeTags(this.#bytes.subarray(HEADER, this.#payloadAt), this.#tagCount);
+    return this.#tags ??= decodeTags(this.#bytes.subarray(this.#tagsAt, this.#payloadAt), this.#tagCount);
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Encodes tags, each with its length in front. */

@@ -2,10 +2,10 @@ import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
-import { type StoredEntry, WireEntry } from "./entry.ts";
+import type { WireEntry } from "./entry.ts";
 import type { Invalidations, TagLookup, Verdict } from "./invalidations.ts";
 import { encodeRequest, READ } from "./read_script.ts";
-import { type News, readArray, readNews } from "./redis_reply.ts";
+import { type News, readNews, ReadReply } from "./redis_reply.ts";
 import { stateOf } from "./state.ts";
 import type { Read } from "./store.ts";
 
@@ -197,31 +197,38 @@ export class RedisReader implements CallSource {
       for (const read of group.reads) this.#repeat(read);
       return;
     }
-    const parts = readArray(reply);
-    const body = parts.pop();
-    if (!body || parts.length !== group.reads.length) throw new RangeError("the reply to a read is not complete");
-    const news = readNews(body, this.#host.known, this.#host.on);
+    const found = new ReadReply(reply);
+    if (found.count !== group.reads.length) throw new RangeError("the reply to a read is not complete");
+    const news = readNews(found.news, this.#host.known, this.#host.on);
     this.#host.told(news.now);
     if (this.#orphans.length > 0) this.#giveBack();
     for (let i = 0; i < group.reads.length; i++) {
-      const [read, part, note] = [group.reads[i]!, parts[i], news.notes?.get(i)];
-      if (note === undefined) this.#judge(read, news, part, 0, undefined);
+      const read = group.reads[i]!;
+      const note = news.notes?.get(i);
+      if (note === undefined) this.#judge(read, news, found, i, 0, undefined);
       else if (note.kind & 8) this.#repeat(read);
-      else this.#judge(read, news, part, note.kind & 2 ? group.token : 0, note.kind & 4 ? note : undefined);
+      else this.#judge(read, news, found, i, note.kind & 2 ? group.token : 0, note.kind & 4 ? note : undefined);
     }
   }
 
-  #judge(read: Pending, news: News, bytes: Uint8Array | undefined, lease: number, lookup: TagLookup | undefined): void {
+  #judge(
+    read: Pending,
+    news: News,
+    found: ReadReply,
+    i: number,
+    lease: number,
+    lookup: TagLookup | undefined,
+  ): void {
     const { epoch, clock, now } = news;
-    if (!bytes) {
+    if (!found.has(i)) {
       return read.resolve({ epoch, clock, now, state: "none", entry: undefined, lease, held: 0, heldFor: 0 });
     }
-    let entry: StoredEntry | undefined;
+    let entry: WireEntry | undefined;
     let verdict: Verdict = "invalid";
     try {
       // Damaged tags stand for an invalidation that never ends.
       if (lookup?.hard === Infinity) throw new RangeError("Cannot read entry: its tags are damaged");
-      entry = new WireEntry(bytes);
+      entry = found.entry(i);
       if (!entry.placeholder && entry.asOf > news.floor) verdict = this.#host.known.judge(read.key, entry, lookup);
     } catch (error) {
       if (read.limit !== Infinity) this.#host.on?.({ type: "cache.unreadable", key: read.key, error });
@@ -247,6 +254,7 @@ export class RedisReader implements CallSource {
       read.limit = limit;
       return this.#repeat(read);
     }
+    if (state !== "none") entry!.readTogether(found.json);
     read.resolve({
       epoch,
       clock,

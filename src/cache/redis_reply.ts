@@ -1,6 +1,8 @@
 import type { EventListener } from "../events.ts";
+import { WireEntry } from "./entry.ts";
 import type { Invalidations, TagLookup } from "./invalidations.ts";
 import { decoder } from "../utf8.ts";
+import { JsonBatch } from "./json_batch.ts";
 
 /** What the read script says of one key beside its entry. */
 export interface Note extends TagLookup {
@@ -22,21 +24,62 @@ export interface News {
   readonly notes: ReadonlyMap<number, Note> | undefined;
 }
 
+/** What the read script answers: entries, where there are any, and the news. */
+export class ReadReply {
+  /** Reads the values of what is wanted together. */
+  readonly json: JsonBatch;
+  /** Number of entries. */
+  readonly count: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #bounds: number[];
+
+  /** @throws {RangeError} If it is no such reply. */
+  constructor(bytes: Uint8Array) {
+    this.json = new JsonBatch(bytes);
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bounds = readArray(bytes);
+    this.count = this.#bounds.length / 2 - 1;
+    if (this.count < 0 || this.#bounds.at(-1) === -1) throw new RangeError("Cannot read reply: wanted news, got none");
+  }
+
+  /** Whether there is something at a key. */
+  has(index: number): boolean {
+    return this.#bounds[2 * index] !== -1;
+  }
+
+  /**
+   * The entry at a key.
+   *
+   * @throws {RangeError} If what is there is no entry.
+   */
+  entry(index: number): WireEntry {
+    return new WireEntry(this.#bytes, this.#bounds[2 * index], this.#bounds[2 * index + 1], this.#view);
+  }
+
+  /** What {@linkcode readNews} reads. */
+  get news(): Uint8Array {
+    return this.#bytes.subarray(this.#bounds.at(-2), this.#bounds.at(-1));
+  }
+}
+
 /**
- * Cuts a MessagePack array of strings and `false` into pieces, without copying.
+ * Finds the pieces of a MessagePack array of strings and `false`: where each begins and where it ends, in turn; -1 where there is
+ * none. Views of the pieces are for who needs them: making one costs as much as reading an entry.
  *
  * @throws {RangeError} If it is something else.
  */
-export function readArray(bytes: Uint8Array): (Uint8Array | undefined)[] {
+export function readArray(bytes: Uint8Array): number[] {
   const first = bytes[0]!;
   let at = first === 0xdc ? 3 : first === 0xdd ? 5 : 1;
   const length = first === 0xdc ? uint(bytes, 1, 2) : first === 0xdd ? uint(bytes, 1, 4) : first - 0x90;
   if (at === 1 && (first & 0xf0) !== 0x90) throw unreadable(first);
-  const parts = new Array<Uint8Array | undefined>(length);
-  for (let i = 0; i < length; i++) {
+  const bounds = new Array<number>(2 * length);
+  for (let i = 0; i < bounds.length; i += 2) {
     const type = bytes[at++]!;
     if (type === 0xc2) {
-      parts[i] = undefined;
+      bounds[i] = bounds[i + 1] = -1;
       continue;
     }
     let size: number;
@@ -45,9 +88,11 @@ export function readArray(bytes: Uint8Array): (Uint8Array | undefined)[] {
     else if (type === 0xdb) size = uint(bytes, (at += 4) - 4, 4);
     else if ((type & 0xe0) === 0xa0) size = type & 0x1f;
     else throw unreadable(type);
-    parts[i] = bytes.subarray(at, at += size);
+    bounds[i] = at;
+    bounds[i + 1] = at += size;
   }
-  return parts;
+  if (!(at <= bytes.length)) throw new RangeError(`Cannot read reply: wanted ${at} bytes, got ${bytes.length}`);
+  return bounds;
 }
 
 /** Reads the news, and tells `known` what it did not know. */
@@ -94,6 +139,7 @@ function uint(bytes: Uint8Array, at: number, length: number): number {
   return value;
 }
 
-function unreadable(type: number): RangeError {
-  return new RangeError(`Cannot read reply: wanted an array of strings, got type 0x${type.toString(16)}`);
+function unreadable(type: number | undefined): RangeError {
+  const got = type === undefined ? "nothing" : `type 0x${type.toString(16)}`;
+  return new RangeError(`Cannot read reply: wanted an array of strings, got ${got}`);
 }

@@ -172,10 +172,20 @@ function decode(bytes: Uint8Array): string {
 }
 
 function parseJson(text: string): unknown {
-  // JSON makes "__proto__" a field of its own, which is harmless until an app copies the fields to another object. It is
-  // never written, so it is a forgery, spelled out or (as none of its letters needs it) with a \u00xx escape.
-  const suspect = text.includes("__proto__") || text.includes("\\u00");
-  return suspect ? JSON.parse(text, refusePrototype) : JSON.parse(text);
+  return mayForge(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text);
+}
+
+/**
+ * Whether JSON may have "__proto__" in it. JSON makes it a field of its own, which is harmless until an app copies the fields to
+ * another object. It is never written, so it is a forgery, spelled out or (as none of its letters needs it) with a \u00xx escape.
+ */
+function mayForge(text: string): boolean {
+  return text.includes("__proto__") || text.includes("\\u00");
+}
+
+/** Whether JSON may be parsed without a closer look: nothing is forged, and no bytes were damaged, which shows as U+FFFD. */
+export function isHarmless(text: string): boolean {
+  return !text.includes("\ufffd") && !mayForge(text);
 }
 
 function refusePrototype(key: string, value: unknown): unknown {

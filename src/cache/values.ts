@@ -22,12 +22,12 @@ export class Values {
   /** Reads an entry; a promise only when decoding or the schema takes one. */
   read<T>(
     key: string,
-    entry: Pick<StoredEntry, "payload" | "flags">,
+    entry: Pick<StoredEntry, "payload" | "flags" | "takeValue">,
     schema: StandardSchema<unknown, T> | undefined,
   ): Found<T> | Promise<Found<T>> {
-    let value: unknown;
+    let value = entry.takeValue?.();
     try {
-      value = this.codec.decode(entry.payload, entry.flags);
+      value ??= this.codec.decode(entry.payload, entry.flags);
     } catch (error) {
       return this.#unreadable(key, error);
     }

@@ -4,6 +4,7 @@ import type { EventListener } from "../events.ts";
 import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../metrics.ts";
 import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
+import { Alarm } from "./alarm.ts";
 import { graceOf, LATE } from "./lateness.ts";
 import type { BatchObserver, WriteTracer } from "./observer.ts";
 
@@ -59,14 +60,25 @@ export interface SendOptions {
   route?: string;
 }
 
-interface Waiting extends Call {
+/** What ends at a time, by `performance.now()`. */
+interface Due {
   deadline: number;
+  /** A process that was busy has given it more time, once. */
+  respited: boolean;
+}
+
+interface Waiting extends Call, Due {
   settled: boolean;
 }
 
-interface WaitingSource {
+interface WaitingSource extends Due {
   readonly source: CallSource;
-  readonly deadline: number;
+}
+
+/** A write that is out. */
+interface Write extends Due {
+  readonly calls: Waiting[];
+  readonly sentAt: number;
 }
 
 /**
@@ -94,12 +106,13 @@ export class Batch {
   #sources: WaitingSource[] = [];
   /** Ordered ones, whose place is behind all calls that wait. */
   #ordered: WaitingSource[] = [];
-  #sending: Waiting[] | undefined;
-  #sentAt = 0;
+  #out: Write | undefined;
   #scheduled = false;
   #turns = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #checkAt = Infinity;
+  readonly #alarm = new Alarm({
+    ring: () => this.#expire(),
+    isNeeded: () => this.#anyWaits || this.#out !== undefined,
+  });
   #closed = false;
   #everAnswered = false;
 
@@ -158,12 +171,13 @@ export class Batch {
         resolve,
         reject,
         deadline: performance.now() + Math.min(timeout ?? Infinity, this.#timeout),
+        respited: false,
         settled: false,
       };
       if (signal) endBy(call, signal);
       this.#seal();
       this.#waiting.push(call);
-      this.#watch(call.deadline);
+      this.#alarm.set(call.deadline);
       this.#schedule();
     });
   }
@@ -177,8 +191,8 @@ export class Batch {
   join(source: CallSource, deadline: number = performance.now() + this.#timeout): void {
     const refused = this.#refusal(source.operation);
     if (refused) return source.fail(refused);
-    (source.ordered ? this.#ordered : this.#sources).push({ source, deadline });
-    this.#watch(deadline);
+    (source.ordered ? this.#ordered : this.#sources).push({ source, deadline, respited: false });
+    this.#alarm.set(deadline);
     this.#schedule();
   }
 
@@ -186,8 +200,8 @@ export class Batch {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#sending) this.#failed(this.#sending, undefined);
-    clearTimeout(this.#timer);
+    if (this.#out) this.#failed(this.#out, undefined);
+    this.#alarm.stop();
     this.#failWaiting("closed");
     await this.client.close();
   }
@@ -208,11 +222,11 @@ export class Batch {
   /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
   #allows(): boolean {
     if (this.#breaker.state === "closed") return true;
-    return this.client.connected && this.#breaker.allows() && !this.#sending;
+    return this.client.connected && this.#breaker.allows() && !this.#out;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#sending) return;
+    if (this.#scheduled || this.#out) return;
     this.#scheduled = true;
     this.#turns = TURNS;
     queueMicrotask(this.#turn);
@@ -226,29 +240,25 @@ export class Batch {
 
   /** Takes what was collected in order: what comes from now on comes after it. */
   #seal(): void {
-    for (const { source, deadline } of this.#ordered) {
-      for (const call of source.take()) this.#waiting.push({ ...call, deadline, settled: false });
-    }
+    takeAll(this.#ordered, this.#waiting);
     this.#ordered = [];
   }
 
   #flush(): void {
     // Without a connection, calls wait for one until their deadline.
-    if (this.#sending || this.#closed || !this.client.connected) return;
+    if (this.#out || this.#closed || !this.client.connected) return;
     this.#seal();
     const calls = this.#waiting.filter((call) => !call.settled);
     this.#waiting = [];
     // Reads that were collected go last: they see what was written in the same tick.
-    for (const { source, deadline } of this.#sources) {
-      for (const call of source.take()) calls.push({ ...call, deadline, settled: false });
-    }
+    takeAll(this.#sources, calls);
     this.#sources = [];
     if (calls.length === 0) return;
-    this.#sending = calls;
-    this.#sentAt = performance.now();
+    const sentAt = performance.now();
+    const write: Write = this.#out = { calls, sentAt, deadline: sentAt + this.#timeout, respited: false };
     this.#write(calls).then(
-      (replies) => this.#answered(calls, replies),
-      (error) => this.#failed(calls, error),
+      (replies) => this.#answered(write, replies),
+      (error) => this.#failed(write, error),
     );
   }
 
@@ -261,13 +271,14 @@ export class Batch {
     throw error;
   }
 
-  #answered(calls: Waiting[], replies: (RedisReply | UnavailableError)[]): void {
-    if (this.#sending === calls) this.#sending = undefined;
+  #answered(write: Write, replies: (RedisReply | UnavailableError)[]): void {
+    const { calls, sentAt } = write;
+    if (this.#out === write) this.#out = undefined;
     this.#breaker.succeed();
     this.#everAnswered = true;
     let demoted: RedisError | undefined;
     const observer = this.#observer;
-    const milliseconds = observer ? performance.now() - this.#sentAt : 0;
+    const milliseconds = observer ? performance.now() - sentAt : 0;
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i]!;
       if (call.settled) continue;
@@ -290,12 +301,12 @@ export class Batch {
     this.#next();
   }
 
-  #failed(calls: Waiting[], cause: unknown): void {
-    if (this.#sending === calls) {
-      this.#sending = undefined;
+  #failed(write: Write, cause: unknown): void {
+    if (this.#out === write) {
+      this.#out = undefined;
       if (!this.#closed) this.#breaker.fail();
     }
-    for (const call of calls) {
+    for (const call of write.calls) {
       if (call.settled) continue;
       call.settled = true;
       const reason = this.#closed ? "closed" : "connection";
@@ -307,83 +318,51 @@ export class Batch {
 
   /** Goes on with what has come meanwhile; when there is nothing, no timer keeps the process alive. */
   #next(): void {
-    if (this.#waiting.length + this.#sources.length + this.#ordered.length > 0) return this.#schedule();
-    if (this.#sending) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#checkAt = Infinity;
+    if (this.#anyWaits) this.#schedule();
+    else if (!this.#out) this.#alarm.rest();
   }
 
-  /** Makes sure that a look at the deadlines is due at `deadline`. One timer serves all calls. */
-  #watch(deadline: number): void {
-    if (deadline >= this.#checkAt) return;
-    this.#checkAt = deadline;
-    this.#wake(Math.max(0, Math.ceil(deadline - performance.now())), () => this.#check());
-  }
-
-  /** Sets the timer anew. */
-  #wake(milliseconds: number, then: () => void): void {
-    clearTimeout(this.#timer);
-    const timer = this.#timer = setTimeout(() => {
-      if (timer === this.#timer) then(); // Deno 2.1 calls back although it was cleared, when it was due already
-    }, milliseconds);
-  }
-
-  #check(): void {
-    this.#timer = undefined;
-    // A process that was busy until now has not looked yet whether the replies are there.
-    if (performance.now() - this.#checkAt > LATE) {
-      this.#checkAt = -Infinity;
-      this.#wake(graceOf(this.#timeout), () => {
-        this.#checkAt = Infinity;
-        this.#expire();
-      });
-    } else {
-      this.#checkAt = Infinity;
-      this.#expire();
-    }
+  get #anyWaits(): boolean {
+    return this.#waiting.length + this.#sources.length + this.#ordered.length > 0;
   }
 
   #expire(): void {
     this.#seal();
     const now = performance.now() + 0.5; // timers may fire a little early
-    let next = Infinity;
+    const out = this.#out;
+    const live = (call: Waiting) => !call.settled;
+    const dues: Due[] = [...this.#waiting.filter(live), ...this.#sources];
+    if (out) dues.push(out, ...out.calls.filter(live));
+    // A process that was busy until now has not looked yet whether the replies are there.
+    if (dues.some(({ deadline }) => now - deadline > LATE)) {
+      for (const due of dues) if (due.deadline <= now && !due.respited) respite(due, now + graceOf(this.#timeout));
+    }
     let expired = false;
     const expire = (call: Waiting) => {
-      if (call.settled) return;
-      if (call.deadline > now) {
-        next = Math.min(next, call.deadline);
-        return;
-      }
+      if (call.settled || call.deadline > now) return;
       expired = call.settled = true;
       this.#observer?.failed("timeout");
       call.reject(new UnavailableError(call.operation, "timeout"));
     };
-    this.#sending?.forEach(expire);
+    out?.calls.forEach(expire);
     this.#waiting.forEach(expire);
-    this.#waiting = this.#waiting.filter((call) => !call.settled);
+    this.#waiting = this.#waiting.filter(live);
     this.#sources = this.#sources.filter(({ source, deadline }) => {
-      if (deadline > now) {
-        next = Math.min(next, deadline);
-        return true;
-      }
+      if (deadline > now) return true;
       expired = true;
       this.#observer?.failed("timeout");
       source.fail(new UnavailableError(source.operation, "timeout"));
       return false;
     });
     // While a write is out, its end is what counts: calls may have been in a hurry, or have come late.
-    if (expired && !this.#sending) this.#breaker.fail();
-    if (this.#sending && now - this.#sentAt >= this.#timeout) {
+    if (expired && !out) this.#breaker.fail();
+    if (out && out.deadline <= now) {
       // Its replies may come any time or never: what follows needs a connection that is in step.
-      const calls = this.#sending;
       const cause = new UnavailableError("use the connection", "timeout");
       this.client.reset(cause);
-      this.#failed(calls, cause);
-    } else if (this.#sending) {
-      next = Math.min(next, this.#sentAt + this.#timeout);
+      this.#failed(out, cause);
     }
-    if (next < Infinity) this.#watch(next);
+    for (const { deadline } of dues) if (deadline > now) this.#alarm.set(deadline);
   }
 
   #giveUp(cause: unknown): void {
@@ -407,6 +386,18 @@ export class Batch {
       source.fail(new UnavailableError(source.operation, reason, { cause }));
     }
   }
+}
+
+/** Has sources hand over what they collected. */
+function takeAll(sources: readonly WaitingSource[], into: Waiting[]): void {
+  for (const { source, deadline, respited } of sources) {
+    for (const call of source.take()) into.push({ ...call, deadline, respited, settled: false });
+  }
+}
+
+function respite(due: Due, until: number): void {
+  due.deadline = until;
+  due.respited = true;
 }
 
 function both(one: BatchObserver, other: BatchObserver): BatchObserver {

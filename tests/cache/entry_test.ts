@@ -43,9 +43,14 @@ Deno.test("WireEntry reads an entry without tags and payload, and one in the mid
   const bytes = wire({ flags: PLACEHOLDER });
   const around = new Uint8Array(bytes.length + 20).fill(255);
   around.set(bytes, 10);
-  for (const part of [bytes, around.subarray(10, 10 + bytes.length)]) {
-    const entry = new WireEntry(part);
+  const entries = [
+    new WireEntry(bytes),
+    new WireEntry(around.subarray(10, 10 + bytes.length)),
+    new WireEntry(around, 10, 10 + bytes.length),
+  ];
+  for (const entry of entries) {
     assertEquals([entry.placeholder, entry.tags, entry.payload.length, entry.epoch], [true, [], 0, 5]);
+    assertEquals([entry.bytes, entry.takeValue()], [HEADER, undefined]);
   }
 });
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { spy } from "@std/testing/mock";
 import { UnavailableError } from "../../src/errors.ts";
 import { Batch, type CallSource } from "../../src/redis/batch.ts";
 import { FakeClock, Outcome, ScriptedClient } from "./scripted_client.ts";
@@ -42,6 +43,117 @@ Deno.test("Batch ends calls and sources at their deadline when there is no conne
   await clock.pass(1);
   assertEquals([call.state, failures.map(({ reason }) => reason)], ["timeout", ["timeout"]]);
   assertEquals([client.writes.length, client.resets.length], [0, 0]);
+  await batch.close();
+});
+
+Deno.test("Batch sets one timer for those who go on when they are answered, and leaves none behind", async () => {
+  using set = spy(globalThis, "setTimeout");
+  using cleared = spy(globalThis, "clearTimeout");
+  const { client, batch } = start();
+  client.answer = ({ name }) => name;
+  for (let i = 0; i < 10; i++) await batch.send("GET", []);
+  assertEquals([client.writes.length, set.calls.length], [10, 1]);
+  for (let i = 0; i < 50; i++) await Promise.resolve(); // nobody wants more
+  assertEquals(cleared.calls.at(-1)?.args, [set.calls[0]?.returned]);
+  assertEquals(set.calls.length, 1);
+  await batch.close();
+});
+
+Deno.test("Batch ends a call at its own deadline although the timer was set for those before", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  let last: Outcome | undefined;
+  void batch.send("FIRST", []).then(() => last = new Outcome(batch.send("LAST", [])));
+  await clock.pass(300);
+  client.writes[0]!.resolve(["reply"]);
+  await clock.pass(499);
+  assertEquals([last?.state, client.names, client.resets.length], ["pending", [["FIRST"], ["LAST"]], 0]);
+  await clock.pass(1);
+  assertEquals([last?.state, client.resets.length], ["timeout", 1]);
+  await batch.close();
+});
+
+Deno.test("Batch does not end calls with the respite of those before, after the process was busy twice", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  let last: Outcome | undefined;
+  void batch.send("FIRST", []).then(() => last = new Outcome(batch.send("LAST", [])));
+  await clock.passBusy(500, 1000);
+  client.writes[0]!.resolve(["reply"]);
+  await clock.passBusy(500, 1000);
+  assertEquals([client.names, last?.state], [[["FIRST"], ["LAST"]], "pending"]);
+  client.writes[1]!.resolve(["reply"]);
+  await clock.settle();
+  assertEquals([last?.state, client.resets.length], ["reply", 0]);
+  await batch.close();
+});
+
+Deno.test("Batch ends a call on time although the timer of those before is overdue", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  let last: Outcome | undefined;
+  void batch.send("FIRST", [], { timeout: 100 }).then(() => {
+    clock.beBusy(130);
+    last = new Outcome(batch.send("LAST", [], { timeout: 100 }));
+  });
+  await clock.settle();
+  client.writes[0]!.resolve(["reply"]);
+  await clock.pass(99);
+  assertEquals(last?.state, "pending");
+  await clock.pass(1);
+  assertEquals(last?.state, "timeout");
+  await batch.close();
+});
+
+Deno.test("Batch gives each call a respite of its own when the process was busy", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  let last: Outcome | undefined;
+  void batch.send("FIRST", [], { timeout: 100 }).then(() => {
+    clock.beBusy(300);
+    last = new Outcome(batch.send("LAST", []));
+  });
+  await clock.settle();
+  client.writes[0]!.resolve(["reply"]);
+  await clock.pass(100); // the timer of the first is overdue
+  await clock.passBusy(400, 600); // and now that of the last
+  assertEquals([last?.state, client.resets.length], ["pending", 0]);
+  await clock.pass(249);
+  assertEquals([last?.state, client.resets.length], ["pending", 0]);
+  await clock.pass(2);
+  assertEquals([last?.state, client.resets.length], ["timeout", 1]);
+  await batch.close();
+});
+
+Deno.test("Batch clears its timer by the clock that it was set with", async () => {
+  const { setTimeout, clearTimeout } = globalThis;
+  const cleared = { real: [] as unknown[], fake: [] as unknown[] };
+  const real = {
+    setTimeout,
+    clearTimeout: (timer: number) => (cleared.real.push(timer), clearTimeout(timer)),
+  };
+  const fake = {
+    setTimeout: () => 1,
+    clearTimeout(timer: number) {
+      cleared.fake.push(timer);
+      if (globalThis.setTimeout === setTimeout) throw new Error("the time is not faked");
+    },
+  };
+  const { client, batch } = start();
+  client.answer = ({ name }) => name;
+  try {
+    Object.assign(globalThis, real);
+    await batch.send("GET", []);
+    Object.assign(globalThis, fake); // by those who were answered
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+    assertEquals([cleared.real.length, cleared.fake.length], [1, 0]);
+    await batch.send("GET", []);
+    Object.assign(globalThis, real);
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+    assertEquals([cleared.real.length, cleared.fake], [1, [1]]);
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
   await batch.close();
 });
 

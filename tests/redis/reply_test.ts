@@ -77,22 +77,33 @@ function news(told: Told): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-Deno.test("readArray() cuts strings of any length out of arrays of any length", () => {
+/** The strings that `readArray()` finds, cut out. */
+function cut(bytes: Uint8Array): (Uint8Array | undefined)[] {
+  const bounds = readArray(bytes);
+  return Array.from(
+    { length: bounds.length / 2 },
+    (_, i) => bounds[2 * i] === -1 ? undefined : bytes.slice(bounds[2 * i], bounds[2 * i + 1]),
+  );
+}
+
+Deno.test("readArray() finds strings of any length in arrays of any length", () => {
   for (const count of [0, 1, 15, 16, 300]) {
     const parts = Array.from({ length: count }, (_, i) => i % 3 === 2 ? false as const : new Uint8Array(i % 7).fill(i));
-    assertEquals(readArray(packAll(parts)), parts.map((part) => part === false ? undefined : part), `${count}`);
+    assertEquals(cut(packAll(parts)), parts.map((part) => part === false ? undefined : part), `${count}`);
   }
   for (const size of [0, 31, 32, 255, 256, 65535, 65536, 100_000]) {
     const part = new Uint8Array(size).fill(size & 255);
-    assertEquals(readArray(packAll([part, false, part])), [part, undefined, part], `${size}`);
+    assertEquals(cut(packAll([part, false, part])), [part, undefined, part], `${size}`);
   }
-  assertEquals(readArray(packAll(Array(70_000).fill(false))).length, 70_000);
+  assertEquals(cut(packAll(Array(70_000).fill(false))).length, 70_000);
 });
 
 Deno.test("readArray() refuses what is something else", () => {
   for (const bytes of [[0x01], [0xc2], [0x91, 0xc0], [0x92, 0xc2, 0x05], [0x91, 0xcb, 0, 0, 0, 0, 0, 0, 0, 0]]) {
     assertThrows(() => readArray(new Uint8Array(bytes)), RangeError);
   }
+  const whole = packAll([new Uint8Array(3), new Uint8Array(40)]);
+  for (let end = 0; end < whole.length; end++) assertThrows(() => readArray(whole.subarray(0, end)), RangeError);
 });
 
 Deno.test("readNews() tells what it reads to those who keep track", () => {

@@ -64,7 +64,8 @@ export class ScriptedClient implements RedisClient {
 /** Fake timers, with `performance.now()` on the same clock. */
 export class FakeClock implements Disposable {
   readonly #time = new FakeTime(1_000_000);
-  readonly #now = stub(performance, "now", () => Date.now() - 1_000_000);
+  readonly #now = stub(performance, "now", () => Date.now() - 1_000_000 + this.#late);
+  #late = 0;
 
   /** Lets everything run that is not waiting for time to pass. */
   async settle(): Promise<void> {
@@ -76,6 +77,18 @@ export class FakeClock implements Disposable {
     await this.#time.runMicrotasks();
     this.#time.tick(milliseconds);
     await this.#time.runMicrotasks();
+  }
+
+  /** Lets time pass as for a process that is busy: it comes to its timers so much later than they were due. */
+  async passBusy(milliseconds: number, late: number): Promise<void> {
+    await this.#time.runMicrotasks();
+    this.beBusy(late);
+    await this.pass(milliseconds);
+  }
+
+  /** Keeps the process from its timers for so long. */
+  beBusy(milliseconds: number): void {
+    this.#late += milliseconds;
   }
 
   [Symbol.dispose](): void {

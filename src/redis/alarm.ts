@@ -1,0 +1,62 @@
+/** What an alarm is for. */
+export interface AlarmOptions {
+  /** Called when it is time. */
+  readonly ring: () => void;
+  /** Whether anybody still waits for a time. */
+  readonly isNeeded: () => boolean;
+}
+
+/** Microtask turns for which those who were answered may go on before the timer is cleared: setting it costs as much as ten reads. */
+const TURNS = 32;
+
+/** One timer for many deadlines. It may ring too early, for a deadline that is none any more, never too late. */
+export class Alarm {
+  readonly #options: AlarmOptions;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The one that goes with the timer: whoever fakes the time may have come or gone meanwhile. */
+  #clear: typeof clearTimeout = clearTimeout;
+  #at = Infinity;
+  #turns = 0;
+
+  constructor(options: AlarmOptions) {
+    this.#options = options;
+  }
+
+  /** Makes sure that it rings at a time by `performance.now()`. */
+  set(at: number): void {
+    if (at >= this.#at) return;
+    this.stop();
+    this.#at = at;
+    this.#clear = clearTimeout;
+    const timer = this.#timer = setTimeout(() => {
+      if (timer !== this.#timer) return; // Deno 2.1 calls back although it was cleared, when it was due already
+      this.#timer = undefined;
+      this.#at = Infinity;
+      this.#options.ring();
+    }, Math.max(0, Math.ceil(at - performance.now())));
+  }
+
+  /** Stops it, unless somebody needs it again at once: no timer of those who are done keeps the process alive. */
+  rest(): void {
+    if (this.#turns === 0) queueMicrotask(this.#turn);
+    this.#turns = TURNS;
+  }
+
+  /** Stops it. */
+  stop(): void {
+    if (this.#timer === undefined) return;
+    const clear = this.#clear;
+    try {
+      clear(this.#timer);
+    } catch {
+      // The time that was faked is real again, and the timer gone with it.
+    }
+    this.#timer = undefined;
+    this.#at = Infinity;
+  }
+
+  readonly #turn = (): void => {
+    if (--this.#turns > 0) return queueMicrotask(this.#turn);
+    if (!this.#options.isNeeded()) this.stop();
+  };
+}
