@@ -114,6 +114,7 @@ export class RedisCounter implements CallSource {
     const due = performance.now() + this.#timeout;
     const expire = () => this.#fail(group, new UnavailableError(this.operation, "timeout"));
     group.timer = setTimeout(() => {
+      if (group.ended) return; // Deno 2.1 calls back although it was cleared, when it was due already
       if (performance.now() - due > LATE) group.timer = setTimeout(expire, graceOf(this.#timeout));
       else expire();
     }, this.#timeout);
