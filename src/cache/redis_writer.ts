@@ -135,8 +135,7 @@ export class RedisWriter implements CallSource {
         for (let i = 0; i < writes.length; i++) this.#settle(writes[i]!, reply[i]!);
       },
     };
-    const whole = this.#host.sendsWhole(WRITE);
-    return { name: whole ? "EVAL" : "EVALSHA", args: [whole ? WRITE.text : WRITE.sha, ...args], ...handlers };
+    return { ...WRITE.command(args, this.#host.sendsWhole(WRITE)), ...handlers };
   }
 
   #settle(write: Pending, reply: RedisReply): void {

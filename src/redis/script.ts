@@ -15,6 +15,19 @@ export class Script {
     this.sha = createHash("sha1").update(text).digest("hex");
   }
 
+  /** The command that runs the script: by its hash, or `whole`, with its text. */
+  command(keysAndArgs: readonly RedisArgument[], whole = false): { name: string; args: RedisArgument[] } {
+    return whole
+      ? {
+        name: "EVAL",
+        args: [this.text, ...keysAndArgs],
+      }
+      : {
+        name: "EVALSHA",
+        args: [this.sha, ...keysAndArgs],
+      };
+  }
+
   /** Runs the script on the batch; `whole` sends its text although the server may know it. */
   async run(
     batch: Batch,
@@ -22,12 +35,15 @@ export class Script {
     args: readonly RedisArgument[],
     options: SendOptions & { whole?: boolean } = {},
   ): Promise<RedisReply> {
+    const send = (whole: boolean | undefined) => {
+      const command = this.command([keys.length, ...keys, ...args], whole);
+      return batch.send(command.name, command.args, options);
+    };
     try {
-      if (!options.whole) return await batch.send("EVALSHA", [this.sha, keys.length, ...keys, ...args], options);
-      return await batch.send("EVAL", [this.text, keys.length, ...keys, ...args], options);
+      return await send(options.whole);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
-      return await batch.send("EVAL", [this.text, keys.length, ...keys, ...args], options);
+      return await send(true);
     }
   }
 
@@ -39,14 +55,14 @@ export class Script {
   ): Call {
     const { operation, resolve, reject } = handlers;
     return {
-      name: "EVALSHA",
-      args: [this.sha, ...keysAndArgs],
+      ...this.command(keysAndArgs),
       operation,
       resolve,
       reject: (error) => {
         // NOSCRIPT says that nothing ran, so sending it again cannot run it twice.
         if (!isUnknownScript(error)) return reject(error);
-        batch.send("EVAL", [this.text, ...keysAndArgs], { operation }).then(resolve, reject);
+        const { name, args } = this.command(keysAndArgs, true);
+        batch.send(name, args, { operation }).then(resolve, reject);
       },
     };
   }

@@ -1,12 +1,22 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { spy } from "@std/testing/mock";
 import { UnavailableError } from "../../src/errors.ts";
-import { Batch, type CallSource } from "../../src/redis/batch.ts";
+import { Batch, type CallSource, type SendOptions } from "../../src/redis/batch.ts";
 import { FakeClock, Outcome, ScriptedClient } from "./scripted_client.ts";
 
 function start(maxQueued?: number): { client: ScriptedClient; batch: Batch } {
   const client = new ScriptedClient();
   return { client, batch: new Batch(client, { commandTimeout: 500, ...(maxQueued && { maxQueued }) }) };
+}
+
+/** Sends `FIRST`, and `LAST` as soon as it is answered. */
+function sendBehind(batch: Batch, options: SendOptions[] = [], between = () => {}): { last?: Outcome } {
+  const sent: { last?: Outcome } = {};
+  void batch.send("FIRST", [], options[0]).then(() => {
+    between();
+    sent.last = new Outcome(batch.send("LAST", [], options[1]));
+  });
+  return sent;
 }
 
 Deno.test("Batch ends every call at its deadline although the client never answers", async () => {
@@ -62,66 +72,56 @@ Deno.test("Batch sets one timer for those who go on when they are answered, and 
 Deno.test("Batch ends a call at its own deadline although the timer was set for those before", async () => {
   using clock = new FakeClock();
   const { client, batch } = start();
-  let last: Outcome | undefined;
-  void batch.send("FIRST", []).then(() => last = new Outcome(batch.send("LAST", [])));
+  const sent = sendBehind(batch);
   await clock.pass(300);
   client.writes[0]!.resolve(["reply"]);
   await clock.pass(499);
-  assertEquals([last?.state, client.names, client.resets.length], ["pending", [["FIRST"], ["LAST"]], 0]);
+  assertEquals([sent.last?.state, client.names, client.resets.length], ["pending", [["FIRST"], ["LAST"]], 0]);
   await clock.pass(1);
-  assertEquals([last?.state, client.resets.length], ["timeout", 1]);
+  assertEquals([sent.last?.state, client.resets.length], ["timeout", 1]);
   await batch.close();
 });
 
 Deno.test("Batch does not end calls with the respite of those before, after the process was busy twice", async () => {
   using clock = new FakeClock();
   const { client, batch } = start();
-  let last: Outcome | undefined;
-  void batch.send("FIRST", []).then(() => last = new Outcome(batch.send("LAST", [])));
+  const sent = sendBehind(batch);
   await clock.passBusy(500, 1000);
   client.writes[0]!.resolve(["reply"]);
   await clock.passBusy(500, 1000);
-  assertEquals([client.names, last?.state], [[["FIRST"], ["LAST"]], "pending"]);
+  assertEquals([client.names, sent.last?.state], [[["FIRST"], ["LAST"]], "pending"]);
   client.writes[1]!.resolve(["reply"]);
   await clock.settle();
-  assertEquals([last?.state, client.resets.length], ["reply", 0]);
+  assertEquals([sent.last?.state, client.resets.length], ["reply", 0]);
   await batch.close();
 });
 
 Deno.test("Batch ends a call on time although the timer of those before is overdue", async () => {
   using clock = new FakeClock();
   const { client, batch } = start();
-  let last: Outcome | undefined;
-  void batch.send("FIRST", [], { timeout: 100 }).then(() => {
-    clock.beBusy(130);
-    last = new Outcome(batch.send("LAST", [], { timeout: 100 }));
-  });
+  const sent = sendBehind(batch, [{ timeout: 100 }, { timeout: 100 }], () => clock.beBusy(130));
   await clock.settle();
   client.writes[0]!.resolve(["reply"]);
   await clock.pass(99);
-  assertEquals(last?.state, "pending");
+  assertEquals(sent.last?.state, "pending");
   await clock.pass(1);
-  assertEquals(last?.state, "timeout");
+  assertEquals(sent.last?.state, "timeout");
   await batch.close();
 });
 
 Deno.test("Batch gives each call a respite of its own when the process was busy", async () => {
   using clock = new FakeClock();
   const { client, batch } = start();
-  let last: Outcome | undefined;
-  void batch.send("FIRST", [], { timeout: 100 }).then(() => {
-    clock.beBusy(300);
-    last = new Outcome(batch.send("LAST", []));
-  });
+  const sent = sendBehind(batch, [{ timeout: 100 }], () => clock.beBusy(300));
   await clock.settle();
   client.writes[0]!.resolve(["reply"]);
   await clock.pass(100); // the timer of the first is overdue
   await clock.passBusy(400, 600); // and now that of the last
-  assertEquals([last?.state, client.resets.length], ["pending", 0]);
+  assertEquals([sent.last?.state, client.resets.length], ["pending", 0]);
   await clock.pass(249);
-  assertEquals([last?.state, client.resets.length], ["pending", 0]);
+  assertEquals([sent.last?.state, client.resets.length], ["pending", 0]);
   await clock.pass(2);
-  assertEquals([last?.state, client.resets.length], ["timeout", 1]);
+  assertEquals([sent.last?.state, client.resets.length], ["timeout", 1]);
   await batch.close();
 });
 
