@@ -1,8 +1,9 @@
 import { endBy } from "../abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
+import { Alarm } from "../redis/alarm.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import { Breaker } from "../redis/breaker.ts";
-import { graceOf, LATE } from "../redis/lateness.ts";
+import { type Due, respite } from "../redis/lateness.ts";
 import { bytesOf, widthOf } from "./sliding_window.ts";
 import { intervalOf } from "./gcra.ts";
 import { ACTIONS, ALGORITHMS, STEPS } from "./scripts.ts";
@@ -17,9 +18,8 @@ interface Pending {
 }
 
 /** What was collected in one tick. Its deadline is that of the first. */
-interface Group {
+interface Group extends Due {
   readonly pending: Pending[];
-  timer: ReturnType<typeof setTimeout> | undefined;
   ended: boolean;
 }
 
@@ -49,6 +49,7 @@ export class RedisCounter implements CallSource {
   // Slowness counts as failure here long before it does for other commands.
   readonly #breaker = new Breaker();
   readonly #groups = new Set<Group>();
+  readonly #alarm = new Alarm({ ring: () => this.#expire(), isNeeded: () => this.#groups.size > 0 });
   #collecting: Group | undefined;
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
   #view: DataView = new DataView(this.#bytes.buffer);
@@ -101,6 +102,7 @@ export class RedisCounter implements CallSource {
   /** Fails all that waits. */
   close(): void {
     for (const group of this.#groups) this.#fail(group, new UnavailableError(this.operation, "closed"), true);
+    this.#alarm.stop();
   }
 
   /** Whether an attempt makes sense: after failures, only one at a time. */
@@ -110,14 +112,9 @@ export class RedisCounter implements CallSource {
   }
 
   #collect(pending: Pending): void {
-    const group: Group = { pending: [pending], timer: undefined, ended: false };
-    const due = performance.now() + this.#timeout;
-    const expire = () => this.#fail(group, new UnavailableError(this.operation, "timeout"));
-    group.timer = setTimeout(() => {
-      if (group.ended) return; // Deno 2.1 calls back although it was cleared, when it was due already
-      if (performance.now() - due > LATE) group.timer = setTimeout(expire, graceOf(this.#timeout));
-      else expire();
-    }, this.#timeout);
+    const deadline = performance.now() + this.#timeout;
+    const group: Group = { pending: [pending], deadline, respited: false, ended: false };
+    this.#alarm.set(deadline);
     this.#collecting = group;
     this.#groups.add(group);
     this.#batch.join(this);
@@ -156,9 +153,19 @@ export class RedisCounter implements CallSource {
 
   #end(group: Group): void {
     group.ended = true;
-    clearTimeout(group.timer);
     this.#groups.delete(group);
+    if (this.#groups.size === 0) this.#alarm.rest();
     if (this.#collecting === group) this.#collecting = undefined;
+  }
+
+  #expire(): void {
+    const now = performance.now() + 0.5; // timers may fire a little early
+    const groups = [...this.#groups];
+    respite(groups, now, this.#timeout);
+    for (const group of groups) {
+      if (group.deadline <= now) this.#fail(group, new UnavailableError(this.operation, "timeout"));
+      else this.#alarm.set(group.deadline);
+    }
   }
 
   #encode({ waiting, rules, indexes, count }: Part): Uint8Array {

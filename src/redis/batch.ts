@@ -5,7 +5,7 @@ import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../metrics.ts";
 import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
 import { Alarm } from "./alarm.ts";
-import { graceOf, LATE } from "./lateness.ts";
+import { type Due, respite } from "./lateness.ts";
 import type { BatchObserver, WriteTracer } from "./observer.ts";
 
 /** A command on its way, and what to do with its reply. */
@@ -58,13 +58,6 @@ export interface SendOptions {
   text?: boolean;
   /** See {@linkcode RedisCommand.route}. */
   route?: string;
-}
-
-/** What ends at a time, by `performance.now()`. */
-interface Due {
-  deadline: number;
-  /** A process that was busy has given it more time, once. */
-  respited: boolean;
 }
 
 interface Waiting extends Call, Due {
@@ -333,10 +326,7 @@ export class Batch {
     const live = (call: Waiting) => !call.settled;
     const dues: Due[] = [...this.#waiting.filter(live), ...this.#sources];
     if (out) dues.push(out, ...out.calls.filter(live));
-    // A process that was busy until now has not looked yet whether the replies are there.
-    if (dues.some(({ deadline }) => now - deadline > LATE)) {
-      for (const due of dues) if (due.deadline <= now && !due.respited) respite(due, now + graceOf(this.#timeout));
-    }
+    respite(dues, now, this.#timeout);
     let expired = false;
     const expire = (call: Waiting) => {
       if (call.settled || call.deadline > now) return;
@@ -393,11 +383,6 @@ function takeAll(sources: readonly WaitingSource[], into: Waiting[]): void {
   for (const { source, deadline, respited } of sources) {
     for (const call of source.take()) into.push({ ...call, deadline, respited, settled: false });
   }
-}
-
-function respite(due: Due, until: number): void {
-  due.deadline = until;
-  due.respited = true;
 }
 
 function both(one: BatchObserver, other: BatchObserver): BatchObserver {
