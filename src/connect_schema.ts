@@ -7,7 +7,7 @@ import { describeDuration, type Duration, type DurationLimits, toMilliseconds } 
 import { ConfigError } from "./errors.ts";
 import type { ImageOptions } from "./images/options.ts";
 import { isNamespace, NAMESPACE_WANTED } from "./keys.ts";
-import { nearestName } from "./nearest_name.ts";
+import { wantedName } from "./option_names.ts";
 import { addressReader, TRUST_WANTED, type TrustProxy } from "./rate_limit/address.ts";
 import type { RateLimitOptions } from "./rate_limit/options.ts";
 import { presetOf } from "./rate_limit/presets.ts";
@@ -234,9 +234,9 @@ const FOREIGN: Readonly<Record<string, string>> = {
   timeout: "commandTimeout",
 };
 
-/** The option that was probably meant by a name that is none. */
-function meant(name: string, path: string): string {
-  if (path === "" && Object.hasOwn(FOREIGN, name)) return FOREIGN[name]!;
+/** The end of the sentence "wanted …" for a name that is none. */
+function wantedOption(name: string, path: string): string {
+  if (path === "" && Object.hasOwn(FOREIGN, name)) return `an option that there is, such as "${FOREIGN[name]}"`;
   const rooms: Record<string, object> = {
     "": shape,
     tls,
@@ -249,8 +249,7 @@ function meant(name: string, path: string): string {
     sessions,
     "sessions.cookie": cookie,
   };
-  const nearest = nearestName(name, Object.keys(rooms[path]!));
-  return path === "" ? nearest : `${path}.${nearest}`;
+  return wantedName(name, Object.keys(rooms[path]!), path);
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
@@ -270,7 +269,7 @@ function toConfigError(issue: z.core.$ZodIssue, root: unknown): ConfigError {
   if (issue.code === "unrecognized_keys") {
     const name = issue.keys[0]!;
     const setting = [...names, /^[\w$-]{1,64}$/.test(name) ? name : describe(name)].join(".");
-    return new ConfigError(setting, `an option that there is, such as "${meant(name, path)}"`, "an unknown name");
+    return new ConfigError(setting, wantedOption(name, path), "an unknown name");
   }
   const value = valueAt(root, issue.path);
   return new ConfigError(

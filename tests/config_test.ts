@@ -187,17 +187,25 @@ Deno.test("resolveConfig() names the option that was probably meant", () => {
     [{ keyPrefix: "x" }, "keyPrefix", "namespace"],
     [{ ttl: 5 }, "ttl", "cache.ttl"],
     [{ cache: { tll: 5 } }, "cache.tll", "cache.ttl"],
-    [{ cache: { swr: 5, staleWhileRevalidating: 5 } }, "cache.swr", "cache.jitter"],
+    [{ cache: { swr: 5, staleWhileRevalidating: 5 } }, "cache.swr", "cache.staleWhileRevalidate"],
     [{ cache: { staleWhileRevalidating: 5 } }, "cache.staleWhileRevalidating", "cache.staleWhileRevalidate"],
-    [{ "a\nb": 5 }, '"a\\nb"', "db"],
   ];
   for (const [options, setting, near] of cases) {
     const error = refusal(options);
     assertEquals(error.setting, setting);
-    if (setting === "cache.swr") continue; // no name is near to it: any will do
     assertEquals(
       error.message,
       `Cannot use ${setting}: wanted an option that there is, such as "${near}", got an unknown name`,
+    );
+  }
+});
+
+Deno.test("resolveConfig() names all options when none is near", () => {
+  for (const [options, setting] of [[{ maxRetries: 3 }, "maxRetries"], [{ "a\nb": 5 }, '"a\\nb"']] as const) {
+    assertEquals(
+      refusal(options).message,
+      `Cannot use ${setting}: wanted an option that there is (url, cacheUrl, client, username, password, passwordFile, db, tls, ` +
+        "namespace, buckets, commandTimeout, cache, sessions, images, rateLimit, on), got an unknown name",
     );
   }
 });

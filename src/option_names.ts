@@ -1,0 +1,49 @@
+import { describe } from "./describe.ts";
+import { nearName } from "./nearest_name.ts";
+
+/** The names of the options of a call. Made by {@linkcode optionNames}. */
+export type OptionNames = ReadonlySet<string>;
+
+/**
+ * Lists the options of a call. Each has to be there, and no other: an option that is added to the type does not compile until it
+ * is listed, so none can be forgotten.
+ *
+ * @typeParam Options The type of the options.
+ * @param names The names, as in `{ ttl: true, tags: true }`.
+ */
+export function optionNames<Options extends object>(names: { readonly [K in keyof Options]-?: true }): OptionNames {
+  return new Set(Object.keys(names));
+}
+
+/**
+ * Refuses what is no object of options, and names that no option has: one that is misspelt would be ignored in silence.
+ *
+ * @param options What came.
+ * @param names Those that there are.
+ * @param action What is attempted, as in "write to the cache".
+ * @throws {TypeError} If it is no object, or has another name.
+ */
+export function assertOptions(options: unknown, names: OptionNames, action: string): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`Cannot ${action}: wanted an object with options, got ${describe(options)}`);
+  }
+  // This is done for each call: no array of names is made.
+  for (const name in options) {
+    if (!names.has(name) && Object.hasOwn(options, name)) {
+      throw new TypeError(`Cannot ${action}: wanted ${wantedName(name, [...names])}, got ${describe(name)}`);
+    }
+  }
+}
+
+/**
+ * The end of the sentence "wanted …" for a name that no option has: the one that was probably meant, if one is near, or all.
+ *
+ * @param name What came.
+ * @param names Those that there are.
+ * @param path Where they are, as in "cache".
+ */
+export function wantedName(name: string, names: readonly string[], path: string = ""): string {
+  const meant = nearName(name, names);
+  if (meant === undefined) return `an option that there is (${names.join(", ")})`;
+  return `an option that there is, such as "${path === "" ? meant : `${path}.${meant}`}"`;
+}
