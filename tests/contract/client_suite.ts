@@ -247,6 +247,46 @@ export function testClient(kind: ClientKind): void {
   });
 
   Deno.test({
+    name: `${name} subscribe() makes do with one connection for all channels, whenever they come and go`,
+    ignore,
+    fn: async () => {
+      await using server = await RedisServer.start();
+      await using opened = await using(kind, server.url);
+      const { client } = opened;
+      const ears = Array.from({ length: 200 }, () => new Ear());
+      const subscribers = async () => String(await server.cli("CLIENT", "LIST", "TYPE", "pubsub")).trim().split("\n");
+      const channels = async () => (await server.cli("PUBSUB", "CHANNELS", "news:*") as string[]).length;
+      const subscribe = (from: number, to: number) =>
+        Promise.all(ears.slice(from, to).map((ear, i) => client.subscribe(`news:${from + i}`, ear.listener)));
+      const subscriptions = await subscribe(0, 100);
+      await Promise.all(ears.slice(0, 100).map((ear) => ear.has(["ready"])));
+      subscriptions.push(...await subscribe(100, 200));
+      await Promise.all(ears.map((ear) => ear.has(["ready"])));
+      const [first] = await subscribers();
+      assertEquals((await subscribers()).length, 1);
+      for (const i of ears.keys()) assertEquals(await server.cli("PUBLISH", `news:${i}`, i), 1);
+      await Promise.all(ears.map((ear) => ear.hears(1)));
+      assertEquals(ears.map(({ messages }) => new TextDecoder().decode(messages[0])), ears.map((_, i) => String(i)));
+      assertEquals(await Promise.all(subscriptions.map((one) => one.prove())), subscriptions.map(() => true));
+      // Leaving and coming back leave the others alone, and a proof of life behind nobody.
+      await Promise.all(subscriptions.splice(50, 100).map((one) => one[Symbol.asyncDispose]()));
+      await until(async () => await channels() === 100 + 1, "100 channels and the proof of life are left");
+      const again = new Ear();
+      const back = await client.subscribe("news:60", again.listener);
+      await again.has(["ready"]);
+      assertEquals((await subscribers())[0]!.split(" ")[0], first!.split(" ")[0]);
+      await server.cli("CLIENT", "KILL", "TYPE", "pubsub");
+      await Promise.all([again, ears[0]!, ears[199]!].map((ear) => ear.has(["ready", "lost", "ready"])));
+      assertEquals(ears[100]!.told, ["ready", "lost"]);
+      await Promise.all([back, ...subscriptions].map((one) => one[Symbol.asyncDispose]()));
+      await until(async () => (await subscribers())[0] === "", "the connection is closed with the last of them");
+      const late = new Ear();
+      await using _late = await client.subscribe("news:1", late.listener);
+      await late.has(["ready"]);
+    },
+  });
+
+  Deno.test({
     name: `${name} subscribe() says when it was lost and when it is back`,
     ignore,
     fn: async () => {

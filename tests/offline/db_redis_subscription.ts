@@ -12,6 +12,8 @@ export interface RedisSubscription {
   readonly isClosed: boolean;
   receive(): AsyncIterableIterator<RedisPubSubMessage<string>>;
   receiveBuffers(): AsyncIterableIterator<RedisPubSubMessage<Uint8Array>>;
+  subscribe(...channels: string[]): Promise<void>;
+  unsubscribe(...channels: string[]): Promise<void>;
   close(): void;
 }
 
@@ -20,7 +22,7 @@ const decoder = new TextDecoder();
 /** Collects what arrives and hands it out in order. Like the original it does not wait for the server's confirmation. */
 export class StandInSubscription implements RedisSubscription {
   readonly #connection: StandInConnection;
-  readonly #channels: string[];
+  #channels: string[];
   readonly #messages: RedisPubSubMessage<Uint8Array>[] = [];
   #arrival: PromiseWithResolvers<void> = Promise.withResolvers();
   #failure: unknown;
@@ -57,6 +59,16 @@ export class StandInSubscription implements RedisSubscription {
         await this.#reconnect(error);
       }
     }
+  }
+
+  async subscribe(...channels: string[]): Promise<void> {
+    this.#channels = [...new Set([...this.#channels, ...channels])];
+    await this.#connection.client.subscribe(...channels);
+  }
+
+  async unsubscribe(...channels: string[]): Promise<void> {
+    this.#channels = this.#channels.filter((channel) => !channels.includes(channel));
+    await this.#connection.client.unsubscribe(...channels);
   }
 
   close(): void {

@@ -10,13 +10,16 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { DbRedisSubscription } from "./db_redis_subscription.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { type MessageListener, type Subscriber, Subscriptions } from "./subscriptions.ts";
 
 /** The part of a `@db/redis` subscription that Larder uses. */
 export interface DbRedisSubscriptionLike {
   /** Iterates over the messages, as bytes. */
   receiveBuffers(): AsyncIterableIterator<{ channel: string; message: Uint8Array }>;
+  /** Subscribes to more channels. */
+  subscribe(...channels: string[]): Promise<void>;
+  /** Leaves channels. */
+  unsubscribe(...channels: string[]): Promise<void>;
 }
 
 /** The part of a `@db/redis` pipeline that Larder uses. */
@@ -85,7 +88,7 @@ export class DbRedisClient implements RedisClient {
   readonly #address: RedisAddress;
   readonly #heartbeatEvery: number;
   readonly #connectTimeout: number;
-  readonly #subscriptions = new Subscriptions<DbRedisSubscription>();
+  readonly #subscriptions: Subscriptions;
   #redis: DbRedisLike | undefined;
   #generation = 0;
   #closed = false;
@@ -101,6 +104,12 @@ export class DbRedisClient implements RedisClient {
     this.#address = address;
     this.#heartbeatEvery = options.heartbeat ?? HEARTBEAT;
     this.#connectTimeout = options.connectTimeout ?? CONNECT_TIMEOUT;
+    this.#subscriptions = new Subscriptions({
+      open: (channels, message, signal) =>
+        openSubscriber(this.#address, this.#connectTimeout, channels, message, signal),
+      proofEvery: 5 * this.#heartbeatEvery,
+      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+    });
   }
 
   get connected(): boolean {
@@ -149,15 +158,8 @@ export class DbRedisClient implements RedisClient {
     this.#lost?.();
   }
 
-  async subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return await this.#subscriptions.add((onEnd) =>
-      new DbRedisSubscription(channel, listener, {
-        open: (signal) => open(this.#address, this.#connectTimeout, signal),
-        proofEvery: 5 * this.#heartbeatEvery,
-        announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
-        onEnd,
-      })
-    );
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
   }
 
   async close(): Promise<void> {
@@ -290,6 +292,34 @@ async function open(address: RedisAddress, timeout: number, stop: AbortSignal): 
   } finally {
     clearTimeout(timer);
     stop.removeEventListener("abort", stopped);
+  }
+}
+
+/** Opens one connection and subscribes on it. It is not made again when it is lost: messages would be missed without a sign. */
+async function openSubscriber(
+  address: RedisAddress,
+  timeout: number,
+  channels: readonly string[],
+  message: MessageListener,
+  signal: AbortSignal,
+): Promise<Subscriber> {
+  const redis = await open(address, timeout, signal);
+  const close = () => closeQuietly(redis);
+  try {
+    signal.throwIfAborted();
+    const subscription = await redis.subscribe(...channels);
+    const read = async () => {
+      for await (const { channel, message: payload } of subscription.receiveBuffers()) message(channel, payload);
+    };
+    return {
+      lost: read().catch(() => {}).finally(close),
+      add: (more) => subscription.subscribe(...more),
+      remove: (some) => subscription.unsubscribe(...some),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 

@@ -10,7 +10,6 @@ import type {
 import { Borrowed } from "./borrowed.ts";
 import { BorrowedIoredisCluster } from "./from_ioredis_cluster.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
-import { ProvenSubscription } from "./proven_subscription.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -54,6 +53,8 @@ export interface IoredisLike {
   disconnect(reconnect?: boolean): void;
   /** Subscribes to channels. */
   subscribe(...channels: string[]): Promise<unknown>;
+  /** Leaves channels. */
+  unsubscribe(...channels: string[]): Promise<unknown>;
   /** Adds a listener. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   /** Removes a listener. */
@@ -176,10 +177,14 @@ class BorrowedIoredis implements RedisClient {
   readonly name: string = "ioredis";
   readonly #redis: IoredisLike;
   readonly #borrowed: Borrowed;
-  readonly #subscriptions = new Subscriptions<ProvenSubscription>();
+  readonly #subscriptions: Subscriptions;
 
   constructor(redis: IoredisLike) {
     this.#redis = redis;
+    this.#subscriptions = new Subscriptions({
+      open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
+      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+    });
     const borrowed = this.#borrowed = new Borrowed(redis, redis.status === "ready");
     borrowed.on("ready", () => borrowed.connected());
     borrowed.on("error", (error) => borrowed.failed(error));
@@ -220,13 +225,7 @@ class BorrowedIoredis implements RedisClient {
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return this.#subscriptions.add((onEnd) =>
-      new ProvenSubscription(channel, listener, {
-        open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
-        announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
-        onEnd,
-      })
-    );
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
   }
 
   async close(): Promise<void> {

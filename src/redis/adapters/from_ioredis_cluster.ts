@@ -10,6 +10,7 @@ import type {
 import { Borrowed } from "./borrowed.ts";
 import type { IoredisClusterLike, IoredisLike } from "./from_ioredis.ts";
 import { ClusterSubscription } from "./from_ioredis_cluster_subscription.ts";
+import { openSubscriber } from "./from_ioredis_subscriber.ts";
 import { hashSlot } from "./hash_slot.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -30,7 +31,9 @@ export class BorrowedIoredisCluster implements RedisClient {
   readonly cluster: boolean = true;
   readonly #cluster: IoredisClusterLike;
   readonly #borrowed: Borrowed;
-  readonly #subscriptions = new Subscriptions<ClusterSubscription>();
+  readonly #subscriptions = new Set<ClusterSubscription>();
+  /** The connections for subscriptions, by node. */
+  readonly #subscribers = new Map<string, Subscriptions>();
   readonly #nodes = new Set<IoredisLike>();
   /** The node that was last seen to own a slot of ours. */
   readonly #owners = new Map<number, string>();
@@ -97,19 +100,31 @@ export class BorrowedIoredisCluster implements RedisClient {
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return this.#subscriptions.add((onEnd) =>
-      new ClusterSubscription(channel, listener, {
-        masters: () => this.#masters(),
-        node: (key) => this.#node(key),
-        onEnd,
-      })
-    );
+    const subscription = new ClusterSubscription(channel, listener, {
+      masters: () => this.#masters(),
+      subscriptions: (key) => this.#subscriptionsOn(key),
+      onEnd: () => void this.#subscriptions.delete(subscription),
+    });
+    this.#subscriptions.add(subscription);
+    return Promise.resolve(subscription);
   }
 
   async close(): Promise<void> {
     this.#borrowed.close();
     for (const node of this.#nodes) this.#unwatch(node);
-    await this.#subscriptions[Symbol.asyncDispose]();
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+  }
+
+  #subscriptionsOn(key: string): Subscriptions {
+    const known = this.#subscribers.get(key);
+    if (known) return known;
+    const subscriptions = new Subscriptions({
+      // The client of a node is made anew now and then.
+      open: (channels, message, signal) => openSubscriber(this.#node(key), channels, message, signal),
+      announce: async (channel, text) => void await this.#node(key).callBuffer("publish", [channel, text]),
+    });
+    this.#subscribers.set(key, subscriptions);
+    return subscriptions;
   }
 
   /** Sends a command, unless its node hangs. */

@@ -1,20 +1,18 @@
 import type { Subscription, SubscriptionListener } from "../client.ts";
-import type { IoredisLike } from "./from_ioredis.ts";
-import { openSubscriber } from "./from_ioredis_subscriber.ts";
-import { ProvenSubscription } from "./proven_subscription.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** What the subscription needs of the cluster. */
 export interface ClusterHost {
   /** The nodes that own slots, as `host:port`. */
   masters(): ReadonlySet<string>;
-  /** The client of a node. Throws when there is none at present. */
-  node(key: string): IoredisLike;
+  /** The subscriptions on one node. */
+  subscriptions(key: string): Subscriptions;
   /** Called once when the subscription is disposed of. */
   onEnd(): void;
 }
 
 interface Part {
-  readonly subscription: ProvenSubscription;
+  readonly subscription: Subscription;
   live: boolean;
 }
 
@@ -69,13 +67,10 @@ export class ClusterSubscription implements Subscription {
       part.live = live;
       if (this.#parts.get(key) === part) this.#judge();
     };
-    const subscription = new ProvenSubscription(this.#channel, {
+    const subscription = this.#host.subscriptions(key).subscribe(this.#channel, {
       message: (payload) => this.#closed || this.#listener.message(payload),
       ready: () => change(true),
       lost: () => change(false),
-    }, {
-      open: (channels, message, signal) => openSubscriber(this.#host.node(key), channels, message, signal),
-      announce: async (channel, text) => void await this.#host.node(key).callBuffer("publish", [channel, text]),
     });
     const part: Part = { subscription, live: false };
     this.#parts.set(key, part);
@@ -83,7 +78,7 @@ export class ClusterSubscription implements Subscription {
 
   #end(key: string, { subscription }: Part): void {
     this.#parts.delete(key);
-    const ended = subscription[Symbol.asyncDispose]();
+    const ended = Promise.resolve(subscription[Symbol.asyncDispose]());
     this.#ending.add(ended);
     ended.finally(() => this.#ending.delete(ended));
   }

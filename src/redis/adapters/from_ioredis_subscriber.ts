@@ -1,5 +1,5 @@
 import type { IoredisLike } from "./from_ioredis.ts";
-import type { MessageListener, Subscriber } from "./proven_subscription.ts";
+import type { MessageListener, Subscriber } from "./subscriptions.ts";
 import { decoder } from "../../utf8.ts";
 
 /**
@@ -35,7 +35,12 @@ export async function openSubscriber(
     signal.throwIfAborted();
     await redis.connect();
     await redis.subscribe(...channels);
-    return { lost, close };
+    return {
+      lost,
+      close,
+      add: (more) => redis.subscribe(...more),
+      remove: (some) => redis.unsubscribe(...some),
+    };
   } catch (error) {
     close();
     throw error;

@@ -11,9 +11,8 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import { Borrowed } from "./borrowed.ts";
-import { type MessageListener, ProvenSubscription, type Subscriber } from "./proven_subscription.ts";
 import { toBuffer, toReply } from "./replies.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { type MessageListener, type Subscriber, Subscriptions } from "./subscriptions.ts";
 import { decoder } from "../../utf8.ts";
 
 /** The part of a client of `npm:redis` that Larder uses. */
@@ -36,6 +35,8 @@ export interface NodeRedisLike {
     listener: (message: Buffer, channel: Buffer) => unknown,
     bufferMode: true,
   ): Promise<unknown>;
+  /** Leaves channels. */
+  unsubscribe(channels: string[], listener: undefined, bufferMode: true): Promise<unknown>;
   /** Closes the connection at once; from version 5 on. */
   destroy?(): unknown;
   /** Closes the connection at once; in version 4. */
@@ -101,11 +102,15 @@ class BorrowedNodeRedis implements RedisClient {
   readonly name: string = "redis";
   readonly #redis: NodeRedisLike;
   readonly #borrowed: Borrowed;
-  readonly #subscriptions = new Subscriptions<ProvenSubscription>();
+  readonly #subscriptions: Subscriptions;
   #unsent = new Unsent();
 
   constructor(redis: NodeRedisLike) {
     this.#redis = redis;
+    this.#subscriptions = new Subscriptions({
+      open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
+      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+    });
     const borrowed = this.#borrowed = new Borrowed(redis, redis.isReady);
     borrowed.on("ready", () => borrowed.connected());
     borrowed.on("error", (error) => {
@@ -152,13 +157,7 @@ class BorrowedNodeRedis implements RedisClient {
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return this.#subscriptions.add((onEnd) =>
-      new ProvenSubscription(channel, listener, {
-        open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
-        announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
-        onEnd,
-      })
-    );
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
   }
 
   async close(): Promise<void> {
@@ -246,7 +245,12 @@ async function openSubscriber(
       message(decoder.decode(channel), new Uint8Array(buffer, byteOffset, byteLength));
     };
     await Promise.race([redis.subscribe([...channels], take, true), aborted]);
-    return { lost, close };
+    return {
+      lost,
+      close,
+      add: (more) => redis.subscribe([...more], take, true),
+      remove: (some) => redis.unsubscribe([...some], undefined, true),
+    };
   } catch (error) {
     close();
     throw error;
