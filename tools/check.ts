@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { documentsIn, fencesOf, serves } from "./fences.ts";
 import { importMapArguments } from "./jsr.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
+const DOCUMENTS = ["README.md", "docs", "mod.ts", "src"];
 const PLACES = ["mod.ts", "src", "tests", "tools", "examples", "bench"];
 
 async function deno(...args: string[]): Promise<void> {
@@ -20,6 +22,12 @@ async function exists(path: string): Promise<boolean> {
 const present = await Promise.all(PLACES.map(exists));
 const importMap = await importMapArguments();
 await deno("check", ...importMap, ...PLACES.filter((_, i) => present[i]));
+
+// The servers of documents, which the doc tests run without their types; the other samples are checked where they are run.
+const documents = (await Promise.all(DOCUMENTS.map((path) => documentsIn(ROOT, path)))).flat();
+const texts = await Promise.all(documents.map((file) => Deno.readTextFile(`${ROOT}${file}`).catch(() => "")));
+const serving = documents.filter((file, i) => fencesOf(file, texts[i]!).some(serves));
+if (serving.length > 0) await deno("check", "--doc-only", ...importMap, ...serving);
 
 const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
 await deno("doc", "--lint", ...importMap, ...Object.values<string>(exports));

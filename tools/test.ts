@@ -5,18 +5,39 @@
  * @module
  */
 // deno-lint-ignore-file no-console
+import { documentsIn, fencesOf, serves, withoutServers } from "./fences.ts";
 import { importMapArguments } from "./jsr.ts";
 import { findRedis, type FoundRedis, NO_REDIS } from "./redis.ts";
 import { parseCounts, traitsOf } from "./test_output.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
-/** Where tests are, JSDoc and README examples among them. */
-const EVERYTHING = ["tests", "mod.ts", "src", "README.md"];
+/** Where tests are, the examples of the documents among them. */
+const EVERYTHING = ["tests", "mod.ts", "src", "README.md", "docs"];
+/** Where the documents are put for Deno, without the servers, which tests/documents/serving_test.ts runs. */
+const DOCUMENTS = `.doc_tests/${Deno.pid}`;
 /** Variables that would change what the tests see. */
 const AMBIENT = /^REDIS_|^LARDER_/;
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(`${ROOT}${path}`).then(() => true, () => false);
+}
+
+/** Names the files of Deno's doc tests for those that were asked for; what is no document stays as it is. */
+async function replaceDocuments(paths: readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const documents = /^(?:\.\/)?tests\b/.test(path) ? [] : await documentsIn(ROOT, path);
+    if (documents.length === 0) files.push(path);
+    for (const document of documents) {
+      const text = await Deno.readTextFile(`${ROOT}${document}`);
+      if (fencesOf(document, text).every((fence) => serves(fence) || /\bignore\b/.test(fence.info))) continue;
+      const file = `${DOCUMENTS}/${document.replace(/(?<!\.md)$/, ".md")}`;
+      await Deno.mkdir(`${ROOT}${file.replace(/[^/]*$/, "")}`, { recursive: true });
+      await Deno.writeTextFile(`${ROOT}${file}`, withoutServers(document, text));
+      files.push(file);
+    }
+  }
+  return files;
 }
 
 /** The permissions that the tests have: loopback, temporary folders, and the programs that they start. */
@@ -62,14 +83,15 @@ async function main(args: string[]): Promise<number> {
   const { checks, sanitizersAreOff } = traitsOf(Deno.version.deno);
   if (!checks) console.log(`Types are not checked: Deno ${Deno.version.deno} cannot, with "isolatedDeclarations".`);
   const named = await Promise.all(args.map((arg) => arg.startsWith("-") ? false : exists(arg)));
-  const present = await Promise.all(EVERYTHING.map(exists));
+  const options = args.filter((_, i) => !named[i]);
+  const files = await replaceDocuments(named.includes(true) ? args.filter((_, i) => named[i]) : EVERYTHING);
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["test", "--doc", ...importMap, ...permissions(redis)],
       ...(checks || args.includes("--no-check") ? [] : ["--no-check"]),
       ...(sanitizersAreOff ? ["--sanitize-ops", "--sanitize-resources"] : []),
-      ...args,
-      ...(named.includes(true) ? [] : EVERYTHING.filter((_, i) => present[i])),
+      ...options,
+      ...files,
     ],
     cwd: ROOT,
     clearEnv: true,
@@ -80,6 +102,7 @@ async function main(args: string[]): Promise<number> {
   }).spawn();
   const [output, { code }] = await Promise.all([tee(child.stdout), child.status]);
   await redis.sweep();
+  await Deno.remove(`${ROOT}${DOCUMENTS}`, { recursive: true }).catch(() => {});
   const counts = parseCounts(output);
   if (!counts) {
     console.error(`Cannot count the tests: the runner ended with code ${code} before its summary`);

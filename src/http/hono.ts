@@ -2,7 +2,7 @@
  * Larder as middleware for Hono.
  *
  * @example Limits, sessions, and responses that are kept
- * ```ts ignore
+ * ```ts
  * import { connect } from "@larder/larder";
  * import { cacheResponse, rateLimit, session, sessionOf } from "@larder/larder/hono";
  * import { Hono } from "hono";
@@ -13,7 +13,11 @@
  * app.use("/products/*", cacheResponse(redis, { ttl: "5m", tags: ["products"] }));
  * app.use("/account/*", session(redis));
  * app.get("/account/me", async (c) => c.json(await sessionOf(c).get() ?? null));
+ * app.get("/products/:id", (c) => c.json({ id: c.req.param("id") }));
  * Deno.serve(app.fetch);
+ *
+ * // GET /products/1 → 200
+ * // GET /account/me → 200
  * ```
  *
  * @module

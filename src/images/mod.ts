@@ -5,12 +5,14 @@
  * With `connect({ images: { root: "./public/images" } })`, all of it is on `redis.cache`.
  *
  * @example Serve a folder of images
- * ```ts ignore
+ * ```ts
  * import { connect } from "@larder/larder";
  * import { imageNameOf } from "@larder/larder/images";
  *
- * await using redis = await connect({ images: { root: "./public/images" } });
+ * const redis = await connect({ images: { root: "./public/images" } });
  * Deno.serve((request) => redis.cache.serveImage(request, imageNameOf(request, "/images/")));
+ *
+ * // GET /images/logo.png → 200
  * ```
  *
  * @module

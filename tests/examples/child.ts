@@ -14,9 +14,12 @@ export interface ChildOptions {
   env?: Record<string, string>;
   /** What it reads from standard input. */
   input?: string;
+  /** Where it runs. @default {the root of the project} */
+  cwd?: string;
 }
 
-const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
+/** The folder of the project, with a slash at the end. */
+export const ROOT: string = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 /** No Redis but the one that a test names, and text without colours. */
 const ENV = { REDIS_URL: "", REDIS_HOST: "", NO_COLOR: "1" };
 
@@ -25,14 +28,14 @@ const offline = import.meta.resolve("@db/redis").includes("/tests/offline/");
 
 /** What a child needs to use Redis: nothing, or the stand-in, which looks through the whole environment. */
 export const REDIS_CLIENT: readonly string[] = offline
-  ? ["--import-map=tests/offline/import_map.json", "--allow-env"]
+  ? [`--import-map=${ROOT}tests/offline/import_map.json`, "--allow-env"]
   : [];
 
-/** Starts this Deno in the root of the project. */
+/** Starts this Deno. */
 export function startDeno(args: readonly string[], options: ChildOptions = {}): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: [...args],
-    cwd: ROOT,
+    cwd: options.cwd ?? ROOT,
     env: { ...ENV, ...options.env },
     stdin: options.input === undefined ? "null" : "piped",
     stdout: "piped",
