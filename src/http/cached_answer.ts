@@ -1,3 +1,4 @@
+import { withHeaders } from "./own_response.ts";
 import type { StoredResponse } from "./stored_response.ts";
 
 /** What a cache did with a request, for `Cache-Status` (RFC 9211). */
@@ -31,10 +32,7 @@ export function answerFrom(request: Request, stored: StoredResponse, outcome: Ca
 
 /** A response of the handler, with what the cache did with it. */
 export function mark(response: Response, outcome: CacheOutcome): Response {
-  if (response.status < 200) return response; // a connection that becomes a WebSocket is no answer to be looked at
-  const marked = new Response(response.body, response);
-  describeOutcome(marked.headers, outcome);
-  return marked;
+  return withHeaders(response, (headers) => describeOutcome(headers, outcome));
 }
 
 function describeOutcome(headers: Headers, outcome: CacheOutcome, ttl?: number): void {

@@ -27,6 +27,7 @@ import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
+import { atEnd, type OakResponseLike } from "./oak_response.ts";
 
 /** The part of Oak's context that is used. */
 export interface OakContextLike {
@@ -43,19 +44,6 @@ export interface OakContextLike {
     toDomResponse(): Promise<OakResponseLike>;
     with(body: ReadableStream<Uint8Array> | null, init: { status: number; headers: Headers }): void;
   };
-}
-
-/** A response as Oak makes it, on runtimes without `Response` by a library. */
-export interface OakResponseLike {
-  /** The status. */
-  readonly status: number;
-  /** The headers. */
-  readonly headers: Iterable<[string, string]> & {
-    set(name: string, value: string): void;
-    append(name: string, value: string): void;
-  };
-  /** Another of the same, which can be read. */
-  clone(): { readonly body: unknown };
 }
 
 /** A middleware of Oak. */
@@ -92,7 +80,11 @@ export function cacheResponse(
       return response.with(given.body, { status: given.status, headers: given.headers });
     }
     // Oak sends what it has made, so that only gets the headers.
-    for (const name of OUTCOME) made.headers.set(name, given.headers.get(name) ?? "");
+    atEnd(response, (made) => {
+      const headers = new Headers(made.headers);
+      for (const name of OUTCOME) headers.set(name, given.headers.get(name) ?? "");
+      return new Response(null, { headers });
+    });
     given.body?.cancel().catch(() => {}); // it ends with the other half, which Oak sends
   };
 }
@@ -115,8 +107,8 @@ export function rateLimit<Names extends string>(
   return async (context, next) => {
     const { response, apply } = await gate.decide(requestOf(context), connectionOf(context));
     if (response) return context.response.with(response.body, { status: response.status, headers: response.headers });
+    atEnd(context.response, apply);
     await next();
-    addHeaders(await context.response.toDomResponse(), apply(new Response(null)));
   };
 }
 
@@ -134,11 +126,11 @@ export function session<Data extends object>(redis: { readonly sessions: Session
   return async (context, next) => {
     const handler = redis.sessions.withSession<ConnectionInfo | undefined>(async (_request, session) => {
       sessions.set(context.request, session);
+      atEnd(context.response, (response) => session.apply(response));
       await next();
       return new Response(null);
     });
-    const said = await handler(requestOf(context), connectionOf(context));
-    addHeaders(await context.response.toDomResponse(), said);
+    await handler(requestOf(context), connectionOf(context));
   };
 }
 
@@ -165,12 +157,4 @@ function connectionOf({ request: { ip } }: OakContextLike): ConnectionInfo | und
   return ip === undefined ? undefined : { remoteAddr: { hostname: ip } };
 }
 
-/** Oak sends what it has made, so that only gets the headers of ours. */
-function addHeaders(made: OakResponseLike, { headers }: Response): void {
-  for (const [name, value] of headers) {
-    if (name === "set-cookie") made.headers.append(name, value);
-    else made.headers.set(name, value);
-  }
-}
-
-export type { CacheResponseOptions };
+export type { CacheResponseOptions, OakResponseLike };

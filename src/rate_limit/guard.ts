@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe } from "../describe.ts";
 import type { EventListener } from "../events.ts";
+import { withHeaders } from "../http/own_response.ts";
 import type { ConnectionInfo } from "./address.ts";
 import type { LimitEntry, RateLimiter } from "./rate_limiter.ts";
 import type { RateLimitResult } from "./result.ts";
@@ -78,7 +79,7 @@ export interface GateDecision {
    * Adds the headers of the limits to the response of a call that went on.
    *
    * @param response Whatever answers.
-   * @returns It, or a copy where its headers cannot be changed.
+   * @returns A response of its own with them; the one that was given stays as it is. A 101 is handed on.
    */
   apply(response: Response): Response;
 }
@@ -131,12 +132,17 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     const result = entries.length === 0 ? undefined : await this.#limiter.checkAll(entries);
     await Promise.all(shadowed);
     if (!result) return { apply: (response) => response };
-    if (result.allowed) return { apply: (response) => withHeaders(response, result) };
+    const apply = (response: Response) => withHeaders(response, (headers) => result.headers(headers));
+    if (result.allowed) return { apply };
     this.#tell(route, request, entries, result, false);
     const { respond } = this.#options;
-    const response = respond ? withHeaders(await respond(result, request), result) : result.response();
-    if (respond && !response.headers.has("Cache-Control")) response.headers.set("Cache-Control", "no-store");
-    return { response, apply: (other) => withHeaders(other, result) };
+    const response = respond
+      ? withHeaders(await respond(result, request), (headers) => {
+        result.headers(headers);
+        if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
+      })
+      : result.response();
+    return { response, apply };
   }
 
   async #entriesOf(route: CompiledRoute<Info>, request: Request, info: Info | undefined): Promise<{
@@ -220,17 +226,4 @@ function once(entries: readonly LimitEntry[]): LimitEntry[] {
 
 function hash(text: string): string {
   return createHash("sha256").update(text).digest("base64url").slice(0, 27);
-}
-
-/** The response with the headers of a result. */
-function withHeaders(response: Response, result: RateLimitResult): Response {
-  if (response.status === 101 || response.type === "error") return response; // an upgrade has no headers of ours
-  try {
-    result.headers(response.headers);
-    return response;
-  } catch {
-    const copy = new Response(response.body, response); // headers of a fetched response cannot be changed
-    result.headers(copy.headers);
-    return copy;
-  }
 }

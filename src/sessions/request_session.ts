@@ -1,4 +1,5 @@
 import type { Change } from "./changes.ts";
+import { withHeaders } from "../http/own_response.ts";
 import { encodeFields } from "./fields.ts";
 import type {
   CreateSessionOptions,
@@ -166,21 +167,12 @@ export class RequestSession<Data extends object = SessionData> {
    * The response with the cookie that the session needs, if it needs one; `withSession()` does it.
    *
    * @param response The response.
-   * @returns The same, or a copy where its headers cannot be changed.
+   * @returns A response of its own with it; the one that was given stays as it is. A 101 is handed on.
    */
   apply(response: Response): Response {
-    // A connection that is upgraded has left HTTP behind.
-    if (this.#cookie === undefined || response.status === 101) return response;
+    if (this.#cookie === undefined) return response;
     if (this.#cookie === "clear" && !this.#sessions.cookie.isSent(this.#request)) return response;
-    try {
-      this.#write(response.headers);
-      return response;
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      const copy = new Response(response.body, response); // that of a redirect or of fetch()
-      this.#write(copy.headers);
-      return copy;
-    }
+    return withHeaders(response, (headers) => this.#write(headers));
   }
 
   #inTurn<T>(run: () => Promise<T>, { signal }: SessionOperationOptions): Promise<T> {

@@ -1,0 +1,82 @@
+import type { ConnectOptions } from "../../src/connect_options.ts";
+import { connect, type Larder } from "../../mod.ts";
+import { RedisServer } from "../support/redis_server.ts";
+
+/** Opens Larder on the store under test. All that is opened shares what is stored. */
+export type Open = (options?: Partial<ConnectOptions>) => Promise<Larder>;
+
+/** Declares a test of what browsers see, once for the embedded store and once for Redis. */
+export function onBothStores(name: string, run: (open: Open) => Promise<void>): void {
+  // Nothing here is about deadlines, and the machine may be busy.
+  const patient = { commandTimeout: "10s" } as const;
+  Deno.test(`${name}, embedded`, () => run((options) => connect({ ...patient, url: "memory:", ...options })));
+  Deno.test(`${name}, on Redis`, async () => {
+    await using server = await RedisServer.start();
+    await run((options) => connect({ ...patient, url: server.url, ...options }));
+  });
+}
+
+/** A service on a free port, for as long as the test. */
+export interface Service extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+}
+
+/** Serves requests on loopback. */
+export function serve(handler: Deno.ServeHandler<Deno.NetAddr>): Service {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
+  return {
+    port: server.addr.port,
+    url: `http://127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** What came back over a socket, byte for byte. */
+export interface Answer {
+  readonly status: number;
+  /** All lines of the head behind the first. */
+  readonly lines: readonly string[];
+  /** Each `Set-Cookie`. */
+  readonly cookies: readonly string[];
+  /** The value of a header; several are joined by a comma. */
+  readonly header: (name: string) => string | undefined;
+  readonly body: string;
+}
+
+/** Sends a request as bytes (each character is one), and reads the answer to its end. */
+export async function ask(
+  { port }: { readonly port: number },
+  path: string,
+  headers: readonly string[] = [],
+  { method = "GET", body = "" }: { method?: string; body?: string } = {},
+): Promise<Answer> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const length = body === "" ? [] : [`Content-Length: ${body.length}`];
+  const head = [`${method} ${path} HTTP/1.1`, "Host: localhost", "Connection: close", ...length, ...headers];
+  const bytes = Uint8Array.from(`${head.join("\r\n")}\r\n\r\n${body}`, (char) => char.charCodeAt(0));
+  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+  let text = "";
+  const chunk = new Uint8Array(16_384);
+  for (let read: number | null; (read = await connection.read(chunk)) !== null;) {
+    for (const byte of chunk.subarray(0, read)) text += String.fromCharCode(byte);
+  }
+  const [above = "", ...rest] = text.split("\r\n\r\n");
+  const [first = "", ...lines] = above.split("\r\n");
+  const values = (name: string) =>
+    lines.filter((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`))
+      .map((line) => line.slice(name.length + 1).trim());
+  return {
+    status: Number(first.split(" ")[1]),
+    lines,
+    cookies: values("set-cookie"),
+    header: (name) => values(name).join(", ") || undefined,
+    body: rest.join("\r\n\r\n"),
+  };
+}
+
+/** The first `name=value` that an answer sets. */
+export function pairOf({ cookies: [cookie] }: Answer): string {
+  if (!cookie) throw new Error("The answer sets no cookie");
+  return cookie.split(";")[0]!;
+}
