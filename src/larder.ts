@@ -9,6 +9,7 @@ import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { ImageCache } from "./images/image_cache.ts";
 import { DbRedisClient } from "./redis/adapters/db_redis.ts";
 import { RedisMeter, type RedisMetrics } from "./metrics.ts";
+import { assertOptions, optionNames } from "./option_names.ts";
 import { openRateLimiter } from "./rate_limit/open.ts";
 import type { PresetName } from "./rate_limit/presets.ts";
 import type { RateLimiter } from "./rate_limit/rate_limiter.ts";
@@ -127,6 +128,9 @@ export async function connect<Types extends LarderTypes = LarderTypes, Limits ex
   return new Services<Types, Limits>({ cache, sessions, rateLimit }, main, cacheBatch);
 }
 
+const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
+const HEALTH = optionNames<{ signal?: AbortSignal }>({ signal: true });
+
 class Services<Types extends LarderTypes, Limits extends string> implements Larder<Types, Limits> {
   readonly cache: ImageCache;
   readonly sessions: Sessions<SessionDataOf<Types>>;
@@ -153,6 +157,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   }
 
   async ready(options: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<void> {
+    assertOptions(options, READY, "wait for Redis");
     const { timeout, signal } = options;
     const milliseconds = timeout === undefined ? 0 : toMilliseconds(timeout, "timeout");
     const late = new AbortController();
@@ -168,6 +173,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   }
 
   async health(options: { signal?: AbortSignal } = {}): Promise<Health> {
+    assertOptions(options, HEALTH, "tell the health");
     const services = {
       cache: this.cache.stats(),
       sessions: this.sessions.stats(),

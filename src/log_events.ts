@@ -1,4 +1,5 @@
 import { describe } from "./describe.ts";
+import { assertOptions, optionNames } from "./option_names.ts";
 import type { EventListener, LarderEvent } from "./events.ts";
 
 /** Takes messages: `console`, a LogTape logger, or whatever has these methods. */
@@ -16,6 +17,7 @@ export interface Logger {
 /** How much is told. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+const OPTIONS = optionNames<{ level?: LogLevel }>({ level: true });
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** What is not told at `debug`. */
@@ -59,6 +61,7 @@ const LEVEL: Readonly<Record<string, LogLevel>> = {
  * ```
  */
 export function logEvents(logger: Logger, options: { level?: LogLevel } = {}): EventListener {
+  assertOptions(options, OPTIONS, "log events");
   const { level = "info" } = options;
   if (!LEVELS.includes(level)) {
     throw new TypeError(`Cannot log events: wanted ${LEVELS.join(", ")} as the level, got ${describe(level)}`);

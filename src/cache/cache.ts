@@ -3,11 +3,23 @@ import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../events.ts";
 import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.ts";
+import { assertOptions } from "../option_names.ts";
 import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
 import type { LoadRequest } from "./loading.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
+import {
+  BY_PATTERN,
+  BY_TAG,
+  CACHE,
+  DEFINE,
+  GET,
+  loadOptionsOf,
+  OPERATION,
+  setOptionsOf,
+  WRAP,
+} from "./option_names.ts";
 import type {
   CacheOptions,
   GetOptions,
@@ -31,6 +43,8 @@ import { Values } from "./values.ts";
 import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
 const MAX_BYTES = 8 * 2 ** 20;
+/** What no options are, which need no check. */
+const NONE = Object.freeze({});
 const MISS: Lookup<never> = Object.freeze({ status: "miss", age: 0, ttl: 0, tags: Object.freeze([]) });
 
 /**
@@ -72,6 +86,7 @@ export class Cache implements AsyncDisposable {
    * @throws {RangeError} If an option is out of range.
    */
   constructor(store: CacheStore, options: CacheOptions = {}, on?: (event: LarderEvent) => void) {
+    assertOptions(options, CACHE, "open the cache");
     const { retryAfter = "1s", serializer, compress, maxBytes = MAX_BYTES, maxKeyBytes = MAX_KEY_BYTES } = options;
     this.#store = store;
     this.#on = safeListener(on);
@@ -96,7 +111,8 @@ export class Cache implements AsyncDisposable {
    * @returns The value, or `undefined` if there is none that is fresh, or the store does not answer.
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
-  async get<T = unknown>(key: string, options: GetOptions<T> = {}): Promise<T | undefined> {
+  async get<T = unknown>(key: string, options: GetOptions<T> = NONE): Promise<T | undefined> {
+    if (options !== NONE) assertOptions(options, GET, "read from the cache");
     const { schema, signal } = options;
     assertSchema(schema);
     const copied = this.#through.copied(key, schema);
@@ -126,6 +142,7 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If a key cannot be one.
    */
   async getMany<T = unknown>(keys: Iterable<string>, options: GetOptions<T> = {}): Promise<Map<string, T>> {
+    assertOptions(options, GET, "read from the cache");
     const { schema, signal } = options;
     const distinct = this.#keys(keys, "read from the cache");
     assertSchema(schema);
@@ -152,6 +169,7 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
   async lookup<T = unknown>(key: string, options: GetOptions<T> = {}): Promise<Lookup<T>> {
+    assertOptions(options, GET, "look up in the cache");
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
     assertSchema(schema);
@@ -174,34 +192,34 @@ export class Cache implements AsyncDisposable {
    *
    * @param key The key.
    * @param value Anything but functions, symbols and instances of classes that Larder does not know.
-   * @param options How long, and under which tags.
+   * @param options How long, and under which tags; or how long alone, as in `300` or `"5m"`.
    * @returns Whether it was stored. If not, what was there before is not served either.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
-  async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
-    assertOptions(options, "write to the cache");
+  async set(key: string, value: unknown, options: SetOptions | Duration = NONE): Promise<boolean> {
+    const settings = setOptionsOf(options);
     assertKey(key, this.#maxKeyBytes, "write to the cache");
-    const tags = assertTags(options.tags, "write to the cache");
-    const policy = policyOf(options, this.#through.policy);
+    const tags = assertTags(settings.tags, "write to the cache");
+    const policy = policyOf(settings, this.#through.policy);
     const encoding = this.#values.codec.encode(value, JSON.stringify(key));
     // Only what is compressed takes time: whatever else is done in the same tick comes in the order in which it was called.
     const encoded = encoding instanceof Promise ? await encoding : encoding;
-    return await this.#write(key, encoded, tags, policy, options.signal);
+    return await this.#write(key, encoded, tags, policy, settings.signal);
   }
 
   /**
    * Stores several values in one round trip.
    *
    * @param entries Keys and values: a `Map`, an array of pairs, or an object.
-   * @param options How long, and under which tags; the same for all.
+   * @param options How long, and under which tags; or how long alone. The same for all.
    * @returns Whether all were stored.
    * @throws {TypeError | RangeError} If an argument is not as it should be; then nothing is stored.
    */
   async setMany(
     entries: Iterable<readonly [string, unknown]> | Readonly<Record<string, unknown>>,
-    options: SetOptions = {},
+    options: SetOptions | Duration = NONE,
   ): Promise<boolean> {
-    assertOptions(options, "write to the cache");
+    const settings = setOptionsOf(options);
     if (typeof entries !== "object" || entries === null) {
       throw new TypeError(`Cannot write to the cache: wanted keys and values, got ${describe(entries)}`);
     }
@@ -212,15 +230,15 @@ export class Cache implements AsyncDisposable {
       }
       pairs.set(pair[0], pair[1]);
     }
-    const tags = assertTags(options.tags, "write to the cache");
-    const policy = policyOf(options, this.#through.policy);
+    const tags = assertTags(settings.tags, "write to the cache");
+    const policy = policyOf(settings, this.#through.policy);
     const keys = this.#keys(pairs.keys(), "write to the cache");
     const encoding = keys.map((key) => this.#values.codec.encode(pairs.get(key), JSON.stringify(key)));
     const encoded = encoding.some((one) => one instanceof Promise)
       ? await Promise.all(encoding)
       : encoding as Encoded[];
     const stored = await Promise.all(
-      keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, options.signal)),
+      keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, settings.signal)),
     );
     return stored.every(Boolean);
   }
@@ -236,7 +254,7 @@ export class Cache implements AsyncDisposable {
    * @typeParam T What the loader gives.
    * @param key The key.
    * @param loader Gets the value from where it really lives.
-   * @param options How long, under which tags, with which schema.
+   * @param options How long, under which tags, with which schema; or how long alone, as in `300` or `"5m"`.
    * @returns The value.
    * @throws {TypeError | RangeError} If an argument is not as it should be, or the loader's value cannot be stored or does not fit the
    * schema.
@@ -245,15 +263,17 @@ export class Cache implements AsyncDisposable {
   getOrSet<Known, T extends Known = Known>(
     key: string,
     loader: (context: LoaderContext<Known>) => T | Promise<T>,
-    options: GetOrSetOptions<T> = {},
+    options: GetOrSetOptions<T> | Duration = NONE,
   ): Promise<T> {
+    let settings: GetOrSetOptions<T>;
     let request: LoadRequest<T>;
     try {
-      request = this.#request(key, loader, options);
+      settings = loadOptionsOf(options);
+      request = this.#request(key, loader, settings);
     } catch (error) {
       return Promise.reject(error); // no async function: see get()
     }
-    return this.#through.getOrSet(key, request, options.signal);
+    return this.#through.getOrSet(key, request, settings.signal);
   }
 
   /**
@@ -263,7 +283,7 @@ export class Cache implements AsyncDisposable {
    * @typeParam T What the values are.
    * @param keys The keys.
    * @param loader Given the keys that are missing; gives the values that there are, as a `Map` or an object.
-   * @param options How long, under which tags, with which schema, for each value.
+   * @param options How long, under which tags, with which schema, for each value; or how long alone.
    * @returns The values by key; keys for which the loader gave none are absent.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    * @throws What the loader throws, when there is nothing older to serve.
@@ -271,17 +291,17 @@ export class Cache implements AsyncDisposable {
   async getOrSetMany<T>(
     keys: Iterable<string>,
     loader: ManyLoader<T>,
-    options: GetOrSetOptions<T> = {},
+    options: GetOrSetOptions<T> | Duration = NONE,
   ): Promise<Map<string, T>> {
-    assertOptions(options, "read from the cache");
+    const settings = loadOptionsOf(options);
     const distinct = this.#keys(keys, "read from the cache");
     if (typeof loader !== "function") {
       throw new TypeError(`Cannot read from the cache: wanted a function as the loader, got ${describe(loader)}`);
     }
-    assertSchema(options.schema);
+    assertSchema(settings.schema);
     return await loadMany(distinct, loader, (key, load) => {
-      const request = { ...this.#through.request(load, options), absent: true };
-      return this.#through.getOrSet(key, request, options.signal);
+      const request = { ...this.#through.request(load, settings), absent: true };
+      return this.#through.getOrSet(key, request, settings.signal);
     });
   }
 
@@ -313,6 +333,7 @@ export class Cache implements AsyncDisposable {
    * ```
    */
   define<Id, Known, T extends Known = Known>(options: DefinitionOptions<Id, Known, T>): Definition<Id, T> {
+    assertOptions(options, DEFINE, "define a kind of value");
     const definition = new Definition(this, options as unknown as DefinitionOptions<Id, T>);
     // Wrong options are told now, not at the first call.
     const { tags, schema } = options;
@@ -341,6 +362,7 @@ export class Cache implements AsyncDisposable {
         throw new TypeError(`Cannot wrap: wanted a function as the ${name}, got ${describe(value)}`);
       }
     }
+    assertOptions(options, WRAP, "wrap");
     assertSchema(rest.schema);
     this.#through.request(() => undefined as T, rest); // wrong options are told now, not at the first call
     return async (...args) => await this.getOrSet(key(...args), () => fn(...args), rest);
@@ -421,6 +443,7 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
   async has(key: string, options: OperationOptions = {}): Promise<boolean> {
+    assertOptions(options, OPERATION, "look up in the cache");
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
     return (await this.#through.read(key, options.signal))?.state === "fresh";
   }
@@ -434,6 +457,7 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
   async ttl(key: string, options: OperationOptions = {}): Promise<number | undefined> {
+    assertOptions(options, OPERATION, "look up in the cache");
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
     const read = await this.#through.read(key, options.signal);
     return read?.state === "fresh" ? secondsLeft(read) : undefined;
@@ -449,6 +473,7 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
   async touch(key: string, ttl: Duration, options: OperationOptions = {}): Promise<boolean> {
+    assertOptions(options, OPERATION, "touch in the cache");
     assertKey(key, this.#maxKeyBytes, "touch in the cache");
     const fresh = ttlOf(ttl);
     options.signal?.throwIfAborted();
@@ -476,6 +501,7 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If a key cannot be one; then nothing is removed.
    */
   async invalidateMany(keys: Iterable<string>, options: OperationOptions = {}): Promise<InvalidationResult> {
+    assertOptions(options, OPERATION, "invalidate in the cache");
     const distinct = this.#keys(keys, "invalidate in the cache");
     if (distinct.length === 0) return { status: "done", removed: 0 };
     options.signal?.throwIfAborted();
@@ -507,6 +533,7 @@ export class Cache implements AsyncDisposable {
     tags: string | readonly string[],
     options: InvalidateByTagOptions = {},
   ): Promise<InvalidationResult> {
+    assertOptions(options, BY_TAG, "invalidate by tag");
     const { mode = "hard", signal } = options;
     if (mode !== "hard" && mode !== "stale") {
       throw new TypeError(`Cannot invalidate by tag: wanted "hard" or "stale" as the mode, got ${describe(mode)}`);
@@ -531,6 +558,7 @@ export class Cache implements AsyncDisposable {
     pattern: string,
     options: InvalidateByPatternOptions = {},
   ): Promise<InvalidationResult> {
+    assertOptions(options, BY_PATTERN, "invalidate by pattern");
     const { onProgress, signal } = options;
     assertKey(pattern, this.#maxKeyBytes, "invalidate by pattern");
     if (onProgress !== undefined && typeof onProgress !== "function") {
@@ -549,6 +577,7 @@ export class Cache implements AsyncDisposable {
    * @returns How it ended.
    */
   async clear(options: OperationOptions = {}): Promise<InvalidationResult> {
+    assertOptions(options, OPERATION, "clear the cache");
     options.signal?.throwIfAborted();
     this.#through.loading.detach();
     return await this.#invalidated("clear", [], this.#store.clear(), options.signal);
@@ -571,7 +600,6 @@ export class Cache implements AsyncDisposable {
     loader: (context: LoaderContext<Known>) => T | Promise<T>,
     options: GetOrSetOptions<T>,
   ): LoadRequest<T> {
-    assertOptions(options, "read from the cache");
     assertKey(key, this.#maxKeyBytes, "read from the cache");
     if (typeof loader !== "function") {
       throw new TypeError(
@@ -626,13 +654,6 @@ export class Cache implements AsyncDisposable {
 
 function secondsLeft({ entry, now }: Read): number {
   return entry!.freshUntil >= NEVER ? Infinity : (entry!.freshUntil - now) / 1000;
-}
-
-/** Catches a ttl in place of options, as other caches take it, before it is silently ignored. */
-function assertOptions(options: unknown, action: string): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: wanted options as in { ttl: 300 }, got ${describe(options)}`);
-  }
 }
 
 function assertSchema(schema: unknown): void {

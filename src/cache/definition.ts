@@ -1,6 +1,8 @@
 import { describe } from "../describe.ts";
 import { assertTag } from "../keys.ts";
+import { assertOptions } from "../option_names.ts";
 import type { Cache } from "./cache.ts";
+import { OPERATION } from "./option_names.ts";
 import type {
   GetOrSetOptions,
   InvalidationResult,
@@ -73,6 +75,7 @@ export class Definition<Id, T> {
 
   /** Reads a value, or has it loaded. See {@linkcode Cache.getOrSet}. */
   async get(id: Id, options: OperationOptions = {}): Promise<T> {
+    assertOptions(options, OPERATION, "read from the cache");
     const { load } = this.#options;
     return await this.#cache.getOrSet<T>(
       this.keyOf(id),
@@ -83,6 +86,7 @@ export class Definition<Id, T> {
 
   /** Reads several values, or has them loaded together. Ids for which there is none are absent. */
   async getMany(ids: Iterable<Id>, options: OperationOptions = {}): Promise<Map<Id, T>> {
+    assertOptions(options, OPERATION, "read from the cache");
     const { loadMany } = this.#options;
     const keys = new Map<Id, string>();
     const byKey = new Map<string, Id>();
@@ -107,12 +111,14 @@ export class Definition<Id, T> {
 
   /** How a value stands, without loading it. */
   async lookup(id: Id, options: OperationOptions = {}): Promise<Lookup<T>> {
+    assertOptions(options, OPERATION, "look up in the cache");
     const { schema } = this.#options;
     return await this.#cache.lookup<T>(this.keyOf(id), { ...options, schema });
   }
 
   /** Stores a value that is known already. */
   async set(id: Id, value: T, options: OperationOptions = {}): Promise<boolean> {
+    assertOptions(options, OPERATION, "write to the cache");
     const { ttl, staleWhileRevalidate, staleIfError, jitter } = this.#options;
     const { tags } = this.#getOptions(() => id, options);
     const settings: SetOptions = {
@@ -132,8 +138,9 @@ export class Definition<Id, T> {
   }
 
   /** Removes all values of this kind. */
-  invalidateAll(options: OperationOptions = {}): Promise<InvalidationResult> {
-    return this.#cache.invalidateByTag(this.name, options);
+  async invalidateAll(options: OperationOptions = {}): Promise<InvalidationResult> {
+    assertOptions(options, OPERATION, "invalidate in the cache");
+    return await this.#cache.invalidateByTag(this.name, options);
   }
 
   #getOptions(idOf: (key: string) => Id, { signal }: OperationOptions): GetOrSetOptions<T> {

@@ -1,6 +1,8 @@
 import { LRUCache } from "lru-cache";
 import { type Duration, toMilliseconds } from "../duration.ts";
+import { assertOptions } from "../option_names.ts";
 import { NEVER } from "./entry.ts";
+import { LOCAL } from "./option_names.ts";
 import { FORMAT } from "./serializer.ts";
 import type { ChangeListener, Changes, Read } from "./store.ts";
 import type { Found } from "./values.ts";
@@ -82,6 +84,7 @@ export class Local implements ChangeListener {
     options: LocalOptions,
     changesOf: (listener: ChangeListener) => Changes | undefined,
   ): Local | undefined {
+    assertOptions(options, LOCAL, 'use "local"');
     const local = new Local(options);
     local.#changes = changesOf(local);
     return local.#changes && local;

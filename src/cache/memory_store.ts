@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { UnavailableError } from "../errors.ts";
 import { compileGlob } from "../glob.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import { integer } from "./codec.ts";
 import { NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
 import { Invalidations } from "./invalidations.ts";
@@ -28,6 +29,8 @@ export interface MemoryStoreOptions {
   /** The time in milliseconds. @default {Date.now} */
   now?: () => number;
 }
+
+const OPTIONS = optionNames<MemoryStoreOptions>({ maxEntries: true, maxBytes: true, now: true });
 
 type Slot = { -readonly [K in keyof StoredEntry]: StoredEntry[K] };
 
@@ -58,6 +61,7 @@ export class MemoryStore implements CacheStore {
    * @param options How much it keeps.
    */
   constructor(options: MemoryStoreOptions = {}) {
+    assertOptions(options, OPTIONS, "open the embedded store");
     const { maxEntries = 100_000, maxBytes = 256 * 2 ** 20, now = () => Date.now() } = options;
     this.#options = options;
     this.#now = now;

@@ -1,10 +1,13 @@
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
+import type { Duration } from "../duration.ts";
+import { assertOptions } from "../option_names.ts";
 import type { Cache } from "./cache.ts";
+import { setOptionsOf, WARM } from "./option_names.ts";
 import type { OperationOptions, SetOptions } from "./options.ts";
 
 /** An entry to be stored ahead of time: key and value, and how it is kept if that differs from the options of the cache. */
-export type WarmEntry = readonly [key: string, value: unknown, options?: SetOptions];
+export type WarmEntry = readonly [key: string, value: unknown, options?: SetOptions | Duration];
 
 /** Options of `warm`. */
 export interface WarmOptions extends OperationOptions {
@@ -28,6 +31,7 @@ export async function warm(
   entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>,
   options: WarmOptions,
 ): Promise<WarmResult> {
+  assertOptions(options, WARM, "warm the cache");
   const { concurrency = 100, onProgress, signal } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(
@@ -51,8 +55,8 @@ export async function warm(
       if (!Array.isArray(entry)) {
         throw new TypeError(`Cannot warm the cache: wanted [key, value, options?], got ${describe(entry)}`);
       }
-      const [key, value, settings] = entry as WarmEntry;
-      if (await cache.set(key, value, { ...settings, signal })) stored++;
+      const [key, value, settings = {}] = entry as WarmEntry;
+      if (await cache.set(key, value, { ...setOptionsOf(settings), signal })) stored++;
       else failed++;
       onProgress?.({ stored, failed });
     } catch (error) {

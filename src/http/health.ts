@@ -2,6 +2,7 @@ import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import type { Health } from "../health.ts";
 import type { Larder } from "../larder.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { isSame } from "./is_same.ts";
 
@@ -23,6 +24,8 @@ export interface HealthHandlerOptions {
 
 /** Answers a request for the health of a service. */
 export type HealthHandler = (request: Request, info?: ConnectionInfo) => Promise<Response>;
+
+const OPTIONS = optionNames<HealthHandlerOptions>({ token: true, maxAge: true });
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost)$/i;
 /** Headers by which a proxy shows: behind one on this machine, everybody seems to be here. */
@@ -56,6 +59,7 @@ const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
  * ```
  */
 export function healthHandler(redis: Pick<Larder, "health">, options: HealthHandlerOptions = {}): HealthHandler {
+  assertOptions(options, OPTIONS, "make the health handler");
   const { token, maxAge = "1s" } = options;
   if (typeof redis?.health !== "function") {
     throw new TypeError(`Cannot make the health handler: wanted what connect() gave, got ${describe(redis)}`);

@@ -1,5 +1,6 @@
 import { describe } from "../describe.ts";
 import type { Larder } from "../larder.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type { RateLimitCounts } from "../rate_limit/stats.ts";
 import { LATENCY_BOUNDS, type RedisMetrics } from "../metrics.ts";
 import { isSame } from "./is_same.ts";
@@ -22,6 +23,8 @@ export interface MetricsHandlerOptions {
    */
   token?: string | undefined;
 }
+
+const OPTIONS = optionNames<MetricsHandlerOptions>({ token: true });
 
 /**
  * Makes a handler for `/metrics`, which Prometheus and whatever else reads OpenMetrics can ask.
@@ -51,6 +54,7 @@ export function metricsHandler(
   redis: Measured,
   options: MetricsHandlerOptions = {},
 ): (request: Request) => Promise<Response> {
+  assertOptions(options, OPTIONS, "make the metrics handler");
   const { token } = options;
   if (typeof redis?.metrics !== "function") {
     throw new TypeError(`Cannot make the metrics handler: wanted what connect() gave, got ${describe(redis)}`);

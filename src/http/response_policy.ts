@@ -2,6 +2,7 @@ import type { GetOrSetOptions } from "../cache/options.ts";
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { assertTags, MAX_KEY_BYTES } from "../keys.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import { parseCacheControl, secondsOf } from "./cache_control.ts";
 import type { CacheResponseOptions } from "./cache_response.ts";
 import { keptHeaders, type StoredResponse } from "./stored_response.ts";
@@ -18,6 +19,17 @@ export interface ResponsePolicy {
   readonly maxBytes: number;
 }
 
+const OPTIONS = optionNames<CacheResponseOptions>({
+  ttl: true,
+  staleWhileRevalidate: true,
+  staleIfError: true,
+  tags: true,
+  vary: true,
+  key: true,
+  ignoreRequestCacheControl: true,
+  maxBytes: true,
+});
+
 /** Responses that are good for others: those of RFC 9110, section 15.1, without errors. */
 const KEPT = new Set([200, 203, 204, 300, 301, 308]);
 const NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
@@ -31,6 +43,7 @@ const YEAR = 31_536_000;
  * @throws {TypeError | RangeError} If one is not as it should be.
  */
 export function responsePolicyOf(options: CacheResponseOptions): ResponsePolicy {
+  assertOptions(options, OPTIONS, "cache responses");
   const { ttl = "1m", staleWhileRevalidate, staleIfError, tags = [], vary = [], key, maxBytes = MAX_BYTES } = options;
   const what = "Cannot cache responses: wanted";
   if (!Array.isArray(vary) || vary.some((name) => typeof name !== "string" || !NAME.test(name) || name === "*")) {

@@ -1,6 +1,8 @@
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
+import { assertOptions } from "../option_names.ts";
+import { HTTP_SOURCE } from "./option_names.ts";
 import type { ImageSource, ImageStat, OpenedImage, OpenOptions, StatOptions } from "./source.ts";
 
 /** Where images are fetched from. */
@@ -51,6 +53,7 @@ class HttpSource implements ImageSource {
   readonly #fetch: (url: URL, init: RequestInit) => Promise<Response>;
 
   constructor(options: HttpSourceOptions) {
+    assertOptions(options, HTTP_SOURCE, "use the source of images");
     const { base, hosts, headers = {}, timeout = "10s", fetch = globalThis.fetch } = options;
     if (!Array.isArray(hosts) || hosts.length === 0 || hosts.some((host) => typeof host !== "string" || host === "")) {
       throw new TypeError(`Cannot use the source of images: wanted the hosts that are allowed, got ${describe(hosts)}`);

@@ -1,13 +1,16 @@
 import { abortable } from "../abort.ts";
 import type { Cache } from "../cache/cache.ts";
+import { OPERATION } from "../cache/option_names.ts";
 import type { InvalidationResult, LoaderContext, OperationOptions } from "../cache/options.ts";
 import { describe } from "../describe.ts";
 import { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
+import { assertOptions } from "../option_names.ts";
 import { Gate } from "./gate.ts";
 import type { ImageInfo } from "./info.ts";
 import { agree, fingerprint, type Look, Looks, notFound } from "./looks.ts";
 import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
+import { MANY, SERVE } from "./option_names.ts";
 import type {
   ImageInfoManyOptions,
   ImageOptions,
@@ -98,6 +101,7 @@ export class Images {
    * @throws {ImageError} If it is none that can be read.
    */
   async get(name: string, options: OperationOptions = {}): Promise<ImageInfo> {
+    assertOptions(options, OPERATION, READ);
     const look = this.#looks.recent(name); // what there was a look at was found to be a name before
     if (look && !look.stat) throw notFound(name);
     if (look) {
@@ -117,6 +121,7 @@ export class Images {
    * @throws {TypeError | RangeError} If a name cannot be one; then no image is looked at.
    */
   async getMany(names: Iterable<string>, options: ImageInfoManyOptions = {}): Promise<Map<string, ImageInfo>> {
+    assertOptions(options, MANY, READ);
     const { onError, signal } = options;
     if (typeof names !== "object" || names === null || !(Symbol.iterator in names)) {
       throw new TypeError(`Cannot ${READ}: wanted several names, got ${describe(names)}`);
@@ -143,6 +148,7 @@ export class Images {
    * @throws {TypeError | RangeError} If the path cannot be one.
    */
   async invalidate(path: string, options: OperationOptions = {}): Promise<InvalidationResult> {
+    assertOptions(options, OPERATION, "invalidate image info");
     const folder = folderOf(path, "invalidate image info");
     this.#looks.forget(folder);
     const result = await this.#cache.invalidateByTag(tagOf(folder), options);
@@ -176,6 +182,7 @@ export class Images {
    * @throws What the source throws when it fails.
    */
   async serve(request: Request, name: string | undefined, options: ServeImageOptions = {}): Promise<Response> {
+    assertOptions(options, SERVE, "serve an image");
     return await serveImage((range) => this.#openAs(name, range, options.signal), request, options);
   }
 

@@ -1,6 +1,8 @@
 import { describe } from "../describe.ts";
 import { toMilliseconds } from "../duration.ts";
+import { assertOptions } from "../option_names.ts";
 import { fileSource } from "./file_source.ts";
+import { IMAGES } from "./option_names.ts";
 import type { ImageOptions } from "./options.ts";
 import type { ReadLimits } from "./read_image.ts";
 import type { ImageSource } from "./source.ts";
@@ -26,6 +28,7 @@ const MAX_PIXELS = 0x3fff ** 2;
  * @throws {RangeError} If one is out of range.
  */
 export function imageSettings(options: ImageOptions): ImageSettings {
+  assertOptions(options, IMAGES, "use the images");
   const { root, source, hash = "sha-256", maxBytes = MAX_BYTES, maxPixels = MAX_PIXELS, verify = "stat" } = options;
   if ((root === undefined) === (source === undefined)) {
     const got = root === undefined ? "neither" : "both";

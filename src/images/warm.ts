@@ -1,8 +1,10 @@
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { ImageError, NotFoundError } from "../errors.ts";
+import { assertOptions } from "../option_names.ts";
 import type { Images } from "./images.ts";
 import { folderOf } from "./names.ts";
+import { WARM } from "./option_names.ts";
 import type { WarmImagesOptions, WarmImagesResult } from "./options.ts";
 import type { ImageSource } from "./source.ts";
 
@@ -15,6 +17,7 @@ export async function warmImages(
   what: string | Iterable<string> | AsyncIterable<string>,
   options: WarmImagesOptions,
 ): Promise<WarmImagesResult> {
+  assertOptions(options, WARM, ACTION);
   const { concurrency = 8, onProgress, signal } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(`Cannot ${ACTION} as "concurrency" must be an integer >= 1: current value is ${concurrency}`);

@@ -1,7 +1,9 @@
 import ipaddr from "ipaddr.js";
 import { describe } from "../describe.ts";
 import { ConfigError } from "../errors.ts";
+import { assertOptions } from "../option_names.ts";
 import { forwardedHops, listedHops } from "./forwarded.ts";
+import { TRUST } from "./option_names.ts";
 
 /** What is known of a connection; that which `Deno.serve` gives fits. */
 export interface ConnectionInfo {
@@ -128,6 +130,7 @@ function trusted(trust: TrustProxy): { walk(hops: Hops): Address | undefined; he
     ? { proxies: trust }
     : trust as TrustProxyOptions;
   if (typeof options !== "object" || options === null) throw invalid(trust);
+  assertOptions(options, TRUST, 'use "trustProxy"');
   const { proxies, hops, header } = options;
   if (header !== undefined && header !== "x-forwarded-for" && header !== "forwarded") throw invalid(header);
   if ((proxies === undefined) === (hops === undefined)) throw invalid(trust);

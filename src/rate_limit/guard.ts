@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { describe } from "../describe.ts";
 import type { EventListener } from "../events.ts";
 import { withHeaders } from "../http/own_response.ts";
+import { assertOptions } from "../option_names.ts";
 import type { ConnectionInfo } from "./address.ts";
+import { GATE } from "./option_names.ts";
 import type { LimitEntry, RateLimiter } from "./rate_limiter.ts";
 import type { RateLimitResult } from "./result.ts";
 import { type CompiledRoute, compileRoutes, pathOf } from "./routes.ts";
@@ -106,6 +108,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     options: GateOptions<Info> = {},
     on?: EventListener,
   ) {
+    assertOptions(options, GATE, "guard");
     this.#limiter = limiter;
     this.#options = options;
     this.#on = on;

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { describe } from "../describe.ts";
 import { UnavailableError } from "../errors.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type { Algorithm, Outcome } from "./algorithm.ts";
 import { exact } from "./exact.ts";
 import { fixedWindow } from "./fixed_window.ts";
@@ -15,6 +16,8 @@ export interface MemoryLimitStoreOptions {
   /** The time in milliseconds. @default {Date.now} */
   now?: () => number;
 }
+
+const OPTIONS = optionNames<MemoryLimitStoreOptions>({ maxEntries: true, now: true });
 
 // Each limit has one algorithm, so a state only ever meets the one that made it.
 const ALGORITHMS: Readonly<Record<Rule["algorithm"], Algorithm<unknown>>> = {
@@ -57,6 +60,7 @@ export class MemoryLimitStore implements LimitStore {
    * @throws {RangeError} If the number of entries is none.
    */
   constructor(options: MemoryLimitStoreOptions = {}) {
+    assertOptions(options, OPTIONS, "open the embedded store");
     const { maxEntries = 100_000, now = () => Date.now() } = options;
     if (!Number.isSafeInteger(maxEntries) || maxEntries < 1) {
       throw new RangeError(`Cannot create store: wanted "maxEntries" of at least 1, got ${describe(maxEntries)}`);

@@ -1,5 +1,7 @@
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
+import { assertOptions } from "../option_names.ts";
+import { PRESET } from "./option_names.ts";
 import type { Algorithm, Rule } from "./store.ts";
 
 /** The limits that are there without being defined. */
@@ -65,7 +67,6 @@ const WINDOW = { min: 1, max: 366 * 86_400_000 };
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const ALGORITHMS = ["exact", "sliding-window", "gcra", "token-bucket", "fixed-window"];
 const POLICIES = ["local", "open", "closed"];
-const FIELDS = ["limit", "window", "algorithm", "burst", "onUnavailable"];
 
 /**
  * Checks a preset and fills in what is not given.
@@ -84,10 +85,7 @@ export function presetOf(name: unknown, options: unknown): Preset {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`${cannot} { limit, window }, got ${describe(options)}`);
   }
-  const unknown = Object.keys(options).find((key) => !FIELDS.includes(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`${cannot} an option that there is (${FIELDS.join(", ")}), got ${describe(unknown)}`);
-  }
+  assertOptions(options, PRESET, `define rate limit "${name}"`);
   const { limit, window, algorithm, burst, onUnavailable } = options as PresetOptions;
   const most = algorithm === "exact" ? EXACT_AT_MOST : MAX_LIMIT;
   assertWhole(limit, most, `${cannot} "limit" to be`, algorithm === "exact" ? ' with the algorithm "exact"' : "");

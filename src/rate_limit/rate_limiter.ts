@@ -2,10 +2,12 @@ import { describe } from "../describe.ts";
 import { toMilliseconds } from "../duration.ts";
 import { type EventListener, safeListener } from "../events.ts";
 import { assertKey } from "../keys.ts";
+import { assertOptions } from "../option_names.ts";
 import { type AddressReader, addressReader, type ConnectionInfo } from "./address.ts";
 import { Gate, type GateOptions, type Rules } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { Judge } from "./judge.ts";
+import { CHECK, LIMITS, OPERATION } from "./option_names.ts";
 import type { CheckOptions, RateLimitOptions } from "./options.ts";
 import type { PresetStep } from "./outage.ts";
 import {
@@ -72,6 +74,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {TypeError | RangeError} If an option cannot be used.
    */
   constructor(store: LimitStore, options: RateLimitOptions<Names> = {}, on?: EventListener) {
+    assertOptions(options, LIMITS, "open rate limits");
     const { presets = {}, localShare = 0.5, maxDenials = 10_000, trustProxy, legacyHeaders = "epoch" } = options;
     if (typeof localShare !== "number" || !(localShare > 0 && localShare <= 1)) {
       throw new RangeError(`Cannot use "localShare": wanted a number above 0, up to 1, got ${describe(localShare)}`);
@@ -130,7 +133,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {RangeError} If the cost can never be allowed.
    */
   async check(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
-    const step = this.#stepOf("check", name, id, options.cost);
+    const step = this.#stepOf("check", name, id, costOf(options, "check"));
     const { state } = await this.#judge.check(step, options.signal);
     return this.#result(state, id);
   }
@@ -159,6 +162,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     entries: readonly LimitEntry<Names>[],
     options: { signal?: AbortSignal | undefined } = NONE,
   ): Promise<RateLimitResult> {
+    if (options !== NONE) assertOptions(options, OPERATION, "check rate limits");
     if (!Array.isArray(entries) || entries.length === 0 || entries.length > MOST_ENTRIES) {
       const got = describe(entries);
       throw new TypeError(`Cannot check rate limits: wanted an array of 1 to ${MOST_ENTRIES} [name, id], got ${got}`);
@@ -189,7 +193,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
    */
   async peek(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
-    const step = this.#stepOf("peek", name, id, options.cost);
+    const step = this.#stepOf("peek", name, id, costOf(options, "peek"));
     return new CheckResult(await this.#judge.take(step, options.signal), this.#style);
   }
 
@@ -218,7 +222,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * ```
    */
   async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
-    const step = this.#stepOf("check", name, id, options.cost);
+    const step = this.#stepOf("check", name, id, costOf(options, "reserve"));
     const { state, receipt } = await this.#judge.check(step, options.signal);
     const takeBack = (signal: AbortSignal | undefined) =>
       this.#judge.refund({ ...step, receipt }, state.source, signal);
@@ -242,6 +246,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     amount: number = 1,
     options: { signal?: AbortSignal | undefined } = NONE,
   ): Promise<RateLimitResult> {
+    if (options !== NONE) assertOptions(options, OPERATION, "penalize rate limit");
     const step = this.#stepOf("penalize", name, id, 1);
     assertWhole(amount, MAX_LIMIT, `Cannot penalize "${name}": wanted as the amount`);
     const state = await this.#judge.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
@@ -260,6 +265,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {TypeError} If there is no such limit, or the id cannot be one.
    */
   async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
+    if (options !== NONE) assertOptions(options, OPERATION, "reset rate limit");
     const step = this.#stepOf("reset", name, id, 1);
     return await this.#judge.reset(step, options.signal);
   }
@@ -380,6 +386,12 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     if (cost !== 1) assertWhole(cost, rule.most, `Cannot ${action} "${name}": wanted as the cost`);
     return { rule, id, action, cost };
   }
+}
+
+/** How much a call takes. */
+function costOf(options: CheckOptions, action: string): number | undefined {
+  if (options !== NONE) assertOptions(options, CHECK, `${action} rate limit`);
+  return options.cost;
 }
 
 /** The milliseconds of the option `timeout`. */

@@ -1,4 +1,6 @@
+import { assertOptions } from "../option_names.ts";
 import type { HeaderStyle } from "./headers.ts";
+import { OPERATION } from "./option_names.ts";
 import { CheckResult, type RateLimitResult } from "./result.ts";
 
 /** A call that was counted and can be taken back, once. */
@@ -40,6 +42,7 @@ export class ReservedResult extends CheckResult implements Reservation {
   }
 
   async refund(options: { signal?: AbortSignal | undefined } = {}): Promise<boolean> {
+    assertOptions(options, OPERATION, "refund rate limit");
     if (this.#settled) return false;
     options.signal?.throwIfAborted();
     this.#settled = true;

@@ -1,5 +1,7 @@
 import { describe } from "../describe.ts";
+import { assertOptions } from "../option_names.ts";
 import type { Route, RouteLimits, Rules } from "./guard.ts";
+import { ROUTE } from "./option_names.ts";
 
 /** A rule that is ready to be used. */
 export interface CompiledRoute<Info> {
@@ -73,6 +75,7 @@ function compile<Info>(
     if (typeof given !== "object" || given === null) {
       throw new TypeError(`${cannot} the name of a limit or { limits }, got ${describe(given)}`);
     }
+    assertOptions(given, ROUTE, `guard ${describe(text)}`);
     const names = typeof given.limits === "string" ? [given.limits] : given.limits;
     if (!Array.isArray(names) || names.length === 0) throw new TypeError(`${cannot} "limits" to be names`);
     for (const name of names) {

@@ -1,4 +1,5 @@
 import { RedisError } from "../errors.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type { Batch } from "./batch.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
 import { decoder } from "../utf8.ts";
@@ -21,6 +22,8 @@ export interface RawCommands {
   sendCommand(name: string, args?: readonly RedisArgument[], options?: { signal?: AbortSignal }): Promise<RawReply>;
 }
 
+const OPTIONS = optionNames<{ signal?: AbortSignal }>({ signal: true });
+
 /** Commands that take a connection over, change it for all, hold it up, or have not one reply each. */
 const FORBIDDEN = new Set(
   [
@@ -35,6 +38,7 @@ const FORBIDDEN = new Set(
 export function rawCommands(batch: Batch): RawCommands {
   return {
     async sendCommand(name, args = [], options = {}) {
+      assertOptions(options, OPTIONS, "send command");
       if (typeof name !== "string" || name === "") {
         throw new TypeError(`Cannot send command: wanted its name, got ${typeof name}`);
       }

@@ -1,5 +1,7 @@
 import { stringifySetCookie } from "cookie";
 import { describe } from "../describe.ts";
+import { assertOptions } from "../option_names.ts";
+import { COOKIE } from "./option_names.ts";
 import type { Session } from "./session.ts";
 import { Signer } from "./signature.ts";
 
@@ -71,6 +73,7 @@ export class SessionCookie {
     secrets: readonly string[],
     isToken: (value: unknown) => value is string,
   ) {
+    assertOptions(options, COOKIE, "use the cookie of sessions");
     const { path = "/", domain, sameSite = "lax", partitioned = false, persistent = true, insecure = false } = options;
     const bound = !insecure && domain === undefined && path === "/";
     this.name = options.name ?? (bound ? "__Host-session" : "session");

@@ -1,4 +1,5 @@
 import { UnavailableError } from "../errors.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type {
   NewSession,
   PlacedSession,
@@ -20,6 +21,13 @@ export interface MemorySessionStoreOptions {
   /** Called before the first session is stored. */
   onFirst?: (() => void) | undefined;
 }
+
+const OPTIONS = optionNames<MemorySessionStoreOptions>({
+  maxSessions: true,
+  touchEvery: true,
+  now: true,
+  onFirst: true,
+});
 
 /** A session that changes in place. */
 interface Row {
@@ -61,6 +69,7 @@ export class MemorySessionStore implements SessionStore {
    * @param options How much it keeps.
    */
   constructor(options: MemorySessionStoreOptions = {}) {
+    assertOptions(options, OPTIONS, "open the embedded store");
     const { maxSessions = 100_000, touchEvery = -1, now = () => Date.now(), onFirst } = options;
     if (!Number.isInteger(maxSessions) || maxSessions < 1) {
       throw new RangeError(`Cannot use "maxSessions": wanted a whole number of at least 1, got ${maxSessions}`);

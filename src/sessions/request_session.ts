@@ -1,6 +1,8 @@
 import type { Change } from "./changes.ts";
 import { withHeaders } from "../http/own_response.ts";
+import { assertOptions, type OptionNames } from "../option_names.ts";
 import { encodeFields } from "./fields.ts";
+import { CREATE, OPERATION, REGENERATE, UPDATE } from "./option_names.ts";
 import type {
   CreateSessionOptions,
   RegenerateSessionOptions,
@@ -78,7 +80,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns The session.
    */
   create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
-    return this.#inTurn(() => this.#create(userId, data, options), options);
+    return this.#inTurn(() => this.#create(userId, data, options), options, CREATE, "create session");
   }
 
   async #create(userId: string | null, data: Data, options: CreateSessionOptions): Promise<Session<Data>> {
@@ -106,7 +108,7 @@ export class RequestSession<Data extends object = SessionData> {
     change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
     options: UpdateSessionOptions = {},
   ): Promise<Session<Data> | undefined> {
-    return this.#inTurn(() => this.#update(change, options), options);
+    return this.#inTurn(() => this.#update(change, options), options, UPDATE, "update session");
   }
 
   async #update(
@@ -132,7 +134,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns The session, or `undefined` when there is none and no user is named.
    */
   regenerate(options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
-    return this.#inTurn(() => this.#regenerate(options), options);
+    return this.#inTurn(() => this.#regenerate(options), options, REGENERATE, "regenerate session");
   }
 
   async #regenerate(options: RegenerateSessionOptions<Data>): Promise<Session<Data> | undefined> {
@@ -153,7 +155,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns Whether there was one.
    */
   destroy(options: SessionOperationOptions = {}): Promise<boolean> {
-    return this.#inTurn(() => this.#destroy(options), options);
+    return this.#inTurn(() => this.#destroy(options), options, OPERATION, "destroy session");
   }
 
   async #destroy(options: SessionOperationOptions): Promise<boolean> {
@@ -175,8 +177,14 @@ export class RequestSession<Data extends object = SessionData> {
     return withHeaders(response, (headers) => this.#write(headers));
   }
 
-  #inTurn<T>(run: () => Promise<T>, { signal }: SessionOperationOptions): Promise<T> {
-    return this.#turns.take("", run, signal);
+  async #inTurn<T>(
+    run: () => Promise<T>,
+    options: SessionOperationOptions,
+    names: OptionNames,
+    action: string,
+  ): Promise<T> {
+    assertOptions(options, names, action);
+    return await this.#turns.take("", run, options.signal);
   }
 
   #write(headers: Headers): void {

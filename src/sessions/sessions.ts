@@ -2,9 +2,11 @@ import { describe, describeKind } from "../describe.ts";
 import { SessionConflictError, UnavailableError } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
 import { assertKey, assertTag } from "../keys.ts";
+import { assertOptions } from "../option_names.ts";
 import { Changes } from "./changes.ts";
 import { SessionCookie } from "./cookie.ts";
 import { encodeFields, encodePatch } from "./fields.ts";
+import { CREATE, DESTROY_ALL, GET, OPERATION, REGENERATE, SESSIONS, TYPED, UPDATE } from "./option_names.ts";
 import type {
   CreateSessionOptions,
   DestroyAllOptions,
@@ -76,6 +78,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     on?: EventListener,
     typed: TypedSessionsOptions<Data> = {},
   ) {
+    assertOptions(options, SESSIONS, "open sessions");
     this.#store = store;
     this.#options = options;
     this.#told = on;
@@ -117,6 +120,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    */
   async create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
     const action = "create session";
+    assertOptions(options, CREATE, action);
     const user = userId ?? "";
     if (userId !== null) assertUser(userId, action);
     const fields = encodeFields(data, action);
@@ -150,6 +154,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     options: GetSessionOptions,
     onOutage?: () => void,
   ): Promise<Session<Data> | undefined> {
+    assertOptions(options, GET, "get session");
     if (!this.#isToken(id, "get session")) return undefined;
     const { roll = true, signal } = options;
     const handle = this.#format.handleOf(id);
@@ -201,6 +206,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     options: UpdateSessionOptions = {},
   ): Promise<Session<Data> | undefined> {
     const action = "update session";
+    assertOptions(options, UPDATE, action);
     const { ifVersion, signal } = options;
     if (ifVersion !== undefined && (!Number.isSafeInteger(ifVersion) || ifVersion < 1)) {
       throw new RangeError(`Cannot ${action}: wanted a whole number as "ifVersion", got ${describe(ifVersion)}`);
@@ -227,6 +233,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
    */
   async touch(id: string | undefined, options: SessionOperationOptions = {}): Promise<boolean> {
+    assertOptions(options, OPERATION, "touch session");
     if (!this.#isToken(id, "touch session")) return false;
     try {
       return await this.#store.touch(this.#format.handleOf(id), { signal: options.signal });
@@ -248,6 +255,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     session: string | { readonly handle: string } | undefined,
     options: SessionOperationOptions = {},
   ): Promise<boolean> {
+    assertOptions(options, OPERATION, "destroy session");
     const handle = this.#handleOf(session, "destroy session");
     if (handle === undefined) return false;
     const destroyed = await this.#store.destroy(handle, { signal: options.signal });
@@ -279,6 +287,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    */
   async regenerate(id: string, options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
     const action = "regenerate session";
+    assertOptions(options, REGENERATE, action);
     const { userId, data = {}, signal } = options;
     if (userId !== undefined) assertUser(userId, action);
     const patch = encodePatch(data, action);
@@ -306,6 +315,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * @throws {UnavailableError} If the store does not answer.
    */
   async list(userId: string, options: SessionOperationOptions = {}): Promise<SessionInfo[]> {
+    assertOptions(options, OPERATION, "list sessions");
     assertUser(userId, "list sessions");
     const sessions = await this.#store.list(userId, { signal: options.signal });
     return sessions.map(infoOf).sort((a, b) => b.lastSeenAt - a.lastSeenAt || b.createdAt - a.createdAt);
@@ -335,6 +345,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    */
   async destroyAll(userId: string, options: DestroyAllOptions = {}): Promise<number> {
     const action = "destroy sessions";
+    assertOptions(options, DESTROY_ALL, action);
     assertUser(userId, action);
     const { except, signal } = options;
     const count = await this.#store.revokeUser(userId, this.#handleOf(except, action), { signal });
@@ -352,6 +363,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * @throws {UnavailableError} If the store does not answer.
    */
   async destroyByTag(tag: string, options: SessionOperationOptions = {}): Promise<number> {
+    assertOptions(options, OPERATION, "destroy sessions by tag");
     assertTag(tag, "destroy sessions by tag");
     const count = await this.#store.revokeTag(tag, { signal: options.signal });
     this.#on({ type: "session.revoke", by: "tag", what: tag, count });
@@ -369,6 +381,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * @returns Sessions on the same store.
    */
   typed<Typed extends object>(options: TypedSessionsOptions<Typed> = {}): Sessions<Typed> {
+    assertOptions(options, TYPED, "type sessions");
     if (!options.schema) return this as unknown as Sessions<Typed>;
     return new Sessions(this.#store, this.#options, this.#told, options);
   }

@@ -1,3 +1,5 @@
+import { assertOptions } from "../option_names.ts";
+import { WITH_SESSION } from "./option_names.ts";
 import { RequestSession, type SessionReader } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -42,6 +44,7 @@ export function withSession<Data extends object, Info>(
   handler: SessionHandler<Data, Info>,
   options: WithSessionOptions<Info> = {},
 ): WithSessionHandler<Info> {
+  assertOptions(options, WITH_SESSION, "make a handler with sessions");
   const { address = (_request, info) => addressOf(info) } = options;
   return async (request, info) => {
     const session = new RequestSession(sessions, request, read, address(request, info as Info));

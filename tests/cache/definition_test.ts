@@ -16,16 +16,16 @@ function users(overrides: Partial<DefinitionOptions<number, User>> = {}): Defini
 } {
   const asked: (number | number[])[] = [];
   const user = (id: number): User => ({ id, org: id % 2 });
-  return {
+  const options: DefinitionOptions<number, User> = {
     name: "user",
     key: (id: number) => id,
     load: (id) => {
       asked.push(id);
       return user(id);
     },
-    asked,
     ...overrides,
   };
+  return Object.defineProperty(options, "asked", { value: asked }) as ReturnType<typeof users>; // beside the options
 }
 
 const definition: Readonly<Record<string, Case>> = {

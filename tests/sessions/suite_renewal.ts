@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import type { Session } from "../../src/sessions/session.ts";
 import { EventLog } from "../support/until.ts";
 import type { SessionCase } from "./harness.ts";
@@ -118,7 +118,9 @@ export const RENEWAL_CASES: Readonly<Record<string, SessionCase>> = {
   "maxPerUser is an option of all sessions, and no call changes it": async ({ open }) => {
     const sessions = await open({ maxPerUser: 2 });
     for (const maxPerUser of [undefined, 1, 0, "x"]) {
-      await sessions.create("ada", {}, { maxPerUser } as Parameters<typeof sessions.create>[2]);
+      const options = { maxPerUser } as Parameters<typeof sessions.create>[2];
+      await assertRejects(() => sessions.create("ada", {}, options), TypeError, "wanted an option that there is");
+      await sessions.create("ada", {});
     }
     assertEquals((await sessions.list("ada")).length, 2);
   },

@@ -1,0 +1,75 @@
+import type { Duration } from "../duration.ts";
+import { assertOptions, type OptionNames, optionNames } from "../option_names.ts";
+import type { DefinitionOptions } from "./definition.ts";
+import type { LocalOptions } from "./local.ts";
+import type {
+  CacheOptions,
+  GetOptions,
+  GetOrSetOptions,
+  InvalidateByPatternOptions,
+  InvalidateByTagOptions,
+  OperationOptions,
+  SetOptions,
+} from "./options.ts";
+import type { WarmOptions } from "./warm.ts";
+
+// The order is that in which a message names them.
+
+const LIFETIME = { ttl: true, staleWhileRevalidate: true, staleIfError: true, jitter: true } as const;
+const LOAD = { lease: true, timeout: true, hardTimeout: true, beta: true, refreshAhead: true } as const;
+const OPERATION_ONLY = { signal: true } as const;
+
+export const OPERATION: OptionNames = optionNames<OperationOptions>(OPERATION_ONLY);
+export const GET: OptionNames = optionNames<GetOptions>({ schema: true, ...OPERATION_ONLY });
+const SET = optionNames<SetOptions>({ ...LIFETIME, tags: true, ...OPERATION_ONLY });
+
+const KEPT = { ...LIFETIME, ...LOAD, tags: true, schema: true, lock: true } as const;
+const GET_OR_SET = optionNames<GetOrSetOptions>({ ...KEPT, ...OPERATION_ONLY });
+export const WRAP: OptionNames = optionNames<GetOrSetOptions & { key: unknown }>({
+  key: true,
+  ...KEPT,
+  ...OPERATION_ONLY,
+});
+export const DEFINE: OptionNames = optionNames<DefinitionOptions<unknown, unknown>>({
+  name: true,
+  key: true,
+  load: true,
+  loadMany: true,
+  ...KEPT,
+});
+
+export const WARM: OptionNames = optionNames<WarmOptions>({ concurrency: true, onProgress: true, ...OPERATION_ONLY });
+export const BY_TAG: OptionNames = optionNames<InvalidateByTagOptions>({ mode: true, ...OPERATION_ONLY });
+export const BY_PATTERN: OptionNames = optionNames<InvalidateByPatternOptions>({ onProgress: true, ...OPERATION_ONLY });
+
+export const CACHE: OptionNames = optionNames<CacheOptions>({
+  ...LIFETIME,
+  ...LOAD,
+  retryAfter: true,
+  serializer: true,
+  compress: true,
+  maxBytes: true,
+  maxKeyBytes: true,
+  local: true,
+  memory: true,
+});
+export const LOCAL: OptionNames = optionNames<LocalOptions>({
+  maxEntries: true,
+  maxBytes: true,
+  ttl: true,
+  protect: true,
+});
+
+/** Options of `set`, or a duration in their place, which is the ttl. */
+export function setOptionsOf(options: SetOptions | Duration): SetOptions {
+  if (typeof options === "number" || typeof options === "string") return { ttl: options };
+  assertOptions(options, SET, "write to the cache");
+  return options;
+}
+
+/** Options of `getOrSet`, or a duration in their place, which is the ttl. */
+export function loadOptionsOf<T>(options: GetOrSetOptions<T> | Duration): GetOrSetOptions<T> {
+  if (typeof options === "number" || typeof options === "string") return { ttl: options };
+  assertOptions(options, GET_OR_SET, "read from the cache");
+  return options;
+}

@@ -1,0 +1,34 @@
+import { type OptionNames, optionNames } from "../option_names.ts";
+import type { TrustProxyOptions } from "./address.ts";
+import type { GateOptions, RouteLimits } from "./guard.ts";
+import type { CheckOptions, RateLimitOptions } from "./options.ts";
+import type { PresetOptions } from "./presets.ts";
+
+// The order is that in which a message names them.
+
+export const OPERATION: OptionNames = optionNames<Pick<CheckOptions, "signal">>({ signal: true });
+export const CHECK: OptionNames = optionNames<CheckOptions>({ cost: true, signal: true });
+export const PRESET: OptionNames = optionNames<PresetOptions>({
+  limit: true,
+  window: true,
+  algorithm: true,
+  burst: true,
+  onUnavailable: true,
+});
+export const ROUTE: OptionNames = optionNames<RouteLimits>({
+  limits: true,
+  by: true,
+  cost: true,
+  skip: true,
+  shadow: true,
+});
+export const GATE: OptionNames = optionNames<GateOptions>({ user: true, onLimited: true, respond: true });
+export const TRUST: OptionNames = optionNames<TrustProxyOptions>({ proxies: true, hops: true, header: true });
+export const LIMITS: OptionNames = optionNames<RateLimitOptions>({
+  presets: true,
+  timeout: true,
+  localShare: true,
+  maxDenials: true,
+  trustProxy: true,
+  legacyHeaders: true,
+});

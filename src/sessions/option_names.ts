@@ -1,0 +1,54 @@
+import { type OptionNames, optionNames } from "../option_names.ts";
+import type { SessionCookieOptions } from "./cookie.ts";
+import type {
+  CreateSessionOptions,
+  DestroyAllOptions,
+  GetSessionOptions,
+  RegenerateSessionOptions,
+  SessionOperationOptions,
+  SessionsOptions,
+  TypedSessionsOptions,
+  UpdateSessionOptions,
+} from "./options.ts";
+import type { WithSessionOptions } from "./with_session.ts";
+
+// The order is that in which a message names them.
+
+export const OPERATION: OptionNames = optionNames<SessionOperationOptions>({ signal: true });
+export const CREATE: OptionNames = optionNames<CreateSessionOptions>({
+  tags: true,
+  ttl: true,
+  absoluteTtl: true,
+  request: true,
+  address: true,
+  signal: true,
+});
+export const GET: OptionNames = optionNames<GetSessionOptions>({ roll: true, signal: true });
+export const UPDATE: OptionNames = optionNames<UpdateSessionOptions>({ ifVersion: true, signal: true });
+export const REGENERATE: OptionNames = optionNames<RegenerateSessionOptions>({
+  userId: true,
+  data: true,
+  signal: true,
+});
+export const DESTROY_ALL: OptionNames = optionNames<DestroyAllOptions>({ except: true, signal: true });
+export const TYPED: OptionNames = optionNames<TypedSessionsOptions<object>>({ schema: true });
+export const WITH_SESSION: OptionNames = optionNames<WithSessionOptions>({ address: true });
+
+export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
+  ttl: true,
+  absoluteTtl: true,
+  touchEvery: true,
+  maxPerUser: true,
+  cookie: true,
+  secrets: true,
+  onUnavailable: true,
+});
+export const COOKIE: OptionNames = optionNames<SessionCookieOptions>({
+  name: true,
+  path: true,
+  domain: true,
+  sameSite: true,
+  partitioned: true,
+  persistent: true,
+  insecure: true,
+});
