@@ -1,6 +1,7 @@
 /**
  * Runs the tests: `deno task test [options and files for deno test]`. Finds a Redis, takes the stand-ins of
- * tests/offline when JSR does not answer, and ends with the line `N passed, N failed`.
+ * tests/offline when JSR does not answer, says which tests were ignored and why, and ends with the line
+ * `N passed, N failed`. `deno task test --ignored` runs what the last run ignored.
  *
  * @module
  */
@@ -8,13 +9,18 @@
 import { documentsIn, fencesOf, serves, withoutServers } from "./fences.ts";
 import { importMapArguments } from "./jsr.ts";
 import { findRedis, type FoundRedis, NO_REDIS } from "./redis.ts";
-import { parseCounts, traitsOf } from "./test_output.ts";
+import { findProgram, type Program, PROGRAMS } from "../tests/support/program.ts";
+import { argumentsFor, explainIgnored, type IgnoredTest, parseCounts, parseIgnored, traitsOf } from "./test_output.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 /** Where tests are, the examples of the documents among them. */
 const EVERYTHING = ["tests", "mod.ts", "src", "README.md", "docs"];
 /** Where the documents are put for Deno, without the servers, which tests/documents/serving_test.ts runs. */
 const DOCUMENTS = `.doc_tests/${Deno.pid}`;
+/** Where is kept what the last run ignored. */
+const IGNORED = `${ROOT}.cache/ignored.json`;
+/** At most so many test files at a time, however many processors there are. */
+const JOBS = 4;
 /** Variables that would change what the tests see. */
 const AMBIENT = /^REDIS_|^LARDER_/;
 
@@ -41,14 +47,14 @@ async function replaceDocuments(paths: readonly string[]): Promise<string[]> {
 }
 
 /** The permissions that the tests have: loopback, temporary folders, and the programs that they start. */
-function permissions(redis: FoundRedis): string[] {
+function permissions(redis: FoundRedis, programs: string[]): string[] {
   const temporary = Deno.env.get("TMPDIR") ?? "/tmp";
   return [
     "--no-prompt",
     `--allow-net=${["127.0.0.1", "localhost", ...redis.net].join(",")}`,
     "--allow-read",
     `--allow-write=${temporary}`,
-    `--allow-run=${[Deno.execPath(), "promtool", ...redis.run].join(",")}`,
+    `--allow-run=${[Deno.execPath(), ...programs, ...redis.run].join(",")}`,
     "--allow-env", // ioredis looks through all of it
     "--allow-sys=hostname,osRelease", // so do the clients that the adapters are tested with
   ];
@@ -58,21 +64,53 @@ function permissions(redis: FoundRedis): string[] {
 function environment(redis: FoundRedis): Record<string, string> {
   const env = Object.entries(Deno.env.toObject()).filter(([name]) => !AMBIENT.test(name));
   const colour: Record<string, string> = Deno.stdout.isTerminal() && !Deno.noColor ? { FORCE_COLOR: "1" } : {};
-  return { ...Object.fromEntries(env), ...colour, ...redis.env };
+  const jobs = { DENO_JOBS: String(Math.min(JOBS, navigator.hardwareConcurrency)) };
+  return { ...jobs, ...Object.fromEntries(env), ...colour, ...redis.env };
 }
 
-/** Passes the output of the runner on and keeps its end. */
-async function tee(output: ReadableStream<Uint8Array>): Promise<string> {
+/** Passes the output of the runner on, and keeps its end and its lines about ignored tests. */
+async function tee(output: ReadableStream<Uint8Array>): Promise<{ end: string; ignored: string }> {
   const decoder = new TextDecoder();
   let end = "";
+  let ignored = "";
+  let line = "";
   for await (const chunk of output) {
     for (let written = 0; written < chunk.length;) written += await Deno.stdout.write(chunk.subarray(written));
-    end = (end + decoder.decode(chunk, { stream: true })).slice(-10_000);
+    const text = decoder.decode(chunk, { stream: true });
+    end = (end + text).slice(-10_000);
+    const lines = (line + text).split("\n");
+    line = lines.pop()!;
+    for (const one of lines) if (one.includes("ignored")) ignored += `${one}\n`;
   }
-  return end;
+  return { end, ignored };
+}
+
+/** Takes the report of a run, and keeps what it ignored. */
+async function ignoredIn(report: string, output: string): Promise<IgnoredTest[]> {
+  const ignored = parseIgnored(await Deno.readTextFile(report).catch(() => ""), output);
+  await Deno.remove(report).catch(() => {});
+  await Deno.writeTextFile(IGNORED, JSON.stringify(ignored));
+  return ignored;
+}
+
+/** The options and files for `deno test`. */
+async function chosen(args: string[]): Promise<string[]> {
+  if (args.includes("--ignored")) {
+    const last: IgnoredTest[] = JSON.parse(await Deno.readTextFile(IGNORED).catch(() => "[]"));
+    return last.length === 0 ? [] : [...args.filter((arg) => arg !== "--ignored"), ...argumentsFor(last)];
+  }
+  const named = await Promise.all(args.map((arg) => arg.startsWith("-") ? false : exists(arg)));
+  const options = args.filter((_, i) => !named[i]);
+  const files = named.includes(true) ? args.filter((_, i) => named[i]) : EVERYTHING;
+  return [...options, ...await replaceDocuments(files)];
 }
 
 async function main(args: string[]): Promise<number> {
+  const options = await chosen(args);
+  if (options.length === 0) {
+    console.log("The last run ignored nothing.\n0 passed, 0 failed");
+    return 0;
+  }
   const importMap = await importMapArguments();
   const redis = await findRedis(`${ROOT}.cache`);
   if (!redis) {
@@ -82,16 +120,19 @@ async function main(args: string[]): Promise<number> {
   console.log(`Redis: ${redis.description}.`);
   const { checks, sanitizersAreOff } = traitsOf(Deno.version.deno);
   if (!checks) console.log(`Types are not checked: Deno ${Deno.version.deno} cannot, with "isolatedDeclarations".`);
-  const named = await Promise.all(args.map((arg) => arg.startsWith("-") ? false : exists(arg)));
-  const options = args.filter((_, i) => !named[i]);
-  const files = await replaceDocuments(named.includes(true) ? args.filter((_, i) => named[i]) : EVERYTHING);
+  const programs = await Promise.all((Object.keys(PROGRAMS) as Program[]).map(async (program) => ({
+    program,
+    path: await findProgram(program),
+  })));
+  await Deno.mkdir(`${ROOT}.cache`, { recursive: true });
+  const report = `${ROOT}.cache/tests.${Deno.pid}.xml`;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["test", "--doc", ...importMap, ...permissions(redis)],
+      ...["test", "--doc", "--parallel", `--junit-path=${report}`, ...importMap],
+      ...permissions(redis, programs.flatMap(({ path }) => path ?? [])),
       ...(checks || args.includes("--no-check") ? [] : ["--no-check"]),
       ...(sanitizersAreOff ? ["--sanitize-ops", "--sanitize-resources"] : []),
       ...options,
-      ...files,
     ],
     cwd: ROOT,
     clearEnv: true,
@@ -103,7 +144,8 @@ async function main(args: string[]): Promise<number> {
   const [output, { code }] = await Promise.all([tee(child.stdout), child.status]);
   await redis.sweep();
   await Deno.remove(`${ROOT}${DOCUMENTS}`, { recursive: true }).catch(() => {});
-  const counts = parseCounts(output);
+  const ignored = await ignoredIn(report, output.ignored);
+  const counts = parseCounts(output.end);
   if (!counts) {
     console.error(`Cannot count the tests: the runner ended with code ${code} before its summary`);
     return code || 1;
@@ -111,6 +153,8 @@ async function main(args: string[]): Promise<number> {
   // A file that could not be loaded is in no summary.
   const failed = counts.failed || (code === 0 ? 0 : 1);
   if (failed !== counts.failed) console.error(`The runner ended with code ${code} besides: see above`);
+  const missing = programs.filter(({ path }) => path === undefined).map(({ program }) => program);
+  for (const line of explainIgnored(ignored, missing)) console.log(line);
   console.log(`${counts.passed} passed, ${failed} failed`);
   return code || (failed > 0 ? 1 : 0);
 }

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { readUntil, startDeno, taskArguments } from "../examples/child.ts";
 import { DenoProcess } from "../support/deno_process.ts";
+import { testWith } from "../support/program.ts";
 import { RedisServer } from "../support/redis_server.ts";
-import { CHROMIUM, SKIPPED } from "./chromium.ts";
 
 /** Ends the service as its user would, if it has not ended by itself. */
 async function stop(service: Deno.ChildProcess): Promise<Deno.CommandStatus> {
@@ -14,19 +14,15 @@ async function stop(service: Deno.ChildProcess): Promise<Deno.CommandStatus> {
   return await service.status;
 }
 
-const reason = RedisServer.controllable ? SKIPPED : " (SKIPPED: it needs a Redis that can be killed)";
-
-Deno.test({
-  name: `The live page shows reads, limits, sessions and an outage${reason}`,
-  ignore: reason !== "",
-  async fn() {
+Deno.test(
+  await testWith("chromium", "The live page shows reads, limits, sessions and an outage", async (chromium) => {
     await using server = await RedisServer.start();
     const service = startDeno(await taskArguments("dev"), { env: { PORT: "0", REDIS_URL: server.url } });
     const complaints = new Response(service.stderr).text();
     let ended: Deno.CommandStatus | undefined;
     try {
       const [url] = await readUntil(/http:\/\/127\.0\.0\.1:\d+/, service.stdout);
-      await using visitor = DenoProcess.start(import.meta.resolve("./visit_live.ts"), CHROMIUM!, url);
+      await using visitor = DenoProcess.start(import.meta.resolve("./visit_live.ts"), chromium, url);
       const wishes: Record<string, () => Promise<unknown>> = {
         "kill Redis": () => server.kill(),
         "start Redis": () => server.restart(),
@@ -84,5 +80,5 @@ Deno.test({
       await service.stdout.cancel();
       await complaints;
     }
-  },
-});
+  }, { ignore: !RedisServer.controllable }),
+);

@@ -1,12 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { readUntil, REDIS_CLIENT, startDeno } from "../examples/child.ts";
+import { testWith } from "../support/program.ts";
 import { RedisServer } from "../support/redis_server.ts";
-import { CHROMIUM, SKIPPED } from "./chromium.ts";
 
-Deno.test({
-  name: `A browser logs in, stays, and is logged out everywhere${SKIPPED}`,
-  ignore: CHROMIUM === undefined,
-  fn: async () => {
+Deno.test(
+  await testWith("chromium", "A browser logs in, stays, and is logged out everywhere", async (chromium) => {
     await using server = await RedisServer.start();
     const sites = ["a", "b"].map(() =>
       startDeno([
@@ -27,7 +25,7 @@ Deno.test({
         "--no-check",
         "--allow-all",
         "tests/browser/browse.ts",
-        CHROMIUM!,
+        chromium,
         ...urls,
       ]);
       const { success, stdout, stderr } = await browse.output();
@@ -59,5 +57,5 @@ Deno.test({
         await site.stderr.cancel().catch(() => {});
       }
     }
-  },
-});
+  }),
+);

@@ -3,6 +3,7 @@ import parse from "parse-prometheus-text-format";
 import { connect, type Larder } from "../../mod.ts";
 import { metricsHandler } from "../../src/http/mod.ts";
 import { writeMetrics } from "../../src/http/open_metrics.ts";
+import { testWith } from "../support/program.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 const OPEN_METRICS = "application/openmetrics-text; version=1.0.0";
@@ -130,17 +131,12 @@ Deno.test("writeMetrics() escapes what has a meaning", () => {
   );
 });
 
-const promtool = await new Deno.Command("promtool", { args: ["--version"], stdout: "null", stderr: "null" }).output()
-  .then(({ success }) => success, () => false);
-
-Deno.test({
-  name: "metricsHandler() passes the check of promtool",
-  ignore: !promtool || !RedisServer.controllable,
-  fn: async () => {
+Deno.test(
+  await testWith("promtool", "metricsHandler() passes the check of promtool", async (promtool) => {
     await using server = await RedisServer.start();
     await using redis = await connect({ url: server.url });
     await work(redis);
-    const process = new Deno.Command("promtool", {
+    const process = new Deno.Command(promtool, {
       args: ["check", "metrics"],
       stdin: "piped",
       stdout: "piped",
@@ -152,5 +148,5 @@ Deno.test({
     const { code, stdout, stderr } = await process.output();
     const decoder = new TextDecoder();
     assertEquals([code, decoder.decode(stdout) + decoder.decode(stderr)], [0, ""]);
-  },
-});
+  }, { ignore: !RedisServer.controllable }),
+);

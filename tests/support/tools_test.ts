@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseCounts, traitsOf } from "../../tools/test_output.ts";
+import { argumentsFor, explainIgnored, parseCounts, parseIgnored, traitsOf } from "../../tools/test_output.ts";
 
 Deno.test("parseCounts() reads the last summary in every form that it has", () => {
   const cases: [string, { passed: number; failed: number } | undefined][] = [
@@ -20,4 +20,52 @@ Deno.test("traitsOf() knows what each version of Deno needs", () => {
   assertEquals(traitsOf("2.6.0"), { checks: true, sanitizersAreOff: false });
   assertEquals(traitsOf("2.8.0"), { checks: true, sanitizersAreOff: true });
   assertEquals(traitsOf("3.0.0"), { checks: true, sanitizersAreOff: true });
+});
+
+const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="6" failures="1" errors="0" time="0.1">
+    <testsuite name="./tests/a_test.ts" tests="5" disabled="2" errors="0" failures="1">
+        <testcase name="&quot;a&quot; &lt; b &amp; c (needs promtool)" classname="./tests/a_test.ts" time="0.000" line="1" col="6">
+            <skipped/>
+        </testcase>
+        <testcase name="b" classname="./tests/a_test.ts" time="0.005" line="2" col="6">
+        </testcase>
+        <testcase name="b &gt; two" classname="./tests/a_test.ts" time="0.000" line="2" col="65">
+            <skipped/>
+        </testcase>
+        <testcase name="c" classname="./tests/a_test.ts" time="0.001" line="3" col="6">
+            <failure message="no">no</failure>
+        </testcase>
+        <testcase name="d" classname="./tests/a_test.ts" time="0.000" line="9" col="65">
+            <skipped/>
+        </testcase>
+    </testsuite>
+</testsuites>`;
+
+const PRINTED = `./tests/a_test.ts => "a" < b & c (needs promtool) ... \x1b[33mignored\x1b[0m (0ms)
+./tests/a_test.ts => b ... two ... ignored (0ms)
+./tests/a_test.ts => d ... ignored (0ms)`;
+
+Deno.test("parseIgnored() finds the tests that were ignored, without steps and what a filter left out", () => {
+  assertEquals(parseIgnored(REPORT, PRINTED), [
+    { file: "tests/a_test.ts", name: '"a" < b & c (needs promtool)' },
+    { file: "tests/a_test.ts", name: "d" },
+  ]);
+  assertEquals(parseIgnored(REPORT, "3 filtered out"), []);
+  assertEquals(parseIgnored("", PRINTED), []);
+});
+
+Deno.test("explainIgnored() names the programs that are missing, and for how many", () => {
+  assertEquals(explainIgnored(parseIgnored(REPORT, PRINTED), ["openssl", "promtool"]), [
+    "Ignored for want of promtool: 1 test",
+    "Ignored here, as they say themselves: 1 test\n  tests/a_test.ts: d",
+  ]);
+  assertEquals(explainIgnored([], ["promtool"]), []);
+});
+
+Deno.test("argumentsFor() chooses tests by their whole name", () => {
+  assertEquals(argumentsFor(parseIgnored(REPORT, PRINTED)), [
+    '--filter=/^(?:"a" < b & c \\(needs promtool\\)|d)$/',
+    "tests/a_test.ts",
+  ]);
 });
