@@ -74,7 +74,10 @@ export class Cache implements AsyncDisposable {
   readonly #through: ReadThrough;
   readonly #options: CacheOptions;
   readonly #maxKeyBytes: number;
-  readonly #beside = new Map<string, Cache>();
+  /** This cache or the one that it is a namespace of, however deep, with all namespaces by their names from there. */
+  #family: { readonly store: CacheStore; readonly caches: Map<string, Cache> };
+  /** The name from there. */
+  #path = "";
 
   /**
    * Creates a cache. `connect()` does it for you.
@@ -89,6 +92,7 @@ export class Cache implements AsyncDisposable {
     assertOptions(options, CACHE, "open the cache");
     const { retryAfter = "1s", serializer, compress, maxBytes = MAX_BYTES, maxKeyBytes = MAX_KEY_BYTES } = options;
     this.#store = store;
+    this.#family = { store, caches: new Map() };
     this.#on = safeListener(on);
     this.#options = options;
     this.#maxKeyBytes = integer("maxKeyBytes", maxKeyBytes, 1);
@@ -402,7 +406,8 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * A cache beside this one in the same Redis: own keys, own tags, own `clear()`, the same options.
+   * A cache beside this one in the same Redis: own keys, own tags, own `clear()`, the same options. It may have namespaces of its own:
+   * `namespace("a").namespace("b")` is `namespace("a.b")`.
    *
    * @param name Its name, as in `"v2"`: letters, digits, `.`, `_` or `-`.
    * @returns The cache; the same one for the same name. Disposed of with this one.
@@ -427,11 +432,54 @@ export class Cache implements AsyncDisposable {
    */
   namespace(name: string): Cache {
     assertNamespace(name, "use the cache");
-    const known = this.#beside.get(name);
+    const path = this.#pathOf(name);
+    const { store, caches } = this.#family;
+    const known = caches.get(path);
     if (known) return known;
-    const cache = new Cache(this.#store.beside(name), this.#options, this.#on);
-    this.#beside.set(name, cache);
+    const cache = new Cache(store.beside(path), this.#options, this.#on);
+    cache.#family = this.#family;
+    cache.#path = path;
+    caches.set(path, cache);
     return cache;
+  }
+
+  /**
+   * Lists the namespaces below this cache that hold something, whichever process made them, by a walk over the keys in Redis.
+   *
+   * @param options A signal.
+   * @returns Their names as {@linkcode Cache.namespace} takes them, sorted. Those further below are named as in `"a.b"`.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  async namespaces(options: OperationOptions = {}): Promise<string[]> {
+    assertOptions(options, OPERATION, "look for namespaces");
+    options.signal?.throwIfAborted();
+    const all = await abortable(this.#family.store.namespaces(), options.signal);
+    const start = this.#pathOf("");
+    return all.filter((name) => name.startsWith(start)).map((name) => name.slice(start.length));
+  }
+
+  /**
+   * Removes a namespace with all that it left in Redis. Its values are invisible at once, for every process; then its keys are removed
+   * a few at a time, so that Redis stays free for others. Namespaces below it, as `"a.b"` below `"a"`, stay. It may be used again.
+   *
+   * @param name Its name.
+   * @param options Progress, a signal that stops the removal (the values stay invisible).
+   * @returns How it ended, and how many keys were removed. Where Redis is away, `"queued"`: the values are hidden as soon as it is back,
+   * and their keys expire.
+   * @throws {TypeError | RangeError} If the name cannot be one, or an option is not as it should be.
+   * @throws {UnavailableError} If Redis goes away in between; call it again.
+   */
+  async drop(name: string, options: InvalidateByPatternOptions = {}): Promise<InvalidationResult> {
+    assertNamespace(name, "drop from the cache");
+    assertOptions(options, BY_PATTERN, "drop from the cache");
+    const { onProgress, signal } = options;
+    assertProgress(onProgress, "drop from the cache");
+    signal?.throwIfAborted();
+    const path = this.#pathOf(name);
+    const { store, caches } = this.#family;
+    const known = caches.get(path);
+    if (known) known.#through.loading.detach();
+    return await this.#invalidated("clear", [name], store.beside(path).drop({ onProgress, signal }), signal);
   }
 
   /**
@@ -561,9 +609,7 @@ export class Cache implements AsyncDisposable {
     assertOptions(options, BY_PATTERN, "invalidate by pattern");
     const { onProgress, signal } = options;
     assertKey(pattern, this.#maxKeyBytes, "invalidate by pattern");
-    if (onProgress !== undefined && typeof onProgress !== "function") {
-      throw new TypeError(`Cannot invalidate by pattern: wanted a function to tell, got ${describe(onProgress)}`);
-    }
+    assertProgress(onProgress, "invalidate by pattern");
     signal?.throwIfAborted();
     this.#through.loading.detach();
     const done = this.#store.invalidatePattern(pattern, { onProgress, signal });
@@ -590,9 +636,13 @@ export class Cache implements AsyncDisposable {
 
   /** Tells loaders to stop and closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const stopped = this.#stop(); // says what it has to before the store is closed
-    await this.#store[Symbol.asyncDispose]();
-    await stopped;
+    const start = this.#pathOf("");
+    const below = [...this.#family.caches].filter(([path]) => path.startsWith(start)).map(([, cache]) => cache);
+    const closing = [this, ...below];
+    // Loaders say what they have to before the stores are closed.
+    const stopped = closing.map((cache) => cache.#through.loading.close());
+    await Promise.all(closing.map((cache) => cache.#store[Symbol.asyncDispose]()));
+    await Promise.all(stopped);
   }
 
   #request<Known, T extends Known>(
@@ -611,8 +661,9 @@ export class Cache implements AsyncDisposable {
     return this.#through.request(loader as unknown as Loader<T>, options);
   }
 
-  async #stop(): Promise<void> {
-    await Promise.all([this.#through.loading.close(), ...[...this.#beside.values()].map((cache) => cache.#stop())]);
+  /** The name of a namespace as the whole family knows it. */
+  #pathOf(name: string): string {
+    return this.#path === "" ? name : `${this.#path}.${name}`;
   }
 
   async #write(
@@ -654,6 +705,11 @@ export class Cache implements AsyncDisposable {
 
 function secondsLeft({ entry, now }: Read): number {
   return entry!.freshUntil >= NEVER ? Infinity : (entry!.freshUntil - now) / 1000;
+}
+
+function assertProgress(onProgress: unknown, action: string): void {
+  if (onProgress === undefined || typeof onProgress === "function") return;
+  throw new TypeError(`Cannot ${action}: wanted a function to tell, got ${describe(onProgress)}`);
 }
 
 function assertSchema(schema: unknown): void {

@@ -66,6 +66,7 @@ for i = 1, #KEYS - 1 do
   all = all and done[i] == 1
 end
 if last > was then redis.call('ZADD', ledger, int(-last), 'k') end
+if changed[1] then outlive() end
 ring_keys(changed)
 return all and now or done
 `,
@@ -93,6 +94,7 @@ if failing >= NEVER then redis.call('PERSIST', KEYS[1])
 -- A loader that runs keeps its lease, whatever becomes of the entry.
 else redis.call('PEXPIREAT', KEYS[1], int(h.token ~= 0 and math.max(failing, h.lease) or failing)) end
 keep_longest(failing >= NEVER and -1 or failing - now, h.as_of)
+outlive()
 ring_keys({ KEYS[1] })
 return 1
 `,
@@ -113,6 +115,7 @@ local ms = tonumber(ARGV[5])
 if ARGV[4] == 'extend' then
   redis.call('SETRANGE', KEYS[1], 56, struct.pack('>d', now + ms))
   redis.call('PEXPIRE', KEYS[1], ms, 'GT')
+  outlive()
 elseif h.placeholder then
   redis.call('DEL', KEYS[1])
 else

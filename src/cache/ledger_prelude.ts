@@ -47,12 +47,19 @@ local function ring_keys(keys)
   if #names > 0 then ring('k', table.concat(names, '\\0')) end
 end
 
+-- The ledger lives an hour longer than any entry, counted from the last write: one that nobody uses goes by itself.
+local function outlive()
+  if longest < FOREVER then redis.call('PEXPIRE', ledger, int(longest + 3600000))
+  else redis.call('PERSIST', ledger) end
+end
+
 local function born(run)
   redis.call('UNLINK', ledger)
   epoch = (tonumber(ARGV[1]) + us) % 281474976710656 + 1
   newest, floor, longest = 0, 0, 0
   last = math.max(us, last + 1)
   redis.call('ZADD', ledger, int(-epoch), 'e', int(-run), 'r', int(-last), 'k')
+  outlive()
   ring('e')
 end
 

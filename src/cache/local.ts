@@ -1,6 +1,6 @@
-import { LRUCache } from "lru-cache";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { assertOptions } from "../option_names.ts";
+import { BoundedLru } from "./bounded_lru.ts";
 import { NEVER } from "./entry.ts";
 import { LOCAL } from "./option_names.ts";
 import { FORMAT } from "./serializer.ts";
@@ -59,7 +59,7 @@ const NOTHING = new Uint8Array(0);
  * second behind other processes, and never behind this one.
  */
 export class Local implements ChangeListener {
-  readonly #copies: LRUCache<string, Copy>;
+  readonly #copies: BoundedLru<Copy>;
   readonly #ttl: number;
   readonly #freeze: boolean;
   #changes: Changes | undefined;
@@ -72,10 +72,10 @@ export class Local implements ChangeListener {
     const { maxEntries = 10_000, maxBytes = 64 * 2 ** 20, ttl = "1m", protect = "freeze" } = options;
     this.#ttl = toMilliseconds(ttl, "local.ttl") || Infinity;
     this.#freeze = protect === "freeze";
-    this.#copies = new LRUCache({
-      max: maxEntries,
-      maxSize: maxBytes,
-      sizeCalculation: (copy, key) => 250 + key.length * 2 + copy.bytes,
+    this.#copies = new BoundedLru<Copy>({
+      maxEntries,
+      maxBytes,
+      size: (copy, key) => 250 + key.length * 2 + copy.bytes,
     });
   }
 

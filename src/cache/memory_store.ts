@@ -1,7 +1,7 @@
-import { LRUCache } from "lru-cache";
 import { UnavailableError } from "../errors.ts";
 import { compileGlob } from "../glob.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
+import { BoundedLru } from "./bounded_lru.ts";
 import { integer } from "./codec.ts";
 import { NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
 import { Invalidations } from "./invalidations.ts";
@@ -45,7 +45,7 @@ const NOTHING = new Uint8Array(0);
 export class MemoryStore implements CacheStore {
   readonly kind = "memory" as const;
   readonly queued: number = 0;
-  readonly #entries: LRUCache<string, Slot>;
+  readonly #entries: BoundedLru<Slot>;
   readonly #known = new Invalidations();
   readonly #now: () => number;
   readonly #watches = new Watches();
@@ -66,10 +66,10 @@ export class MemoryStore implements CacheStore {
     this.#options = options;
     this.#now = now;
     this.#known.restart(1, 0, 0);
-    this.#entries = new LRUCache({
-      max: integer("maxEntries", maxEntries, 1),
-      maxSize: integer("maxBytes", maxBytes, 1),
-      sizeCalculation: (entry, key) => OVERHEAD + key.length * 2 + entry.bytes,
+    this.#entries = new BoundedLru<Slot>({
+      maxEntries: integer("maxEntries", maxEntries, 1),
+      maxBytes: integer("maxBytes", maxBytes, 1),
+      size: (entry, key) => OVERHEAD + key.length * 2 + entry.bytes,
     });
   }
 
@@ -249,6 +249,21 @@ export class MemoryStore implements CacheStore {
     const other = this.#others.get(name) ?? new MemoryStore(this.#options);
     this.#others.set(name, other);
     return other;
+  }
+
+  /** Names the stores beside this one that hold something. */
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async namespaces(): Promise<string[]> {
+    this.#assertOpen("look for namespaces");
+    return [...this.#others].filter(([, { size }]) => size > 0).map(([name]) => name).sort();
+  }
+
+  /** Removes all entries. */
+  async drop(options: PatternOptions = {}): Promise<StoreInvalidation> {
+    const removed = this.#entries.size;
+    const { status } = await this.clear();
+    options.onProgress?.(removed);
+    return { status, removed };
   }
 
   /** Drops all entries; what comes later rejects. */

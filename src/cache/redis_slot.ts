@@ -173,6 +173,16 @@ export class RedisSlot implements ReaderHost, WriterHost {
     this.known.epoch = 0;
   }
 
+  /** Removes all keys, a batch at a time, and the ledger last. What is read after that is born anew. */
+  async *drop(): AsyncGenerator<number> {
+    const options = { operation: "drop namespace", route: this.ledger };
+    for await (const keys of this.scan("*")) {
+      if (keys.length > 0) yield Number(await this.batch.send("UNLINK", keys, options));
+    }
+    await this.batch.send("UNLINK", [this.ledger], options);
+    this.known.epoch = 0;
+  }
+
   /**
    * Removes entries that an invalidation has hidden, a batch of keys at a time.
    *

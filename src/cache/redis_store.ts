@@ -4,6 +4,7 @@ import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { unref } from "../redis/batch.ts";
 import { InvalidationQueue } from "./queue.ts";
+import { findNamespaces } from "./redis_namespaces.ts";
 import { RedisBell } from "./redis_bell.ts";
 import { RedisSlot } from "./redis_slot.ts";
 import { RefusedWriteError } from "./redis_writer.ts";
@@ -210,6 +211,31 @@ export class RedisStore implements CacheStore {
     return other;
   }
 
+  async namespaces(): Promise<string[]> {
+    this.#assertOpen("look for namespaces");
+    return await findNamespaces(this.#batch, this.#options.namespace);
+  }
+
+  async drop(options: PatternOptions = {}): Promise<StoreInvalidation> {
+    const { onProgress, signal } = options;
+    const { status } = await this.#invalidate(() => this.#queue.addAll(), async () => {
+      await this.#hideAll();
+      return { status: "done" };
+    });
+    if (status === "queued") return { status };
+    let removed = 0;
+    for (const slot of this.#slots) {
+      for await (const count of slot.drop()) {
+        removed += count;
+        onProgress?.(removed);
+        signal?.throwIfAborted();
+        this.#assertOpen("drop namespace");
+      }
+    }
+    this.#copies?.all();
+    return { status, removed };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#queue.size > 0 && !this.#closed) {
       await this.#replayed("replay invalidations").catch((error) => {
@@ -353,11 +379,17 @@ export class RedisStore implements CacheStore {
     return Promise.all(this.#slots.map((slot) => slot.bar(glob)));
   }
 
-  async #clear(): Promise<void> {
+  /** Nobody sees the entries any more. */
+  async #hideAll(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => slot.clear()));
     this.#copies?.all();
-    // Nobody sees the old entries any more; what they occupy is given back behind the scenes.
-    const run = ++this.#clearing;
+    this.#clearing++;
+  }
+
+  async #clear(): Promise<void> {
+    await this.#hideAll();
+    // What they occupy is given back behind the scenes.
+    const run = this.#clearing;
     this.#inBackground((async () => {
       for (const slot of this.#slots) {
         for await (const _ of slot.sweep("*", 0)) if (this.#closed || run !== this.#clearing) return;

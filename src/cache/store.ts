@@ -160,6 +160,10 @@ export interface CacheStore extends AsyncDisposable {
   inspect(glob: string): AsyncIterable<readonly [key: string, read: Read]>;
   /** A store of the same kind beside this one, with which it shares no entries. Disposed of with this one. */
   beside(name: string): CacheStore;
+  /** The names of the stores beside this one that hold something, whoever opened them. */
+  namespaces(): Promise<string[]>;
+  /** Clears the store and removes every trace of it, a bounded number of keys at a time. It may be used again. */
+  drop(options?: PatternOptions): Promise<StoreInvalidation>;
   /** Invalidations that wait for the store to be back. */
   readonly queued: number;
 }

@@ -1,5 +1,14 @@
 import { UnavailableError } from "../errors.ts";
-import type { CacheStore, ChangeListener, Changes, Loaded, Read, StoreInvalidation, Watch } from "../cache/store.ts";
+import type {
+  CacheStore,
+  ChangeListener,
+  Changes,
+  Loaded,
+  PatternOptions,
+  Read,
+  StoreInvalidation,
+  Watch,
+} from "../cache/store.ts";
 
 /**
  * A cache store that can be taken down: then every operation rejects, and invalidations are kept and replayed, as those of a Redis
@@ -106,6 +115,16 @@ export class FlakyStore implements CacheStore {
   /** A store beside the wrapped one, which does not fail. */
   beside(name: string): CacheStore {
     return this.#store.beside(name);
+  }
+
+  /** Names those beside the wrapped store. */
+  namespaces(): Promise<string[]> {
+    return this.#run("look for namespaces", () => this.#store.namespaces());
+  }
+
+  /** Drops what the wrapped store holds. */
+  drop(options?: PatternOptions): Promise<StoreInvalidation> {
+    return this.#invalidate(() => this.#store.drop(options));
   }
 
   /** Disposes of the wrapped store. */

@@ -213,6 +213,21 @@ Deno.test({
       }
     });
 
+    await t.step("namespaces are found whichever nodes they are on, and dropped with all buckets", async () => {
+      await using clients = new Clients(cluster);
+      const { cache } = await clients.larder(namespace);
+      const names = Array.from({ length: 12 }, (_, i) => `tenant.${i}`).sort();
+      for (const name of names) await cache.namespace(name).setMany(KEYS.map((key) => [key, name] as const));
+      assertEquals((await cache.namespaces()).filter((name) => name.startsWith("tenant.")), names);
+      const keys = async (glob: string) =>
+        (await Promise.all(cluster.nodes.map((node) => node.cli("KEYS", glob)))).flat().length;
+      assert(await keys("*tenant.7:*") >= KEYS.length);
+      assertEquals(await cache.drop("tenant.7"), { status: "done", removed: KEYS.length });
+      assertEquals(await keys("*tenant.7:*"), 0);
+      assertEquals((await cache.namespace("tenant").namespaces()).includes("7"), false);
+      assertEquals(await cache.namespace("tenant.8").get(KEYS[0]!), "tenant.8");
+    });
+
     await t.step("one loader at a time, and those who wait are woken", async () => {
       await using clients = new Clients(cluster);
       const larders = await Promise.all([1, 2, 3].map(() => clients.larder(namespace)));
