@@ -2,6 +2,7 @@
 export type UnavailableReason =
   | "timeout"
   | "connection"
+  | "refused"
   | "overload"
   | "circuit-open"
   | "closed";
@@ -9,14 +10,35 @@ export type UnavailableReason =
 const REASONS: Record<UnavailableReason, string> = {
   "timeout": "no answer within the deadline",
   "connection": "the connection failed",
+  "refused": "it refused",
   "overload": "too many commands are waiting",
   "circuit-open": "recent calls failed and the next attempt is not due yet",
   "closed": "it was closed",
 };
 
+/** What the codes of error replies say of the server, for the messages of errors. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  OOM: "its memory is full",
+  READONLY: "it is a replica, which takes no writes",
+  BUSY: "it is busy with a script",
+  TRYAGAIN: "the keys are moving to another node of the cluster",
+  NOPERM: "its user may not do that",
+  NOAUTH: "it wants a login",
+  DENIED: "it lets nobody in from here",
+  LOADING: "it is loading its data",
+  MASTERDOWN: "it is a replica without its primary",
+  NOREPLICAS: "it has too few replicas",
+  MISCONF: "it cannot write to its disk",
+  CLUSTERDOWN: "the cluster is down",
+  MOVED: "the keys are on another node of its cluster",
+  ASK: "the keys are moving to another node of the cluster",
+  CROSSSLOT: "the keys are on several nodes of its cluster",
+};
+
 /**
- * The store behind an operation did not answer: it is slow, gone, full of waiting commands, or closed.
+ * The store behind an operation did not answer, or cannot do it: it is slow, gone, full, read-only, full of waiting commands, or closed.
  *
+ * The `cause` is what the connection or the server said last, as far as it is known.
  * Whether the operation took effect is unknown when `reason` is `"timeout"` or `"connection"`.
  *
  * @example Tell an outage from a bug
@@ -35,19 +57,28 @@ export class UnavailableError extends Error {
   readonly operation: string;
   /** Why there was no answer. */
   readonly reason: UnavailableReason;
+  /** With which code Redis refused, as in `"OOM"`; only where `reason` is `"refused"`. */
+  readonly code: string | undefined;
 
   /**
    * Creates the error.
    *
    * @param operation What was attempted.
    * @param reason Why there was no answer.
-   * @param options Carries the `cause`.
+   * @param options Carries the `cause`: where `reason` is `"refused"`, the reply.
    */
   constructor(operation: string, reason: UnavailableReason, options?: ErrorOptions) {
-    super(`Cannot ${operation}: Redis is unavailable: ${REASONS[reason]}`, options);
+    const reply = reason === "refused" && options?.cause instanceof RedisError ? options.cause : undefined;
+    super(`Cannot ${operation}: Redis is unavailable: ${reply ? refusalText(reply) : REASONS[reason]}`, options);
     this.operation = operation;
     this.reason = reason;
+    this.code = reply?.code;
   }
+}
+
+function refusalText({ code, message }: RedisError): string {
+  const text = REFUSALS[code];
+  return text ? `${text} (${code})` : `it refused (${message})`;
 }
 
 /**
@@ -114,6 +145,17 @@ export class SessionConflictError extends Error {
   }
 }
 
+/** What a server adds to "unknown command". */
+const ARGUMENTS = /,? with args beginning with:.*$/s;
+
+/** The code of an error reply. Where a command within a script is not permitted, the servers say no more than `ERR`. */
+function codeOf(reply: string): string {
+  const code = /^[A-Z][A-Z0-9_]*/.exec(reply)?.[0] ?? "ERR";
+  return code === "ERR" && /\bACL failure in script\b|^ERR The user executing the script can't/.test(reply)
+    ? "NOPERM"
+    : code;
+}
+
 /**
  * Redis answered a command with an error reply.
  *
@@ -129,18 +171,19 @@ export class SessionConflictError extends Error {
 export class RedisError extends Error {
   /** The error name. */
   override readonly name: string = "RedisError";
-  /** The first word of the reply, as in `"NOPERM"`, `"OOM"`, `"WRONGTYPE"`. */
+  /** The first word of the reply, as in `"NOPERM"`, `"OOM"`, `"WRONGTYPE"`; also where it was said within a script. */
   readonly code: string;
 
   /**
    * Creates the error.
    *
-   * @param reply The text of the error reply, without the leading `-`.
+   * @param reply The text of the error reply, without the leading `-`. The arguments of a command that the server does not know are left
+   * out: they may be a password.
    * @param options Carries the `cause`.
    */
   constructor(reply: string, options?: ErrorOptions) {
-    super(reply, options);
-    this.code = /^[A-Z][A-Z0-9_]*/.exec(reply)?.[0] ?? "ERR";
+    super(reply.replace(ARGUMENTS, ""), options);
+    this.code = codeOf(reply);
   }
 }
 

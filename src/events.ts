@@ -1,3 +1,16 @@
+import { callQuietly } from "./callbacks.ts";
+
+/** Which Redis server an event is about. */
+export interface ServerEvent {
+  /** What the server is used for; one may be all of it. Larder always says so. */
+  readonly server?: ServerRole;
+  /** Its host and port, as far as the client tells them. */
+  readonly address?: string;
+}
+
+/** What a Redis server is used for: the cache, what must not be lost (`state`), or all of it. */
+export type ServerRole = "all" | "cache" | "state";
+
 /** Something that happened, told to the `on` listener of `connect()`. Switch on `type`. */
 export type LarderEvent =
   /** A value was served; `stale` says that it was past its freshness. */
@@ -60,11 +73,31 @@ export type LarderEvent =
   /** The content of an image is not what the extension of its name stands for. */
   | { readonly type: "image.mismatch"; readonly filename: string; readonly wanted: string; readonly got: string }
   /** A connection to Redis is up. */
-  | { readonly type: "redis.connected"; readonly client: string }
-  /** A connection to Redis was lost or could not be made; attempts go on. */
-  | { readonly type: "redis.disconnected"; readonly client: string; readonly error?: unknown }
+  | ServerEvent & { readonly type: "redis.connected"; readonly client: string }
+  /** A connection to Redis was lost or could not be made; attempts go on. With an `error` there was no connection to lose. */
+  | ServerEvent & {
+    readonly type: "redis.disconnected";
+    readonly client: string;
+    readonly error?: unknown;
+    /** By what a loss was noticed, if that is known. */
+    readonly reason?: unknown;
+  }
   /** The circuit breaker changed its state. */
-  | { readonly type: "redis.circuit"; readonly state: "open" | "half-open" | "closed" }
+  | ServerEvent & { readonly type: "redis.circuit"; readonly state: "open" | "half-open" | "closed" }
+  /** Redis refuses what Larder needs; told once a minute for each code. */
+  | ServerEvent & {
+    readonly type: "redis.refused";
+    readonly operation: string;
+    readonly code: string;
+    readonly error: unknown;
+  }
+  /** A write of so many commands took longer than the option `slowerThan`, as this process saw it. */
+  | ServerEvent & {
+    readonly type: "redis.slow";
+    readonly operation: string;
+    readonly commands: number;
+    readonly milliseconds: number;
+  }
   /** A rate limit refused a call. */
   | {
     readonly type: "limit.refused";
@@ -83,16 +116,13 @@ export type LarderEvent =
   /** Something works, but probably not as meant. */
   | { readonly type: "warning"; readonly message: string };
 
-/** Takes every event. What it throws is ignored, so that watching cannot break what is watched. */
+/**
+ * Takes every event. What it throws is ignored, as is a promise that it returns and that rejects: watching cannot break what is
+ * watched.
+ */
 export type EventListener = (event: LarderEvent) => void;
 
-/** Wraps a listener so that it cannot throw into its caller; `undefined` when nobody listens. */
+/** Wraps a listener so that it can neither throw into its caller nor end the process; `undefined` when nobody listens. */
 export function safeListener(listener: EventListener | undefined): EventListener | undefined {
-  return listener && ((event) => {
-    try {
-      listener(event);
-    } catch {
-      // Watching must not break what is watched.
-    }
-  });
+  return listener && ((event) => callQuietly(listener, event));
 }

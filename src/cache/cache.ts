@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
@@ -369,7 +370,7 @@ export class Cache implements AsyncDisposable {
     assertOptions(options, WRAP, "wrap");
     assertSchema(rest.schema);
     this.#through.request(() => undefined as T, rest); // wrong options are told now, not at the first call
-    return async (...args) => await this.getOrSet(key(...args), () => fn(...args), rest);
+    return async (...args) => await this.getOrSet(unawaited(key(...args)), () => fn(...args), rest);
   }
 
   /**

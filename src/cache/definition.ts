@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import { describe } from "../describe.ts";
 import { assertTag } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
@@ -65,7 +66,7 @@ export class Definition<Id, T> {
    * @throws {TypeError} If `key` gives anything but text or a number: ids that look alike would share a value.
    */
   keyOf(id: Id): string {
-    const key: unknown = this.#options.key(id);
+    const key: unknown = unawaited(this.#options.key(id));
     const plain = typeof key === "string" ? key !== "" : typeof key === "bigint" || Number.isFinite(key);
     if (!plain) {
       throw new TypeError(`Cannot use the key of a "${this.name}": wanted text or a number, got ${describe(key)}`);
@@ -123,7 +124,7 @@ export class Definition<Id, T> {
     const { tags } = this.#getOptions(() => id, options);
     const settings: SetOptions = {
       ...options,
-      ttl: typeof ttl === "function" ? ttl(value) : ttl,
+      ttl: typeof ttl === "function" ? unawaited(ttl(value)) : ttl,
       staleWhileRevalidate,
       staleIfError,
       jitter,

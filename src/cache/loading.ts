@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import type { Duration } from "../duration.ts";
 import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
@@ -257,7 +258,7 @@ class Context<T> implements LoaderContext<T> {
   }
 
   policy(value: T): Policy {
-    return this.#ttlOf === undefined ? this.#policy : { ...this.#policy, ttl: ttlOf(this.#ttlOf(value)) };
+    return this.#ttlOf === undefined ? this.#policy : { ...this.#policy, ttl: ttlOf(unawaited(this.#ttlOf(value))) };
   }
 
   get skipped(): boolean {
@@ -286,6 +287,8 @@ class Context<T> implements LoaderContext<T> {
   }
 
   tags(value: T): readonly string[] {
-    return typeof this.#tags === "function" ? assertTags(this.#tags(value, this.key), "use the tags") : this.#tags;
+    return typeof this.#tags === "function"
+      ? assertTags(unawaited(this.#tags(value, this.key)), "use the tags")
+      : this.#tags;
   }
 }

@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import { UnavailableError } from "../errors.ts";
 import { compileGlob } from "../glob.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
@@ -205,7 +206,7 @@ export class MemoryStore implements CacheStore {
       if (this.#live(key)) removed++;
       this.#entries.delete(key);
     }
-    options.onProgress?.(removed);
+    unawaited(options.onProgress?.(removed));
     return { status: "done", removed };
   }
 

@@ -1,4 +1,4 @@
-import { RedisError, UnavailableError } from "../errors.ts";
+import { RedisError, type UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
@@ -90,7 +90,7 @@ export class RedisReader implements CallSource {
     const known = waiting.get(key);
     if (known && known.lease === lease) return known.promise;
     if (this.#plain.size + this.#leased.size + this.#again.length >= this.#host.batch.maxQueued) {
-      return Promise.reject(new UnavailableError(this.operation, "overload"));
+      return Promise.reject(this.#host.batch.diagnosis.unavailable(this.operation, "overload"));
     }
     const pending = this.#pending(key, lease);
     if (known) this.#again.push(pending);
@@ -271,7 +271,9 @@ export class RedisReader implements CallSource {
     if (++read.tries > TRIES) {
       return read.reject(new RedisError("ERR an entry could not be judged because of many invalidations"));
     }
-    if (performance.now() >= read.deadline) return read.reject(new UnavailableError(this.operation, "timeout"));
+    if (performance.now() >= read.deadline) {
+      return read.reject(this.#host.batch.diagnosis.unavailable(this.operation, "timeout"));
+    }
     this.#again.push(read);
     this.#join();
   }

@@ -1,8 +1,10 @@
+import { unawaited } from "../callbacks.ts";
 import { abortable } from "../abort.ts";
-import { RedisError, UnavailableError } from "../errors.ts";
+import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { unref } from "../redis/batch.ts";
+import { isPassing } from "../redis/refusals.ts";
 import { InvalidationQueue } from "./queue.ts";
 import { findNamespaces } from "./redis_namespaces.ts";
 import { RedisBell } from "./redis_bell.ts";
@@ -41,15 +43,6 @@ export interface RedisStoreOptions {
 const BARRIER_KEPT = 60_000;
 /** How often invalidations that wait are tried again without being asked for, in milliseconds. */
 const REPLAY_EVERY = 500;
-
-/** Error replies of a server that cannot do it at present: it is loading, full, a replica, without a majority. */
-const PASSING = /^(LOADING|OOM|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)$/;
-
-/** Whether a failure says nothing about the operation, so that it may succeed later. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof UnavailableError) return error.reason !== "closed";
-  return error instanceof RedisError && PASSING.test(error.code);
-}
 
 /** Keeps entries in Redis. Reads of one tick are one round trip; see `ledger_prelude.ts` for the protocol. */
 export class RedisStore implements CacheStore {
@@ -321,11 +314,11 @@ export class RedisStore implements CacheStore {
    */
   async #replayed(operation: string): Promise<void> {
     if (!this.#behind) return;
-    if (this.#waiting >= this.#batch.maxQueued) throw new UnavailableError(operation, "overload");
+    if (this.#waiting >= this.#batch.maxQueued) throw this.#batch.diagnosis.unavailable(operation, "overload");
     this.#waiting++;
     const late = new AbortController();
     const timer = setTimeout(
-      () => late.abort(new UnavailableError(operation, "timeout")),
+      () => late.abort(this.#batch.diagnosis.unavailable(operation, "timeout")),
       this.#batch.commandTimeout,
     );
     try {
@@ -335,7 +328,7 @@ export class RedisStore implements CacheStore {
       }
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      throw new UnavailableError(operation, error.reason, { cause: error });
+      throw new UnavailableError(operation, error.reason, { cause: error.cause ?? error });
     } finally {
       this.#waiting--;
       clearTimeout(timer);
@@ -407,7 +400,7 @@ export class RedisStore implements CacheStore {
         place = await slot.place();
         for await (const count of slot.sweep(glob, barred[i]!)) {
           removed += count;
-          onProgress?.(removed);
+          unawaited(onProgress?.(removed));
           signal?.throwIfAborted();
           if (this.#closed) return removed;
         }

@@ -1,4 +1,4 @@
-import { RedisError, UnavailableError } from "../errors.ts";
+import { RedisError, type UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import { encodeTags, HEADER, VERSION } from "./entry.ts";
@@ -99,7 +99,9 @@ export class RedisWriter implements CallSource {
 
   #wait(write: Pending): void {
     const { batch } = this.#host;
-    if (this.#waiting.length >= batch.maxQueued) return write.reject(new UnavailableError(this.operation, "overload"));
+    if (this.#waiting.length >= batch.maxQueued) {
+      return write.reject(batch.diagnosis.unavailable(this.operation, "overload"));
+    }
     this.#waiting.push(write);
     if (this.#waiting.length === 1) batch.join(this, write.deadline);
   }
@@ -139,7 +141,11 @@ export class RedisWriter implements CallSource {
   }
 
   #settle(write: Pending, reply: RedisReply): void {
-    if (reply instanceof Uint8Array) return write.reject(new RefusedWriteError(decoder.decode(reply)));
+    if (reply instanceof Uint8Array) {
+      const error = new RefusedWriteError(decoder.decode(reply));
+      this.#host.batch.diagnosis.refused(this.operation, error);
+      return write.reject(error);
+    }
     if (typeof reply !== "number" || reply >= 0) return write.resolve(reply === 1);
     this.#host.told(-reply);
     this.#again(write);
@@ -149,7 +155,7 @@ export class RedisWriter implements CallSource {
   #again(write: Pending): void {
     const overtaken = write.explicit && write.invalidations !== this.#host.invalidations;
     if (overtaken || ++write.tries > TRIES || performance.now() >= write.deadline) {
-      return write.reject(new UnavailableError(this.operation, "timeout"));
+      return write.reject(this.#host.batch.diagnosis.unavailable(this.operation, "timeout"));
     }
     this.#wait(write);
   }

@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import type { Duration } from "../duration.ts";
@@ -58,7 +59,7 @@ export async function warm(
       const [key, value, settings = {}] = entry as WarmEntry;
       if (await cache.set(key, value, { ...setOptionsOf(settings), signal })) stored++;
       else failed++;
-      onProgress?.({ stored, failed });
+      unawaited(onProgress?.({ stored, failed }));
     } catch (error) {
       problem ??= { error };
     }

@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import type { GetOrSetOptions } from "../cache/options.ts";
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
@@ -91,7 +92,7 @@ export function wishOf({ headers }: Request): "no-store" | "no-cache" | undefine
 /** The key of a request, readable where it is short enough; `undefined` where it is not to be cached. */
 export async function keyOf(request: Request, { key, vary }: ResponsePolicy): Promise<string | undefined> {
   const { host, pathname, search } = new URL(request.url);
-  const name = key ? key(request) : `${host}${pathname}${search}`;
+  const name = key ? unawaited(key(request)) : `${host}${pathname}${search}`;
   if (name === undefined) return undefined;
   if (typeof name !== "string" || name === "") {
     throw new TypeError(`Cannot cache responses: wanted text or undefined from "key", got ${describe(name)}`);
@@ -105,7 +106,7 @@ export async function keyOf(request: Request, { key, vary }: ResponsePolicy): Pr
 
 /** The tags of a response. */
 export function tagsOf(request: Request, response: Response, { tags }: ResponsePolicy): readonly string[] {
-  return typeof tags === "function" ? tags(request, response) : tags;
+  return typeof tags === "function" ? unawaited(tags(request, response)) : tags;
 }
 
 /** What is kept of a response, or a response to be given to its own caller alone. */

@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import { abortable } from "../abort.ts";
 import type { Cache } from "../cache/cache.ts";
 import { OPERATION } from "../cache/option_names.ts";
@@ -133,7 +134,7 @@ export class Images {
         return [name, await this.get(name, { signal })] as const;
       } catch (error) {
         if (!isAnswer(error)) throw error;
-        onError?.(name, error);
+        unawaited(onError?.(name, error));
       }
     }));
     return new Map(found.filter((entry) => entry !== undefined));

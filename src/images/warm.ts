@@ -1,3 +1,4 @@
+import { unawaited } from "../callbacks.ts";
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { ImageError, NotFoundError } from "../errors.ts";
@@ -42,7 +43,7 @@ export async function warmImages(
       if (!(error instanceof NotFoundError) && !(error instanceof ImageError) && !unusable) throw error;
       failed++;
     }
-    onProgress?.({ stored, failed, filename });
+    unawaited(onProgress?.({ stored, failed, filename }));
   };
   const running = new Set<Promise<void>>();
   const iterator = Symbol.asyncIterator in names ? names[Symbol.asyncIterator]() : names[Symbol.iterator]();

@@ -1,3 +1,4 @@
+import { callQuietly } from "../callbacks.ts";
 import { createHash } from "node:crypto";
 import { describe } from "../describe.ts";
 import type { EventListener } from "../events.ts";
@@ -67,7 +68,7 @@ export interface Refusal {
 export interface GateOptions<Info = ConnectionInfo> {
   /** Who the user is, for limits by `"user"`. */
   user?: FromRequest<Info, string | undefined> | undefined;
-  /** Told every refusal. What it throws is ignored. */
+  /** Told every refusal. What it throws is ignored, as is a promise of it that rejects. */
   onLimited?: ((refusal: Refusal) => void) | undefined;
   /** Makes the response to a refused call; the headers are added to it. */
   respond?: ((result: RateLimitResult, request: Request) => Response | Promise<Response>) | undefined;
@@ -201,11 +202,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     const at = results.findIndex((one) => !one.allowed && one.name === name && one.retryAfter === retryAfter);
     const id = entries[at]![1];
     if (shadow) this.#on?.({ type: "limit.shadow", name: result.name, id, route: route.text });
-    try {
-      this.#options.onLimited?.({ request, route: route.text, id, result, shadow });
-    } catch {
-      // Watching must not break what is watched.
-    }
+    callQuietly(this.#options.onLimited, { request, route: route.text, id, result, shadow });
   }
 }
 

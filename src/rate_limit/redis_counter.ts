@@ -63,9 +63,11 @@ export class RedisCounter implements CallSource {
 
   run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
     const group = this.#collecting;
-    if (!group && !this.#allows()) return Promise.reject(new UnavailableError(this.operation, "circuit-open"));
+    if (!group && !this.#allows()) {
+      return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "circuit-open"));
+    }
     if (group && group.pending.length >= this.#batch.maxQueued) {
-      return Promise.reject(new UnavailableError(this.operation, "overload"));
+      return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "overload"));
     }
     return new Promise((resolve, reject) => {
       const pending: Pending = { steps, settled: false, resolve, reject };
@@ -163,7 +165,7 @@ export class RedisCounter implements CallSource {
     const groups = [...this.#groups];
     respite(groups, now, this.#timeout);
     for (const group of groups) {
-      if (group.deadline <= now) this.#fail(group, new UnavailableError(this.operation, "timeout"));
+      if (group.deadline <= now) this.#fail(group, this.#batch.diagnosis.unavailable(this.operation, "timeout"));
       else this.#alarm.set(group.deadline);
     }
   }

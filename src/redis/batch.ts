@@ -1,10 +1,10 @@
 import { endBy } from "../abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
-import type { EventListener } from "../events.ts";
 import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../metrics.ts";
 import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
 import { Alarm } from "./alarm.ts";
+import { Diagnosis, type DiagnosisOptions } from "./diagnosis.ts";
 import { type Due, respite } from "./lateness.ts";
 import type { BatchObserver, WriteTracer } from "./observer.ts";
 
@@ -31,13 +31,11 @@ export interface CallSource {
 }
 
 /** How a batch works. */
-export interface BatchOptions {
+export interface BatchOptions extends DiagnosisOptions {
   /** Milliseconds after which a call is given up. */
   commandTimeout: number;
   /** Commands that may wait at a time. @default {100_000} */
   maxQueued?: number;
-  /** Told about the connection and the circuit breaker. */
-  on?: EventListener | undefined;
   /** Measures each call. */
   meter?: RedisMeter | undefined;
   /** Told about each call, too. */
@@ -91,6 +89,8 @@ export class Batch {
   /** Calls that may wait at a time. */
   readonly maxQueued: number;
   readonly #breaker: Breaker;
+  /** Why the server cannot be used at present. */
+  readonly diagnosis: Diagnosis;
   /** What was measured. */
   readonly meter: RedisMeter | undefined;
   readonly #observer: BatchObserver | undefined;
@@ -118,17 +118,17 @@ export class Batch {
       ? both(options.observer, options.meter)
       : options.observer ?? options.meter;
     this.#trace = options.trace;
-    const on = options.on;
-    this.#breaker = new Breaker({ onChange: (state) => on?.({ type: "redis.circuit", state }) });
+    const diagnosis = this.diagnosis = new Diagnosis(client, options);
+    this.#breaker = new Breaker({ onChange: (state) => diagnosis.circuit(state) });
     client.onChange((change) => {
       if (change.state === "connected") {
         this.#breaker.probe();
-        on?.({ type: "redis.connected", client: client.name });
+        diagnosis.changed(change);
         this.#schedule();
       } else {
         // A reconnect that failed means that waiting is in vain; a mere loss may be mended within the deadline.
         if (change.error !== undefined) this.#giveUp(change.error);
-        on?.({ type: "redis.disconnected", client: client.name, error: change.error });
+        diagnosis.changed(change);
       }
     });
   }
@@ -209,7 +209,7 @@ export class Batch {
       : undefined;
     if (reason === undefined) return undefined;
     this.#observer?.failed(reason);
-    return new UnavailableError(operation, reason);
+    return this.diagnosis.unavailable(operation, reason);
   }
 
   /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
@@ -271,7 +271,8 @@ export class Batch {
     this.#everAnswered = true;
     let demoted: RedisError | undefined;
     const observer = this.#observer;
-    const milliseconds = observer ? performance.now() - sentAt : 0;
+    const milliseconds = performance.now() - sentAt;
+    this.diagnosis.answered(calls, milliseconds);
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i]!;
       if (call.settled) continue;
@@ -281,9 +282,10 @@ export class Batch {
       else if (reply instanceof RedisError) reply.code === "NOSCRIPT" || observer?.failed(reply.code); // that is sent again
       else observer?.answered(call.operation, milliseconds);
       if (reply instanceof UnavailableError) {
-        call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause }));
+        call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause ?? reply }));
       } else if (reply instanceof RedisError) {
         demoted ??= reply.code === "READONLY" ? reply : undefined;
+        if (!call.text) this.diagnosis.refused(call.operation, reply);
         call.reject(reply);
       } else {
         call.resolve(reply ?? null);
@@ -297,14 +299,17 @@ export class Batch {
   #failed(write: Write, cause: unknown): void {
     if (this.#out === write) {
       this.#out = undefined;
-      if (!this.#closed) this.#breaker.fail();
+      if (!this.#closed) {
+        this.diagnosis.failed(cause);
+        this.#breaker.fail();
+      }
     }
     for (const call of write.calls) {
       if (call.settled) continue;
       call.settled = true;
       const reason = this.#closed ? "closed" : "connection";
       this.#observer?.failed(reason);
-      call.reject(new UnavailableError(call.operation, reason, { cause }));
+      call.reject(this.diagnosis.unavailable(call.operation, reason, cause));
     }
     this.#next();
   }
@@ -332,7 +337,7 @@ export class Batch {
       if (call.settled || call.deadline > now) return;
       expired = call.settled = true;
       this.#observer?.failed("timeout");
-      call.reject(new UnavailableError(call.operation, "timeout"));
+      call.reject(this.diagnosis.unavailable(call.operation, "timeout"));
     };
     out?.calls.forEach(expire);
     this.#waiting.forEach(expire);
@@ -341,7 +346,7 @@ export class Batch {
       if (deadline > now) return true;
       expired = true;
       this.#observer?.failed("timeout");
-      source.fail(new UnavailableError(source.operation, "timeout"));
+      source.fail(this.diagnosis.unavailable(source.operation, "timeout"));
       return false;
     });
     // While a write is out, its end is what counts: calls may have been in a hurry, or have come late.
@@ -369,11 +374,11 @@ export class Batch {
       if (call.settled) continue;
       call.settled = true;
       this.#observer?.failed(reason);
-      call.reject(new UnavailableError(call.operation, reason, { cause }));
+      call.reject(this.diagnosis.unavailable(call.operation, reason, cause));
     }
     for (const { source } of sources) {
       this.#observer?.failed(reason);
-      source.fail(new UnavailableError(source.operation, reason, { cause }));
+      source.fail(this.diagnosis.unavailable(source.operation, reason, cause));
     }
   }
 }

@@ -43,7 +43,8 @@ export interface Subscription extends AsyncDisposable {
 /** A change of the connection that a client reports. */
 export type ConnectionChange =
   | { readonly state: "connected" }
-  | { readonly state: "disconnected"; readonly error?: unknown };
+  /** With an `error`, a connection could not be made. Without one, it was lost, by the `reason` if that is known. */
+  | { readonly state: "disconnected"; readonly error?: unknown; readonly reason?: unknown };
 
 /**
  * How Larder speaks to Redis: the port that each client adapter fills.
@@ -54,6 +55,8 @@ export type ConnectionChange =
 export interface RedisClient {
   /** The client's name, for health reports and errors. */
   readonly name: string;
+  /** The host and port of the server, as in `"127.0.0.1:6379"`, if it is known; never with a login. */
+  readonly address?: string | undefined;
   /** Whether the keys are spread over the servers of a Redis Cluster. @default {false} */
   readonly cluster?: boolean;
   /** Whether a connection is up now. */

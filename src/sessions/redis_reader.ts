@@ -1,7 +1,7 @@
-import { RedisError, UnavailableError } from "../errors.ts";
+import { RedisError, type UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
-import { unavailable } from "./redis_failure.ts";
+import { unavailable } from "../redis/refusals.ts";
 import { type Part, readParts, sessionOf, textOf } from "./redis_reply.ts";
 import { READ } from "./scripts.ts";
 import type { ReadMode, StoredSession } from "./store.ts";
@@ -82,7 +82,7 @@ export class RedisReader implements CallSource {
   #add(mode: ReadMode, pending: Pending): void {
     const { roll, touch, peek } = this.#waiting;
     if (roll.length + touch.length + peek.length >= this.#batch.maxQueued) {
-      return pending.reject(new UnavailableError(this.operation, "overload"));
+      return pending.reject(this.#batch.diagnosis.unavailable(this.operation, "overload"));
     }
     this.#waiting[mode].push(pending);
     if (this.#joined) return;

@@ -5,7 +5,7 @@ import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import type { Script } from "../redis/script.ts";
 import { RedisReader } from "./redis_reader.ts";
 import { type Part, readParts, readSession, sessionOf, textOf, writeField, writeTags } from "./redis_reply.ts";
-import { unavailable } from "./redis_failure.ts";
+import { unavailable } from "../redis/refusals.ts";
 import { CREATE, DESTROY, LIST, REGENERATE, REVOKE, UPDATE } from "./scripts.ts";
 import type {
   NewSession,

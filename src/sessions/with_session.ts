@@ -1,5 +1,6 @@
 import { assertOptions } from "../option_names.ts";
 import { WITH_SESSION } from "./option_names.ts";
+import { unawaited } from "../callbacks.ts";
 import { RequestSession, type SessionReader } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -47,7 +48,7 @@ export function withSession<Data extends object, Info>(
   assertOptions(options, WITH_SESSION, "make a handler with sessions");
   const { address = (_request, info) => addressOf(info) } = options;
   return async (request, info) => {
-    const session = new RequestSession(sessions, request, read, address(request, info as Info));
+    const session = new RequestSession(sessions, request, read, unawaited(address(request, info as Info)));
     const response = await handler(request, session, info as Info);
     return session.apply(response);
   };

@@ -20,7 +20,12 @@ Deno.test("connect() works on a server by its URL", async () => {
   await using server = await RedisServer.start();
   const log = new EventLog();
   await using redis = await connect({ url: server.url, namespace: `test-${crypto.randomUUID()}`, on: log.on });
-  assertEquals(log.events, [{ type: "redis.connected", client: "@db/redis" }]);
+  assertEquals(log.events, [{
+    type: "redis.connected",
+    client: "@db/redis",
+    server: "all",
+    address: `${server.hostname}:${server.port}`,
+  }]);
   assertEquals(redis.store, "redis");
   await redis.ready({ timeout: "1s" });
   assertEquals(await redis.cache.set("key", new Date(7), { ttl: 10 }), true);

@@ -9,9 +9,11 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { closeQuietly, type DbRedisLike, pipelineOf } from "./db_redis.ts";
+import { closeQuietly } from "./db_redis_connection.ts";
+import type { DbRedisLike } from "./db_redis_like.ts";
+import { pipelineOf } from "./db_redis_pipeline.ts";
 
-export type { DbRedisLike, DbRedisPipelineLike, DbRedisSubscriptionLike } from "./db_redis.ts";
+export type { DbRedisLike, DbRedisPipelineLike, DbRedisSubscriptionLike } from "./db_redis_like.ts";
 
 /** The longest that one attempt to connect again may take, in milliseconds. */
 const CONNECT_TIMEOUT = 2000;
@@ -65,15 +67,15 @@ class BorrowedDbRedis implements RedisClient {
     try {
       return await pipelineOf(this.#redis, commands);
     } catch (error) {
-      if (generation === this.#generation) this.reset();
+      if (generation === this.#generation) this.reset(error);
       throw error;
     }
   }
 
-  reset(): void {
+  reset(reason: unknown): void {
     if (this.#connecting || this.#closed) return;
     this.#connecting = true;
-    this.#connect();
+    this.#connect(reason);
   }
 
   subscribe(_channel: string, _listener: SubscriptionListener): Promise<Subscription> {
@@ -91,8 +93,8 @@ class BorrowedDbRedis implements RedisClient {
     this.#listener?.({ state: "connected" });
   }
 
-  async #connect(): Promise<void> {
-    this.#listener?.({ state: "disconnected" });
+  async #connect(reason: unknown): Promise<void> {
+    this.#listener?.({ state: "disconnected", reason });
     const closedByOwner = this.#redis.isClosed === true;
     if (!closedByOwner) closeQuietly(this.#redis);
     for (let attempt = 0; !this.#closed; attempt++) {

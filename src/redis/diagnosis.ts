@@ -1,0 +1,99 @@
+import { type RedisError, UnavailableError } from "../errors.ts";
+import type { EventListener, ServerEvent, ServerRole } from "../events.ts";
+import type { ConnectionChange, RedisClient } from "./client.ts";
+import { isRefusal } from "./refusals.ts";
+
+/** What a diagnosis is told by and tells. */
+export interface DiagnosisOptions {
+  /** What the server is used for. @default {"all"} */
+  readonly server?: ServerRole | undefined;
+  /** Told about the server. */
+  readonly on?: EventListener | undefined;
+  /** Milliseconds from which on a write is slow. @default {100} */
+  readonly slowerThan?: number | undefined;
+}
+
+/** For how long a refusal with the same code is not told again, in milliseconds. */
+const TOLD_FOR = 60_000;
+/** Codes that are remembered. */
+const MAX_CODES = 50;
+
+/** Knows why a server cannot be used at present, and tells what happens to it. */
+export class Diagnosis {
+  readonly #client: RedisClient;
+  readonly #server: ServerRole;
+  readonly #on: EventListener | undefined;
+  readonly #slowerThan: number;
+  readonly #refused = new Map<string, number>();
+  #problem: unknown;
+
+  constructor(client: RedisClient, options: DiagnosisOptions) {
+    this.#client = client;
+    this.#server = options.server ?? "all";
+    this.#on = options.on;
+    this.#slowerThan = options.slowerThan ?? 100;
+  }
+
+  /** Why the server did not answer last, as the connection gave it; `undefined` while it answers. */
+  get problem(): unknown {
+    return this.#problem;
+  }
+
+  /** The error for whoever asked, with what is known of its cause. */
+  unavailable(operation: string, reason: UnavailableError["reason"], cause: unknown = this.#problem): UnavailableError {
+    return new UnavailableError(operation, reason, reason === "closed" || cause === undefined ? undefined : { cause });
+  }
+
+  /** The connection changed. */
+  changed(change: ConnectionChange): void {
+    const { name } = this.#client;
+    if (change.state === "connected") {
+      this.#on?.({ type: "redis.connected", client: name, ...this.#where });
+      return;
+    }
+    const { error, reason } = change;
+    this.#problem = error ?? reason ?? this.#problem;
+    this.#on?.({
+      type: "redis.disconnected",
+      client: name,
+      ...this.#where,
+      error,
+      ...(reason !== undefined && { reason }),
+    });
+  }
+
+  /** The circuit breaker changed its state. */
+  circuit(state: "open" | "half-open" | "closed"): void {
+    this.#on?.({ type: "redis.circuit", state, ...this.#where });
+  }
+
+  /** A write failed, or was not answered in time. */
+  failed(cause: unknown): void {
+    if (cause !== undefined) this.#problem ??= cause;
+  }
+
+  /** A write was answered, so many milliseconds later. */
+  answered(calls: readonly { readonly operation: string }[], milliseconds: number): void {
+    this.#problem = undefined;
+    if (milliseconds <= this.#slowerThan) return;
+    const { operation } = calls[0]!;
+    this.#on?.({ type: "redis.slow", operation, commands: calls.length, milliseconds, ...this.#where });
+  }
+
+  /** A command of Larder's own was answered with an error. */
+  refused(operation: string, error: RedisError): void {
+    if (!this.#on || !isRefusal(error)) return;
+    const now = performance.now();
+    const told = this.#refused.get(error.code);
+    this.#refused.delete(error.code);
+    this.#refused.set(error.code, now); // as long as it goes on, it is not told again
+    if (this.#refused.size > MAX_CODES) this.#refused.delete(this.#refused.keys().next().value!);
+    if (told !== undefined && now - told < TOLD_FOR) return;
+    this.#on({ type: "redis.refused", operation, code: error.code, error, ...this.#where });
+  }
+
+  get #where(): ServerEvent {
+    const { address } = this.#client;
+    return { server: this.#server, ...(address !== undefined && { address }) };
+  }
+}

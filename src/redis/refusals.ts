@@ -1,0 +1,38 @@
+import { RedisError, UnavailableError } from "../errors.ts";
+
+/** Codes with which a server says that it cannot do it at present: it is loading, full, a replica, without a majority. */
+const PASSING: ReadonlySet<string> = new Set([
+  "LOADING",
+  "OOM",
+  "READONLY",
+  "MASTERDOWN",
+  "NOREPLICAS",
+  "MISCONF",
+  "CLUSTERDOWN",
+  "TRYAGAIN",
+  "BUSY",
+]);
+
+/** Codes that say that something is configured otherwise than Larder needs it; somebody has to mend that. */
+const LASTING: ReadonlySet<string> = new Set(["NOPERM", "NOAUTH", "DENIED", "MOVED", "ASK", "CROSSSLOT"]);
+
+/** Whether a failure says nothing about the operation, so that it may succeed later. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof UnavailableError) return error.reason !== "closed";
+  return error instanceof RedisError && PASSING.has(error.code);
+}
+
+/** Whether a server refuses what is needed of it, because of its state or its configuration, as opposed to a command that is wrong. */
+export function isRefusal(error: unknown): error is RedisError {
+  if (!(error instanceof RedisError)) return false;
+  return PASSING.has(error.code) || LASTING.has(error.code) ||
+    /^ERR (unknown command|max number of clients)/i.test(error.message);
+}
+
+/** The error for whoever asked: an `UnavailableError` that says what was attempted, unless the failure is no outage. */
+export function unavailable(error: unknown, operation: string): unknown {
+  if (error instanceof UnavailableError && error.operation !== operation) {
+    return new UnavailableError(operation, error.reason, { cause: error.cause });
+  }
+  return isRefusal(error) ? new UnavailableError(operation, "refused", { cause: error }) : error;
+}
