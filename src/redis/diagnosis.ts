@@ -9,7 +9,7 @@ export interface DiagnosisOptions {
   readonly server?: ServerRole | undefined;
   /** Told about the server. */
   readonly on?: EventListener | undefined;
-  /** Milliseconds from which on a write is slow. @default {100} */
+  /** Milliseconds from which on a write is slow. @default {Infinity} */
   readonly slowerThan?: number | undefined;
 }
 
@@ -31,7 +31,7 @@ export class Diagnosis {
     this.#client = client;
     this.#server = options.server ?? "all";
     this.#on = options.on;
-    this.#slowerThan = options.slowerThan ?? 100;
+    this.#slowerThan = options.slowerThan ?? Infinity;
   }
 
   /** Why the server did not answer last, as the connection gave it; `undefined` while it answers. */
