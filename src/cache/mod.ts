@@ -28,4 +28,4 @@ export * from "./memory_store.ts";
 export * from "./store.ts";
 export type { StoredEntry } from "./entry.ts";
 export type { Duration } from "../duration.ts";
-export type { LarderEvent } from "../events.ts";
+export type { LarderEvent, ServerEvent, ServerRole } from "../events.ts";
