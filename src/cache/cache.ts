@@ -518,7 +518,8 @@ export class Cache implements AsyncDisposable {
    * @param key The key.
    * @param ttl Seconds, or a string such as `"5m"`; 0 = for ever.
    * @param options A signal.
-   * @returns Whether there was a value; `false` when the store does not answer.
+   * @returns Whether it is fresh now; `false` when there is no value, when its tags were invalidated as stale, or when the store does
+   * not answer.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
   async touch(key: string, ttl: Duration, options: OperationOptions = {}): Promise<boolean> {

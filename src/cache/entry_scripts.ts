@@ -76,12 +76,12 @@ return all and now or done
  * Gives an entry a new freshness, keeping how long it is stale and a fallback beyond that.
  *
  * KEYS: 1 entry · 2 ledger. ARGV: 1 nonce · 2 check the run · 3 fresh milliseconds (-1 = for ever).
- * Reply: 1 done, 0 no such entry.
+ * Reply: 1 done, 0 no such entry, or one that its tags keep stale.
  */
 export const TOUCH: Script = new Script(
   PRELUDE + `
-local h = live(KEYS[1])
-if not h then return 0 end
+local h, stale_by_tag = live(KEYS[1])
+if not h or stale_by_tag then return 0 end
 local ms = tonumber(ARGV[3])
 local fresh = ms < 0 and NEVER or now + ms
 local function shift(t)

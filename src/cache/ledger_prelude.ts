@@ -117,15 +117,14 @@ local function header(s)
   return h
 end
 
--- The fixed part of the entry at a key, if the entry is there to be served.
+-- The fixed part of the entry at a key, if the entry is there to be served, and whether its tags call for another.
 local function live(key)
   local h = header(redis.pcall('GETRANGE', key, 0, 67))
   if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now then return nil end
-  if h.tag_count > 0 and h.as_of <= newest then
-    local hard = tags_invalidated(redis.call('GETRANGE', key, 68, 67 + h.tags_length), h.tag_count)
-    if hard >= h.as_of then return nil end
-  end
-  return h
+  if h.tag_count == 0 or h.as_of > newest then return h, false end
+  local hard, stale = tags_invalidated(redis.call('GETRANGE', key, 68, 67 + h.tags_length), h.tag_count)
+  if hard >= h.as_of then return nil end
+  return h, stale >= h.as_of
 end
 
 -- Notes how long an entry may live, counted from its place in the order, since that is what invalidations are compared with.

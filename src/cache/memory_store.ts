@@ -163,7 +163,7 @@ export class MemoryStore implements CacheStore {
   async touch(key: string, fresh: number): Promise<boolean> {
     this.#assertOpen("touch cache entry");
     const entry = this.#live(key);
-    if (!entry) return false;
+    if (!entry || this.#known.judge(key, entry) === "stale") return false;
     const from = entry.freshUntil;
     const to = until(this.#now(), fresh);
     const shift = (time: number) => {
