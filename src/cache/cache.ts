@@ -354,7 +354,7 @@ export class Cache implements AsyncDisposable {
    * @typeParam T What it gives.
    * @param fn The function.
    * @param options The key for given arguments, and how long, under which tags.
-   * @returns A function that takes the same and always gives a promise.
+   * @returns A function that takes the same and always gives a promise. Its `this` is that of both functions.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
   wrap<Args extends unknown[], T>(
@@ -370,7 +370,10 @@ export class Cache implements AsyncDisposable {
     assertOptions(options, WRAP, "wrap");
     assertSchema(rest.schema);
     this.#through.request(() => undefined as T, rest); // wrong options are told now, not at the first call
-    return async (...args) => await this.getOrSet(unawaited(key(...args)), () => fn(...args), rest);
+    const getOrSet: Cache["getOrSet"] = this.getOrSet.bind(this);
+    return async function (this: unknown, ...args: Args): Promise<T> {
+      return await getOrSet(unawaited(key.apply(this, args)), () => fn.apply(this, args), rest);
+    };
   }
 
   /**

@@ -1,4 +1,5 @@
 import { describe } from "../describe.ts";
+import { setTimeout } from "../redis/timers.ts";
 import { AbsentError } from "./loading.ts";
 
 /** Gets several values from where they really live: those that there are, as a `Map` or an object. */

@@ -66,8 +66,8 @@ export interface Written {
  * `URLSearchParams`, typed arrays, `DataView`, `ArrayBuffer`, `Temporal`, objects without a prototype, holes and cycles.
  * Values that JSON can hold are written as JSON, and a `Uint8Array` as it is. This is the default.
  *
- * Functions, symbols, promises and instances of other classes (`Buffer` too) are refused with a `TypeError`, as they would
- * come back as something else. Nesting may be 1,000 levels deep.
+ * A `Buffer` comes back as a `Uint8Array` with the same bytes. Functions, symbols, promises and instances of other classes are
+ * refused with a `TypeError`, as they would come back as something else. Nesting may be 1,000 levels deep.
  *
  * @example Dates stay dates
  * ```ts

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { describe } from "../describe.ts";
 
 /** The deepest nesting that is stored: far beyond real data, far below what the call stack holds. */
@@ -74,6 +75,7 @@ const BUILT_INS: ReadonlyMap<unknown, Kind> = new Map<unknown, Kind>([
   ...[Date, RegExp, ...temporalClasses()].map((type) => [type.prototype, "leaf"] as const),
   ...[URL, URLSearchParams].map((type) => [type.prototype, "host"] as const),
   ...viewClasses().map((type) => [type.prototype, "view"] as const),
+  [Buffer.prototype, "view"], // what Node's functions give; it comes back as a Uint8Array
   [ArrayBuffer.prototype, "buffer"],
   [Map.prototype, "map"],
   [Set.prototype, "set"],

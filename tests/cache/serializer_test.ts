@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { deepStrictEqual } from "node:assert/strict";
@@ -198,6 +199,20 @@ Deno.test("richSerializer stores only the visible part of a view", () => {
   const { body } = writeRich({ view }, "value");
   assertEquals((body as string).includes(btoa("secret")), true);
   assertEquals((body as string).length < 60, true);
+});
+
+Deno.test("richSerializer stores the bytes of a Buffer, and nothing of the pool behind it", () => {
+  const text = Buffer.from("secret");
+  const part = Buffer.from("a secret").subarray(2);
+  for (const buffer of [text, part]) {
+    deepStrictEqual(roundTrip(buffer), encoder.encode("secret"));
+    deepStrictEqual(roundTrip({ file: buffer, all: [buffer] }), {
+      file: encoder.encode("secret"),
+      all: [encoder.encode("secret")],
+    });
+    assertEquals((writeRich({ buffer }, "value").body as string).length < 70, true);
+  }
+  deepStrictEqual(roundTrip(Buffer.alloc(0)), new Uint8Array(0));
 });
 
 Deno.test("richSerializer copies a view on shared memory", () => {

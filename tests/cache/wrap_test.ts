@@ -41,6 +41,30 @@ const wrap: Readonly<Record<string, Case>> = {
     assertEquals([await outcome(fails("a")), await outcome(fails("a"))], ["error: no 1", "error: no 2"]);
   },
 
+  "A wrapped method knows its object, and so does its key": async (harness) => {
+    const { cache } = await openCache(harness);
+    class Area {
+      calls = 0;
+      readonly name: string;
+      readonly height: number;
+      constructor(name: string, height: number) {
+        this.name = name;
+        this.height = height;
+      }
+      readonly of = cache.wrap(function (this: Area, width: number) {
+        this.calls++;
+        return width * this.height;
+      }, {
+        key(this: Area, width: number) {
+          return `${this.name}:${width}`;
+        },
+      });
+    }
+    const [low, high] = [new Area("low", 2), new Area("high", 3)];
+    assertEquals([await low.of(5), await high.of(5), await low.of(5)], [10, 15, 10]);
+    assertEquals([low.calls, high.calls], [1, 1]);
+  },
+
   "A wrapped function always gives a promise, whatever its key does": async (harness) => {
     const { cache } = await openCache(harness);
     const wrong = cache.wrap((value: unknown) => `${value}`, { key: (value) => value as string });

@@ -1,6 +1,7 @@
 import { ConfigError, UnavailableError } from "../../errors.ts";
 import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../timers.ts";
 import type {
   ConnectionChange,
   RedisClient,
