@@ -22,7 +22,14 @@
  *
  * @module
  */
-export { connect, type Larder, type LarderTypes, type LimitNamesOf, type SessionDataOf } from "./src/larder.ts";
+export {
+  connect,
+  type Larder,
+  type LarderTypes,
+  type LimitNamesOf,
+  type SessionDataOf,
+  type TypesWith,
+} from "./src/larder.ts";
 export type { ConnectOptions, TlsOptions } from "./src/config.ts";
 export * from "./src/errors.ts";
 export * from "./src/cache/mod.ts";

@@ -5,6 +5,7 @@ import type { ImageOptions } from "./images/options.ts";
 import type { RateLimitOptions } from "./rate_limit/options.ts";
 import type { RedisClient } from "./redis/client.ts";
 import type { SessionsOptions } from "./sessions/options.ts";
+import type { SessionData } from "./sessions/session.ts";
 
 /** How to check the server's certificate. */
 export interface TlsOptions {
@@ -23,6 +24,7 @@ export interface TlsOptions {
  * in this process.
  *
  * @typeParam Limits The names of the rate limits that are defined, which are found by themselves.
+ * @typeParam Data The fields of the data of sessions, which are found by their schema.
  *
  * @example Say where and for how long
  * ```ts
@@ -34,7 +36,7 @@ export interface TlsOptions {
  * assert.equal(await redis.cache.get("answer"), 42);
  * ```
  */
-export interface ConnectOptions<Limits extends string = string> {
+export interface ConnectOptions<Limits extends string = string, Data extends object = SessionData> {
   /**
    * The server: `redis://user:password@host:port/db`, `rediss://…` for TLS, or `"memory:"` for the embedded store. User
    * name and password are percent-encoded, and all but the host may be left out.
@@ -102,7 +104,7 @@ export interface ConnectOptions<Limits extends string = string> {
   /** Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`. */
   cache?: CacheOptions | undefined;
   /** How sessions work. */
-  sessions?: SessionsOptions | undefined;
+  sessions?: SessionsOptions<Data> | undefined;
   /** Where images are, and how metadata of them are kept. */
   images?: ImageOptions | undefined;
   /** Named rate limits, and how they work. */

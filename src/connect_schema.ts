@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { LocalOptions } from "./cache/local.ts";
+import { isStandardSchema } from "./cache/standard_schema.ts";
 import type { CacheOptions } from "./cache/options.ts";
 import type { ConnectOptions, TlsOptions } from "./connect_options.ts";
 import { describe, describeKind, describeSetting } from "./describe.ts";
@@ -118,6 +119,10 @@ const sessions = {
   cookie: z.strictObject(cookie, { error: "an object with options of the cookie" }).optional(),
   secrets: z.array(z.string({ error: SECRETS }).min(32, { error: SECRETS }), { error: SECRETS }).optional(),
   onUnavailable: z.enum(["throw", "none"], { error: '"throw" or "none"' }).optional(),
+  schema: z.custom<SessionsOptions["schema"]>(isStandardSchema, {
+    error: "a Standard Schema, such as one of Zod",
+  })
+    .optional(),
 } satisfies Shape<SessionsOptions>;
 
 const images = {

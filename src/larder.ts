@@ -38,6 +38,15 @@ export type SessionDataOf<Types extends LarderTypes> = Types extends { session: 
   : SessionData;
 
 /**
+ * Types of the data in which those of sessions are what their schema says.
+ *
+ * @typeParam Types The types as they were stated.
+ * @typeParam Data The fields of the data of sessions.
+ */
+export type TypesWith<Types extends LarderTypes, Data extends object> = [Data, SessionDataOf<Types>] extends
+  [SessionDataOf<Types>, Data] ? Types : { session: Data };
+
+/**
  * All services over one Redis, or over the embedded store. Made by {@linkcode connect}; dispose of it when done.
  *
  * @typeParam Types The types of the data.
@@ -80,8 +89,12 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
  *
  * A Redis that is down is no reason to fail: the services degrade as documented, and reconnect for ever.
  *
- * @typeParam Types The types of the data, as in `connect<{ session: { theme?: string } }>()`.
+ * What `sessions.schema` and `rateLimit.presets` say is known to the types. Who states the types instead states all of them, as in
+ * `connect<{ session: { theme?: string }; limit: "UPLOAD" }>()`.
+ *
+ * @typeParam Types The types of the data, where the options do not say them.
  * @typeParam Limits The names of the rate limits in the options, which are found by themselves.
+ * @typeParam Data The fields of the data of sessions, which are found by their schema.
  * @param options Where and how; what is not given comes from the environment.
  * @returns All services.
  * @throws {ConfigError} If an option or a variable cannot be used, or the server refuses the credentials.
@@ -104,10 +117,14 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
  * await redis.ready({ timeout: "5s" });
  * ```
  */
-export async function connect<Types extends LarderTypes = LarderTypes, Limits extends string = LimitNamesOf<Types>>(
-  options: ConnectOptions<Limits> = {},
-): Promise<Larder<Types, Limits>> {
-  const config = resolveConfig(options as ConnectOptions);
+export async function connect<
+  Types extends LarderTypes = LarderTypes,
+  Limits extends string = LimitNamesOf<Types>,
+  Data extends object = SessionDataOf<Types>,
+>(
+  options: ConnectOptions<Limits, Data> = {},
+): Promise<Larder<TypesWith<Types, Data>, Limits>> {
+  const config = resolveConfig(options as unknown as ConnectOptions);
   const on = safeListener(config.on);
   const { server } = config;
   if (server.kind === "memory" && server.implicit) warn(on);
@@ -122,10 +139,10 @@ export async function connect<Types extends LarderTypes = LarderTypes, Limits ex
   const store = cacheBatch
     ? new RedisStore(cacheBatch, { namespace: config.namespace, buckets: config.buckets, on })
     : new MemoryStore(config.cache.memory);
-  const sessions = openSessions<SessionDataOf<Types>>(main, config, on);
+  const sessions = openSessions<SessionDataOf<TypesWith<Types, Data>>>(main, config, on);
   const rateLimit = openRateLimiter<Limits>(main, config, on);
   const cache = new ImageCache(store, config.cache, config.images, on);
-  return new Services<Types, Limits>({ cache, sessions, rateLimit }, main, cacheBatch);
+  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit }, main, cacheBatch);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });

@@ -4,6 +4,7 @@ import type { Health } from "../health.ts";
 import type { Larder } from "../larder.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { remoteAddress } from "./connection.ts";
 import { isSame } from "./is_same.ts";
 
 /** Options of {@linkcode healthHandler}. */
@@ -99,6 +100,6 @@ async function mayKnow(
   const { headers } = request;
   const given = /^bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
   if (token !== undefined && given !== undefined) return await isSame(given, token);
-  const { hostname: peer } = (info?.remoteAddr ?? {}) as { hostname?: string };
+  const peer = remoteAddress(request, info);
   return peer !== undefined && LOOPBACK.test(peer) && !FORWARDED.some((name) => headers.has(name));
 }

@@ -4,25 +4,28 @@
  * @example Limits, sessions, and responses that are kept
  * ```ts
  * import { connect } from "@larder/larder";
- * import { cacheResponse, rateLimit, session, sessionOf } from "@larder/larder/hono";
+ * import { cacheResponse, health, rateLimit, session, type SessionEnv, sessionOf } from "@larder/larder/hono";
  * import { Hono } from "hono";
  *
  * const redis = await connect();
- * const app = new Hono();
+ * const app = new Hono<SessionEnv<typeof redis>>(); // so that sessionOf() knows the data
  * app.use(rateLimit(redis, { "POST /login": "AUTH", "*": "DEFAULT" }));
  * app.use("/products/*", cacheResponse(redis, { ttl: "5m", tags: ["products"] }));
  * app.use("/account/*", session(redis));
+ * app.get("/health", health(redis));
  * app.get("/account/me", async (c) => c.json(await sessionOf(c).get() ?? null));
  * app.get("/products/:id", (c) => c.json({ id: c.req.param("id") }));
  * Deno.serve(app.fetch);
  *
  * // GET /products/1 → 200
  * // GET /account/me → 200
+ * // GET /health → 200
  * ```
  *
  * @module
  */
 import type { Cache } from "../cache/cache.ts";
+import type { Larder } from "../larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
@@ -30,13 +33,17 @@ import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
+import { healthHandler, type HealthHandlerOptions } from "./health.ts";
+import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 
 /** The part of Hono's context that is used. */
 export interface HonoContextLike {
   /** The request. */
   readonly req: { readonly raw: Request };
-  /** What the server tells of the connection, as `Deno.serve` does. */
+  /** What the server tells of the connection, on Deno, Node and Bun. */
   readonly env?: unknown;
+  /** What middleware tells of the request, for the types of {@linkcode SessionEnv}. */
+  readonly var?: unknown;
   /** The response. */
   res: Response;
 }
@@ -92,6 +99,35 @@ export function rateLimit<Names extends string>(
   };
 }
 
+/** A handler of Hono. */
+export type HonoHandler = (context: HonoContextLike) => Promise<Response>;
+
+/**
+ * Makes a handler for `/health`: {@linkcode healthHandler} of `@larder/larder/http` for Hono.
+ *
+ * @param redis What `connect()` gave.
+ * @param options Who is told details, and how old an answer may be.
+ * @returns The handler, as in `app.get("/health", health(redis))`.
+ * @throws {TypeError | RangeError} If an option is not as it should be.
+ */
+export function health(redis: Pick<Larder, "health">, options: HealthHandlerOptions = {}): HonoHandler {
+  const handler = healthHandler(redis, options);
+  return (context) => handler(context.req.raw, connectionOf(context));
+}
+
+/**
+ * Makes a handler for `/metrics`: {@linkcode metricsHandler} of `@larder/larder/http` for Hono.
+ *
+ * @param redis What `connect()` gave.
+ * @param options Who is answered.
+ * @returns The handler, as in `app.get("/metrics", metrics(redis))`.
+ * @throws {TypeError} If an option is not as it should be.
+ */
+export function metrics(redis: Measured, options: MetricsHandlerOptions = {}): HonoHandler {
+  const handler = metricsHandler(redis, options);
+  return (context) => handler(context.req.raw);
+}
+
 /** Each is a `RequestSession`, of whatever data. */
 const sessions = new WeakMap<Request, unknown>();
 
@@ -114,14 +150,40 @@ export function session<Data extends object>(redis: { readonly sessions: Session
 }
 
 /**
+ * What an app of Hono with sessions has in its context, for the types alone: with it {@linkcode sessionOf} knows the data.
+ *
+ * @typeParam Redis What `connect()` gave, as in `new Hono<SessionEnv<typeof redis>>()`.
+ */
+export interface SessionEnv<Redis extends { readonly sessions: unknown }> {
+  /** Nothing is there. */
+  Variables: SessionVariables<Redis["sessions"] extends Sessions<infer Data> ? Data : SessionData>;
+}
+
+/**
+ * Carries the type of the data of sessions, and nothing else.
+ *
+ * @typeParam Data The fields of the data.
+ */
+export interface SessionVariables<Data extends object> {
+  /** Never there. */
+  readonly "~session"?: RequestSession<Data>;
+}
+
+/**
  * The session of a request. It is read when it is first asked for.
+ *
+ * The type of its data is that of the app, see {@linkcode SessionEnv}, or of `redis`.
  *
  * @typeParam Data The fields of its data.
  * @param context Hono's context.
+ * @param redis What `connect()` gave, which says the type of the data.
  * @returns The session of the request.
  * @throws {TypeError} If there is no {@linkcode session} in front of the handler.
  */
-export function sessionOf<Data extends object = SessionData>(context: HonoContextLike): RequestSession<Data> {
+export function sessionOf<Data extends object = SessionData>(
+  context: HonoContextLike & { readonly var?: SessionVariables<Data> | object },
+  _redis?: { readonly sessions: Sessions<Data> },
+): RequestSession<Data> {
   const session = sessions.get(context.req.raw);
   if (session) return session as RequestSession<Data>;
   throw new TypeError("Cannot tell the session of the request: wanted session() in front of the handler, got none");
@@ -135,7 +197,7 @@ function replace(context: HonoContextLike, response: Response): void {
 }
 
 function connectionOf({ env }: HonoContextLike): ConnectionInfo | undefined {
-  return typeof env === "object" && env !== null && "remoteAddr" in env ? env as ConnectionInfo : undefined;
+  return typeof env === "object" && env !== null ? env : undefined;
 }
 
-export type { CacheResponseOptions };
+export type { CacheResponseOptions, HealthHandlerOptions, Measured, MetricsHandlerOptions };

@@ -17,4 +17,4 @@
 export * from "./cache_response.ts";
 export * from "./health.ts";
 export * from "./metrics.ts";
-export type { ConnectionInfo } from "../rate_limit/address.ts";
+export type { AddressTeller, ConnectionInfo, SocketLike } from "../rate_limit/address.ts";

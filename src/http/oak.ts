@@ -20,6 +20,7 @@
  * @module
  */
 import type { Cache } from "../cache/cache.ts";
+import type { Larder } from "../larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
@@ -27,6 +28,8 @@ import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
+import { healthHandler, type HealthHandlerOptions } from "./health.ts";
+import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
 
 /** The part of Oak's context that is used. */
@@ -112,6 +115,39 @@ export function rateLimit<Names extends string>(
   };
 }
 
+/** A handler of a router of Oak. */
+export type OakHandler = (context: OakContextLike) => Promise<void>;
+
+/**
+ * Makes a handler for `/health`: {@linkcode healthHandler} of `@larder/larder/http` for Oak.
+ *
+ * @param redis What `connect()` gave.
+ * @param options Who is told details, and how old an answer may be.
+ * @returns The handler, as in `router.get("/health", health(redis))`.
+ * @throws {TypeError | RangeError} If an option is not as it should be.
+ */
+export function health(redis: Pick<Larder, "health">, options: HealthHandlerOptions = {}): OakHandler {
+  const handler = healthHandler(redis, options);
+  return async (context) => give(context, await handler(requestOf(context), connectionOf(context)));
+}
+
+/**
+ * Makes a handler for `/metrics`: {@linkcode metricsHandler} of `@larder/larder/http` for Oak.
+ *
+ * @param redis What `connect()` gave.
+ * @param options Who is answered.
+ * @returns The handler, as in `router.get("/metrics", metrics(redis))`.
+ * @throws {TypeError} If an option is not as it should be.
+ */
+export function metrics(redis: Measured, options: MetricsHandlerOptions = {}): OakHandler {
+  const handler = metricsHandler(redis, options);
+  return async (context) => give(context, await handler(requestOf(context)));
+}
+
+function give({ response }: OakContextLike, { body, status, headers }: Response): void {
+  response.with(body, { status, headers });
+}
+
 /** Each is a `RequestSession`, of whatever data. */
 const sessions = new WeakMap<object, unknown>();
 
@@ -139,10 +175,14 @@ export function session<Data extends object>(redis: { readonly sessions: Session
  *
  * @typeParam Data The fields of its data.
  * @param context Oak's context.
+ * @param redis What `connect()` gave, which says the type of the data.
  * @returns The session of the request.
  * @throws {TypeError} If there is no {@linkcode session} in front of the handler.
  */
-export function sessionOf<Data extends object = SessionData>(context: OakContextLike): RequestSession<Data> {
+export function sessionOf<Data extends object = SessionData>(
+  context: OakContextLike,
+  _redis?: { readonly sessions: Sessions<Data> },
+): RequestSession<Data> {
   const session = sessions.get(context.request);
   if (session) return session as RequestSession<Data>;
   throw new TypeError("Cannot tell the session of the request: wanted session() in front of the handler, got none");
@@ -157,4 +197,4 @@ function connectionOf({ request: { ip } }: OakContextLike): ConnectionInfo | und
   return ip === undefined ? undefined : { remoteAddr: { hostname: ip } };
 }
 
-export type { CacheResponseOptions, OakResponseLike };
+export type { CacheResponseOptions, HealthHandlerOptions, Measured, MetricsHandlerOptions, OakResponseLike };

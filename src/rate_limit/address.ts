@@ -1,15 +1,12 @@
 import ipaddr from "ipaddr.js";
 import { describe } from "../describe.ts";
 import { ConfigError } from "../errors.ts";
+import { type ConnectionInfo, remoteAddress } from "../http/connection.ts";
 import { assertOptions } from "../option_names.ts";
 import { forwardedHops, listedHops } from "./forwarded.ts";
 import { TRUST } from "./option_names.ts";
 
-/** What is known of a connection; that which `Deno.serve` gives fits. */
-export interface ConnectionInfo {
-  /** The other end. */
-  readonly remoteAddr?: { readonly hostname?: string | undefined } | object | undefined;
-}
+export type { AddressTeller, ConnectionInfo, SocketLike } from "../http/connection.ts";
 
 /** Which proxies are believed, and what they say it with. */
 export interface TrustProxyOptions {
@@ -52,10 +49,10 @@ export type AddressReader = (request: Request, info?: ConnectionInfo) => string;
  * @throws {ConfigError} If that is none of what it can be.
  */
 export function addressReader(trust: TrustProxy | undefined): AddressReader {
-  if (trust === undefined) return (_, info) => keyOf(peerOf(info));
+  if (trust === undefined) return (request, info) => keyOf(peerOf(request, info));
   const { walk, header } = trusted(trust);
   return (request, info) => {
-    const peer = peerOf(info);
+    const peer = peerOf(request, info);
     const listed = header !== "forwarded" ? request.headers.get("x-forwarded-for") : null;
     const forwarded = header !== "x-forwarded-for" ? request.headers.get("forwarded") : null;
     const by = (hops: (string | undefined)[]) => keyOf(walk([...hops.map(parseAddress), peer]));
@@ -117,9 +114,8 @@ function withoutDots(text: string): string | undefined {
   return `${text.slice(0, at)}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 }
 
-function peerOf(info: ConnectionInfo | undefined): Address | undefined {
-  const hostname = (info?.remoteAddr as { hostname?: unknown } | undefined)?.hostname;
-  return typeof hostname === "string" ? parseAddress(hostname) : undefined;
+function peerOf(request: Request, info: ConnectionInfo | undefined): Address | undefined {
+  return parseAddress(remoteAddress(request, info));
 }
 
 /** How the client is found among the hops. */

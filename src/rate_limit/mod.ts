@@ -20,7 +20,14 @@ export type { DecisionSource, RateLimitResult, RateLimitState } from "./result.t
 export type { Reservation } from "./reservation.ts";
 export type { CheckOptions, RateLimitOptions } from "./options.ts";
 export type { OutagePolicy, PresetName, PresetOptions } from "./presets.ts";
-export { addressKey, type ConnectionInfo, type TrustProxy, type TrustProxyOptions } from "./address.ts";
+export {
+  addressKey,
+  type AddressTeller,
+  type ConnectionInfo,
+  type SocketLike,
+  type TrustProxy,
+  type TrustProxyOptions,
+} from "./address.ts";
 export type {
   FromRequest,
   Gate,

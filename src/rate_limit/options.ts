@@ -1,15 +1,15 @@
 import type { Duration } from "../duration.ts";
 import type { TrustProxy } from "./address.ts";
-import type { PresetOptions } from "./presets.ts";
+import type { PresetName, PresetOptions } from "./presets.ts";
 
 /** Options of the rate limits. */
 export interface RateLimitOptions<Names extends string = string> {
   /**
-   * Named limits beside those that are there, or instead of them where the name is the same.
+   * Named limits beside those that are there, or instead of them where the name is the same. Their names are known to the types.
    *
    * @default {{}}
    */
-  presets?: { readonly [Name in Names]?: PresetOptions } | undefined;
+  presets?: { readonly [Name in Names | PresetName]?: PresetOptions } | undefined;
   /**
    * How long a check waits for Redis before the policy of its preset decides: seconds, or a string, up to one minute.
    *

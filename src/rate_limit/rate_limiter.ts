@@ -1,9 +1,10 @@
 import { describe } from "../describe.ts";
 import { toMilliseconds } from "../duration.ts";
 import { type EventListener, safeListener } from "../events.ts";
+import { remoteAddress } from "../http/connection.ts";
 import { assertKey } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
-import { type AddressReader, addressReader, type ConnectionInfo } from "./address.ts";
+import { type AddressReader, addressReader, type ConnectionInfo, UNKNOWN_ADDRESS } from "./address.ts";
 import { Gate, type GateOptions, type Rules } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { Judge } from "./judge.ts";
@@ -64,6 +65,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   readonly #trusts: boolean;
   readonly #decisions = new Decisions();
   #warned = false;
+  #warnedOfUnknown = false;
 
   /**
    * Creates a limiter. `connect()` does it for you.
@@ -275,8 +277,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * which the proxies say.
    *
    * @param request The request.
-   * @param info What `Deno.serve` tells of the connection.
-   * @returns An IPv4 address, an IPv6 network as in `"2001:db8::/64"`, or `"unknown"`.
+   * @param info What the server tells of the connection: what `Deno.serve` gives, Node's `IncomingMessage`, Bun's server.
+   * @returns An IPv4 address, an IPv6 network as in `"2001:db8::/64"`, or `"unknown"`, of which a `warning` tells once.
    */
   address(request: Request, info?: ConnectionInfo): string {
     if (!this.#trusts && !this.#warned) {
@@ -288,7 +290,12 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
         this.#on?.({ type: "warning", message });
       }
     }
-    return this.#address(request, info);
+    const address = this.#address(request, info);
+    if (address === UNKNOWN_ADDRESS && !this.#warnedOfUnknown && remoteAddress(request, info) === undefined) {
+      this.#warnedOfUnknown = true;
+      warnOfUnknown(this.#on);
+    }
+    return address;
   }
 
   /**
@@ -392,6 +399,16 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
 function costOf(options: CheckOptions, action: string): number | undefined {
   if (options !== NONE) assertOptions(options, CHECK, `${action} rate limit`);
   return options.cost;
+}
+
+/** Tells that clients cannot be told apart: five wrong passwords of anybody would shut out all. */
+function warnOfUnknown(on: EventListener | undefined): void {
+  const message =
+    'The address of a client is not known, so all such clients share the limits of "unknown": give the guard what the ' +
+    "server tells of the connection, as in Deno.serve((request, info) => handler(request, info)) or app.fetch(request, info)";
+  on?.({ type: "warning", message });
+  // deno-lint-ignore no-console -- said once, and beside the event: who overlooks it is shut out by others
+  console.warn(`Larder: ${message}.`);
 }
 
 /** The milliseconds of the option `timeout`. */

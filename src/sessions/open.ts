@@ -2,6 +2,7 @@ import type { Config } from "../config.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { MemorySessionStore } from "./memory_store.ts";
+import type { SessionsOptions } from "./options.ts";
 import { RedisSessionStore } from "./redis_store.ts";
 import { touchEveryOf } from "./resolve_options.ts";
 import { Sessions } from "./sessions.ts";
@@ -12,7 +13,8 @@ export function openSessions<Data extends object>(
   config: Pick<Config, "server" | "namespace" | "buckets" | "sessions">,
   on: EventListener | undefined,
 ): Sessions<Data> {
-  const { server, namespace, buckets, sessions } = config;
+  const { server, namespace, buckets } = config;
+  const sessions = config.sessions as unknown as SessionsOptions<Data>;
   const touchEvery = touchEveryOf(sessions);
   if (batch) return new Sessions(new RedisSessionStore(batch, { namespace, buckets, touchEvery }), sessions, on);
   const implicit = server.kind === "memory" && server.implicit;

@@ -42,6 +42,7 @@ export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
   cookie: true,
   secrets: true,
   onUnavailable: true,
+  schema: true,
 });
 export const COOKIE: OptionNames = optionNames<SessionCookieOptions>({
   name: true,

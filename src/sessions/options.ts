@@ -3,8 +3,12 @@ import type { Duration } from "../duration.ts";
 import type { SessionCookieOptions } from "./cookie.ts";
 import type { SessionData, SessionPatchOf } from "./session.ts";
 
-/** How sessions work. */
-export interface SessionsOptions {
+/**
+ * How sessions work.
+ *
+ * @typeParam Data The fields of the data, which the schema says.
+ */
+export interface SessionsOptions<Data extends object = SessionData> {
   /**
    * How long a session lasts without being used: seconds, or a string such as `"30m"`; 0 = for ever. Since the last use is written down
    * at most every `touchEvery`, it may end so much earlier.
@@ -34,6 +38,13 @@ export interface SessionsOptions {
    * @default {"throw"}
    */
   onUnavailable?: "throw" | "none" | undefined;
+  /**
+   * What the data are: any validator of the Standard Schema family. It gives them their type, and checks them as
+   * {@linkcode Sessions.typed} does.
+   *
+   * @default {none: any fields}
+   */
+  schema?: StandardSchema<unknown, Data> | undefined;
 }
 
 /** What every operation takes. */

@@ -15,7 +15,7 @@ const USER_AGENT = 512;
 const ADDRESS = 64;
 
 /** The times and limits that options say. */
-export function limitsOf(options: SessionsOptions): Limits {
+export function limitsOf(options: SessionsOptions<object>): Limits {
   const { ttl = "24h", absoluteTtl = "30d", maxPerUser = 0 } = options;
   if (!Number.isSafeInteger(maxPerUser) || maxPerUser < 0) {
     throw new RangeError(`Cannot use "maxPerUser": wanted a whole number of at least 0, got ${describe(maxPerUser)}`);
@@ -24,7 +24,7 @@ export function limitsOf(options: SessionsOptions): Limits {
 }
 
 /** The milliseconds between two writes of a session's last use, for the store; `undefined` for the default. */
-export function touchEveryOf({ touchEvery }: SessionsOptions): number | undefined {
+export function touchEveryOf({ touchEvery }: SessionsOptions<object>): number | undefined {
   return touchEvery === undefined ? undefined : toMilliseconds(touchEvery, "touchEvery");
 }
 

@@ -54,7 +54,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   /** Puts sessions into cookies and finds them there. */
   readonly cookie: SessionCookie;
   readonly #store: SessionStore;
-  readonly #options: Omit<SessionsOptions, "touchEvery">;
+  readonly #options: Omit<SessionsOptions<object>, "touchEvery">;
   readonly #limits: Limits;
   readonly #on: EventListener;
   readonly #told: EventListener | undefined;
@@ -69,12 +69,12 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * @param store Where sessions are kept. How often it writes their last use is its own affair.
    * @param options How sessions work.
    * @param on Told what happens.
-   * @param typed How the data are checked.
+   * @param typed How the data are checked, if not as the options say.
    * @throws {TypeError | RangeError} If an option cannot be used.
    */
   constructor(
     store: SessionStore,
-    options: Omit<SessionsOptions, "touchEvery"> = {},
+    options: Omit<SessionsOptions<Data>, "touchEvery"> = {},
     on?: EventListener,
     typed: TypedSessionsOptions<Data> = {},
   ) {
@@ -86,7 +86,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     this.#limits = limitsOf(options);
     const format = new TokenFormat(store.buckets);
     this.#format = format;
-    this.#reading = new Reading(typed.schema, this.#on);
+    this.#reading = new Reading(typed.schema ?? options.schema, this.#on);
     this.#changes = new Changes(store, this.#reading);
     this.#renewal = new Renewal(store, format, this.#limits);
     this.cookie = new SessionCookie(
@@ -383,7 +383,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   typed<Typed extends object>(options: TypedSessionsOptions<Typed> = {}): Sessions<Typed> {
     assertOptions(options, TYPED, "type sessions");
     if (!options.schema) return this as unknown as Sessions<Typed>;
-    return new Sessions(this.#store, this.#options, this.#told, options);
+    return new Sessions<Typed>(this.#store, { ...this.#options, schema: undefined }, this.#told, options);
   }
 
   /**

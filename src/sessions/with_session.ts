@@ -1,3 +1,4 @@
+import { remoteAddress } from "../http/connection.ts";
 import { assertOptions } from "../option_names.ts";
 import { WITH_SESSION } from "./option_names.ts";
 import { unawaited } from "../callbacks.ts";
@@ -46,16 +47,10 @@ export function withSession<Data extends object, Info>(
   options: WithSessionOptions<Info> = {},
 ): WithSessionHandler<Info> {
   assertOptions(options, WITH_SESSION, "make a handler with sessions");
-  const { address = (_request, info) => addressOf(info) } = options;
+  const { address = remoteAddress } = options;
   return async (request, info) => {
     const session = new RequestSession(sessions, request, read, unawaited(address(request, info as Info)));
     const response = await handler(request, session, info as Info);
     return session.apply(response);
   };
-}
-
-/** The address at the other end of the connection, if the server tells it as `Deno.serve()` does. */
-function addressOf(info: unknown): string | undefined {
-  const { remoteAddr } = (info ?? {}) as { remoteAddr?: { hostname?: unknown } };
-  return typeof remoteAddr?.hostname === "string" ? remoteAddr.hostname : undefined;
 }
