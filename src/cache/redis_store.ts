@@ -4,7 +4,7 @@ import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { unref } from "../redis/batch.ts";
-import { isPassing } from "../redis/refusals.ts";
+import { isPassing, isRefusal } from "../redis/refusals.ts";
 import { InvalidationQueue } from "./queue.ts";
 import { findNamespaces } from "./redis_namespaces.ts";
 import { RedisBell } from "./redis_bell.ts";
@@ -61,6 +61,8 @@ export class RedisStore implements CacheStore {
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** While a server is asked for its time; resolves to the error if there was one. Others wait too, to keep their order. */
   #timing: { readonly slot: RedisSlot; readonly done: Promise<unknown> } | undefined;
+  /** How many invalidations are being replayed. */
+  #underway = 0;
   #waiting = 0;
   #clearing = 0;
   #closed = false;
@@ -91,7 +93,7 @@ export class RedisStore implements CacheStore {
   }
 
   get queued(): number {
-    return this.#queue.size;
+    return this.#queue.size + this.#underway;
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
@@ -116,7 +118,7 @@ export class RedisStore implements CacheStore {
     } catch (error) {
       // It may or may not have been stored; whoever wrote must not find what was there before.
       this.#copies?.key(key);
-      if (!fence && isPassing(error) && !(error instanceof RefusedWriteError)) {
+      if (!fence && (isPassing(error) || isRefusal(error)) && !(error instanceof RefusedWriteError)) {
         this.#keep(() => this.#queue.add({ keys: [key] }));
       }
       throw error;
@@ -337,6 +339,7 @@ export class RedisStore implements CacheStore {
 
   async #replay(): Promise<void> {
     const queue = this.#queue.take();
+    this.#underway = queue.size;
     try {
       if (queue.all) await this.#clear();
       const patterns: Promise<[string, number[]]>[] = [];
@@ -352,6 +355,8 @@ export class RedisStore implements CacheStore {
     } catch (error) {
       this.#queue.putBack(queue);
       throw error;
+    } finally {
+      this.#underway = 0;
     }
   }
 
