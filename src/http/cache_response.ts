@@ -4,6 +4,7 @@ import { describe } from "../describe.ts";
 import type { Duration } from "../duration.ts";
 import { answerFrom, mark } from "./cached_answer.ts";
 import { keep, keyOf, refusalOf, responsePolicyOf, tagsOf, wishOf } from "./response_policy.ts";
+import { watchVisitor } from "./visitor.ts";
 import { decodeResponse, encodeResponse } from "./stored_response.ts";
 
 /** Options of {@linkcode cacheResponse}. */
@@ -57,7 +58,8 @@ class FailedResponseError extends Error {
  *
  * Kept are responses to `GET` with status 200, 203, 204, 300, 301 or 308, without `Set-Cookie`, whose `Cache-Control` does not say
  * `no-store`, `no-cache` or `private`. Requests with `Cookie` or `Authorization` share only what says `public` or `s-maxage`,
- * or what you give a `key`. All who ask for the same at the same time share one call of the handler, across processes. `X-Cache` and
+ * or what you give a `key`. A response for which the session was looked at is for its visitor, whether `withSession()` is inside of this or
+ * around it. All who ask for the same at the same time share one call of the handler, across processes. `X-Cache` and
  * `Cache-Status` (RFC 9211) say what happened; `If-None-Match` and `If-Modified-Since` are answered with 304.
  *
  * @param redis What `connect()` gave, or a cache.
@@ -96,6 +98,8 @@ export function cacheResponse(
     const key = refusal === undefined ? await keyOf(request, policy) : undefined;
     if (key === undefined) return mark(await next(request), { fwd: refusal ?? "bypass" });
     const wish = policy.deaf ? undefined : wishOf(request);
+    // Whoever is known already is given what is made for nobody else.
+    if (watchVisitor(request, ({ isPersonal }) => isPersonal)) return mark(await next(request), { fwd: "bypass" });
     if (wish === "no-store") return mark(await next(request), { fwd: "request" });
 
     // What is not kept is for its own caller alone.
@@ -103,12 +107,15 @@ export function cacheResponse(
     let madeAt: number | undefined;
     let waiting = true;
     const load = async (context: LoaderContext<Uint8Array>) => {
-      const response = await next(request);
+      const [response, visitor] = await watchVisitor(
+        request,
+        async (visitor) => [await next(request), visitor] as const,
+      );
       if (response.status >= 500) {
         if (waiting) own = response;
         throw new FailedResponseError(`Cannot keep the response: its status is ${response.status}`);
       }
-      const kept = await keep(request, response, policy);
+      const kept = await keep(request, response, policy, visitor);
       if (kept instanceof Response) {
         if (waiting) own = kept;
         context.setTtl(NOT_KEPT_FOR);

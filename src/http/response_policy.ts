@@ -6,6 +6,7 @@ import { assertTags, MAX_KEY_BYTES } from "../keys.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import { parseCacheControl, secondsOf } from "./cache_control.ts";
 import type { CacheResponseOptions } from "./cache_response.ts";
+import type { Visitor } from "./visitor.ts";
 import { keptHeaders, type StoredResponse } from "./stored_response.ts";
 
 /** Which responses are kept, and how long. */
@@ -114,12 +115,18 @@ export async function keep(
   request: Request,
   response: Response,
   policy: ResponsePolicy,
+  visitor: Visitor,
 ): Promise<StoredResponse | Response> {
-  const ttl = freshFor(request, response, policy);
+  const ttl = isFor(visitor, policy) ? freshFor(request, response, policy) : 0;
   if (ttl <= 0) return response;
   const body = await readBody(response, policy.maxBytes);
   if (body instanceof Response) return body;
   return { status: response.status, headers: keptHeaders(response.headers), storedAt: Date.now(), ttl, body };
+}
+
+/** Whether a response may be for others, whatever it says: what was looked at of the visitor is said only by what is around this. */
+function isFor(visitor: Visitor, { vary }: ResponsePolicy): boolean {
+  return !visitor.isPersonal && (!visitor.has("asked") || vary.includes("cookie"));
 }
 
 /** Seconds for which a response may be given to others; 0 = not at all. */

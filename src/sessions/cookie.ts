@@ -31,6 +31,9 @@ export interface SessionCookieOptions {
 /** The most seconds that browsers keep a cookie: 400 days (RFC 6265bis). */
 const MAX_AGE = 400 * 86_400;
 
+/** Most cookies of the name that are looked at. */
+const MOST = 8;
+
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
 /**
@@ -55,6 +58,8 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 export class SessionCookie {
   /** Its name. */
   readonly name: string;
+  /** Whether it is sent with requests that other sites cause. */
+  readonly sameSite: "strict" | "lax" | "none";
   readonly #attributes: Attributes;
   readonly #persistent: boolean;
   readonly #signer: Signer;
@@ -77,6 +82,7 @@ export class SessionCookie {
     const { path = "/", domain, sameSite = "lax", partitioned = false, persistent = true, insecure = false } = options;
     const bound = !insecure && domain === undefined && path === "/";
     this.name = options.name ?? (bound ? "__Host-session" : "session");
+    this.sameSite = sameSite;
     this.#attributes = {
       path,
       ...(domain !== undefined && { domain }),
@@ -98,22 +104,33 @@ export class SessionCookie {
    * @returns The token, for `get()`; `undefined` if there is none.
    */
   read(request: { readonly headers: Headers } | Headers): string | undefined {
-    const header = (request instanceof Headers ? request : request.headers).get("cookie");
-    if (header === null) return undefined;
-    for (const pair of header.split(";")) {
-      const equals = pair.indexOf("=");
-      if (equals < 0 || pair.slice(0, equals).trim() !== this.name) continue;
-      const value = pair.slice(equals + 1).trim().replace(/^"(.*)"$/, "$1");
-      const token = value.length > 256 ? undefined : this.#signer.open(value, this.name);
-      if (this.#isToken(token)) return token;
+    return this.#tokens(request).next().value;
+  }
+
+  /**
+   * Finds all tokens in a request: browsers send several cookies of one name when they were set for several paths or domains, and do
+   * not tell which is which.
+   *
+   * @param request The request, or its headers.
+   * @returns Up to 8 of them, in the order in which they came.
+   */
+  readAll(request: { readonly headers: Headers } | Headers): string[] {
+    const found = new Set<string>();
+    for (const token of this.#tokens(request)) if (found.add(token).size === MOST) break;
+    return [...found];
+  }
+
+  *#tokens(request: { readonly headers: Headers } | Headers): Generator<string, undefined> {
+    for (const [name, value] of pairsOf(request)) {
+      if (name !== this.name || value.length > 256) continue;
+      const token = this.#signer.open(value.replace(/^"(.*)"$/, "$1"), this.name);
+      if (this.#isToken(token)) yield token;
     }
-    return undefined;
   }
 
   /** Whether a request has a cookie of this name, whatever is in it. */
   isSent(request: { readonly headers: Headers }): boolean {
-    const pairs = request.headers.get("cookie")?.split(";") ?? [];
-    return pairs.some((pair) => pair.split("=", 1)[0]!.trim() === this.name);
+    return pairsOf(request).some(([name]) => name === this.name);
   }
 
   /**
@@ -139,7 +156,7 @@ export class SessionCookie {
 
   #set(headers: Headers, value: string, age: { maxAge?: number }): void {
     // One of this name is enough: browsers take the last, and caches of proxies the first.
-    const others = headers.getSetCookie().filter((cookie) => !cookie.startsWith(`${this.name}=`));
+    const others = headers.getSetCookie().filter((cookie) => trim(cookie.split("=", 1)[0]!) !== this.name);
     headers.delete("set-cookie");
     for (const cookie of others) headers.append("set-cookie", cookie);
     headers.append("set-cookie", stringifySetCookie({ name: this.name, value, ...age, ...this.#attributes }));
@@ -159,8 +176,9 @@ export class SessionCookie {
     if (/^__Secure-/i.test(name) && insecure) {
       throw new TypeError(`Cannot use "cookie.name": wanted no insecure for ${describe(name)}, got it`);
     }
-    if (!path.startsWith("/")) {
-      throw new TypeError(`Cannot use "cookie.path": wanted a path that begins with "/", got ${describe(path)}`);
+    if (!path.startsWith("/") || trim(path) !== path) {
+      const wanted = 'a path that begins with "/" and does not end with white space';
+      throw new TypeError(`Cannot use "cookie.path": wanted ${wanted}, got ${describe(path)}`);
     }
     if (insecure && (sameSite === "none" || partitioned)) {
       throw new TypeError(
@@ -184,4 +202,27 @@ interface Attributes {
   readonly secure: boolean;
   readonly sameSite: "strict" | "lax" | "none";
   readonly partitioned?: boolean;
+}
+
+/** The cookies of a request, byte for byte: one whose name only looks like another's is another. */
+function pairsOf(request: { readonly headers: Headers } | Headers): [name: string, value: string][] {
+  const header = (request instanceof Headers ? request : request.headers).get("cookie");
+  const pairs: [string, string][] = [];
+  for (const pair of header?.split(";") ?? []) {
+    const equals = pair.indexOf("=");
+    if (equals >= 0) pairs.push([trim(pair.slice(0, equals)), trim(pair.slice(equals + 1))]);
+  }
+  return pairs;
+}
+
+/**
+ * Without the white space of cookies, which is space and tab (RFC 6265bis, section 5.6). What `trim()` takes away besides may be part
+ * of a name that a host nearby has set, and that browsers hold for another.
+ */
+function trim(text: string): string {
+  const isSpace = (at: number) => text[at] === " " || text[at] === "\t";
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(start)) start++;
+  while (end > start && isSpace(end - 1)) end--;
+  return text.slice(start, end);
 }

@@ -10,7 +10,7 @@ import type {
   TypedSessionsOptions,
   UpdateSessionOptions,
 } from "./options.ts";
-import type { WithSessionOptions } from "./with_session.ts";
+import type { RequestSessionOptions, WithSessionOptions } from "./with_session.ts";
 
 // The order is that in which a message names them.
 
@@ -32,7 +32,8 @@ export const REGENERATE: OptionNames = optionNames<RegenerateSessionOptions>({
 });
 export const DESTROY_ALL: OptionNames = optionNames<DestroyAllOptions>({ except: true, signal: true });
 export const TYPED: OptionNames = optionNames<TypedSessionsOptions<object>>({ schema: true });
-export const WITH_SESSION: OptionNames = optionNames<WithSessionOptions>({ address: true });
+export const REQUEST: OptionNames = optionNames<RequestSessionOptions>({ address: true, roll: true });
+export const WITH_SESSION: OptionNames = optionNames<WithSessionOptions>({ address: true, roll: true, onError: true });
 
 export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
   ttl: true,

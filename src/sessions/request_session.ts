@@ -1,73 +1,94 @@
-import type { Change } from "./changes.ts";
+import { abortable } from "../abort.ts";
 import { withHeaders } from "../http/own_response.ts";
+import { addVary, forbidStorage, makePrivate } from "../http/personal.ts";
+import { noteVisitor } from "../http/visitor.ts";
 import { assertOptions, type OptionNames } from "../option_names.ts";
+import type { Change } from "./changes.ts";
+import { mayLackCookie } from "./cross_site.ts";
 import { encodeFields } from "./fields.ts";
-import { CREATE, OPERATION, REGENERATE, UPDATE } from "./option_names.ts";
+import { endsWithin, Line } from "./line.ts";
+import { CREATE, GET, OPERATION, REGENERATE, UPDATE } from "./option_names.ts";
 import type {
   CreateSessionOptions,
+  GetSessionOptions,
   RegenerateSessionOptions,
   SessionOperationOptions,
   UpdateSessionOptions,
 } from "./options.ts";
 import type { Session, SessionData, SessionPatchOf } from "./session.ts";
+import type { FoundSession, SessionAccess } from "./session_access.ts";
 import type { Sessions } from "./sessions.ts";
-import { Turns } from "./turns.ts";
 
-/**
- * Reads the session with a token, and tells when it could not be known whether there is one.
- *
- * @typeParam Data The fields of the data.
- */
-export type SessionReader<Data extends object = SessionData> = (
-  id: string | undefined,
-  onOutage: () => void,
-) => Promise<Session<Data> | undefined>;
+/** What a session of a request needs of the sessions. */
+export interface RequestMeans<Data extends object> {
+  /** Reads and changes it. */
+  readonly access: SessionAccess<Data>;
+  /** Told what is probably not as meant. */
+  readonly warn: (message: string) => void;
+  /** The address of the client, for a session that is begun. */
+  readonly address?: string | undefined;
+  /** Whether reading counts as use. @default {true} */
+  readonly roll?: boolean | undefined;
+}
+
+/** How long a response waits for what was not awaited, in milliseconds. */
+const PATIENCE = 2000;
 
 /**
  * The session of one request, as `withSession()` gives it to a handler. It is read when it is first asked for, and its cookie is taken
- * care of. What changes it is done in the order in which it was called.
+ * care of. What changes it is done in the order in which it was called, however long each takes.
  *
  * @typeParam Data The fields of the data.
  */
 export class RequestSession<Data extends object = SessionData> {
   readonly #sessions: Sessions<Data>;
   readonly #request: Request;
-  readonly #read: SessionReader<Data>;
-  readonly #address: string | undefined;
-  readonly #id: string | undefined;
-  readonly #turns = new Turns();
+  readonly #means: RequestMeans<Data>;
+  /** The tokens that came and were not ended here: of several, the first that is of a session counts. */
+  #ids: readonly string[];
+  readonly #line: Line;
   #reading: Promise<Session<Data> | undefined> | undefined;
   #current: Session<Data> | undefined;
+  /** Why there is none, as far as that is known. */
+  #missing: FoundSession<Data>["missing"];
   /** Whether it was begun, changed or ended here. */
   #changed = false;
-  /** Whether it is not known if there is a session. */
-  #outage = false;
-  /** What the response has to say about the cookie. */
-  #cookie: "write" | "clear" | undefined;
+  /** Whether it was asked for, and whether there was or may be one. */
+  #asked = false;
+  #known = false;
+  /** What the response has to say about the cookie: `roll` = that it lasts longer. */
+  #cookie: "write" | "roll" | "clear" | undefined;
 
   /**
-   * Looks for the cookie of a request; nothing is read yet.
+   * Looks for the cookies of a request; nothing is read yet. `forRequest()` and `withSession()` create it.
    *
    * @param sessions The sessions.
    * @param request The request.
-   * @param read Reads one of them.
-   * @param address The address of the client, for a session that is begun.
+   * @param means What it needs of them.
    */
-  constructor(sessions: Sessions<Data>, request: Request, read: SessionReader<Data>, address?: string) {
+  constructor(sessions: Sessions<Data>, request: Request, means: RequestMeans<Data>) {
     this.#sessions = sessions;
-    this.#read = read;
     this.#request = request;
-    this.#address = address;
-    this.#id = sessions.cookie.read(request);
+    this.#means = means;
+    this.#ids = sessions.cookie.readAll(request);
+    this.#line = new Line(request);
   }
 
   /**
    * The session, or `undefined` when there is none. Asked again, it is what it was or what was made of it here.
    *
+   * @param options Whether it counts as use when it is first asked for, a signal.
    * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
    */
-  get(): Promise<Session<Data> | undefined> {
-    return this.#reading ??= this.#load();
+  get(options: GetSessionOptions = {}): Promise<Session<Data> | undefined> {
+    return tolerated(this.#get(options));
+  }
+
+  async #get(options: GetSessionOptions): Promise<Session<Data> | undefined> {
+    assertOptions(options, GET, "get session");
+    this.#note("asked");
+    this.#reading ??= tolerated(this.#load(options.roll ?? this.#means.roll));
+    return await abortable(this.#reading, options.signal);
   }
 
   /**
@@ -84,25 +105,34 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   async #create(userId: string | null, data: Data, options: CreateSessionOptions): Promise<Session<Data>> {
+    const [replaced = this.#ids[0], ...others] = this.#current
+      ? [this.#current.id, ...this.#ids.filter((id) => id !== this.#current!.id)]
+      : this.#ids;
+    const { address } = this.#means;
+    const device = { request: this.#request, ...(address !== undefined && { address }) };
+    // What cannot be read here may be of use to another version of the service.
+    const left = this.#missing === "unreadable";
+    const session = await this.#means.access.create(
+      userId,
+      data,
+      { ...device, ...options },
+      left ? undefined : replaced,
+    );
     const { signal } = options;
-    const id = this.#current?.id ?? this.#id;
-    const session = await this.#sessions.create(userId, data, {
-      request: this.#request,
-      ...(this.#address !== undefined && { address: this.#address }),
-      ...options,
-    });
-    this.#become(session);
-    await this.#sessions.destroy(id, { signal });
+    if (!left) await Promise.all(others.map((id) => this.#means.access.destroy(id, { signal })));
+    this.#ids = [];
+    this.#become(session, mayLackCookie(this.#request, this.#sessions.cookie) && userId === null ? undefined : "write");
     return session;
   }
 
   /**
-   * Changes fields of the session; where there is none, one of a visitor is begun with them.
+   * Changes fields of the session; where there is none, one of a visitor is begun with them. A request that another site caused, and to which
+   * browsers add no cookie because of that, begins none: it would come in the place of a login.
    *
    * @param change As of `sessions.update()`.
    * @param options As of `sessions.update()`.
-   * @returns The session as it is then, or `undefined` if it was ended since it was read: then it is not begun again. A visitor of whom
-   * there is nothing to keep has none.
+   * @returns The session as it is then, or `undefined` if it was ended since it was read, or cannot be read: then it is not begun again. A
+   * visitor of whom there is nothing to keep has none.
    */
   update(
     change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
@@ -111,45 +141,57 @@ export class RequestSession<Data extends object = SessionData> {
     return this.#inTurn(() => this.#update(change, options), options, UPDATE, "update session");
   }
 
-  async #update(
-    change: Change<Data>,
-    options: UpdateSessionOptions,
-  ): Promise<Session<Data> | undefined> {
-    const id = await this.#idOfCurrent();
-    if (id !== undefined) {
-      const updated = await this.#sessions.update(id, change, options);
-      this.#become(updated, updated?.touched === true);
-      return updated;
+  async #update(change: Change<Data>, options: UpdateSessionOptions): Promise<Session<Data> | undefined> {
+    const ids = await this.#idsOfCurrent();
+    for (const id of ids) {
+      const { session, renewed } = await this.#means.access.update(id, change, options);
+      if (!session && id !== ids.at(-1)) continue;
+      this.#become(session, session?.touched && !renewed ? "roll" : undefined);
+      return session;
     }
+    if (this.#missing === "ended" || this.#missing === "unreadable") return undefined;
+    if (mayLackCookie(this.#request, this.#sessions.cookie)) return undefined;
     const patch = typeof change === "function" ? await change({} as Data) : change;
     if (encodeFields(patch, "update session").size === 0) return undefined;
     return await this.#create(null, patch as Data, { signal: options.signal });
   }
 
   /**
-   * Gives the session a new id, and the user who has just logged in if one is named. Where there is
-   * none, one is begun for that user.
+   * Gives the session a new id and a user, who has just logged in: there always is one afterwards.
+   *
+   * @param options As of `sessions.regenerate()`.
+   * @returns The session.
+   */
+  regenerate(options: RegenerateSessionOptions<Data> & { readonly userId: string }): Promise<Session<Data>>;
+  /**
+   * Gives the session a new id, and the user who has just logged in if one is named: then there always is one afterwards.
    *
    * @param options As of `sessions.regenerate()`.
    * @returns The session, or `undefined` when there is none and no user is named.
    */
+  regenerate(options?: RegenerateSessionOptions<Data>): Promise<Session<Data> | undefined>;
   regenerate(options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
     return this.#inTurn(() => this.#regenerate(options), options, REGENERATE, "regenerate session");
   }
 
   async #regenerate(options: RegenerateSessionOptions<Data>): Promise<Session<Data> | undefined> {
-    const id = await this.#idOfCurrent();
-    if (id !== undefined) {
-      const renewed = await this.#sessions.regenerate(id, options);
-      this.#become(renewed);
-      return renewed;
+    const { userId, data = {}, ...begun } = options;
+    let ids = await this.#idsOfCurrent();
+    // A login that was sent twice finds what came of the first.
+    if (userId !== undefined && this.#missing === "ended") ids = this.#ids;
+    for (const id of ids) {
+      const { session } = await this.#means.access.regenerate(id, options);
+      if (!session && (userId !== undefined || id !== ids.at(-1))) continue;
+      this.#become(session, session && "write");
+      return session;
     }
-    const { userId, data = {}, signal } = options;
-    return userId === undefined ? undefined : await this.#create(userId, data as Data, { signal });
+    if (userId === undefined) return undefined;
+    const fields = Object.entries(data).filter(([, value]) => value !== undefined);
+    return await this.#create(userId, Object.fromEntries(fields) as Data, begun);
   }
 
   /**
-   * Ends the session: a logout.
+   * Ends the session: a logout. Its cookie is removed if there was one.
    *
    * @param options A signal.
    * @returns Whether there was one.
@@ -159,64 +201,146 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   async #destroy(options: SessionOperationOptions): Promise<boolean> {
-    const id = this.#current?.id ?? this.#id;
-    const destroyed = await this.#sessions.destroy(id, options);
-    this.#become(undefined);
+    const ids = new Set([...this.#current ? [this.#current.id] : [], ...this.#ids]);
+    const ended = await Promise.all([...ids].map((id) => this.#means.access.destroy(id, options)));
+    this.#ids = [];
+    const destroyed = ended.includes(true);
+    // Another request may have ended or replaced it, and given the browser another cookie.
+    this.#become(undefined, destroyed ? "clear" : undefined);
     return destroyed;
   }
 
   /**
-   * The response with the cookie that the session needs, if it needs one; `withSession()` does it.
+   * Waits for what was called and not awaited, for 2 seconds at most, before the response goes: `withSession()` does it.
+   *
+   * @returns Nothing; what has not ended by then is told as a `warning`.
+   */
+  async settle(): Promise<void> {
+    const { access, warn } = this.#means;
+    const settled = await this.#line.endsWithin(PATIENCE) &&
+      (!this.#reading || await endsWithin(this.#reading, PATIENCE));
+    if (!settled) warn("A response goes without a change of the session that was not awaited: it has not ended yet");
+    if (this.#cookie !== "roll" || !this.#current) return;
+    // Meanwhile another request may have renewed it: then the cookie of that one must stay.
+    const { session, renewed } = await access.read(this.#current.id, { roll: false }).catch(
+      () => ({} as FoundSession<Data>),
+    );
+    if (!session || renewed) this.#cookie = undefined;
+  }
+
+  /**
+   * The response with what the session has to say: the cookie if it needs one, and that the response is for this visitor. Await
+   * {@linkcode RequestSession.settle} before; `withSession()` does both.
    *
    * @param response The response.
    * @returns A response of its own with it; the one that was given stays as it is. A 101 is handed on.
    */
   apply(response: Response): Response {
-    if (this.#cookie === undefined) return response;
-    if (this.#cookie === "clear" && !this.#sessions.cookie.isSent(this.#request)) return response;
+    if (!this.#asked) return response;
     return withHeaders(response, (headers) => this.#write(headers));
   }
 
-  async #inTurn<T>(
+  /**
+   * The headers of a response with what the session has to say, for frameworks without `Response`: `Vary: Cookie` when it was asked for,
+   * `Cache-Control` with `private` when there was one, `no-store` and `Set-Cookie` when there is something to set. Await
+   * {@linkcode RequestSession.settle} before.
+   *
+   * @param given The headers that the response has already, which are left as they are.
+   * @returns The headers.
+   */
+  headers(given?: HeadersInit): Headers {
+    const headers = new Headers(given);
+    if (this.#asked) this.#write(headers);
+    return headers;
+  }
+
+  /** Whether the response sets a cookie. */
+  get setsCookie(): boolean {
+    return this.#cookie !== undefined;
+  }
+
+  #write(headers: Headers): void {
+    const { cookie } = this.#sessions;
+    addVary(headers, "Cookie");
+    if (this.#known) makePrivate(headers);
+    if (this.#cookie === undefined) return;
+    forbidStorage(headers);
+    if (this.#cookie === "clear") cookie.clear(headers);
+    else if (this.#current) cookie.write(headers, this.#current);
+  }
+
+  #inTurn<T>(
+    run: () => Promise<T>,
+    options: SessionOperationOptions,
+    names: OptionNames,
+    action: string,
+  ): Promise<T> {
+    this.#note("asked");
+    return tolerated(this.#checkedTurn(run, options, names, action));
+  }
+
+  async #checkedTurn<T>(
     run: () => Promise<T>,
     options: SessionOperationOptions,
     names: OptionNames,
     action: string,
   ): Promise<T> {
     assertOptions(options, names, action);
-    return await this.#turns.take("", run, options.signal);
+    return await this.#line.take(run, options.signal);
   }
 
-  #write(headers: Headers): void {
-    if (this.#cookie === "write" && this.#current) this.#sessions.cookie.write(headers, this.#current);
-    else this.#sessions.cookie.clear(headers);
-  }
-
-  async #load(): Promise<Session<Data> | undefined> {
-    const sent = this.#sessions.cookie.isSent(this.#request);
-    if (!sent) return undefined;
-    let outage = false;
-    const session = await this.#read(this.#id, () => outage = true);
+  async #load(roll: boolean | undefined): Promise<Session<Data> | undefined> {
+    const found = await Promise.all(this.#ids.map((id) => this.#means.access.read(id, { roll })));
+    const { session, renewed } = found.find(({ session }) => session) ?? {};
+    if (session) this.#note("known");
     if (this.#changed) return session; // meanwhile: what is known since then is what counts
-    this.#outage = outage;
     this.#current = session;
-    if (session?.touched) this.#cookie = "write";
-    // What is dead or garbage need not come again. An outage says nothing about the session.
-    else if (!session && !this.#outage) this.#cookie = "clear";
+    const [missing] = (["outage", "unreadable", "ended", "unknown"] as const)
+      .filter((missing) => found.some((one) => one.missing === missing));
+    this.#missing = session ? undefined : missing;
+    if (missing === "outage" || missing === "unreadable") this.#note("known");
+    // What is dead need not come again, but its cookie stays: the browser may have another by now.
+    if (session?.touched && !renewed) this.#setCookie("roll");
     return session;
   }
 
   /** The id of the session that a change is of. Where an outage hid it, there may be one: none is begun in its place. */
-  async #idOfCurrent(): Promise<string | undefined> {
-    return (await this.get())?.id ?? (this.#outage ? this.#id : undefined);
+  async #idsOfCurrent(): Promise<readonly string[]> {
+    const session = await this.get();
+    if (session) return [session.id];
+    return this.#missing === "outage" ? this.#ids : [];
   }
 
-  #become(session: Session<Data> | undefined, moved: boolean = true): void {
+  #become(session: Session<Data> | undefined, cookie: "write" | "roll" | "clear" | undefined): void {
     this.#changed = true;
     this.#current = session;
+    this.#missing = undefined;
     this.#reading = Promise.resolve(session);
-    this.#outage = false;
-    if (!session) this.#cookie = "clear";
-    else if (moved) this.#cookie = "write";
+    if (session) this.#note("known");
+    // What the browser has not been told yet it must be: of a new id, of an end, that it lasts longer.
+    if (
+      session ? this.#cookie === "write" || !cookie && this.#cookie === "roll" : !cookie && this.#cookie === "clear"
+    ) return;
+    if (cookie === "clear" && !this.#sessions.cookie.isSent(this.#request)) cookie = undefined;
+    this.#setCookie(cookie);
   }
+
+  #setCookie(cookie: "write" | "roll" | "clear" | undefined): void {
+    this.#cookie = cookie;
+    if (cookie !== undefined) this.#note("cookie");
+  }
+
+  #note(trait: "asked" | "known" | "cookie"): void {
+    if (trait === "asked") {
+      if (this.#asked) return;
+      this.#asked = true;
+    } else if (trait === "known") this.#known = true;
+    noteVisitor(this.#request, trait);
+  }
+}
+
+/** The same; who does not await it does not end the process when it fails. */
+function tolerated<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

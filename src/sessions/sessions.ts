@@ -1,12 +1,25 @@
+import { unawaited } from "../callbacks.ts";
 import { describe, describeKind } from "../describe.ts";
 import { SessionConflictError, UnavailableError } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
 import { assertKey, assertTag } from "../keys.ts";
+import { remoteAddress } from "../http/connection.ts";
 import { assertOptions } from "../option_names.ts";
 import { Changes } from "./changes.ts";
 import { SessionCookie } from "./cookie.ts";
 import { encodeFields, encodePatch } from "./fields.ts";
-import { CREATE, DESTROY_ALL, GET, OPERATION, REGENERATE, SESSIONS, TYPED, UPDATE } from "./option_names.ts";
+import {
+  CREATE,
+  DESTROY_ALL,
+  GET,
+  OPERATION,
+  REGENERATE,
+  REQUEST,
+  SESSIONS,
+  TYPED,
+  UPDATE,
+  WITH_SESSION,
+} from "./option_names.ts";
 import type {
   CreateSessionOptions,
   DestroyAllOptions,
@@ -17,14 +30,22 @@ import type {
   TypedSessionsOptions,
   UpdateSessionOptions,
 } from "./options.ts";
+import { RequestSession } from "./request_session.ts";
 import { infoOf, Reading } from "./reading.ts";
 import { Renewal } from "./renewal.ts";
 import { type Limits, limitsOf, resolveCreate } from "./resolve_options.ts";
 import type { Session, SessionData, SessionInfo, SessionPatchOf } from "./session.ts";
+import type { FoundSession, SessionAccess } from "./session_access.ts";
 import { counting, type SessionStats, statsOf } from "./stats.ts";
 import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
 import { TokenFormat } from "./token.ts";
-import { type SessionHandler, withSession, type WithSessionHandler, type WithSessionOptions } from "./with_session.ts";
+import {
+  type RequestSessionOptions,
+  type SessionHandler,
+  withSession,
+  type WithSessionHandler,
+  type WithSessionOptions,
+} from "./with_session.ts";
 
 /**
  * Sessions: rolling, revocable, and never back once they are gone.
@@ -388,10 +409,14 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
 
   /**
    * Makes a handler of requests that is given the session of each. It is read when it is first asked for; a visitor without data has
-   * none. The cookie is sent when the session is new, when its expiry moved or its id changed, and is removed when it ended.
+   * none. The cookie is sent when the session is new, when its expiry moved or its id changed, and is removed by the request that ends it.
+   * A response to which the session was looked at says so: `Vary: Cookie`, `Cache-Control` with `private` when there was one.
+   *
+   * A `Response` that the handler throws is the response. After anything else that it throws, a new id is not lost: the
+   * response, of `onError` or else a 500, carries the cookie. Where there is no cookie to send and no `onError`, the error is passed on.
    *
    * @param handler Your handler.
-   * @param options Who tells the address of the client.
+   * @param options Who tells the address of the client, whether reading counts as use, what answers an error.
    * @returns A handler for `Deno.serve()`, Hono, and whatever speaks `Request` and `Response`.
    *
    * @example A page that counts visits
@@ -417,8 +442,80 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     handler: SessionHandler<Data, Info>,
     options: WithSessionOptions<Info> = {},
   ): WithSessionHandler<Info> {
-    return withSession(this, (id, onOutage) => this.#get(id, {}, onOutage), handler, options);
+    assertOptions(options, WITH_SESSION, "make a handler with sessions");
+    return withSession((request, info) => this.#forRequest(request, info, options), handler, options);
   }
+
+  /**
+   * The session of one request, for frameworks that there is no middleware for. Before the response goes, await its `settle()`, and use
+   * its `apply()` or, where there is no `Response`, its `headers()`.
+   *
+   * @param request The request, or one with its headers.
+   * @param info What the server says of the connection, as `Deno.serve()` does.
+   * @param options Who tells the address of the client, whether reading counts as use.
+   * @returns The session of the request; it is read when it is first asked for.
+   *
+   * @example In a framework of one's own
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   *
+   * async function login(request: Request): Promise<Response> {
+   *   const session = redis.sessions.forRequest(request);
+   *   await session.regenerate({ userId: "ada" });
+   *   await session.settle();
+   *   return session.apply(new Response("Hello, ada"));
+   * }
+   *
+   * const response = await login(new Request("https://localhost/login", { method: "POST" }));
+   * assert.match(response.headers.get("set-cookie")!, /^__Host-session=/);
+   * ```
+   */
+  forRequest<Info = unknown>(
+    request: Request,
+    info?: Info,
+    options: RequestSessionOptions<Info> = {},
+  ): RequestSession<Data> {
+    assertOptions(options, REQUEST, "open the session of a request");
+    return this.#forRequest(request, info as Info, options);
+  }
+
+  #forRequest<Info>(request: Request, info: Info, options: RequestSessionOptions<Info>): RequestSession<Data> {
+    const { address = remoteAddress, roll } = options;
+    return new RequestSession(this, request, {
+      access: this.#access,
+      warn: (message) => warn(this.#told, message),
+      address: unawaited(address(request, info)),
+      roll: typeof roll === "function" ? roll(request) : roll,
+    });
+  }
+
+  /** How requests read and change sessions. */
+  readonly #access: SessionAccess<Data> = {
+    read: async (id, options = {}) => {
+      let missing: FoundSession<Data>["missing"] = "unknown";
+      const session = await this.#get(id, options, () => missing = "outage");
+      return session ? { session } : { missing };
+    },
+    create: async (userId, data, options, replaced) => {
+      const session = await this.create(userId, data, options);
+      await this.destroy(replaced, { signal: options.signal });
+      return session;
+    },
+    update: async (id, change, options) => ({ session: await this.update(id, change, options) }),
+    pop: async (id, field, options) => {
+      let value: unknown;
+      const session = await this.update(id, (data) => {
+        value = (data as SessionData)[field];
+        return { [field]: undefined } as SessionPatchOf<Data>;
+      }, options);
+      return { session, value };
+    },
+    regenerate: async (id, options) => ({ session: await this.regenerate(id, options) }),
+    destroy: (id, options) => this.destroy(id, options),
+  };
 
   /** What was done in this process so far. */
   stats(): SessionStats {
@@ -461,4 +558,10 @@ function assertUser(userId: unknown, action: string): asserts userId is string {
     throw new TypeError(`Cannot ${action}: wanted a string as the user id, got ${describe(userId)}`);
   }
   assertKey(userId, undefined, action);
+}
+
+function warn(on: EventListener | undefined, message: string): void {
+  if (on) safeListener(on)!({ type: "warning", message });
+  // deno-lint-ignore no-console -- nobody else listens
+  else console.warn(`Larder: ${message}.`);
 }

@@ -1,10 +1,6 @@
-import { remoteAddress } from "../http/connection.ts";
-import { assertOptions } from "../option_names.ts";
-import { WITH_SESSION } from "./option_names.ts";
-import { unawaited } from "../callbacks.ts";
-import { RequestSession, type SessionReader } from "./request_session.ts";
+import { watchVisitor } from "../http/visitor.ts";
+import type { RequestSession } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
-import type { Sessions } from "./sessions.ts";
 
 /**
  * A handler of requests that is given their session.
@@ -26,31 +22,71 @@ export type SessionHandler<Data extends object = SessionData, Info = unknown> = 
 export type WithSessionHandler<Info = unknown> = (request: Request, info?: Info) => Promise<Response>;
 
 /**
- * How a handler of requests finds out about them.
+ * How the session of a request is found and used.
  *
  * @typeParam Info What the server says of a connection.
  */
-export interface WithSessionOptions<Info = unknown> {
+export interface RequestSessionOptions<Info = unknown> {
   /**
    * Tells the address of the client, for `list()`: behind a proxy, what a header says that the proxy writes, and that nobody else can.
    *
    * @default {the other end of the connection}
    */
   address?: ((request: Request, info: Info) => string | undefined) | undefined;
+  /**
+   * Whether reading counts as use, so that the expiry is rolled: not for a page that polls by itself, as nobody may sit in front of
+   * it. A function tells it of each request.
+   *
+   * @default {true}
+   */
+  roll?: boolean | ((request: Request) => boolean) | undefined;
 }
 
-/** Makes a handler of requests out of one that is given their session; see {@linkcode Sessions.withSession}. */
+/**
+ * How a handler of requests that is given their session works.
+ *
+ * @typeParam Info What the server says of a connection.
+ */
+export interface WithSessionOptions<Info = unknown> extends RequestSessionOptions<Info> {
+  /**
+   * Answers what the handler threw. Its response carries the cookie.
+   *
+   * @default {a 500 where there is a cookie to send, else the error is passed on}
+   */
+  onError?: ((error: unknown, request: Request) => Response | Promise<Response>) | undefined;
+}
+
+/** Makes a handler of requests out of one that is given their session; see `Sessions.withSession()`. */
 export function withSession<Data extends object, Info>(
-  sessions: Sessions<Data>,
-  read: SessionReader<Data>,
+  open: (request: Request, info: Info) => RequestSession<Data>,
   handler: SessionHandler<Data, Info>,
-  options: WithSessionOptions<Info> = {},
+  { onError }: Pick<WithSessionOptions<Info>, "onError"> = {},
 ): WithSessionHandler<Info> {
-  assertOptions(options, WITH_SESSION, "make a handler with sessions");
-  const { address = remoteAddress } = options;
-  return async (request, info) => {
-    const session = new RequestSession(sessions, request, read, unawaited(address(request, info as Info)));
-    const response = await handler(request, session, info as Info);
-    return session.apply(response);
-  };
+  return (request, info) =>
+    watchVisitor(request, async () => {
+      const session = open(request, info as Info);
+      let response: Response;
+      try {
+        response = await handler(request, session, info as Info);
+      } catch (error) {
+        response = await answerError(error, request, session, onError);
+      }
+      await session.settle();
+      return session.apply(response);
+    });
+}
+
+async function answerError(
+  error: unknown,
+  request: Request,
+  session: { readonly settle: () => Promise<void>; readonly setsCookie: boolean },
+  onError: WithSessionOptions["onError"],
+): Promise<Response> {
+  if (error instanceof Response) return error;
+  if (onError) return await onError(error, request);
+  await session.settle();
+  if (!session.setsCookie) throw error;
+  // deno-lint-ignore no-console -- as servers do with what a handler throws; it cannot be passed on together with the cookie
+  console.error(error);
+  return new Response("Internal Server Error", { status: 500 });
 }

@@ -50,7 +50,7 @@ Deno.test("RequestSession.update() by a visitor that leaves no data makes no ses
   });
   assertEquals([sets(response), visit.store.size], ["nothing", 0]);
   visit.jar = "__Host-session=garbage";
-  assertEquals(sets(await visit.send((session) => session.update({ n: undefined }))), "removal");
+  assertEquals(sets(await visit.send((session) => session.update({ n: undefined }))), "nothing");
   await assertRejects(() => visit.send((session) => session.update(null as unknown as Data)), TypeError);
 });
 

@@ -65,14 +65,22 @@ export async function ask(
   const [first = "", ...lines] = above.split("\r\n");
   const values = (name: string) =>
     lines.filter((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`))
-      .map((line) => line.slice(name.length + 1).trim());
+      .map((line) => line.slice(name.length + 1).replace(/^ /, "")); // trim() takes away what is part of a cookie
   return {
     status: Number(first.split(" ")[1]),
     lines,
     cookies: values("set-cookie"),
     header: (name) => values(name).join(", ") || undefined,
-    body: rest.join("\r\n\r\n"),
+    body: values("transfer-encoding").includes("chunked") ? joined(rest.join("\r\n\r\n")) : rest.join("\r\n\r\n"),
   };
+}
+
+/** A body that comes in chunks. */
+function joined(text: string): string {
+  const size = parseInt(text, 16);
+  if (!size) return "";
+  const start = text.indexOf("\r\n") + 2;
+  return text.slice(start, start + size) + joined(text.slice(start + size + 2));
 }
 
 /** The first `name=value` that an answer sets. */

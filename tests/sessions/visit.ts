@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import { UnavailableError } from "../../src/errors.ts";
 import { MemorySessionStore } from "../../src/sessions/memory_store.ts";
 import type { RequestSession } from "../../src/sessions/request_session.ts";
@@ -67,7 +67,9 @@ export class Visit {
     const answer = await app(new Request("https://localhost/", { headers }), info);
     const set = answer.headers.get("set-cookie");
     if (set) this.jar = set.includes("Max-Age=0") ? undefined : set.split(";")[0];
-    assertEquals(answer.headers.get("cache-control"), set ? "no-store" : null);
+    const asked = answer.headers.get("vary") === "Cookie";
+    const said = answer.headers.get("cache-control");
+    assert(set ? asked && said === "no-store" : said === null || asked && said === "private", `${said}`);
     return answer;
   }
 }

@@ -1,0 +1,63 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { abortable } from "../abort.ts";
+
+/** How often those who wait look whether the request has ended, in milliseconds. */
+const LOOK_EVERY = 250;
+
+/** Runs one thing after the other, however long each takes, until the request ends. */
+export class Line {
+  readonly #request: { readonly signal: AbortSignal };
+  /** Who is inside of what runs. */
+  readonly #inside = new AsyncLocalStorage<true>();
+  #last: Promise<void> | undefined;
+
+  /** Creates it; the signal of the request ends all waits. */
+  constructor(request: { readonly signal: AbortSignal }) {
+    this.#request = request;
+  }
+
+  /**
+   * Runs it when all before have ended, or rejects with the reason of a signal that comes first. What is called by something that
+   * runs does not wait for it.
+   */
+  async take<T>(run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (this.#inside.getStore()) return await run();
+    const before = this.#last;
+    const within = () => this.#inside.run(true, run);
+    const turn = before ? abortable(this.#wait(before), signal).then(within) : within();
+    // Who has given up the wait leaves the place to those before.
+    const ended = turn.then(() => {}, () => before);
+    this.#last = ended;
+    try {
+      return await turn;
+    } finally {
+      if (this.#last === ended) this.#last = undefined;
+    }
+  }
+
+  /** Resolves to whether all that was called ended within so many milliseconds. */
+  async endsWithin(milliseconds: number): Promise<boolean> {
+    const started = performance.now();
+    for (let last = this.#last; last; last = this.#last) {
+      if (!await endsWithin(last, milliseconds - (performance.now() - started))) return false;
+    }
+    return true;
+  }
+
+  async #wait(before: Promise<void>): Promise<void> {
+    // A listener would tell at once, but Deno complains where the signal of a request that is answered is as much as looked at.
+    while (!await endsWithin(before, LOOK_EVERY)) this.#request.signal.throwIfAborted();
+  }
+}
+
+/** Resolves to whether a promise ends within so many milliseconds, whichever way. */
+export function endsWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), Math.max(0, milliseconds));
+    const end = () => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    promise.then(end, end);
+  });
+}
