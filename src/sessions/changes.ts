@@ -11,7 +11,11 @@ import { Turns } from "./turns.ts";
 const TRIES = 100;
 const ACTION = "update session";
 
-/** A change of some fields, or a function that makes one of the data. */
+/**
+ * A change of some fields, or a function that makes one of the data.
+ *
+ * @typeParam Data The fields of the data.
+ */
 export type Change<Data extends object> =
   | SessionPatchOf<Data>
   | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>);

@@ -21,6 +21,7 @@ export type { SessionStats } from "./stats.ts";
 export * from "./options.ts";
 export { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 export { type RequestMeans, RequestSession } from "./request_session.ts";
+export type { Change as SessionChange } from "./changes.ts";
 export type { FoundSession, SessionAccess } from "./session_access.ts";
 export type { RequestSessionOptions, SessionHandler, WithSessionHandler, WithSessionOptions } from "./with_session.ts";
 export * from "./memory_store.ts";
