@@ -10,6 +10,7 @@ import {
   MAX_TAGS,
   NAMESPACE_WANTED,
 } from "../src/keys.ts";
+import { EFFORT } from "./support/effort.ts";
 
 const encoder = new TextEncoder();
 
@@ -118,7 +119,7 @@ Deno.test("assertKey() accepts exactly the keys that come back from UTF-8 the sa
       const good = bytes.length >= 1 && bytes.length <= 32 && decoder.decode(bytes) === key && !control;
       assertEquals(refusal(key, 32) === undefined, good);
     }),
-    { numRuns: 3000 },
+    { numRuns: 300 * EFFORT },
   );
 });
 

@@ -1,7 +1,13 @@
-import { unpackDebianRedis, works } from "./debian_redis.ts";
+import { type DebianProgram, unpackDebian, works } from "./debian.ts";
 import { sweepKeys } from "./sweep_keys.ts";
 
 const IMAGE = "redis:7.2-alpine";
+/** What is fetched where there is none, or by name. */
+const PACKAGE: DebianProgram = { package: "redis-server", path: "usr/bin/redis-server" };
+const NAMED: Record<string, DebianProgram> = {
+  "redis-8": { ...PACKAGE, suite: "trixie" },
+  "valkey-8": { package: "valkey-server", path: "usr/bin/valkey-server", suite: "trixie" },
+};
 
 /** A Redis for tests and benchmarks. */
 export interface FoundRedis {
@@ -22,12 +28,18 @@ export const NO_REDIS =
   "No Redis was found: install redis-server, or start Docker, or set REDIS_URL to a server that tests may use.";
 
 /**
- * Looks for a Redis: REDIS_URL, `redis-server` on PATH, a Docker engine, Debian packages.
+ * Looks for a Redis: TEST_REDIS (a program, or "redis-8" or "valkey-8", which are fetched), REDIS_URL, `redis-server` on PATH,
+ * a Docker engine, Debian packages.
  *
  * @param cache The folder for what has to be fetched, as an absolute path.
  * @returns The first that there is.
  */
 export async function findRedis(cache: string): Promise<FoundRedis | undefined> {
+  const wish = Deno.env.get("TEST_REDIS");
+  if (wish) {
+    const program = NAMED[wish] ? await unpackDebian(`${cache}/${wish}`, NAMED[wish]) : wish;
+    return program && await works(program) ? local(program, `${program}, as TEST_REDIS says`) : undefined;
+  }
   const url = Deno.env.get("REDIS_URL");
   if (url) {
     const { host, hostname, port } = new URL(url);
@@ -46,7 +58,7 @@ export async function findRedis(cache: string): Promise<FoundRedis | undefined> 
       sweep: () => sweepContainers(id),
     });
   }
-  const unpacked = await unpackDebianRedis(`${cache}/redis`);
+  const unpacked = await unpackDebian(`${cache}/redis`, PACKAGE);
   return unpacked ? local(unpacked, `unpacked Debian packages, ${unpacked}`) : undefined;
 }
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { JsonBatch } from "../../src/cache/json_batch.ts";
 import { FORMAT, read } from "../../src/cache/serializer.ts";
+import { EFFORT } from "../support/effort.ts";
 
 const encoder = new TextEncoder();
 
@@ -42,11 +43,14 @@ function alone(text: string): unknown {
 Deno.test("JsonBatch.take() gives what each text says by itself, in any order", () => {
   const json = fc.json({ stringUnit: "binary" }).filter((text) => !/\\|\ufffd|__proto__/.test(text));
   const texts = fc.array(json, { minLength: 2, maxLength: 100, size: "max" });
-  fc.assert(fc.property(texts, fc.gen(), (texts, gen) => {
-    const several = new Texts(texts);
-    const order = gen(fc.shuffledSubarray, texts.map((_, i) => i), { minLength: texts.length });
-    for (const i of order) assertEquals(several.take(i), alone(texts[i]!));
-  }));
+  fc.assert(
+    fc.property(texts, fc.gen(), (texts, gen) => {
+      const several = new Texts(texts);
+      const order = gen(fc.shuffledSubarray, texts.map((_, i) => i), { minLength: texts.length });
+      for (const i of order) assertEquals(several.take(i), alone(texts[i]!));
+    }),
+    { numRuns: 10 * EFFORT },
+  );
 });
 
 Deno.test("JsonBatch.take() hands a value out once", () => {
@@ -107,7 +111,7 @@ Deno.test("JsonBatch.take() gives nothing for texts that are values only togethe
         if (values.every((value) => value === undefined)) return;
         assertEquals(values, texts.map(alone));
       }),
-      { numRuns: 20_000 },
+      { numRuns: 2000 * EFFORT },
     );
   });
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { connect } from "../../src/larder.ts";
+import { until } from "../support/until.ts";
 import { exchange } from "../support/resp.ts";
 import { DeployedRedis, possible, renderAcl } from "./deployed_redis.ts";
 
@@ -30,8 +31,10 @@ Deno.test({
       id = (await larder.sessions.create("ada", { theme: "dark" }, { tags: ["web"] })).id;
       await larder.sessions.update(id, { theme: "light" });
       for (let i = 0; i < 5; i++) await larder.rateLimit.check("AUTH", "192.0.2.7");
-      // Once a second what was written goes to the disk; what is with the kernel survives the process.
-      await larder.client.sendCommand("PING");
+      // Once a second what was written goes to the disk; what is with the kernel survives the process. On a slow disk Redis
+      // keeps it back for a moment.
+      const kept = async () => /aof_buffer_length:0\r/.test(String(await redis.server.cli("INFO", "persistence")));
+      await until(kept, "all is with the kernel");
     }
     await redis.server.kill();
     await redis.server.restart();
@@ -39,7 +42,8 @@ Deno.test({
     assertEquals((await larder.sessions.get(id))?.data, { theme: "light" });
     assertEquals((await larder.sessions.list("ada")).length, 1);
     assertEquals((await larder.rateLimit.peek("AUTH", "192.0.2.7")).remaining, 0);
-    assertEquals(await redis.refused(), []);
+    // Redis 8 notes what it replays from its own file, as the default user.
+    assertEquals((await redis.refused()).filter((line) => !line.startsWith("default ")), []);
   },
 });
 

@@ -24,7 +24,7 @@ Deno.test({
     for (const key of ["key", "by key", "by tag", "by pattern", "kept"]) {
       await cache.set(key, "old", { ttl: 60, tags: [`tag of ${key}`] });
     }
-    await server.cli("CONFIG", "SET", "maxmemory", "1mb");
+    await server.cli("CONFIG", "SET", "maxmemory", 1);
 
     await t.step("set() is told, and what was there before is gone", async () => {
       assertEquals(await cache.set("key", "new", { ttl: 60 }), false);

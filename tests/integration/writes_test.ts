@@ -178,7 +178,7 @@ Deno.test({
     await using opened = await openCache(server, { ttl: 60 });
     const { cache, log } = opened;
     for (const key of ["a", "b", "c"]) await cache.set(key, "old");
-    await server.cli("CONFIG", "SET", "maxmemory", "1mb");
+    await server.cli("CONFIG", "SET", "maxmemory", 1);
     assertEquals(await Promise.all(["a", "b"].map((key) => cache.set(key, "new"))), [false, false]);
     assertEquals(log.of("cache.error").map(({ key }) => key), ["a", "b"]);
     await server.cli("CONFIG", "SET", "maxmemory", 0);
@@ -199,7 +199,7 @@ Deno.test({
     const { lease, epoch, clock } = await store.read("refreshed", { lease: 5000 });
     assert(lease > 0);
     await cache.invalidateByTag("tag");
-    await server.cli("CONFIG", "SET", "maxmemory", "1mb");
+    await server.cli("CONFIG", "SET", "maxmemory", 1);
     const loaded = store.write("refreshed", entry("loaded", { tags: ["tag"] }), { lease, epoch, clock });
     assertEquals(await Promise.all([loaded, cache.set("victim", "new")]), [false, false]);
     assertEquals(log.of("cache.error").map(({ error }) => (error as RedisError).code), ["OOM"]);

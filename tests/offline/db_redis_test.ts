@@ -1,5 +1,5 @@
 // One suite for the stand-in and for the original: when JSR answers, both are held to it.
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { RedisServer } from "../support/redis_server.ts";
 import * as standIn from "./db_redis.ts";
 
@@ -57,7 +57,8 @@ for (const [which, { connect, createLazyClient, ErrorReplyError }] of modules) {
     using redis = await connect({ ...options, port, username: "app", password: "secret", db: 3 });
     assertEquals(await redis.sendCommand("ACL", ["WHOAMI"]), "app");
     await redis.sendCommand("SET", ["key", "value"]);
-    assertEquals(await server.cli("INFO", "keyspace"), "# Keyspace\r\ndb3:keys=1,expires=0,avg_ttl=0\r\n");
+    // Newer servers say more of it.
+    assertMatch(String(await server.cli("INFO", "keyspace")), /^# Keyspace\r\ndb3:keys=1,expires=0,avg_ttl=0\S*\r\n$/);
     const refused = await assertRejects(
       () => connect({ ...options, port, username: "app", password: "wrong" }),
       ErrorReplyError,

@@ -1,12 +1,12 @@
 /**
- * How much longer the property tests run than they do by default, which is a million calls in all: 1, or what
- * `TEST_EFFORT` says: with 5, each limit sees a million, and Redis 100,000 in all.
+ * How much longer the property tests of limits run than they do by default, which is a million calls in all: with
+ * `TEST_EFFORT=5`, each limit sees a million, and Redis 100,000 in all.
  *
  * ```sh
  * TEST_EFFORT=5 deno task test tests/rate_limit/property_test.ts
  * ```
  */
-export const EFFORT: number = Number(Deno.env.get("TEST_EFFORT") ?? 1);
+export { EFFORT } from "../support/effort.ts";
 
 /** Numbers that look random and are the same in every run (mulberry32). */
 export function randomFrom(seed: number): () => number {

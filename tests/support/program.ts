@@ -1,5 +1,5 @@
 /**
- * Programs that tests use and a machine may lack, each with the Debian package that has it. A test that needs one is made
+ * Programs that tests use and a machine may lack, each with the Debian package that has it, or `npm:` and a package of npm. A test that needs one is made
  * with {@linkcode testWith}: without the program it is ignored, and `deno task test` says so at its end.
  */
 export const PROGRAMS = { chromium: "chromium", openssl: "openssl", promtool: "prometheus" } as const;

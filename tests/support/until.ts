@@ -3,8 +3,8 @@ import type { LarderEvent } from "../../src/events.ts";
 // Taken before any test can put fake timers in their place.
 const { setTimeout, clearTimeout } = globalThis;
 
-/** How long a test waits for something that has to happen, in milliseconds. */
-const PATIENCE = 15_000;
+/** How long a test waits for something that has to happen, in milliseconds: long enough for a machine that is busy. */
+const PATIENCE = 60_000;
 
 /** Waits until something holds, looking again and again. */
 export async function until(condition: () => unknown, what: string): Promise<void> {

@@ -1,0 +1,9 @@
+/**
+ * How much longer the property tests run than they do by default: 1, or what `TEST_EFFORT` says. With 10 they run as long as
+ * they were written for.
+ *
+ * ```sh
+ * TEST_EFFORT=10 deno task test tests/keys_test.ts tests/config_url_test.ts tests/cache/json_batch_test.ts
+ * ```
+ */
+export const EFFORT: number = Number(Deno.env.get("TEST_EFFORT") ?? 1);
