@@ -29,9 +29,12 @@ import type { Larder } from "../larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
+import { assertOptions } from "../option_names.ts";
+import { REQUEST } from "../sessions/option_names.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import type { RequestSessionOptions } from "../sessions/with_session.ts";
 import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
@@ -128,23 +131,38 @@ export function metrics(redis: Measured, options: MetricsHandlerOptions = {}): H
   return (context) => handler(context.req.raw);
 }
 
-/** Each is a `RequestSession`, of whatever data. */
-const sessions = new WeakMap<Request, unknown>();
+/** Whose sessions, and that of a request: a `RequestSession`, of whatever data. */
+interface Placed {
+  readonly sessions: object;
+  readonly session: unknown;
+}
+
+/** By context, for middleware may put another request in it, and by request, for apps that are mounted have a context of their own. */
+const placed = new WeakMap<HonoContextLike | Request, Placed>();
 
 /**
  * Makes a middleware that gives each request its session, for {@linkcode sessionOf}, and takes care of the cookie:
- * `redis.sessions.withSession()` for Hono.
+ * `redis.sessions.withSession()` for Hono. Errors are Hono's affair: whatever its `onError` answers carries the cookie.
  *
  * @param redis What `connect()` gave.
+ * @param options Whether reading counts as use, who tells the address of the client.
  * @returns The middleware.
+ * @throws {TypeError} If there is no such option.
  */
-export function session<Data extends object>(redis: { readonly sessions: Sessions<Data> }): HonoMiddleware {
+export function session<Data extends object>(
+  redis: { readonly sessions: Sessions<Data> },
+  options: RequestSessionOptions<ConnectionInfo | undefined> = {},
+): HonoMiddleware {
+  const { sessions } = redis;
+  assertOptions(options, REQUEST, "make a middleware with sessions");
   return async (context, next) => {
-    const handler = redis.sessions.withSession<ConnectionInfo | undefined>(async (request, session) => {
-      sessions.set(request, session);
+    if (placed.get(context)?.sessions === sessions) return await next(); // one is enough
+    const handler = sessions.withSession<ConnectionInfo | undefined>(async (request, session) => {
+      placed.set(context, { sessions, session });
+      placed.set(request, { sessions, session });
       await next();
       return context.res;
-    });
+    }, options);
     replace(context, await handler(context.req.raw, connectionOf(context)));
   };
 }
@@ -184,7 +202,7 @@ export function sessionOf<Data extends object = SessionData>(
   context: HonoContextLike & { readonly var?: SessionVariables<Data> | object },
   _redis?: { readonly sessions: Sessions<Data> },
 ): RequestSession<Data> {
-  const session = sessions.get(context.req.raw);
+  const { session } = placed.get(context) ?? placed.get(context.req.raw) ?? {};
   if (session) return session as RequestSession<Data>;
   throw new TypeError("Cannot tell the session of the request: wanted session() in front of the handler, got none");
 }
@@ -200,4 +218,4 @@ function connectionOf({ env }: HonoContextLike): ConnectionInfo | undefined {
   return typeof env === "object" && env !== null ? env : undefined;
 }
 
-export type { CacheResponseOptions, HealthHandlerOptions, Measured, MetricsHandlerOptions };
+export type { CacheResponseOptions, HealthHandlerOptions, Measured, MetricsHandlerOptions, RequestSessionOptions };

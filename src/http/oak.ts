@@ -24,9 +24,13 @@ import type { Larder } from "../larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
+import { assertOptions } from "../option_names.ts";
+import { REQUEST } from "../sessions/option_names.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import type { RequestSessionOptions } from "../sessions/with_session.ts";
+import { watchVisitor } from "./visitor.ts";
 import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
@@ -148,25 +152,40 @@ function give({ response }: OakContextLike, { body, status, headers }: Response)
   response.with(body, { status, headers });
 }
 
-/** Each is a `RequestSession`, of whatever data. */
-const sessions = new WeakMap<object, unknown>();
+/** By request: whose sessions, and its own: a `RequestSession`, of whatever data. */
+const placed = new WeakMap<object, { readonly sessions: object; readonly session: unknown }>();
 
 /**
  * Makes a middleware that gives each request its session, for {@linkcode sessionOf}, and takes care of the cookie:
- * `redis.sessions.withSession()` for Oak.
+ * `redis.sessions.withSession()` for Oak. Errors are Oak's affair: its answer carries the cookie.
  *
  * @param redis What `connect()` gave.
+ * @param options Whether reading counts as use, who tells the address of the client.
  * @returns The middleware.
+ * @throws {TypeError} If there is no such option.
  */
-export function session<Data extends object>(redis: { readonly sessions: Sessions<Data> }): OakMiddleware {
-  return async (context, next) => {
-    const handler = redis.sessions.withSession<ConnectionInfo | undefined>(async (_request, session) => {
-      sessions.set(context.request, session);
+export function session<Data extends object>(
+  redis: { readonly sessions: Sessions<Data> },
+  options: RequestSessionOptions<ConnectionInfo | undefined> = {},
+): OakMiddleware {
+  const { sessions } = redis;
+  assertOptions(options, REQUEST, "make a middleware with sessions");
+  return (context, next) => {
+    if (placed.get(context.request)?.sessions === sessions) return next().then(() => {}); // one is enough
+    const request = requestOf(context);
+    return watchVisitor(request, async () => {
+      const session = sessions.forRequest(request, connectionOf(context), options);
+      placed.set(context.request, { sessions, session });
       atEnd(context.response, (response) => session.apply(response));
-      await next();
-      return new Response(null);
+      try {
+        await next();
+      } catch (error) {
+        if (!(error instanceof Response)) throw error;
+        context.response.with(error.body, { status: error.status, headers: error.headers });
+      } finally {
+        await session.settle();
+      }
     });
-    await handler(requestOf(context), connectionOf(context));
   };
 }
 
@@ -183,7 +202,7 @@ export function sessionOf<Data extends object = SessionData>(
   context: OakContextLike,
   _redis?: { readonly sessions: Sessions<Data> },
 ): RequestSession<Data> {
-  const session = sessions.get(context.request);
+  const { session } = placed.get(context.request) ?? {};
   if (session) return session as RequestSession<Data>;
   throw new TypeError("Cannot tell the session of the request: wanted session() in front of the handler, got none");
 }
@@ -197,4 +216,11 @@ function connectionOf({ request: { ip } }: OakContextLike): ConnectionInfo | und
   return ip === undefined ? undefined : { remoteAddr: { hostname: ip } };
 }
 
-export type { CacheResponseOptions, HealthHandlerOptions, Measured, MetricsHandlerOptions, OakResponseLike };
+export type {
+  CacheResponseOptions,
+  HealthHandlerOptions,
+  Measured,
+  MetricsHandlerOptions,
+  OakResponseLike,
+  RequestSessionOptions,
+};

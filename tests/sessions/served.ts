@@ -49,12 +49,12 @@ export async function ask(
   { port }: { readonly port: number },
   path: string,
   headers: readonly string[] = [],
-  { method = "GET", body = "" }: { method?: string; body?: string } = {},
+  { method = "GET", body = "", chunked = "" }: { method?: string; body?: string; chunked?: string } = {},
 ): Promise<Answer> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const length = body === "" ? [] : [`Content-Length: ${body.length}`];
   const head = [`${method} ${path} HTTP/1.1`, "Host: localhost", "Connection: close", ...length, ...headers];
-  const bytes = Uint8Array.from(`${head.join("\r\n")}\r\n\r\n${body}`, (char) => char.charCodeAt(0));
+  const bytes = Uint8Array.from(`${head.join("\r\n")}\r\n\r\n${body}${chunked}`, (char) => char.charCodeAt(0));
   for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
   let text = "";
   const chunk = new Uint8Array(16_384);
