@@ -1,5 +1,6 @@
 import { Application } from "@oakserver/oak";
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { stub } from "@std/testing/mock";
 import { Hono } from "hono";
 // deno-lint-ignore no-import-prefix -- a part of the package, of the version that deno.json has
 import { bodyLimit } from "npm:hono@4.13.19/body-limit";
@@ -191,15 +192,12 @@ function later<T>(value: T): Promise<T> {
 /** Servers tell errors on the console: here they are kept, so that the output of the tests is readable. */
 function quiet(errors: unknown[], handler: Handler): Handler {
   return async (request, info) => {
-    const { error } = console;
-    console.error = (...parts) => void errors.push(parts);
+    using _ = stub(console, "error", (...parts) => void errors.push(parts));
     try {
       return await handler(request, info);
     } catch (thrown) {
       errors.push(thrown);
       return new Response("sorry", { status: 500 });
-    } finally {
-      console.error = error;
     }
   };
 }
