@@ -25,6 +25,8 @@ export interface RedisHealth extends RedisFigures {
   readonly circuit: "closed" | "half-open" | "open";
   /** How long a round trip took, in milliseconds; absent when it did not answer. */
   readonly latency?: number;
+  /** Milliseconds of a round trip of late, by which limits without a `timeout` set their deadline; absent before the first reply. */
+  readonly roundTrip?: number;
   /** Why it did not answer. */
   readonly error?: string;
 }
@@ -41,6 +43,14 @@ export interface ProcessHealth {
   readonly uptime: number;
 }
 
+/** After how many milliseconds calls are given up now, from when they are written. */
+export interface DeadlineHealth {
+  /** Commands: the option `commandTimeout`. */
+  readonly commands: number;
+  /** Rate limits: the option `rateLimit.timeout`, or what follows from how far away the server is. */
+  readonly limits: number;
+}
+
 /** How everything stands. Plain data, without secrets. */
 export interface Health {
   /** The whole in a word. */
@@ -53,6 +63,8 @@ export interface Health {
   readonly store: "redis" | "memory";
   /** The servers; none with the embedded store. */
   readonly redis: readonly RedisHealth[];
+  /** When calls are given up; absent with the embedded store. */
+  readonly deadlines?: DeadlineHealth;
   /** What the cache has done in this process. */
   readonly cache: CacheStats;
   /** What was done with sessions in this process. */
@@ -106,7 +118,14 @@ async function checkServer({ role, batch }: CheckedServer, signal: AbortSignal |
     batch.send("PING", [], { operation: "check health", signal }).then(() => performance.now() - began),
     batch.send("INFO", [], { operation: "check health", signal, text: true }),
   ]);
-  const known = { role, client: client.name, circuit: batch.circuit, connected: client.connected };
+  const { roundTrip } = batch;
+  const known = {
+    role,
+    client: client.name,
+    circuit: batch.circuit,
+    connected: client.connected,
+    ...(roundTrip !== undefined && { roundTrip: Math.round(roundTrip * 1000) / 1000 }),
+  };
   if (ping.status === "rejected") {
     // A server that is loading its data or asks for a login answers, but is of no use.
     return { ...known, answers: false, error: reasonOf(ping.reason) };

@@ -191,12 +191,16 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
 
   async health(options: { signal?: AbortSignal } = {}): Promise<Health> {
     assertOptions(options, HEALTH, "tell the health");
-    const services = {
-      cache: this.cache.stats(),
-      sessions: this.sessions.stats(),
-      rateLimit: this.rateLimit.stats(),
-    };
-    return await checkHealth(this.#servers, services, this.#closed, options.signal);
+    const report = await checkHealth(
+      this.#servers,
+      { cache: this.cache.stats(), sessions: this.sessions.stats(), rateLimit: this.rateLimit.stats() },
+      this.#closed,
+      options.signal,
+    );
+    const [main] = this.#servers;
+    const { timeout } = this.rateLimit;
+    if (!main || timeout === undefined) return report;
+    return { ...report, deadlines: { commands: main.batch.commandTimeout, limits: Math.round(timeout * 1000) } };
   }
 
   metrics(): RedisMetrics[] {

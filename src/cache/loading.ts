@@ -3,7 +3,6 @@ import type { Duration } from "../duration.ts";
 import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { assertTags } from "../keys.ts";
-import { unref } from "../redis/batch.ts";
 import { loadTracer } from "../telemetry.ts";
 import type { Encoded } from "./codec.ts";
 import type { Loader, LoaderContext } from "./options.ts";
@@ -12,6 +11,7 @@ import { type StandardSchema, validate } from "./standard_schema.ts";
 import type { StatsCounter } from "./stats.ts";
 import type { CacheStore, Fence, Read } from "./store.ts";
 import { type Found, issueText, type Values } from "./values.ts";
+import { unref } from "../timers.ts";
 
 /** What a loader's run is to do, resolved from the options of `getOrSet`. */
 export interface LoadRequest<T> extends LoadPolicy {

@@ -2,6 +2,7 @@ import { RedisError, type UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
+import { Deadline } from "../redis/deadline.ts";
 import type { WireEntry } from "./entry.ts";
 import type { Invalidations, TagLookup, Verdict } from "./invalidations.ts";
 import { encodeRequest, READ } from "./read_script.ts";
@@ -16,8 +17,10 @@ interface Pending {
   /** > 0: what is as old is known to be invalid; < 0: what is as old is known to be stale. */
   limit: number;
   tries: number;
-  /** When no repetition is worth its while any more, by `performance.now()`. */
-  readonly deadline: number;
+  /** When it ends, by `performance.now()`; it counts from its first write. */
+  deadline: number;
+  /** Whether it was given up. */
+  ended: boolean;
   readonly promise: Promise<Read>;
   resolve(read: Read): void;
   reject(error: unknown): void;
@@ -64,8 +67,6 @@ export class RedisReader implements CallSource {
   #leased = new Map<string, Pending>();
   #again: Pending[] = [];
   #joined = false;
-  /** When the first of those that wait came: asking the time for each would cost a good part of a read. */
-  #since = 0;
   /** Leases that may have been granted by calls whose reply was lost: key and token. */
   #orphans: [string, number][] = [];
 
@@ -109,8 +110,9 @@ export class RedisReader implements CallSource {
   }
 
   take(): Call[] {
-    const plain = [...this.#plain.values(), ...this.#again.filter((read) => read.lease === 0)];
-    const repeated = this.#again.filter((read) => read.lease !== 0);
+    const again = this.#again.filter((read) => !read.ended);
+    const plain = [...this.#plain.values(), ...again.filter((read) => read.lease === 0)];
+    const repeated = again.filter((read) => read.lease !== 0);
     let leased = [...this.#leased.values(), ...repeated];
     this.#plain = new Map();
     this.#leased = new Map();
@@ -169,7 +171,7 @@ export class RedisReader implements CallSource {
       generation: batch.client.generation,
       checked: check === "1",
     };
-    return READ.call(batch, args, {
+    const call = READ.call(batch, args, {
       operation: this.operation,
       resolve: (reply) => {
         try {
@@ -186,6 +188,10 @@ export class RedisReader implements CallSource {
         for (const read of reads) read.reject(error);
       },
     });
+    const written = (now: number) => {
+      for (const read of reads) if (read.deadline === Infinity) read.deadline = now + batch.commandTimeout;
+    };
+    return { ...call, written };
   }
 
   #answered(group: Group, reply: Uint8Array): void {
@@ -205,7 +211,8 @@ export class RedisReader implements CallSource {
     for (let i = 0; i < group.reads.length; i++) {
       const read = group.reads[i]!;
       const note = news.notes?.get(i);
-      if (note === undefined) this.#judge(read, news, found, i, 0, undefined);
+      if (read.ended) this.#missed(read, note !== undefined && (note.kind & 2) !== 0 ? group.token : 0);
+      else if (note === undefined) this.#judge(read, news, found, i, 0, undefined);
       else if (note.kind & 8) this.#repeat(read);
       else this.#judge(read, news, found, i, note.kind & 2 ? group.token : 0, note.kind & 4 ? note : undefined);
     }
@@ -271,11 +278,19 @@ export class RedisReader implements CallSource {
     if (++read.tries > TRIES) {
       return read.reject(new RedisError("ERR an entry could not be judged because of many invalidations"));
     }
-    if (performance.now() >= read.deadline) {
-      return read.reject(this.#host.batch.diagnosis.unavailable(this.operation, "timeout"));
-    }
+    const left = read.deadline - performance.now();
+    if (left <= 0) return read.reject(this.#host.batch.diagnosis.unavailable(this.operation, "timeout"));
+    this.#host.batch.hold(read.promise, new Deadline(left), this.operation).catch((error) => {
+      read.ended = true;
+      read.reject(error);
+    });
     this.#again.push(read);
     this.#join();
+  }
+
+  /** Gives back what was granted to somebody who has given up. */
+  #missed({ key }: Pending, token: number): void {
+    if (token !== 0) this.#host.lease(key, token, "release", 0).catch(() => {});
   }
 
   #orphan({ reads, leases, token }: Group): void {
@@ -290,15 +305,13 @@ export class RedisReader implements CallSource {
   }
 
   #pending(key: string, lease: number): Pending {
-    if (!this.#joined) this.#since = performance.now();
-    const deadline = this.#since + this.#host.batch.commandTimeout;
     let resolve!: (read: Read) => void;
     let reject!: (error: unknown) => void;
     const promise = new Promise<Read>((onResolve, onReject) => {
       resolve = onResolve;
       reject = onReject;
     });
-    return { key, lease, limit: 0, tries: 0, deadline, promise, resolve, reject };
+    return { key, lease, limit: 0, tries: 0, deadline: Infinity, ended: false, promise, resolve, reject };
   }
 }
 

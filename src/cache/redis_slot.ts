@@ -2,6 +2,7 @@ import { RedisError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
+import type { Deadline } from "../redis/deadline.ts";
 import type { Script } from "../redis/script.ts";
 import { escapeGlob } from "../glob.ts";
 import { LEASE, REMOVE, TOUCH } from "./entry_scripts.ts";
@@ -45,8 +46,6 @@ export class RedisSlot implements ReaderHost, WriterHost {
   #ahead = -Infinity;
   #aheadAt = -Infinity;
   #timedGeneration = -1;
-  /** Over which connection each script was sent whole. */
-  readonly #sent = new Map<Script, number>();
   /** How many invalidations were called so far. */
   invalidations = 0;
 
@@ -67,21 +66,6 @@ export class RedisSlot implements ReaderHost, WriterHost {
   checked(generation: number): void {
     this.#checkedGeneration = generation;
     this.#checkedAt = performance.now();
-  }
-
-  /**
-   * Whether to send a script whole: it is the first time over a connection. A script that the server did not know would have to be
-   * sent again, behind what was called after it.
-   */
-  sendsWhole(script: Script): boolean {
-    const { generation } = this.batch.client;
-    const whole = this.#sent.get(script) !== generation;
-    if (whole) this.#sent.set(script, generation);
-    return whole;
-  }
-
-  forgotten(script: Script): void {
-    this.#sent.delete(script);
   }
 
   /** Whether the time of the server at the end of this connection is known. */
@@ -115,8 +99,8 @@ export class RedisSlot implements ReaderHost, WriterHost {
     return this.#reader.read(key, steal ? -lease : lease, unusable > 0 ? unusable : -refresh);
   }
 
-  write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
-    return this.#writer.write(key, entry, fence);
+  write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
+    return this.#writer.write(key, entry, fence, within);
   }
 
   async touch(key: string, fresh: number): Promise<boolean> {
@@ -142,7 +126,8 @@ export class RedisSlot implements ReaderHost, WriterHost {
     const calls: Promise<RedisReply>[] = [];
     for (let i = 0; i < tags.length; i += TAGS_PER_CALL) {
       const part = tags.slice(i, i + TAGS_PER_CALL);
-      calls.push(this.#run(INVALIDATE, [], [mode === "hard" ? "h:" : "s:", RECORDS, ...part], "invalidate cache tags"));
+      const args = [mode === "hard" ? "h:" : "s:", RECORDS, ...part];
+      calls.push(this.#run(INVALIDATE, [], args, "invalidate cache tags"));
     }
     const clocks = await Promise.all(calls);
     // What this process did, it knows at once.
@@ -248,7 +233,8 @@ export class RedisSlot implements ReaderHost, WriterHost {
   ): Promise<RedisReply> {
     const { generation } = this.batch.client;
     const check = this.check();
-    const options = { operation, whole: this.sendsWhole(script) };
+    // One that the server did not know would have to be sent again, behind what was called after it.
+    const options = { operation, whole: script.isNew(this.batch) };
     const reply = await script.run(this.batch, [...keys, this.ledger], [nonce(), check, ...args], options);
     if (check === "1") this.checked(generation);
     return reply;

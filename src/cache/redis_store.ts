@@ -1,9 +1,8 @@
 import { unawaited } from "../callbacks.ts";
-import { abortable } from "../abort.ts";
 import { UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
-import { unref } from "../redis/batch.ts";
+import { Deadline } from "../redis/deadline.ts";
 import { isPassing, isRefusal } from "../redis/refusals.ts";
 import { InvalidationQueue } from "./queue.ts";
 import { findNamespaces } from "./redis_namespaces.ts";
@@ -25,6 +24,7 @@ import type {
   Watch,
 } from "./store.ts";
 import { Watches } from "./watches.ts";
+import { unref } from "../timers.ts";
 
 /** How a Redis store works. */
 export interface RedisStoreOptions {
@@ -97,22 +97,24 @@ export class RedisStore implements CacheStore {
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
-    if (this.#closed || this.#behind || this.#timing) return this.#readAfterReplay(key, options);
+    if (this.#closed || this.#busy) return this.#readAfterReplay(key, options);
     return this.#slotOf(key).read(key, options);
   }
 
   async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
     this.#assertOpen("write cache entry");
+    const operation = "write cache entry";
     const slot = this.#slotOf(key);
+    const within = new Deadline(this.#batch.commandTimeout);
     try {
-      if (this.#behind) await this.#replayed("write cache entry");
+      if (this.#behind) await this.#replayed(operation, within);
       // A write says from when on it must not take effect. All wait in the same way, so they go on in the order of the calls.
       while (this.#timing || (!fence && !slot.timed)) {
         const timing = this.#timing ??= this.#askTime(slot);
-        const error = await timing.done;
+        const error = await this.#batch.hold(timing.done, within, operation);
         if (error !== undefined && timing.slot === slot) throw error;
       }
-      const stored = await slot.write(key, entry, fence);
+      const stored = await this.#last(slot.write(key, entry, fence, within), within, operation);
       this.#copies?.key(key);
       return stored;
     } catch (error) {
@@ -136,38 +138,38 @@ export class RedisStore implements CacheStore {
   }
 
   async touch(key: string, fresh: number): Promise<boolean> {
-    this.#assertOpen("touch cache entry");
-    if (this.#behind) await this.#replayed("touch cache entry");
-    while (this.#timing) await this.#timing.done;
-    const touched = await this.#slotOf(key).touch(key, fresh);
+    const operation = "touch cache entry";
+    this.#assertOpen(operation);
+    const within = this.#busy ? await this.#turn(operation) : undefined;
+    const touched = await this.#last(this.#slotOf(key).touch(key, fresh), within, operation);
     this.#copies?.key(key);
     return touched;
   }
 
   invalidateKeys(keys: readonly string[]): Promise<StoreInvalidation> {
-    return this.#invalidate(() => this.#queue.add({ keys }), async () => ({
+    return this.#invalidate(() => this.#queue.add({ keys }), async (last) => ({
       status: "done",
-      removed: await this.#removeKeys(keys),
+      removed: await last(this.#removeKeys(keys)),
     }));
   }
 
   invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<StoreInvalidation> {
-    return this.#invalidate(() => this.#queue.add({ tags, mode }), async () => {
-      await Promise.all(this.#slots.map((slot) => slot.invalidateTags(tags, mode)));
+    return this.#invalidate(() => this.#queue.add({ tags, mode }), async (last) => {
+      await last(Promise.all(this.#slots.map((slot) => slot.invalidateTags(tags, mode))));
       return { status: "done" };
     });
   }
 
   invalidatePattern(glob: string, options: PatternOptions = {}): Promise<StoreInvalidation> {
-    return this.#invalidate(() => this.#queue.add({ patterns: [glob] }), async () => {
-      const barred = await this.#bar(glob);
+    return this.#invalidate(() => this.#queue.add({ patterns: [glob] }), async (last) => {
+      const barred = await last(this.#bar(glob));
       return { status: "done", removed: await this.#sweep(glob, barred, options) };
     });
   }
 
   clear(): Promise<StoreInvalidation> {
-    return this.#invalidate(() => this.#queue.addAll(), async () => {
-      await this.#clear();
+    return this.#invalidate(() => this.#queue.addAll(), async (last) => {
+      await last(this.#clear());
       return { status: "done" };
     });
   }
@@ -213,8 +215,8 @@ export class RedisStore implements CacheStore {
 
   async drop(options: PatternOptions = {}): Promise<StoreInvalidation> {
     const { onProgress, signal } = options;
-    const { status } = await this.#invalidate(() => this.#queue.addAll(), async () => {
-      await this.#hideAll();
+    const { status } = await this.#invalidate(() => this.#queue.addAll(), async (last) => {
+      await last(this.#hideAll());
       return { status: "done" };
     });
     if (status === "queued") return { status };
@@ -244,9 +246,14 @@ export class RedisStore implements CacheStore {
     await Promise.all([this.#bell, ...this.#others.values()].map((part) => part[Symbol.asyncDispose]()));
   }
 
-  /** Whether invalidations wait to be replayed. Where none does, nothing is waited for: what is done in one tick keeps its order. */
+  /** Whether invalidations wait to be replayed. */
   get #behind(): boolean {
     return this.#queue.size > 0 || this.#replaying !== undefined;
+  }
+
+  /** Whether anything has to be waited for. Where nothing has, nothing is: what is done in one tick keeps its order. */
+  get #busy(): boolean {
+    return this.#behind || this.#timing !== undefined;
   }
 
   #assertOpen(operation: string): void {
@@ -269,10 +276,10 @@ export class RedisStore implements CacheStore {
   }
 
   async #readAfterReplay(key: string, options: ReadOptions): Promise<Read> {
-    this.#assertOpen("read cache entry");
-    await this.#replayed("read cache entry");
-    while (this.#timing) await this.#timing.done;
-    return await this.#slotOf(key).read(key, options);
+    const operation = "read cache entry";
+    this.#assertOpen(operation);
+    const within = await this.#turn(operation);
+    return await this.#last(this.#slotOf(key).read(key, options), within, operation);
   }
 
   /** Asks a server for its time, before the first write over a connection. */
@@ -281,13 +288,29 @@ export class RedisStore implements CacheStore {
     return { slot, done };
   }
 
+  /** Waits until nothing is to be done before. What has waited has a deadline that has begun. */
+  async #turn(operation: string): Promise<Deadline> {
+    const within = new Deadline(this.#batch.commandTimeout);
+    if (this.#behind) await this.#replayed(operation, within);
+    while (this.#timing) await this.#batch.hold(this.#timing.done, within, operation);
+    return within;
+  }
+
+  /** Does what a call has waited to do, in what is left of its deadline; if it has not waited, the deadline is that of the command. */
+  #last<T>(work: Promise<T>, within: Deadline | undefined, operation: string): Promise<T> {
+    return within === undefined || within.end === Infinity ? work : this.#batch.hold(work, within, operation);
+  }
+
   /** Runs an invalidation, or keeps it for later when Redis does not answer. */
-  async #invalidate(keep: () => void, run: () => Promise<StoreInvalidation>): Promise<StoreInvalidation> {
-    this.#assertOpen("invalidate cache");
+  async #invalidate(
+    keep: () => void,
+    run: (last: <T>(work: Promise<T>) => Promise<T>) => Promise<StoreInvalidation>,
+  ): Promise<StoreInvalidation> {
+    const operation = "invalidate cache";
+    this.#assertOpen(operation);
     try {
-      if (this.#behind) await this.#replayed("invalidate cache");
-      while (this.#timing) await this.#timing.done;
-      return await run();
+      const within = this.#busy ? await this.#turn(operation) : undefined;
+      return await run((work) => this.#last(work, within, operation));
     } catch (error) {
       if (this.#closed || !isPassing(error)) throw error;
       // It may have taken effect or not: invalidating twice does no harm, not at all would.
@@ -314,26 +337,20 @@ export class RedisStore implements CacheStore {
    * Resolves when no invalidation waits any more; rejects when they cannot be replayed yet, or that takes longer than a
    * command may.
    */
-  async #replayed(operation: string): Promise<void> {
+  async #replayed(operation: string, within = new Deadline(this.#batch.commandTimeout)): Promise<void> {
     if (!this.#behind) return;
     if (this.#waiting >= this.#batch.maxQueued) throw this.#batch.diagnosis.unavailable(operation, "overload");
     this.#waiting++;
-    const late = new AbortController();
-    const timer = setTimeout(
-      () => late.abort(this.#batch.diagnosis.unavailable(operation, "timeout")),
-      this.#batch.commandTimeout,
-    );
     try {
       while (this.#behind) {
         this.#replaying ??= this.#replay().finally(() => this.#replaying = undefined);
-        await abortable(this.#replaying, late.signal);
+        await this.#batch.hold(this.#replaying, within, operation);
       }
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       throw new UnavailableError(operation, error.reason, { cause: error.cause ?? error });
     } finally {
       this.#waiting--;
-      clearTimeout(timer);
     }
   }
 

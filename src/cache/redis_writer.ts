@@ -1,10 +1,11 @@
 import { RedisError, type UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
+import type { Deadline } from "../redis/deadline.ts";
 import { encodeTags, HEADER, VERSION } from "./entry.ts";
 import { WRITE } from "./entry_scripts.ts";
 import { nonce } from "./redis_reader.ts";
-import { isUnknownScript, type Script } from "../redis/script.ts";
+import { isUnknownScript } from "../redis/script.ts";
 import type { Fence, NewEntry } from "./store.ts";
 import { decoder } from "../utf8.ts";
 
@@ -15,8 +16,8 @@ interface Pending {
   readonly bytes: Uint8Array;
   /** Whether it is no loader's. */
   readonly explicit: boolean;
-  /** From when on it must not take effect any more, by `performance.now()`. */
-  readonly deadline: number;
+  /** At its end it must not take effect any more. */
+  readonly within: Deadline;
   /** {@linkcode WriterHost.invalidations} when it was called. */
   readonly invalidations: number;
   tries: number;
@@ -39,10 +40,6 @@ export interface WriterHost {
   checked(generation: number): void;
   /** The server's time in milliseconds was this just now, at the earliest. */
   told(now: number): void;
-  /** Whether to send a script whole. */
-  sendsWhole(script: Script): boolean;
-  /** The server did not know a script. */
-  forgotten(script: Script): void;
 }
 
 /** Most entries of one script call, and bytes from which on there are no more: a script holds everybody up. */
@@ -69,12 +66,11 @@ export class RedisWriter implements CallSource {
   }
 
   /** Writes an entry with the next batch. Resolves to whether it was stored. */
-  write(key: string, entry: NewEntry, fence: Fence | undefined): Promise<boolean> {
+  write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
     const bytes = encode(entry, fence);
-    const { batch, invalidations } = this.#host;
-    const deadline = this.#waiting[0]?.deadline ?? performance.now() + batch.commandTimeout;
+    const { invalidations } = this.#host;
     return new Promise((resolve, reject) => {
-      this.#wait({ key, bytes, explicit: fence === undefined, deadline, invalidations, tries: 0, resolve, reject });
+      this.#wait({ key, bytes, explicit: fence === undefined, within, invalidations, tries: 0, resolve, reject });
     });
   }
 
@@ -83,7 +79,10 @@ export class RedisWriter implements CallSource {
     this.#waiting = [];
     const calls: Call[] = [];
     for (let start = 0, end = 0; start < writes.length; start = end) {
-      for (let size = 0; end < writes.length && end - start < ENTRIES_PER_CALL && size < BYTES_PER_CALL; end++) {
+      // Those that have waited for something else share no call with those whose deadline has not begun.
+      const begun = hasBegun(writes[start]!);
+      const fits = (size: number) => end - start < ENTRIES_PER_CALL && size < BYTES_PER_CALL;
+      for (let size = 0; end < writes.length && fits(size) && hasBegun(writes[end]!) === begun; end++) {
         size += writes[end]!.bytes.length;
       }
       calls.push(this.#call(writes.slice(start, end)));
@@ -103,7 +102,7 @@ export class RedisWriter implements CallSource {
       return write.reject(batch.diagnosis.unavailable(this.operation, "overload"));
     }
     this.#waiting.push(write);
-    if (this.#waiting.length === 1) batch.join(this, write.deadline);
+    if (this.#waiting.length === 1) batch.join(this);
   }
 
   #call(writes: readonly Pending[]): Call {
@@ -113,19 +112,23 @@ export class RedisWriter implements CallSource {
     const args: RedisArgument[] = [writes.length + 1];
     for (const { key } of writes) args.push(prefix + key);
     args.push(ledger, nonce(), check);
-    for (const { bytes, explicit, deadline } of writes) {
-      // Nobody knows when a write that was given up arrives: after its deadline it must not take effect any more.
-      if (explicit) new DataView(bytes.buffer).setFloat64(UNTIL, Math.max(0, Math.floor(ahead + deadline)));
-      args.push(bytes);
-    }
+    for (const { bytes } of writes) args.push(bytes);
     const handlers = {
       operation: this.operation,
+      written: (now: number) => {
+        for (const { bytes, explicit, within } of writes) {
+          const deadline = within.begin(now);
+          // Nobody knows when a write that was given up arrives: after its deadline it must not take effect any more.
+          if (explicit) new DataView(bytes.buffer).setFloat64(UNTIL, Math.max(0, Math.floor(ahead + deadline)));
+        }
+      },
       reject: (error: unknown) => {
         if (!isUnknownScript(error)) return writes.forEach((write) => write.reject(error));
-        this.#host.forgotten(WRITE);
+        batch.scripts.delete(WRITE.sha);
         for (const write of writes) this.#again(write);
       },
       resolve: (reply: RedisReply) => {
+        batch.scripts.add(WRITE.sha, generation);
         if (check === "1") this.#host.checked(generation);
         if (typeof reply === "number") {
           this.#host.told(reply);
@@ -137,7 +140,8 @@ export class RedisWriter implements CallSource {
         for (let i = 0; i < writes.length; i++) this.#settle(writes[i]!, reply[i]!);
       },
     };
-    return { ...WRITE.command(args, this.#host.sendsWhole(WRITE)), ...handlers };
+    // All of them begin with this write, or began a moment ago.
+    return { ...WRITE.command(args, WRITE.isNew(batch)), ...handlers, within: writes[0]!.within };
   }
 
   #settle(write: Pending, reply: RedisReply): void {
@@ -154,11 +158,15 @@ export class RedisWriter implements CallSource {
   /** Repeats a write of which nothing was done, unless it would come behind an invalidation that was called after it. */
   #again(write: Pending): void {
     const overtaken = write.explicit && write.invalidations !== this.#host.invalidations;
-    if (overtaken || ++write.tries > TRIES || performance.now() >= write.deadline) {
+    if (overtaken || ++write.tries > TRIES || performance.now() >= write.within.end) {
       return write.reject(this.#host.batch.diagnosis.unavailable(this.operation, "timeout"));
     }
     this.#wait(write);
   }
+}
+
+function hasBegun({ within }: Pending): boolean {
+  return within.end !== Infinity;
 }
 
 /** What a server said instead of storing one entry of several. Nothing is at its key then. */

@@ -31,12 +31,19 @@ export class Judge implements AsyncDisposable {
   readonly #denials: Denials | undefined;
   readonly #outage: Outage;
   #degraded = false;
+  /** Whether the store answers, but refuses writes: what writes nothing says nothing about that. */
+  #refuses = false;
 
   constructor(store: LimitStore, { localShare, maxDenials, on }: JudgeOptions) {
     this.#store = store;
     this.#on = on;
     this.#denials = store.kind === "redis" && maxDenials > 0 ? new Denials(maxDenials) : undefined;
     this.#outage = new Outage(localShare);
+  }
+
+  /** Milliseconds after which the store is given up now, if it can be. */
+  get timeout(): number | undefined {
+    return this.#store.timeout;
   }
 
   /** Checks one limit. */
@@ -110,8 +117,7 @@ export class Judge implements AsyncDisposable {
   ): Promise<{ states: RateLimitState[]; standings: readonly Standing[] }> {
     try {
       const standings = await this.#store.run(steps, signal);
-      // A server that takes no writes can be looked at all the same.
-      if (this.#degraded && steps[0]!.action !== "peek") this.#recovered();
+      if (this.#degraded) this.#succeeded(steps, standings);
       const source = this.#store.kind;
       return {
         states: standings.map((one, i) => stateOf(steps[i]!.rule, steps[i]!.rule.limit, one, source)),
@@ -128,8 +134,8 @@ export class Judge implements AsyncDisposable {
   /** Takes a step after which there is more than before, and tells whether it was taken. */
   async #giveBack(step: Step, signal: AbortSignal | undefined): Promise<boolean> {
     try {
-      await this.#store.run([step], signal);
-      if (this.#degraded) this.#recovered();
+      const standings = await this.#store.run([step], signal);
+      if (this.#degraded) this.#succeeded([step], standings);
       return true;
     } catch (error) {
       this.#failed(error, signal);
@@ -145,13 +151,18 @@ export class Judge implements AsyncDisposable {
     signal?.throwIfAborted();
     const outage = error instanceof UnavailableError ? error.reason !== "closed" : error instanceof RedisError;
     if (!outage) throw error;
+    if (error instanceof RedisError) this.#refuses = true;
     if (this.#degraded) return;
     this.#degraded = true;
     this.#on?.({ type: "limit.degraded", error });
   }
 
-  #recovered(): void {
-    this.#degraded = false;
+  /** The store has answered: a full server answers looks, refusals and resets, too. */
+  #succeeded(steps: readonly Step[], standings: readonly Standing[]): void {
+    const { action } = steps[0]!;
+    const wrote = action === "penalize" || (action === "check" && standings.every(({ allowed }) => allowed));
+    if (action === "peek" || (this.#refuses && !wrote)) return;
+    this.#degraded = this.#refuses = false;
     this.#on?.({ type: "limit.recovered" });
   }
 }

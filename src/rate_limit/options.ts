@@ -11,9 +11,10 @@ export interface RateLimitOptions<Names extends string = string> {
    */
   presets?: { readonly [Name in Names | PresetName]?: PresetOptions } | undefined;
   /**
-   * How long a check waits for Redis before the policy of its preset decides: seconds, or a string, up to one minute.
+   * How long a check waits for Redis before the policy of its preset decides: seconds, or a string, up to one minute. It counts from
+   * when the check is written; `commandTimeout` is the longest.
    *
-   * @default {"100ms"}
+   * @default {"100ms", or three times the round trip that was measured, up to `commandTimeout`}
    */
   timeout?: Duration | undefined;
   /**

@@ -358,6 +358,15 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     return new Gate(this as unknown as RateLimiter<string>, rules, options, this.#on);
   }
 
+  /**
+   * Seconds after which a check is given up now, from when it is written, and the policy of its preset decides; nothing with the
+   * embedded store. Where no `timeout` was given it depends on how far away Redis is.
+   */
+  get timeout(): number | undefined {
+    const milliseconds = this.#judge.timeout;
+    return milliseconds === undefined ? undefined : milliseconds / 1000;
+  }
+
   /** Whether there is a limit of this name. */
   has(name: string): boolean {
     return this.#presets.has(name);
@@ -411,7 +420,8 @@ function warnOfUnknown(on: EventListener | undefined): void {
   console.warn(`Larder: ${message}.`);
 }
 
-/** The milliseconds of the option `timeout`. */
-export function limitTimeout(options: RateLimitOptions): number {
-  return toMilliseconds(options.timeout ?? "100ms", "rateLimit.timeout", { min: 1, max: 60_000 });
+/** The milliseconds of the option `timeout`, where it was given. */
+export function limitTimeout(options: RateLimitOptions): number | undefined {
+  if (options.timeout === undefined) return undefined;
+  return toMilliseconds(options.timeout, "rateLimit.timeout", { min: 1, max: 60_000 });
 }

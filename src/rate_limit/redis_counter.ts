@@ -1,9 +1,9 @@
 import { endBy } from "../abort.ts";
-import { RedisError, UnavailableError } from "../errors.ts";
-import { Alarm } from "../redis/alarm.ts";
+import { RedisError, type UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import { Breaker } from "../redis/breaker.ts";
-import { type Due, respite } from "../redis/lateness.ts";
+import type { RedisReply } from "../redis/client.ts";
+import { Deadline } from "../redis/deadline.ts";
 import { bytesOf, widthOf } from "./sliding_window.ts";
 import { intervalOf } from "./gcra.ts";
 import { ACTIONS, ALGORITHMS, STEPS } from "./scripts.ts";
@@ -12,24 +12,31 @@ import { type Rule, type Standing, STATES, type Step } from "./store.ts";
 /** Steps that belong together, and who waits for them. */
 interface Pending {
   readonly steps: readonly Step[];
+  /** When they came, by `performance.now()`. */
+  readonly since: number;
   settled: boolean;
   resolve(standings: Standing[]): void;
   reject(error: unknown): void;
 }
 
-/** What was collected in one tick. Its deadline is that of the first. */
-interface Group extends Due {
-  readonly pending: Pending[];
-  ended: boolean;
-}
-
 /** How a counter works. */
 interface RedisCounterOptions {
   readonly prefix: string;
-  readonly timeout: number;
+  /** Milliseconds after which steps are given up; by how far away the server is, when not given. */
+  readonly timeout: number | undefined;
   readonly now: (() => number) | undefined;
 }
 
+/** Milliseconds after which steps are given up, unless the server is far away. */
+export const LEAST_TIMEOUT = 100;
+/** How many round trips they are waited for then. */
+const ROUND_TRIPS = 3;
+/** Most script calls of one write: those behind have their deadline from when their turn comes. */
+const CALLS_PER_WRITE = 1;
+/** Milliseconds that each step of a write may take beside: a thousand of them keep the server and this process busy for a while. */
+const STEP = 0.1;
+/** How many deadlines of commands somebody may wait for his turn. */
+const TURNS = 4;
 /** Most steps of one script call, and of one transaction. */
 const STEPS_PER_CALL = 1000;
 /** Most different rules of one script call. */
@@ -44,13 +51,14 @@ export class RedisCounter implements CallSource {
   readonly operation: string = "count rate limit";
   readonly #batch: Batch;
   readonly #prefix: string;
-  readonly #timeout: number;
+  readonly #timeout: number | undefined;
   readonly #now: (() => number) | undefined;
   // Slowness counts as failure here long before it does for other commands.
   readonly #breaker = new Breaker();
-  readonly #groups = new Set<Group>();
-  readonly #alarm = new Alarm({ ring: () => this.#expire(), isNeeded: () => this.#groups.size > 0 });
-  #collecting: Group | undefined;
+  #waiting: Pending[] = [];
+  #joined = false;
+  /** Script calls that are out. */
+  readonly #out = new Set<readonly Pending[]>();
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
   #view: DataView = new DataView(this.#bytes.buffer);
 
@@ -61,113 +69,112 @@ export class RedisCounter implements CallSource {
     this.#now = now;
   }
 
+  /** Milliseconds after which steps are given up now, from their write on. */
+  get timeout(): number {
+    const { commandTimeout, roundTrip, client } = this.#batch;
+    // How far away the server is, the first reply says.
+    const least = roundTrip !== undefined ? ROUND_TRIPS * roundTrip : client.connected ? commandTimeout : 0;
+    const own = this.#timeout ?? Math.max(LEAST_TIMEOUT, least);
+    return Math.min(own + STEP * Math.min(STEPS_PER_CALL, this.#waiting.length), commandTimeout);
+  }
+
   run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
-    const group = this.#collecting;
-    if (!group && !this.#allows()) {
+    if (this.#waiting.length === 0 && !this.#allows()) {
       return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "circuit-open"));
     }
-    if (group && group.pending.length >= this.#batch.maxQueued) {
+    if (this.#waiting.length >= this.#batch.maxQueued) {
       return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "overload"));
     }
     return new Promise((resolve, reject) => {
-      const pending: Pending = { steps, settled: false, resolve, reject };
+      const since = performance.now();
+      const pending: Pending = { steps, since, settled: false, resolve, reject };
       if (signal) endBy(pending, signal);
-      if (group) group.pending.push(pending);
-      else this.#collect(pending);
+      this.#waiting.push(pending);
+      this.#join();
     });
   }
 
   take(): Call[] {
-    const group = this.#collecting;
-    if (!group) return [];
-    this.#collecting = undefined;
-    const waiting = group.pending.filter(({ settled }) => !settled);
+    this.#joined = false;
+    const waiting = this.#waiting.filter(({ settled }) => !settled);
+    const { timeout } = this;
     const calls: Call[] = [];
-    let open = 0;
-    for (let start = 0; start < waiting.length;) {
+    // All calls of one write fail together.
+    const failed = once(() => this.#breaker.fail());
+    let start = 0;
+    while (start < waiting.length && calls.length < CALLS_PER_WRITE) {
       const part = new Part(this.#prefix);
       let end = start;
       while (end < waiting.length && part.add(waiting[end]!)) end++;
       start = end;
-      open++;
-      calls.push(this.#call(part, group, () => --open === 0));
+      calls.push(this.#call(part, timeout, failed));
     }
-    if (calls.length === 0) this.#end(group);
+    this.#waiting = waiting.slice(start);
+    this.#leave(performance.now() - TURNS * this.#batch.commandTimeout);
+    if (this.#waiting.length > 0) this.#join();
     return calls;
   }
 
   fail(error: UnavailableError): void {
-    const group = this.#collecting;
-    if (group) this.#fail(group, error);
+    this.#joined = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (error.reason !== "closed" && error.reason !== "overload") this.#breaker.fail();
+    for (const pending of waiting) reject(pending, error);
   }
 
   /** Fails all that waits. */
   close(): void {
-    for (const group of this.#groups) this.#fail(group, new UnavailableError(this.operation, "closed"), true);
-    this.#alarm.stop();
+    const error = this.#batch.diagnosis.unavailable(this.operation, "closed");
+    const waiting = [this.#waiting, ...this.#out];
+    this.#waiting = [];
+    this.#out.clear();
+    for (const part of waiting) for (const pending of part) reject(pending, error);
   }
 
   /** Whether an attempt makes sense: after failures, only one at a time. */
   #allows(): boolean {
     if (this.#breaker.state === "closed") return true;
-    return this.#breaker.allows() && this.#groups.size === 0;
+    return this.#breaker.allows() && this.#out.size === 0;
   }
 
-  #collect(pending: Pending): void {
-    const deadline = performance.now() + this.#timeout;
-    const group: Group = { pending: [pending], deadline, respited: false, ended: false };
-    this.#alarm.set(deadline);
-    this.#collecting = group;
-    this.#groups.add(group);
+  #join(): void {
+    if (this.#joined) return;
+    this.#joined = true;
     this.#batch.join(this);
   }
 
-  #call(part: Part, group: Group, isLast: () => boolean): Call {
+  /** More come than the server can count: those who have waited since then are not helped by waiting on. */
+  #leave(since: number): void {
+    if (this.#waiting.length === 0 || this.#waiting[0]!.since > since) return;
+    const error = this.#batch.diagnosis.unavailable(this.operation, "overload");
+    const late = this.#waiting.findIndex((pending) => pending.since > since);
+    for (const pending of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) reject(pending, error);
+  }
+
+  #call(part: Part, timeout: number, failed: () => void): Call {
     const { waiting, keys } = part;
     const now = this.#now;
-    return STEPS.call(this.#batch, [keys.length, ...keys, this.#encode(part), now ? String(now()) : ""], {
+    this.#out.add(waiting);
+    const handlers = {
       operation: this.operation,
-      resolve: (reply) => {
-        if (!group.ended) this.#breaker.succeed();
+      resolve: (reply: RedisReply) => {
+        if (this.#out.delete(waiting)) this.#breaker.succeed();
         try {
           settle(waiting, reply);
         } catch (error) {
           for (const pending of waiting) reject(pending, error);
         }
-        if (isLast()) this.#end(group);
       },
-      reject: (error) => {
+      reject: (error: unknown) => {
         // A server that refuses answers all the same.
-        if (error instanceof RedisError || group.ended) {
-          for (const pending of waiting) reject(pending, error);
-          if (isLast()) this.#end(group);
-        } else this.#fail(group, error);
+        if (this.#out.delete(waiting) && !(error instanceof RedisError)) failed();
+        for (const pending of waiting) reject(pending, error);
       },
-    });
-  }
-
-  #fail(group: Group, error: unknown, closing = false): void {
-    if (group.ended) return;
-    this.#end(group);
-    if (!closing) this.#breaker.fail();
-    for (const pending of group.pending) reject(pending, error);
-  }
-
-  #end(group: Group): void {
-    group.ended = true;
-    this.#groups.delete(group);
-    if (this.#groups.size === 0) this.#alarm.rest();
-    if (this.#collecting === group) this.#collecting = undefined;
-  }
-
-  #expire(): void {
-    const now = performance.now() + 0.5; // timers may fire a little early
-    const groups = [...this.#groups];
-    respite(groups, now, this.#timeout);
-    for (const group of groups) {
-      if (group.deadline <= now) this.#fail(group, this.#batch.diagnosis.unavailable(this.operation, "timeout"));
-      else this.#alarm.set(group.deadline);
-    }
+    };
+    const within = new Deadline(timeout);
+    const args = [keys.length, ...keys, this.#encode(part), now ? String(now()) : ""];
+    return STEPS.call(this.#batch, args, handlers, { within, whole: STEPS.isNew(this.#batch) });
   }
 
   #encode({ waiting, rules, indexes, count }: Part): Uint8Array {
@@ -312,4 +319,14 @@ function reject(pending: Pending, error: unknown): void {
   if (pending.settled) return;
   pending.settled = true;
   pending.reject(error);
+}
+
+/** Does it the first time only. */
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    work();
+  };
 }

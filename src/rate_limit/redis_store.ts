@@ -1,5 +1,6 @@
 import { UnavailableError } from "../errors.ts";
 import type { Batch } from "../redis/batch.ts";
+import { Deadline } from "../redis/deadline.ts";
 import { RedisCounter } from "./redis_counter.ts";
 import type { LimitStore, Standing, Step } from "./store.ts";
 
@@ -9,8 +10,8 @@ export interface RedisLimitStoreOptions {
   namespace: string;
   /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
   buckets?: number;
-  /** Milliseconds after which steps are given up. @default {100} */
-  timeout?: number;
+  /** Milliseconds after which steps are given up. @default {100, or three round trips, up to the timeout of the batch} */
+  timeout?: number | undefined;
   /** The time in microseconds instead of the server's, for tests. */
   now?: (() => number) | undefined;
 }
@@ -18,16 +19,23 @@ export interface RedisLimitStoreOptions {
 /** Counts in Redis. All steps of one tick are one round trip; see `scripts.ts`. */
 export class RedisLimitStore implements LimitStore {
   readonly kind = "redis" as const;
+  readonly #batch: Batch;
   readonly #counters: readonly RedisCounter[];
   #closed = false;
 
   constructor(batch: Batch, options: RedisLimitStoreOptions) {
-    const { namespace, buckets = 1, timeout = 100, now } = options;
+    const { namespace, buckets = 1, timeout, now } = options;
+    this.#batch = batch;
     const width = String(buckets - 1).length;
     this.#counters = Array.from({ length: buckets }, (_, i) => {
       const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
       return new RedisCounter(batch, { prefix: `{${tag}}:r`, timeout, now });
     });
+  }
+
+  /** Milliseconds after which steps are given up now. */
+  get timeout(): number {
+    return this.#counters[0]!.timeout;
   }
 
   run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
@@ -60,21 +68,26 @@ export class RedisLimitStore implements LimitStore {
       else parts.set(counter, [i]);
     }
     const standings = new Array<Standing>(steps.length);
+    const within = new Deadline(this.timeout);
+    within.begin();
     const ended = await Promise.allSettled([...parts].map(async ([counter, part]) => {
       const found = await counter.run(part.map((i) => steps[i]!), signal);
       part.forEach((i, at) => standings[i] = found[at]!);
     }));
     const failed = ended.find((end) => end.status === "rejected");
     if (!failed && standings.every(({ allowed }) => allowed)) return standings;
-    await Promise.all([...parts].map(async ([counter, part]) => {
+    const back = Promise.all([...parts].map(async ([counter, part]) => {
       // What was refused in part was not counted, and of what failed nobody knows.
       if (!part.every((i) => standings[i]?.allowed)) return;
-      const back = part.filter((i) => steps[i]!.action === "check");
-      if (back.length === 0) return;
-      const refunds = back.map((i) => ({ ...steps[i]!, action: "refund" as const, receipt: standings[i]!.receipt }));
-      const found = await counter.run(refunds);
-      back.forEach((i, at) => standings[i] = found[at]!);
+      await Promise.all(part.map(async (i) => {
+        const { receipt } = standings[i]!;
+        if (steps[i]!.action !== "check") return;
+        const [found] = await counter.run([{ ...steps[i]!, action: "refund", receipt }]);
+        standings[i] = { ...found!, allowed: true };
+      }));
     }));
+    // That it is refused is known already; how much is left then is told where that is known in time.
+    await this.#batch.hold(back, within, "count rate limit").catch(() => {});
     if (failed) throw failed.reason;
     return standings;
   }

@@ -74,6 +74,8 @@ export interface Standing {
 export interface LimitStore extends AsyncDisposable {
   /** What kind of store it is. */
   readonly kind: "memory" | "redis";
+  /** Milliseconds after which steps are given up now, where they can be. */
+  readonly timeout?: number;
   /**
    * Takes steps together: if one of several checks is refused, none of them counts.
    *

@@ -1,76 +1,24 @@
 import { endBy } from "../abort.ts";
-import { RedisError, UnavailableError } from "../errors.ts";
+import { UnavailableError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../metrics.ts";
-import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
 import { Alarm } from "./alarm.ts";
-import { Diagnosis, type DiagnosisOptions } from "./diagnosis.ts";
+import type { BatchOptions } from "./batch_options.ts";
+import type { CallSource, SendOptions, Waiting } from "./call.ts";
+import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
+import type { Deadline } from "./deadline.ts";
+import { Diagnosis } from "./diagnosis.ts";
+import { Held } from "./held.ts";
+import { KnownScripts } from "./known_scripts.ts";
 import { type Due, respite } from "./lateness.ts";
-import type { BatchObserver, WriteTracer } from "./observer.ts";
+import { type BatchObserver, both, type WriteTracer } from "./observer.ts";
+import { expire, Queue } from "./queue.ts";
+import { RoundTrip } from "./round_trip.ts";
+import { answerCalls, beginWrite, failCalls, tookLonger, type Write } from "./write.ts";
 
-/** A command on its way, and what to do with its reply. */
-export interface Call extends RedisCommand {
-  /** What is attempted, for the message of an {@linkcode UnavailableError}. */
-  readonly operation: string;
-  /** Takes the reply; error replies go to `reject`. */
-  resolve(reply: RedisReply): void;
-  /** Takes a failure. */
-  reject(error: unknown): void;
-}
-
-/** Collects work until the batch is written, so that whatever comes meanwhile shares one command. */
-export interface CallSource {
-  /** What is attempted, for the message of an {@linkcode UnavailableError}. */
-  readonly operation: string;
-  /** Whether its calls keep their place among those of {@linkcode Batch.send}; the others go last. @default {false} */
-  readonly ordered?: boolean;
-  /** Hands over what was collected. */
-  take(): Call[];
-  /** Fails what was collected. */
-  fail(error: UnavailableError): void;
-}
-
-/** How a batch works. */
-export interface BatchOptions extends DiagnosisOptions {
-  /** Milliseconds after which a call is given up. */
-  commandTimeout: number;
-  /** Commands that may wait at a time. @default {100_000} */
-  maxQueued?: number;
-  /** Measures each call. */
-  meter?: RedisMeter | undefined;
-  /** Told about each call, too. */
-  observer?: BatchObserver | undefined;
-  /** Runs each write. */
-  trace?: WriteTracer | undefined;
-}
-
-/** Options of one command. */
-export interface SendOptions {
-  /** What is attempted, for the message of an {@linkcode UnavailableError}. */
-  operation?: string;
-  /** Milliseconds after which this call is given up, when less than the batch's own. */
-  timeout?: number;
-  /** Ends the wait; a command already written runs all the same. */
-  signal?: AbortSignal | undefined;
-  /** See {@linkcode RedisCommand.text}. */
-  text?: boolean;
-  /** See {@linkcode RedisCommand.route}. */
-  route?: string;
-}
-
-interface Waiting extends Call, Due {
-  settled: boolean;
-}
-
-interface WaitingSource extends Due {
-  readonly source: CallSource;
-}
-
-/** A write that is out. */
-interface Write extends Due {
-  readonly calls: Waiting[];
-  readonly sentAt: number;
-}
+export type { BatchOptions } from "./batch_options.ts";
+export type { Call, CallSource, SendOptions } from "./call.ts";
+export { unref } from "../timers.ts";
 
 /**
  * Microtask turns between the first call of a tick and the write. The continuations that one batch of replies wakes run
@@ -95,16 +43,17 @@ export class Batch {
   readonly meter: RedisMeter | undefined;
   readonly #observer: BatchObserver | undefined;
   readonly #trace: WriteTracer | undefined;
-  #waiting: Waiting[] = [];
-  #sources: WaitingSource[] = [];
-  /** Ordered ones, whose place is behind all calls that wait. */
-  #ordered: WaitingSource[] = [];
+  readonly #queue: Queue;
+  readonly #held: Held;
+  readonly #roundTrip = new RoundTrip();
+  /** What the server has been sent. */
+  readonly scripts: KnownScripts;
   #out: Write | undefined;
   #scheduled = false;
   #turns = 0;
   readonly #alarm = new Alarm({
     ring: () => this.#expire(),
-    isNeeded: () => this.#anyWaits || this.#out !== undefined,
+    isNeeded: () => this.#isNeeded,
   });
   #closed = false;
   #everAnswered = false;
@@ -118,7 +67,12 @@ export class Batch {
       ? both(options.observer, options.meter)
       : options.observer ?? options.meter;
     this.#trace = options.trace;
+    this.scripts = new KnownScripts(client);
     const diagnosis = this.diagnosis = new Diagnosis(client, options);
+    this.#queue = new Queue(this.#timeout, this.#error);
+    this.#held = new Held(this.#timeout / 2, (operation) => diagnosis.unavailable(operation, "timeout"), () => {
+      if (!this.#isNeeded) this.#alarm.rest();
+    });
     this.#breaker = new Breaker({ onChange: (state) => diagnosis.circuit(state) });
     client.onChange((change) => {
       if (change.state === "connected") {
@@ -138,6 +92,11 @@ export class Batch {
     return this.#timeout;
   }
 
+  /** Milliseconds of a round trip to the server, as measured of late; nothing before the first reply. */
+  get roundTrip(): number | undefined {
+    return this.#roundTrip.milliseconds;
+  }
+
   /** The state of the circuit breaker. */
   get circuit(): "closed" | "half-open" | "open" {
     return this.#breaker.state;
@@ -150,11 +109,13 @@ export class Batch {
 
   /** Sends one command and resolves to its reply; rejects with `RedisError` or `UnavailableError`. */
   send(name: string, args: readonly RedisArgument[], options: SendOptions = {}): Promise<RedisReply> {
-    const { operation = `run ${name}`, timeout, signal, text, route } = options;
+    const { operation = `run ${name}`, timeout = Infinity, within, signal, text, route } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const refused = this.#refusal(operation);
+      const refused = this.#refusal(operation, within);
       if (refused) return reject(refused);
+      const most = Math.min(timeout, this.#timeout);
+      const now = performance.now();
       const call: Waiting = {
         name,
         args,
@@ -163,13 +124,16 @@ export class Batch {
         operation,
         resolve,
         reject,
-        deadline: performance.now() + Math.min(timeout ?? Infinity, this.#timeout),
-        respited: false,
+        within,
+        timeout: most,
+        since: this.#isIdle ? now : Infinity,
+        deadline: Math.min(now + most, within?.end ?? Infinity),
+        respite: this.#timeout / 2,
+        respites: 0,
         settled: false,
       };
       if (signal) endBy(call, signal);
-      this.#seal();
-      this.#waiting.push(call);
+      this.#queue.add(call);
       this.#alarm.set(call.deadline);
       this.#schedule();
     });
@@ -179,14 +143,24 @@ export class Batch {
    * Asks for `source.take()` when the next write goes out. Call it once for what is collected until then.
    *
    * @param source What collects.
-   * @param deadline When it is given up, by `performance.now()`, if that is before the batch's own timeout.
+   * @param within The deadline of the call that what it collects is a part of.
    */
-  join(source: CallSource, deadline: number = performance.now() + this.#timeout): void {
-    const refused = this.#refusal(source.operation);
+  join(source: CallSource, within?: Deadline): void {
+    const refused = this.#refusal(source.operation, within);
     if (refused) return source.fail(refused);
-    (source.ordered ? this.#ordered : this.#sources).push({ source, deadline, respited: false });
-    this.#alarm.set(deadline);
+    this.#alarm.set(this.#queue.join(source, performance.now(), this.#isIdle, within));
     this.#schedule();
+  }
+
+  /**
+   * Waits for what others have called, no longer than the deadline says. It begins now.
+   *
+   * @throws {UnavailableError} If it comes too late.
+   */
+  hold<T>(work: Promise<T>, within: Deadline, operation: string): Promise<T> {
+    const held = this.#held.add(work, within, operation);
+    this.#alarm.set(within.end);
+    return held;
   }
 
   /** Fails all that waits, and closes the client. */
@@ -195,27 +169,39 @@ export class Batch {
     this.#closed = true;
     if (this.#out) this.#failed(this.#out, undefined);
     this.#alarm.stop();
-    this.#failWaiting("closed");
+    this.#queue.fail("closed");
     await this.client.close();
   }
 
-  #refusal(operation: string): UnavailableError | undefined {
+  #refusal(operation: string, within: Deadline | undefined): UnavailableError | undefined {
     const reason = this.#closed
       ? "closed"
       : !this.#allows()
       ? "circuit-open"
-      : this.#waiting.length >= this.maxQueued
+      : this.#queue.length >= this.maxQueued
       ? "overload"
+      : within && within.end <= performance.now()
+      ? "timeout"
       : undefined;
     if (reason === undefined) return undefined;
-    this.#observer?.failed(reason);
-    return this.diagnosis.unavailable(operation, reason);
+    return this.#error(operation, reason);
   }
+
+  /** Counts a failure, and makes the error for whoever asked. */
+  readonly #error = (operation: string, reason: UnavailableError["reason"], cause?: unknown): UnavailableError => {
+    this.#observer?.failed(reason);
+    return this.diagnosis.unavailable(operation, reason, cause);
+  };
 
   /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
   #allows(): boolean {
     if (this.#breaker.state === "closed") return true;
     return this.client.connected && this.#breaker.allows() && !this.#out;
+  }
+
+  /** Whether what comes now could be written at once. */
+  get #isIdle(): boolean {
+    return !this.#out && this.client.connected;
   }
 
   #schedule(): void {
@@ -231,24 +217,14 @@ export class Batch {
     this.#flush();
   };
 
-  /** Takes what was collected in order: what comes from now on comes after it. */
-  #seal(): void {
-    takeAll(this.#ordered, this.#waiting);
-    this.#ordered = [];
-  }
-
   #flush(): void {
     // Without a connection, calls wait for one until their deadline.
     if (this.#out || this.#closed || !this.client.connected) return;
-    this.#seal();
-    const calls = this.#waiting.filter((call) => !call.settled);
-    this.#waiting = [];
-    // Reads that were collected go last: they see what was written in the same tick.
-    takeAll(this.#sources, calls);
-    this.#sources = [];
+    const calls = this.#queue.take();
     if (calls.length === 0) return;
-    const sentAt = performance.now();
-    const write: Write = this.#out = { calls, sentAt, deadline: sentAt + this.#timeout, respited: false };
+    const { write, first } = beginWrite(calls, this.#timeout);
+    this.#out = write;
+    this.#alarm.set(first);
     this.#write(calls).then(
       (replies) => this.#answered(write, replies),
       (error) => this.#failed(write, error),
@@ -265,32 +241,16 @@ export class Batch {
   }
 
   #answered(write: Write, replies: (RedisReply | UnavailableError)[]): void {
-    const { calls, sentAt } = write;
-    if (this.#out === write) this.#out = undefined;
+    const milliseconds = performance.now() - write.sentAt;
+    if (this.#out === write) {
+      this.#out = undefined;
+      if (tookLonger(write)) this.#roundTrip.learn(milliseconds);
+      else if (write.respites === 0) this.#roundTrip.add(milliseconds); // else it was this process that was slow
+    }
     this.#breaker.succeed();
     this.#everAnswered = true;
-    let demoted: RedisError | undefined;
-    const observer = this.#observer;
-    const milliseconds = performance.now() - sentAt;
-    this.diagnosis.answered(calls, milliseconds);
-    for (let i = 0; i < calls.length; i++) {
-      const call = calls[i]!;
-      if (call.settled) continue;
-      call.settled = true;
-      const reply = replies[i];
-      if (reply instanceof UnavailableError) observer?.failed(reply.reason);
-      else if (reply instanceof RedisError) reply.code === "NOSCRIPT" || observer?.failed(reply.code); // that is sent again
-      else observer?.answered(call.operation, milliseconds);
-      if (reply instanceof UnavailableError) {
-        call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause ?? reply }));
-      } else if (reply instanceof RedisError) {
-        demoted ??= reply.code === "READONLY" ? reply : undefined;
-        if (!call.text) this.diagnosis.refused(call.operation, reply);
-        call.reject(reply);
-      } else {
-        call.resolve(reply ?? null);
-      }
-    }
+    this.diagnosis.answered(write.calls, milliseconds);
+    const demoted = answerCalls(write.calls, replies, milliseconds, this.#observer, this.diagnosis);
     // After a failover the old primary answers as a replica: a new connection may lead to the new one.
     if (demoted) this.client.reset(demoted);
     this.#next();
@@ -304,53 +264,30 @@ export class Batch {
         this.#breaker.fail();
       }
     }
-    for (const call of write.calls) {
-      if (call.settled) continue;
-      call.settled = true;
-      const reason = this.#closed ? "closed" : "connection";
-      this.#observer?.failed(reason);
-      call.reject(this.diagnosis.unavailable(call.operation, reason, cause));
-    }
+    failCalls(write.calls, this.#closed ? "closed" : "connection", cause, this.#error);
     this.#next();
   }
 
   /** Goes on with what has come meanwhile; when there is nothing, no timer keeps the process alive. */
   #next(): void {
-    if (this.#anyWaits) this.#schedule();
-    else if (!this.#out) this.#alarm.rest();
+    if (this.#queue.any) this.#schedule();
+    else if (!this.#isNeeded) this.#alarm.rest();
   }
 
-  get #anyWaits(): boolean {
-    return this.#waiting.length + this.#sources.length + this.#ordered.length > 0;
+  get #isNeeded(): boolean {
+    return this.#queue.any || this.#out !== undefined || this.#held.dues.size > 0;
   }
 
   #expire(): void {
-    this.#seal();
     const now = performance.now() + 0.5; // timers may fire a little early
     const out = this.#out;
-    const live = (call: Waiting) => !call.settled;
-    const dues: Due[] = [...this.#waiting.filter(live), ...this.#sources];
-    if (out) dues.push(out, ...out.calls.filter(live));
-    respite(dues, now, this.#timeout);
-    let expired = false;
-    const expire = (call: Waiting) => {
-      if (call.settled || call.deadline > now) return;
-      expired = call.settled = true;
-      this.#observer?.failed("timeout");
-      call.reject(this.diagnosis.unavailable(call.operation, "timeout"));
-    };
-    out?.calls.forEach(expire);
-    this.#waiting.forEach(expire);
-    this.#waiting = this.#waiting.filter(live);
-    this.#sources = this.#sources.filter(({ source, deadline }) => {
-      if (deadline > now) return true;
-      expired = true;
-      this.#observer?.failed("timeout");
-      source.fail(this.diagnosis.unavailable(source.operation, "timeout"));
-      return false;
-    });
+    const dues: Due[] = [...this.#queue.dues(), ...this.#held.dues];
+    if (out) dues.push(out, ...out.calls.filter((call) => !call.settled));
+    respite(dues, now);
+    this.#held.expire(now);
+    for (const call of out?.calls ?? []) if (expire(call, now, this.#error)) call.expired = true;
     // While a write is out, its end is what counts: calls may have been in a hurry, or have come late.
-    if (expired && !out) this.#breaker.fail();
+    if (this.#queue.expire(now) && !out) this.#breaker.fail();
     if (out && out.deadline <= now) {
       // Its replies may come any time or never: what follows needs a connection that is in step.
       const cause = new UnavailableError("use the connection", "timeout");
@@ -362,49 +299,6 @@ export class Batch {
 
   #giveUp(cause: unknown): void {
     this.#breaker.trip();
-    this.#failWaiting("connection", cause);
+    this.#queue.fail("connection", cause);
   }
-
-  #failWaiting(reason: UnavailableError["reason"], cause?: unknown): void {
-    const [calls, sources] = [this.#waiting, [...this.#ordered, ...this.#sources]];
-    this.#waiting = [];
-    this.#ordered = [];
-    this.#sources = [];
-    for (const call of calls) {
-      if (call.settled) continue;
-      call.settled = true;
-      this.#observer?.failed(reason);
-      call.reject(this.diagnosis.unavailable(call.operation, reason, cause));
-    }
-    for (const { source } of sources) {
-      this.#observer?.failed(reason);
-      source.fail(this.diagnosis.unavailable(source.operation, reason, cause));
-    }
-  }
-}
-
-/** Has sources hand over what they collected. */
-function takeAll(sources: readonly WaitingSource[], into: Waiting[]): void {
-  for (const { source, deadline, respited } of sources) {
-    for (const call of source.take()) into.push({ ...call, deadline, respited, settled: false });
-  }
-}
-
-function both(one: BatchObserver, other: BatchObserver): BatchObserver {
-  return {
-    answered(operation, milliseconds) {
-      one.answered(operation, milliseconds);
-      other.answered(operation, milliseconds);
-    },
-    failed(reason) {
-      one.failed(reason);
-      other.failed(reason);
-    },
-  };
-}
-
-/** Lets the process end although the timer is set. */
-export function unref(timer: ReturnType<typeof setTimeout>): void {
-  if (typeof timer === "number") (globalThis as { Deno?: typeof Deno }).Deno?.unrefTimer(timer);
-  else (timer as { unref?: () => void }).unref?.();
 }

@@ -1,23 +1,35 @@
+import type { Deadline } from "./deadline.ts";
+
 /** What ends at a time, by `performance.now()`. */
 export interface Due {
   /** When. */
   deadline: number;
-  /** A process that was busy has given it more time, once. */
-  respited: boolean;
+  /** Milliseconds that a process that was busy gives it to look again. */
+  readonly respite: number;
+  /** How often it was given them. */
+  respites: number;
+  /** Whether the process is known to have been busy, although it may not come late now. */
+  busy?: boolean;
+  /** The deadline of the call that it is a part of. */
+  readonly within?: Deadline | undefined;
 }
 
-/** Milliseconds that a deadline may be noticed late by a process that is not busy. */
-const LATE = 25;
+/** Milliseconds that a process that is not busy may be late. */
+export const LATE = 25;
+/** How often a process that is busy each time looks again. */
+const MOST = 3;
 
 /**
- * Gives what is due more time, half its timeout and once, if it is noticed late: a process that was busy until now has not looked yet
- * whether the replies are there.
+ * Gives what is due more time if it is noticed late: a process that was busy until now has not looked yet whether the replies are
+ * there. It looks once more, and if it is late again, again, but not for ever.
  */
-export function respite(dues: readonly Due[], now: number, timeout: number): void {
-  if (!dues.some(({ deadline }) => now - deadline > LATE)) return;
+export function respite(dues: readonly Due[], now: number): void {
+  const late = dues.some(({ deadline }) => now - deadline > LATE);
   for (const due of dues) {
-    if (due.deadline > now || due.respited) continue;
-    due.deadline = now + timeout / 2;
-    due.respited = true;
+    if (due.deadline > now || due.respites >= MOST || !(late || due.busy)) continue;
+    due.busy = false;
+    due.deadline = now + due.respite;
+    due.respites++;
+    due.within?.extend(due.deadline);
   }
 }

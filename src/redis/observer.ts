@@ -10,3 +10,17 @@ export interface BatchObserver {
 
 /** Runs each write of a batch, so that it can be traced. */
 export type WriteTracer = <T>(commands: readonly RedisCommand[], write: () => Promise<T>) => Promise<T>;
+
+/** Tells two observers. */
+export function both(one: BatchObserver, other: BatchObserver): BatchObserver {
+  return {
+    answered(operation, milliseconds) {
+      one.answered(operation, milliseconds);
+      other.answered(operation, milliseconds);
+    },
+    failed(reason) {
+      one.failed(reason);
+      other.failed(reason);
+    },
+  };
+}

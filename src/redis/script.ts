@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { RedisError } from "../errors.ts";
-import type { Batch, Call, SendOptions } from "./batch.ts";
+import type { Batch } from "./batch.ts";
+import type { Call, SendOptions } from "./call.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
+import { Deadline } from "./deadline.ts";
 
 /** A Lua script: sent by its hash, and whole only when the server does not know it (yet, or any more). */
 export class Script {
@@ -13,6 +15,11 @@ export class Script {
   constructor(text: string) {
     this.text = text;
     this.sha = createHash("sha1").update(text).digest("hex");
+  }
+
+  /** Whether the server at the end of this connection is not known to have it: sent whole, it takes one round trip. */
+  isNew(batch: Batch): boolean {
+    return !batch.scripts.has(this.sha);
   }
 
   /** The command that runs the script: by its hash, or `whole`, with its text. */
@@ -28,41 +35,61 @@ export class Script {
       };
   }
 
-  /** Runs the script on the batch; `whole` sends its text although the server may know it. */
+  /**
+   * Runs the script on the batch; `whole` sends its text although the server may know it. If it has to be sent twice, both have one
+   * deadline.
+   */
   async run(
     batch: Batch,
     keys: readonly RedisArgument[],
     args: readonly RedisArgument[],
     options: SendOptions & { whole?: boolean } = {},
   ): Promise<RedisReply> {
-    const send = (whole: boolean | undefined) => {
+    const { within = new Deadline(Math.min(options.timeout ?? Infinity, batch.commandTimeout)) } = options;
+    const send = async (whole: boolean | undefined) => {
+      const { generation } = batch.client;
       const command = this.command([keys.length, ...keys, ...args], whole);
-      return batch.send(command.name, command.args, options);
+      const reply = await batch.send(command.name, command.args, { ...options, within });
+      batch.scripts.add(this.sha, generation);
+      return reply;
     };
     try {
       return await send(options.whole);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
+      batch.scripts.delete(this.sha);
       return await send(true);
     }
   }
 
-  /** The call that runs the script, for a {@linkcode Batch} source; what the server does not know is sent again whole. */
+  /**
+   * The call that runs the script, for a {@linkcode Batch} source; what the server does not know is sent again whole, within the same
+   * deadline.
+   */
   call(
     batch: Batch,
     keysAndArgs: readonly RedisArgument[],
     handlers: Pick<Call, "operation" | "resolve" | "reject">,
+    options: Pick<SendOptions, "within"> & { whole?: boolean } = {},
   ): Call {
     const { operation, resolve, reject } = handlers;
+    const { within = new Deadline(batch.commandTimeout), whole } = options;
+    const { generation } = batch.client;
+    const answered = (reply: RedisReply) => {
+      batch.scripts.add(this.sha, generation);
+      resolve(reply);
+    };
     return {
-      ...this.command(keysAndArgs),
+      ...this.command(keysAndArgs, whole),
       operation,
-      resolve,
+      within,
+      resolve: answered,
       reject: (error) => {
         // NOSCRIPT says that nothing ran, so sending it again cannot run it twice.
         if (!isUnknownScript(error)) return reject(error);
+        batch.scripts.delete(this.sha);
         const { name, args } = this.command(keysAndArgs, true);
-        batch.send(name, args, { operation }).then(resolve, reject);
+        batch.send(name, args, { operation, within }).then(answered, reject);
       },
     };
   }

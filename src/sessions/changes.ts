@@ -1,5 +1,6 @@
 import { abortable, delay } from "../abort.ts";
 import { SessionConflictError } from "../errors.ts";
+import type { Deadline } from "../redis/deadline.ts";
 import { encodePatch } from "./fields.ts";
 import type { UpdateSessionOptions } from "./options.ts";
 import type { Reading } from "./reading.ts";
@@ -42,9 +43,13 @@ export class Changes<Data extends object> {
   }
 
   /** How a session stands, or nothing if it cannot be read. */
-  async look(handle: string, signal: AbortSignal | undefined): Promise<StoredSession | undefined> {
+  async look(
+    handle: string,
+    signal: AbortSignal | undefined,
+    within?: Deadline,
+  ): Promise<StoredSession | undefined> {
     try {
-      return await this.#store.read(handle, "peek", { signal });
+      return await this.#store.read(handle, "peek", { signal, within });
     } catch (error) {
       if (signal?.aborted || !(error instanceof RangeError)) throw error;
       this.#reading.tell(handle, error);
@@ -58,14 +63,18 @@ export class Changes<Data extends object> {
     change: Change<Data>,
     { ifVersion, signal }: UpdateSessionOptions,
   ): Promise<StoredSession | undefined> {
-    let current = await this.look(handle, signal);
+    const within = this.#store.deadline?.();
+    let current = await this.look(handle, signal, within);
     for (let tries = 0; current && tries < TRIES; tries++) {
       signal?.throwIfAborted();
       if (ifVersion !== undefined && current.version !== ifVersion) break;
+      const begun = performance.now();
       const fields = await abortable(this.#fieldsOf(id, current, change), signal);
       const patch = encodePatch(fields, ACTION);
       await this.#reading.checkChange(current, fields, ACTION);
-      const answer = await this.#store.update(handle, patch, current.version, { signal });
+      // How long the change takes is not the fault of Redis.
+      if (within) within.extend(within.end + performance.now() - begun);
+      const answer = await this.#store.update(handle, patch, current.version, { signal, within });
       if (!answer?.conflict) return answer?.session;
       current = answer.session;
       // Many others want the same: those who wait a little do not all come at once again.

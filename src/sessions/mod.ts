@@ -28,5 +28,6 @@ export * from "./memory_store.ts";
 export * from "./store.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "../cache/standard_schema.ts";
 export type { Duration } from "../duration.ts";
+export type { Deadline } from "../redis/deadline.ts";
 export type { EventListener, LarderEvent, ServerEvent, ServerRole } from "../events.ts";
 export { SessionConflictError } from "../errors.ts";

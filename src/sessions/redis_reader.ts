@@ -1,6 +1,7 @@
 import { RedisError, type UnavailableError } from "../errors.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
+import type { Deadline } from "../redis/deadline.ts";
 import { unavailable } from "../redis/refusals.ts";
 import { type Part, readParts, sessionOf, textOf } from "./redis_reply.ts";
 import { READ } from "./scripts.ts";
@@ -9,6 +10,8 @@ import type { ReadMode, StoredSession } from "./store.ts";
 /** A read that waits for the next batch. */
 interface Pending {
   readonly handle: string;
+  /** The deadline of the call that it is a part of. */
+  readonly within?: Deadline | undefined;
   resolve(part: Part): void;
   reject(error: unknown): void;
 }
@@ -35,10 +38,11 @@ export class RedisReader implements CallSource {
   }
 
   /** Reads a session with the next batch. */
-  read(handle: string, mode: "roll" | "peek"): Promise<StoredSession | undefined> {
+  read(handle: string, mode: "roll" | "peek", within?: Deadline): Promise<StoredSession | undefined> {
     return new Promise((resolve, reject) => {
       this.#add(mode, {
         handle,
+        within,
         resolve(part) {
           try {
             resolve(sessionOf(handle, part)?.session);
@@ -104,7 +108,7 @@ export class RedisReader implements CallSource {
     const reject = (error: unknown) => {
       for (const read of reads) read.reject(error);
     };
-    return READ.call(this.#batch, args, {
+    const call = READ.call(this.#batch, args, {
       operation: this.operation,
       resolve: (reply) => {
         let parts: Part[];
@@ -119,7 +123,11 @@ export class RedisReader implements CallSource {
         for (let i = 0; i < reads.length; i++) reads[i]!.resolve(parts[i]!);
       },
       reject,
-    });
+    }, { whole: READ.isNew(this.#batch) });
+    const written = (now: number) => {
+      for (const { within } of reads) within?.begin(now);
+    };
+    return { ...call, written };
   }
 }
 

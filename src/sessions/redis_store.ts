@@ -1,10 +1,11 @@
 import { abortable } from "../abort.ts";
 import { RedisError } from "../errors.ts";
 import type { Batch } from "../redis/batch.ts";
+import { Deadline } from "../redis/deadline.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import type { Script } from "../redis/script.ts";
 import { RedisReader } from "./redis_reader.ts";
-import { type Part, readParts, readSession, sessionOf, textOf, writeField, writeTags } from "./redis_reply.ts";
+import { doubles, parts, readSession, sessionOf, textOf, writeField, writeTags } from "./redis_reply.ts";
 import { unavailable } from "../redis/refusals.ts";
 import { CREATE, DESTROY, LIST, REGENERATE, REVOKE, UPDATE } from "./scripts.ts";
 import type {
@@ -57,20 +58,26 @@ export class RedisSessionStore implements SessionStore {
     });
   }
 
+  /** A deadline for a call that takes several steps. */
+  deadline(): Deadline {
+    return new Deadline(this.#batch.commandTimeout);
+  }
+
   async create(
     handle: string,
     session: NewSession,
-    { signal }: SessionStoreOptions = {},
+    options: SessionStoreOptions = {},
   ): Promise<PlacedSession | undefined> {
+    options = { within: this.deadline(), ...options };
     const slot = this.#at(handle);
     const begun = session.since ?? performance.now();
     const operation = "create session";
     const { userId, tags, device, fields, idle, absolute, maxPerUser } = session;
     const args = [userId, writeTags(tags), device, idle, absolute, maxPerUser, ...pairs(fields)];
-    const reply = await slot.run(CREATE, [handle], args, operation, signal);
+    const reply = await slot.run(CREATE, [handle], args, operation, options);
     if (reply === 0) return undefined;
     const [born, us, revoked, evicted] = doubles(reply, 4);
-    if (slot.isLate(begun, born!, revoked!)) await this.destroy(handle, { signal });
+    if (slot.isLate(begun, born!, revoked!)) await this.destroy(handle, options);
     const now = Math.floor(us! / 1000);
     return {
       evicted: evicted!,
@@ -93,13 +100,15 @@ export class RedisSessionStore implements SessionStore {
   read(
     handle: string,
     mode: "roll" | "peek",
-    { signal }: SessionStoreOptions = {},
+    options: SessionStoreOptions = {},
   ): Promise<StoredSession | undefined> {
-    const read = this.#at(handle).reader.read(handle, mode);
+    const { signal, within } = options;
+    const read = this.#at(handle).reader.read(handle, mode, within);
     return signal ? abortable(read, signal) : read;
   }
 
-  async touch(handle: string, { signal }: SessionStoreOptions = {}): Promise<boolean> {
+  async touch(handle: string, options: SessionStoreOptions = {}): Promise<boolean> {
+    const { signal } = options;
     const touch = this.#at(handle).reader.touch(handle);
     return await (signal ? abortable(touch, signal) : touch);
   }
@@ -108,19 +117,19 @@ export class RedisSessionStore implements SessionStore {
     handle: string,
     patch: SessionPatch,
     version: number | undefined,
-    { signal }: SessionStoreOptions = {},
+    options: SessionStoreOptions = {},
   ): Promise<{ session: StoredSession; conflict: boolean } | undefined> {
     const args = [version ?? 0, ...change(patch)];
-    const [part] = parts(await this.#at(handle).run(UPDATE, [handle], args, "update session", signal));
+    const [part] = parts(await this.#at(handle).run(UPDATE, [handle], args, "update session", options));
     return sessionOf(handle, part);
   }
 
-  async destroy(handle: string, { signal }: SessionStoreOptions = {}): Promise<boolean> {
-    return await this.#at(handle).run(DESTROY, [handle], [0], "destroy session", signal) === 1;
+  async destroy(handle: string, options: SessionStoreOptions = {}): Promise<boolean> {
+    return await this.#at(handle).run(DESTROY, [handle], [0], "destroy session", options) === 1;
   }
 
-  async take(handle: string, { signal }: SessionStoreOptions = {}): Promise<StoredSession | undefined> {
-    const [part] = parts(await this.#at(handle).run(DESTROY, [handle], [1], "take session", signal));
+  async take(handle: string, options: SessionStoreOptions = {}): Promise<StoredSession | undefined> {
+    const [part] = parts(await this.#at(handle).run(DESTROY, [handle], [1], "take session", options));
     return sessionOf(handle, part)?.session;
   }
 
@@ -128,26 +137,27 @@ export class RedisSessionStore implements SessionStore {
     handle: string,
     to: string,
     renewal: SessionRenewal,
-    { signal }: SessionStoreOptions = {},
+    options: SessionStoreOptions = {},
   ): Promise<PlacedSession | "taken" | undefined> {
     const { userId = "", absolute, maxPerUser } = renewal;
+    options = { within: this.deadline(), ...options };
     const slot = this.#at(handle);
     const begun = performance.now();
     const args = [userId, absolute, maxPerUser, ...change(renewal)];
-    const reply = await slot.run(REGENERATE, [handle, to], args, "regenerate session", signal);
+    const reply = await slot.run(REGENERATE, [handle, to], args, "regenerate session", options);
     if (reply === 0) return "taken";
     const [part, more] = parts(reply);
     const told = sessionOf(to, part);
     if (!told) return undefined;
     const [born, , revoked, evicted] = doubles(more, 4);
     // For a user who is named this is a login.
-    if (userId !== "" && slot.isLate(begun, born!, revoked!)) await this.destroy(to, { signal });
+    if (userId !== "" && slot.isLate(begun, born!, revoked!)) await this.destroy(to, options);
     return { session: told.session, evicted: evicted! };
   }
 
-  async list(userId: string, { signal }: SessionStoreOptions = {}): Promise<StoredSession[]> {
+  async list(userId: string, options: SessionStoreOptions = {}): Promise<StoredSession[]> {
     const slot = this.#slots[bucketOf(userId, this.buckets)]!;
-    const reply = parts(await slot.run(LIST, [], [userId], "list sessions", signal));
+    const reply = parts(await slot.run(LIST, [], [userId], "list sessions", options));
     return reply.flatMap((part) => {
       if (!Array.isArray(part)) throw new RedisError("ERR the reply makes no sense");
       try {
@@ -159,12 +169,12 @@ export class RedisSessionStore implements SessionStore {
     });
   }
 
-  revokeUser(userId: string, except: string | undefined, { signal }: SessionStoreOptions = {}): Promise<number> {
-    return this.#slots[bucketOf(userId, this.buckets)]!.revoke(`u:${userId}`, except, "destroy sessions", signal);
+  revokeUser(userId: string, except: string | undefined, options: SessionStoreOptions = {}): Promise<number> {
+    return this.#slots[bucketOf(userId, this.buckets)]!.revoke(`u:${userId}`, except, "destroy sessions", options);
   }
 
-  async revokeTag(tag: string, { signal }: SessionStoreOptions = {}): Promise<number> {
-    const all = this.#slots.map((slot) => slot.revoke(`t:${tag}`, undefined, "destroy sessions by tag", signal));
+  async revokeTag(tag: string, options: SessionStoreOptions = {}): Promise<number> {
+    const all = this.#slots.map((slot) => slot.revoke(`t:${tag}`, undefined, "destroy sessions by tag", options));
     // Where one slot fails the others are not left half done.
     const counts = await Promise.allSettled(all);
     return counts.reduce((sum, outcome) => {
@@ -212,12 +222,16 @@ class Slot {
     handles: readonly string[],
     args: readonly RedisArgument[],
     operation: string,
-    signal: AbortSignal | undefined,
+    options: SessionStoreOptions,
   ): Promise<RedisReply> {
     const keys = handles.map((handle) => `${this.#base}:${handle}`);
     keys.push(`${this.#base}l`);
     try {
-      return await script.run(this.#batch, keys, [this.#touchEvery, ...args], { operation, signal });
+      return await script.run(this.#batch, keys, [this.#touchEvery, ...args], {
+        ...options,
+        operation,
+        whole: script.isNew(this.#batch),
+      });
     } catch (error) {
       throw unavailable(error, operation);
     }
@@ -227,14 +241,14 @@ class Slot {
     name: string,
     except: string | undefined,
     operation: string,
-    signal: AbortSignal | undefined,
+    options: SessionStoreOptions,
   ): Promise<number> {
     const kept = Math.max(REMEMBERED, 2 * this.#batch.commandTimeout);
     let [total, clock] = [0, 0];
     while (true) {
       const args = [name, except ?? "", REMOVED_PER_CALL, clock, kept, REVOCATIONS];
       const begun = performance.now();
-      const [at, us, removed, more] = doubles(await this.run(REVOKE, [], args, operation, signal), 4);
+      const [at, us, removed, more] = doubles(await this.run(REVOKE, [], args, operation, options), 4);
       this.told(Math.max(us!, at!), begun);
       this.#revoked = Math.max(this.#revoked, at!);
       this.#revokedAt = performance.now();
@@ -280,17 +294,4 @@ function pairs(fields: ReadonlyMap<string, Uint8Array>): RedisArgument[] {
 
 function change({ set, remove }: SessionPatch): RedisArgument[] {
   return [remove.length, ...remove.map((name) => `d${name}`), ...pairs(set)];
-}
-
-function parts(reply: RedisReply): Part[] {
-  if (reply instanceof Uint8Array) return readParts(reply);
-  throw new RedisError("ERR the reply makes no sense");
-}
-
-function doubles(reply: RedisReply | Part | undefined, count: number): number[] {
-  if (!(reply instanceof Uint8Array) || reply.length !== count * 8) {
-    throw new RedisError("ERR the reply makes no sense");
-  }
-  const view = new DataView(reply.buffer, reply.byteOffset, reply.length);
-  return Array.from({ length: count }, (_, i) => view.getFloat64(i * 8));
 }

@@ -1,5 +1,5 @@
 import type { Limits } from "./resolve_options.ts";
-import type { PlacedSession, SessionPatch, SessionStore } from "./store.ts";
+import type { PlacedSession, SessionPatch, SessionStore, SessionStoreOptions } from "./store.ts";
 import type { TokenFormat } from "./token.ts";
 
 /** Gives sessions new tokens. */
@@ -19,8 +19,9 @@ export class Renewal {
     handle: string,
     userId: string | undefined,
     patch: SessionPatch,
-    signal: AbortSignal | undefined,
+    options: SessionStoreOptions,
   ): Promise<{ id: string; placed: PlacedSession } | undefined> {
+    const { signal } = options;
     if (userId !== undefined && !this.#format.isAt(handle, userId)) {
       return await this.#move(handle, userId, patch, signal);
     }
@@ -29,7 +30,7 @@ export class Renewal {
       // Without a new user it stays where it is.
       const id = userId === undefined ? this.#format.createBeside(handle) : this.#format.create(userId);
       const renewal = { ...patch, userId, absolute, maxPerUser };
-      const placed = await this.#store.regenerate(handle, this.#format.handleOf(id), renewal, { signal });
+      const placed = await this.#store.regenerate(handle, this.#format.handleOf(id), renewal, options);
       if (placed === undefined) return undefined;
       if (placed !== "taken") return { id, placed };
     }

@@ -314,12 +314,13 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     const patch = encodePatch(data, action);
     if (!this.#isToken(id, action)) return undefined;
     const handle = this.#format.handleOf(id);
+    const within = this.#store.deadline?.();
     if (this.#reading.checks) {
-      const before = await this.#changes.look(handle, signal);
+      const before = await this.#changes.look(handle, signal, within);
       if (!before) return undefined;
       await this.#reading.checkChange(before, data, action);
     }
-    const renewed = await this.#renewal.renew(handle, userId, patch, signal);
+    const renewed = await this.#renewal.renew(handle, userId, patch, { signal, within });
     if (!renewed) return undefined;
     const { id: to, placed } = renewed;
     this.#placed(placed);

@@ -1,3 +1,5 @@
+import type { Deadline } from "../redis/deadline.ts";
+
 /** How a session is used by a read: `roll` = read it and roll its expiry, `touch` = roll it only, `peek` = read it only. */
 export type ReadMode = "roll" | "touch" | "peek";
 
@@ -79,6 +81,8 @@ export interface PlacedSession {
 export interface SessionStoreOptions {
   /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
+  /** The deadline of the call that this is a part of. */
+  readonly within?: Deadline | undefined;
 }
 
 /**
@@ -92,6 +96,8 @@ export interface SessionStore extends AsyncDisposable {
   readonly kind: "memory" | "redis";
   /** Over how many hash slots sessions are spread. The sessions of one user share one. */
   readonly buckets: number;
+  /** A deadline for a call that takes several steps, where the store may not answer. */
+  deadline?(): Deadline;
   /**
    * Stores a new session. One that was begun before a revocation of its user or of one of its tags, and arrives after it, is dead.
    * Resolves to `undefined` if the handle is taken.

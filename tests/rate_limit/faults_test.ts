@@ -169,6 +169,33 @@ Deno.test({
 });
 
 Deno.test({
+  name: "RateLimiter stays degraded on a full Redis until a write succeeds, whatever else it answers",
+  ignore,
+  fn: async () => {
+    await using opened = await open();
+    const { redis, server, log } = opened;
+    const { rateLimit } = redis;
+    for (let i = 0; i < 5; i++) await rateLimit.check("AUTH", "used up");
+    const attempt = await rateLimit.reserve("API", "reserved");
+    await server.cli("CONFIG", "SET", "maxmemory", "1");
+    for (let i = 0; i < 20; i++) {
+      assertEquals((await rateLimit.check("API", `full-${i}`)).source, "local");
+      // All of these are answered, and none of them writes.
+      assertEquals((await rateLimit.check("AUTH", "used up")).allowed, false);
+      assertEquals((await rateLimit.check("AUTH", "used up", { cost: 2 })).source, "redis");
+      assertEquals((await rateLimit.peek("API", "full")).source, "redis");
+      await rateLimit.reset("API", "nobody");
+      await rateLimit.checkAll([["AUTH", "used up"], ["API", "full"]]);
+    }
+    await attempt.refund();
+    assertEquals([log.of("limit.degraded").length, log.of("limit.recovered").length], [1, 0]);
+    await server.cli("CONFIG", "SET", "maxmemory", "0");
+    assertEquals((await rateLimit.check("API", "full")).source, "redis");
+    assertEquals([log.of("limit.degraded").length, log.of("limit.recovered").length], [1, 1]);
+  },
+});
+
+Deno.test({
   name: "RateLimiter never sends a check twice",
   ignore,
   fn: async () => {
@@ -223,7 +250,7 @@ Deno.test({
 });
 
 Deno.test("RateLimiter does not wait for a Redis that is known to be slower than the deadline", async () => {
-  await using opened = await open({ commandTimeout: "10s" });
+  await using opened = await open({ commandTimeout: "10s", rateLimit: { timeout: "100ms" } });
   const { proxy, redis } = opened;
   proxy.delay = 75;
   const start = performance.now();

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { spy } from "@std/testing/mock";
 import { UnavailableError } from "../../src/errors.ts";
 import { Batch, type CallSource, type SendOptions } from "../../src/redis/batch.ts";
+import { Deadline } from "../../src/redis/deadline.ts";
 import { FakeClock, Outcome, ScriptedClient } from "./scripted_client.ts";
 
 function start(maxQueued?: number): { client: ScriptedClient; batch: Batch } {
@@ -32,9 +33,11 @@ Deno.test("Batch ends every call at its deadline although the client never answe
   assertEquals([out.state, waiting.state, client.resets.length], ["pending", "pending", 0]);
   await clock.pass(1);
   assertEquals([out.state, waiting.state], ["timeout", "pending"]);
-  // What is behind a write that hangs gets another connection, which hangs as well.
+  // What is behind a write that hangs gets another connection, which hangs as well, and a deadline from then on.
   assertEquals([client.resets.length, client.names], [1, [["OUT"], ["WAITING"]]]);
-  await clock.pass(200);
+  await clock.pass(499);
+  assertEquals(waiting.state, "pending");
+  await clock.pass(1);
   const { message } = waiting.error as UnavailableError;
   assertEquals(message, "Cannot read session: Redis is unavailable: no answer within the deadline");
   assertEquals(failures, []);
@@ -157,33 +160,170 @@ Deno.test("Batch clears its timer by the clock that it was set with", async () =
   await batch.close();
 });
 
-Deno.test("Batch ends a call from a source at the deadline of what it collected first", async () => {
+/** A source of one command. */
+function sourceOf(name: string, timeout?: number): { source: CallSource; errors: UnavailableError[] } {
+  const errors: UnavailableError[] = [];
+  const reject = (error: unknown) => void errors.push(error as UnavailableError);
+  const take = () => [{ name, args: [], operation: name, resolve: () => {}, reject }];
+  return { source: { operation: name, ...(timeout && { timeout }), take, fail: reject }, errors };
+}
+
+Deno.test("Batch counts the deadline of a call from its write, and gives it as much again to be written", async () => {
   using clock = new FakeClock();
   const { client, batch } = start();
   const first = batch.send("FIRST", []);
   await clock.settle();
-  const errors: UnavailableError[] = [];
-  batch.join({
-    operation: "collect",
-    take: () => [{
-      name: "COLLECT",
-      args: [],
-      operation: "collect",
-      resolve: () => {},
-      reject: (error) => void errors.push(error as UnavailableError),
-    }],
-    fail: () => {},
-  });
+  const { source, errors } = sourceOf("COLLECT");
+  batch.join(source);
   await clock.pass(300);
   client.writes[0]!.resolve([1]);
   await first;
-  await clock.pass(199);
-  assertEquals([client.names, errors.length], [[["FIRST"], ["COLLECT"]], 0]);
+  await clock.pass(499);
+  assertEquals([client.names, errors.length, client.resets.length], [[["FIRST"], ["COLLECT"]], 0, 0]);
   await clock.pass(1);
-  assertEquals(errors.map(({ reason }) => reason), ["timeout"]);
-  assertEquals(client.resets.length, 0); // it has had only 200 ms of its 500
+  assertEquals([errors.map(({ reason }) => reason), client.resets.length], [["timeout"], 1]);
+  await batch.close();
+});
+
+Deno.test("Batch ends a source that is in a hurry by its own timeout, before its write and after it", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const first = batch.send("FIRST", []);
+  await clock.settle();
+  const unwritten = sourceOf("UNWRITTEN", 100);
+  batch.join(unwritten.source);
+  await clock.pass(99);
+  assertEquals(unwritten.errors.length, 0);
+  await clock.pass(1);
+  assertEquals(unwritten.errors.map(({ reason }) => reason), ["timeout"]);
+  client.writes[0]!.resolve([1]);
+  await first;
+  const written = sourceOf("WRITTEN", 100);
+  batch.join(written.source);
+  await clock.pass(99);
+  assertEquals([client.names.at(-1), written.errors.length], [["WRITTEN"], 0]);
+  await clock.pass(1);
+  assertEquals([written.errors.map(({ reason }) => reason), client.resets.length], [["timeout"], 0]);
+  await batch.close();
+});
+
+Deno.test("Batch asks a source again for what did not fit into a write, with a deadline of its own", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const left = ["A", "B", "C"];
+  const ended: unknown[] = [];
+  const source: CallSource = {
+    operation: "collect",
+    timeout: 100,
+    take() {
+      const name = left.shift()!;
+      if (left.length > 0) batch.join(source);
+      return [{
+        name,
+        args: [],
+        operation: name,
+        resolve: () => void ended.push(name),
+        reject: (error) => void ended.push((error as UnavailableError).reason),
+      }];
+    },
+    fail: (error) => void ended.push(error.reason),
+  };
+  batch.join(source);
+  await clock.settle();
+  for (let i = 0; i < 3; i++) {
+    await clock.pass(90);
+    client.writes[i]!.resolve([1]);
+    await clock.settle();
+  }
+  assertEquals([client.names, ended], [[["A"], ["B"], ["C"]], ["A", "B", "C"]]);
+  await batch.close();
+});
+
+Deno.test("Batch has one deadline for all commands of a call", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const within = new Deadline(500);
+  const out = batch.send("OUT", []);
+  await clock.pass(400);
+  const one = batch.send("ONE", [], { within });
+  client.writes[0]!.resolve([1]); // what it has waited for until now was not its own
+  await out;
   await clock.pass(300);
-  assertEquals(client.resets.length, 1);
+  client.writes[1]!.resolve([1]);
+  await one;
+  const two = new Outcome(batch.send("TWO", [], { within }));
+  await clock.pass(199);
+  assertEquals([client.names.at(-1), two.state], [["TWO"], "pending"]);
+  await clock.pass(1);
+  assertEquals([two.state, client.resets.length], ["timeout", 0]);
+  client.writes[2]!.resolve([1]);
+  await clock.settle();
+  // Nothing is left for another.
+  const late = new Outcome(batch.send("LATE", [], { within }));
+  await clock.settle();
+  assertEquals([late.state, client.names.length], ["timeout", 3]);
+  await batch.close();
+});
+
+Deno.test("Batch.hold() waits for others no longer than the deadline of the call, and looks once more when it was busy", async () => {
+  using clock = new FakeClock();
+  const { batch } = start();
+  const never = new Promise<number>(() => {});
+  const held = new Outcome(batch.hold(never, new Deadline(500), "write entry"));
+  const answered = new Outcome(batch.hold(Promise.resolve(7), new Deadline(500), "write entry"));
+  await clock.pass(499);
+  assertEquals([held.state, answered.state], ["pending", 7]);
+  await clock.pass(1);
+  assertEquals([held.state, (held.error as UnavailableError).operation], ["timeout", "write entry"]);
+  const within = new Deadline(500);
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const busy = new Outcome(batch.hold(promise, within, "write entry"));
+  await clock.passBusy(500, 200);
+  assertEquals(busy.state, "pending");
+  resolve(8);
+  await clock.settle();
+  assertEquals(busy.state, 8);
+  await batch.close();
+});
+
+Deno.test("Batch looks again as often as it comes late, but not for ever", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  const call = new Outcome(batch.send("GET", []));
+  await clock.settle();
+  await clock.passBusy(500, 100);
+  for (let i = 0; i < 2; i++) {
+    await clock.passBusy(251, 100);
+    assertEquals([call.state, client.resets.length], ["pending", 0]);
+  }
+  await clock.passBusy(251, 100);
+  assertEquals([call.state, client.resets.length], ["timeout", 1]);
+  await batch.close();
+});
+
+Deno.test("Batch measures the round trip, and learns that it has become longer from what came late", async () => {
+  using clock = new FakeClock();
+  const { client, batch } = start();
+  assertEquals(batch.roundTrip, undefined);
+  const trip = async (milliseconds: number, timeout?: number) => {
+    const call = new Outcome(batch.send("GET", [], { ...(timeout && { timeout }) }));
+    await clock.pass(milliseconds);
+    client.writes.at(-1)!.resolve([1]);
+    await clock.settle();
+    return call.state;
+  };
+  for (const milliseconds of [3, 2, 40, 5]) await trip(milliseconds);
+  assertEquals(batch.roundTrip, 2);
+  assertEquals(await trip(120, 100), "timeout");
+  assertEquals(batch.roundTrip, 120);
+  await trip(4);
+  assertEquals(batch.roundTrip, 4);
+  // A process that was busy has measured itself.
+  const busy = new Outcome(batch.send("GET", []));
+  await clock.passBusy(500, 100);
+  client.writes.at(-1)!.resolve([1]);
+  await clock.settle();
+  assertEquals([busy.state, batch.roundTrip], [1, 4]);
   await batch.close();
 });
 

@@ -1,0 +1,17 @@
+import type { RedisMeter } from "../metrics.ts";
+import type { DiagnosisOptions } from "./diagnosis.ts";
+import type { BatchObserver, WriteTracer } from "./observer.ts";
+
+/** How a batch works. */
+export interface BatchOptions extends DiagnosisOptions {
+  /** Milliseconds after which a call is given up. */
+  commandTimeout: number;
+  /** Commands that may wait at a time. @default {100_000} */
+  maxQueued?: number;
+  /** Measures each call. */
+  meter?: RedisMeter | undefined;
+  /** Told about each call, too. */
+  observer?: BatchObserver | undefined;
+  /** Runs each write. */
+  trace?: WriteTracer | undefined;
+}

@@ -1,0 +1,52 @@
+import type { UnavailableError } from "../errors.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Due } from "./lateness.ts";
+
+interface Waiter extends Due {
+  readonly expire: () => void;
+}
+
+/** Those who wait for what others have called. */
+export class Held {
+  readonly #respite: number;
+  readonly #error: (operation: string) => UnavailableError;
+  readonly #left: () => void;
+  readonly #waiters = new Set<Waiter>();
+
+  /** `respite` is what a process that was busy gives them; `left` is told when one need not wait any more. */
+  constructor(respite: number, error: (operation: string) => UnavailableError, left: () => void) {
+    this.#respite = respite;
+    this.#error = error;
+    this.#left = left;
+  }
+
+  /** What has a deadline. */
+  get dues(): ReadonlySet<Due> {
+    return this.#waiters;
+  }
+
+  /** Waits for some work until the deadline, which begins now. */
+  add<T>(work: Promise<T>, within: Deadline, operation: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        deadline: within.begin(),
+        respite: this.#respite,
+        respites: 0,
+        within,
+        expire: () => {
+          this.#waiters.delete(waiter);
+          reject(this.#error(operation));
+        },
+      };
+      this.#waiters.add(waiter);
+      work.then(resolve, reject).finally(() => {
+        if (this.#waiters.delete(waiter)) this.#left();
+      });
+    });
+  }
+
+  /** Ends the wait of those whose time has come. */
+  expire(now: number): void {
+    for (const waiter of this.#waiters) if (waiter.deadline <= now) waiter.expire();
+  }
+}

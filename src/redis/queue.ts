@@ -1,0 +1,139 @@
+import type { UnavailableError } from "../errors.ts";
+import type { CallSource, Waiting } from "./call.ts";
+import type { Deadline } from "./deadline.ts";
+import { type Due, LATE } from "./lateness.ts";
+
+/** Counts a failure, and makes the error for whoever asked. */
+export type ErrorMaker = (operation: string, reason: UnavailableError["reason"], cause?: unknown) => UnavailableError;
+
+/** A source that waits to be asked. */
+interface WaitingSource extends Due {
+  readonly source: CallSource;
+  /** When it joined, by `performance.now()`, if the next write could have gone out at once. */
+  readonly since: number;
+}
+
+/** What waits to be written, in order. */
+export class Queue {
+  readonly #timeout: number;
+  readonly #error: ErrorMaker;
+  #calls: Waiting[] = [];
+  #sources: WaitingSource[] = [];
+  /** Ordered ones, whose place is behind all calls that wait. */
+  #ordered: WaitingSource[] = [];
+  #wasBusy = false;
+
+  constructor(timeout: number, error: ErrorMaker) {
+    this.#timeout = timeout;
+    this.#error = error;
+  }
+
+  /** How many calls wait, those aside that sources have collected. */
+  get length(): number {
+    return this.#calls.length;
+  }
+
+  /** Whether anything waits. */
+  get any(): boolean {
+    return this.#calls.length + this.#sources.length + this.#ordered.length > 0;
+  }
+
+  /** Adds a call. */
+  add(call: Waiting): void {
+    this.#seal();
+    this.#calls.push(call);
+  }
+
+  /** Adds a source, and tells when it ends unless it is asked before. */
+  join(source: CallSource, now: number, idle: boolean, within: Deadline | undefined): number {
+    const timeout = this.#timeoutOf(source);
+    const deadline = Math.min(now + timeout, within?.end ?? Infinity);
+    const since = idle ? now : Infinity;
+    const due = { deadline, respite: this.#respiteOf(source), respites: 0, busy: this.#wasBusy, within };
+    (source.ordered ? this.#ordered : this.#sources).push({ source, since, ...due });
+    return deadline;
+  }
+
+  /** Takes all that is to be written now. What joins meanwhile is for the next write. */
+  take(): Waiting[] {
+    this.#seal();
+    const calls = this.#calls.filter((call) => !call.settled);
+    this.#calls = [];
+    // Reads that were collected go last: they see what was written in the same tick.
+    const sources = this.#sources;
+    this.#sources = [];
+    this.#takeAll(sources, calls);
+    return calls;
+  }
+
+  /** What has a deadline. */
+  dues(): Due[] {
+    this.#seal();
+    return [...this.#calls.filter((call) => !call.settled), ...this.#sources];
+  }
+
+  /** Ends what is due, and tells whether anything was. */
+  expire(now: number): boolean {
+    let expired = false;
+    for (const call of this.#calls) if (expire(call, now, this.#error)) expired = true;
+    this.#calls = this.#calls.filter((call) => !call.settled);
+    const late = this.#sources.filter(({ deadline }) => deadline <= now);
+    this.#sources = this.#sources.filter(({ deadline }) => deadline > now);
+    for (const { source } of late) source.fail(this.#error(source.operation, "timeout"));
+    return expired || late.length > 0;
+  }
+
+  /** Fails all. */
+  fail(reason: UnavailableError["reason"], cause?: unknown): void {
+    const [calls, sources] = [this.#calls, [...this.#ordered, ...this.#sources]];
+    this.#calls = [];
+    this.#ordered = [];
+    this.#sources = [];
+    for (const call of calls) {
+      if (call.settled) continue;
+      call.settled = true;
+      call.reject(this.#error(call.operation, reason, cause));
+    }
+    for (const { source } of sources) source.fail(this.#error(source.operation, reason, cause));
+  }
+
+  /** Takes what was collected in order: what comes from now on comes after it. */
+  #seal(): void {
+    if (this.#ordered.length === 0) return;
+    const ordered = this.#ordered;
+    this.#ordered = [];
+    this.#takeAll(ordered, this.#calls);
+  }
+
+  /** Has sources hand over what they collected. */
+  #takeAll(sources: readonly WaitingSource[], into: Waiting[]): void {
+    const now = sources.length === 0 ? 0 : performance.now();
+    for (const { source, since, deadline, respites } of sources) {
+      const timeout = this.#timeoutOf(source);
+      const respite = this.#respiteOf(source);
+      // What joins again has come at the same time.
+      this.#wasBusy = now - since > LATE;
+      for (const call of source.take()) {
+        into.push({ ...call, timeout, since, deadline, respite, respites, settled: false });
+      }
+      this.#wasBusy = false;
+    }
+  }
+
+  #timeoutOf({ timeout = Infinity }: CallSource): number {
+    return Math.min(timeout, this.#timeout);
+  }
+
+  /** Who is in a hurry needs all of his time once more when this process was busy; others have plenty. */
+  #respiteOf({ timeout = Infinity }: CallSource): number {
+    return Math.min(timeout, this.#timeout / 2);
+  }
+}
+
+/** Gives a call up, if it is due, and tells whether it was. */
+export function expire(call: Waiting, now: number, error: ErrorMaker): boolean {
+  if (call.settled || call.deadline > now) return false;
+  call.settled = true;
+  call.reject(error(call.operation, "timeout"));
+  return true;
+}
