@@ -20,9 +20,9 @@ const VARIABLES = [
 
 /** An import map without what comes from JSR: Deno looks for the target of each `import()` before it starts. */
 async function embeddedImportMap(): Promise<string[]> {
-  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const { imports, scopes } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const kept = Object.entries<string>(imports).filter(([, address]) => !address.startsWith("jsr:"));
-  const map = JSON.stringify({ imports: Object.fromEntries(kept) });
+  const map = JSON.stringify({ imports: Object.fromEntries(kept), scopes });
   return [`--import-map=data:application/json,${encodeURIComponent(map)}`];
 }
 
