@@ -15,6 +15,7 @@ import { presetOf } from "./rate_limit/presets.ts";
 import { MAX_DB } from "./redis_url.ts";
 import type { SessionCookieOptions } from "./sessions/cookie.ts";
 import type { SessionsOptions } from "./sessions/options.ts";
+import { GRACE, MAX_PER_USER_WANTED, maxPerUserOf } from "./sessions/resolve_options.ts";
 
 // The message of each check is the end of the sentence "wanted …".
 
@@ -115,7 +116,11 @@ const sessions = {
   ttl: duration(),
   absoluteTtl: duration(),
   touchEvery: duration(),
-  maxPerUser: whole(0, Number.MAX_SAFE_INTEGER),
+  maxPerUser: z.custom<SessionsOptions["maxPerUser"]>((value) => fits(() => maxPerUserOf(value)), {
+    error: MAX_PER_USER_WANTED,
+  }).optional(),
+  renewalGrace: duration(GRACE),
+  maxBytes: whole(0, Number.MAX_SAFE_INTEGER),
   cookie: z.strictObject(cookie, { error: "an object with options of the cookie" }).optional(),
   secrets: z.array(z.string({ error: SECRETS }).min(32, { error: SECRETS }), { error: SECRETS }).optional(),
   onUnavailable: z.enum(["throw", "none"], { error: '"throw" or "none"' }).optional(),

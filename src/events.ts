@@ -58,8 +58,13 @@ export type LarderEvent =
   | { readonly type: "session.destroy"; readonly handle: string }
   /** A session got a new id. */
   | { readonly type: "session.regenerate"; readonly from: string; readonly handle: string }
-  /** The oldest sessions of a user made room for a new one. */
-  | { readonly type: "session.evict"; readonly userId: string; readonly count: number }
+  /** Sessions of a user made room for a new one, as `maxPerUser` says. */
+  | {
+    readonly type: "session.evict";
+    readonly userId: string;
+    readonly count: number;
+    readonly handles: readonly string[];
+  }
   /** All sessions of a user or with a tag were ended. */
   | { readonly type: "session.revoke"; readonly by: "user" | "tag"; readonly what: string; readonly count: number }
   /** The data of a session could not be read back, which counts as no session. */

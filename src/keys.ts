@@ -113,6 +113,18 @@ export function assertTag(tag: unknown, action: string = "use the tag"): asserts
 }
 
 /**
+ * Checks the id of a user, for which the rules of keys hold.
+ *
+ * @param userId What came.
+ * @param action What was attempted, for the error.
+ * @throws {TypeError} If it is no string, or has a character that it may not have.
+ * @throws {RangeError} If it is empty or longer than {@linkcode MAX_KEY_BYTES}.
+ */
+export function assertUserId(userId: unknown, action: string): asserts userId is string {
+  assertName(userId, "user id", MAX_KEY_BYTES, action);
+}
+
+/**
  * Checks a list of tags and returns it without repetitions, in the order given. The list is a copy: what happens to the
  * one that came does not matter any more.
  *

@@ -1,11 +1,9 @@
 import { abortable, delay } from "../abort.ts";
 import { SessionConflictError } from "../errors.ts";
-import type { Deadline } from "../redis/deadline.ts";
 import { encodePatch } from "./fields.ts";
-import type { UpdateSessionOptions } from "./options.ts";
 import type { Reading } from "./reading.ts";
 import type { SessionPatchOf } from "./session.ts";
-import type { SessionStore, StoredSession } from "./store.ts";
+import type { SessionFollowOptions, SessionPatch, SessionStore, StoredSession } from "./store.ts";
 import { Turns } from "./turns.ts";
 
 /** How often a change by a function is tried again when others change the session all the time. */
@@ -20,6 +18,12 @@ const ACTION = "update session";
 export type Change<Data extends object> =
   | SessionPatchOf<Data>
   | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>);
+
+/** What else is asked of a change. */
+export interface ChangeOptions extends SessionFollowOptions, Pick<SessionPatch, "tags" | "maxBytes"> {
+  /** The version that the session must have. */
+  readonly ifVersion?: number | undefined;
+}
 
 /** Changes sessions in view of what is in them: again when somebody else was faster. */
 export class Changes<Data extends object> {
@@ -37,7 +41,7 @@ export class Changes<Data extends object> {
     id: string,
     handle: string,
     change: Change<Data>,
-    options: UpdateSessionOptions,
+    options: ChangeOptions,
   ): Promise<StoredSession | undefined> {
     return await this.#turns.take(handle, () => this.#make(id, handle, change, options), options.signal);
   }
@@ -45,11 +49,11 @@ export class Changes<Data extends object> {
   /** How a session stands, or nothing if it cannot be read. */
   async look(
     handle: string,
-    signal: AbortSignal | undefined,
-    within?: Deadline,
+    { signal, follow, within }: SessionFollowOptions,
   ): Promise<StoredSession | undefined> {
     try {
-      return await this.#store.read(handle, "peek", { signal, within });
+      const found = await this.#store.read(handle, "peek", { signal, follow, within });
+      return typeof found === "object" ? found : undefined;
     } catch (error) {
       if (signal?.aborted || !(error instanceof RangeError)) throw error;
       this.#reading.tell(handle, error);
@@ -61,20 +65,21 @@ export class Changes<Data extends object> {
     id: string,
     handle: string,
     change: Change<Data>,
-    { ifVersion, signal }: UpdateSessionOptions,
+    options: ChangeOptions,
   ): Promise<StoredSession | undefined> {
+    const { ifVersion, signal, follow, tags, maxBytes } = options;
     const within = this.#store.deadline?.();
-    let current = await this.look(handle, signal, within);
+    let current = await this.look(handle, { signal, follow, within });
     for (let tries = 0; current && tries < TRIES; tries++) {
       signal?.throwIfAborted();
       if (ifVersion !== undefined && current.version !== ifVersion) break;
       const begun = performance.now();
       const fields = await abortable(this.#fieldsOf(id, current, change), signal);
-      const patch = encodePatch(fields, ACTION);
+      const patch = { ...encodePatch(fields, ACTION), tags, maxBytes };
       await this.#reading.checkChange(current, fields, ACTION);
       // How long the change takes is not the fault of Redis.
       if (within) within.extend(within.end + performance.now() - begun);
-      const answer = await this.#store.update(handle, patch, current.version, { signal, within });
+      const answer = await this.#store.update(handle, patch, current.version, { signal, follow, within });
       if (!answer?.conflict) return answer?.session;
       current = answer.session;
       // Many others want the same: those who wait a little do not all come at once again.

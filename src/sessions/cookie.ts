@@ -139,10 +139,14 @@ export class SessionCookie {
    * @param headers The headers.
    * @param session The session.
    */
-  write(headers: Headers, session: Pick<Session, "id" | "expiresAt" | "lastSeenAt">): void {
+  write(headers: Headers, session: Pick<Session, "id" | "expiresAt" | "lastSeenAt" | "persistent">): void {
     const left = Math.ceil((session.expiresAt - session.lastSeenAt) / 1000);
     const maxAge = Math.max(0, Math.min(MAX_AGE, left));
-    this.#set(headers, this.#signer.sign(session.id, this.name), this.#persistent ? { maxAge } : {});
+    this.#set(
+      headers,
+      this.#signer.sign(session.id, this.name),
+      session.persistent ?? this.#persistent ? { maxAge } : {},
+    );
   }
 
   /**

@@ -3,7 +3,7 @@ import { describe, describeKind } from "../describe.ts";
 import type { SessionPatch, StoredSession } from "./store.ts";
 
 /** Most fields of one session: more do not fit into one call of a script. */
-const MAX_FIELDS = 1000;
+export const MAX_FIELDS = 1000;
 const MAX_NAME = 256;
 
 const encoder = new TextEncoder();
@@ -43,6 +43,40 @@ export function encodePatch(patch: unknown, action: string): SessionPatch {
     else set.set(name, encode(value, name));
   }
   return { set, remove };
+}
+
+/** How much a session holds. */
+export interface DataSize {
+  /** Bytes of the names and of the values as they are stored. */
+  readonly bytes: number;
+  /** How many fields. */
+  readonly fields: number;
+}
+
+/** How much data encoded fields are. */
+export function sizeOfFields(fields: ReadonlyMap<string, Uint8Array>): DataSize {
+  let bytes = 0;
+  for (const [name, value] of fields) bytes += encoder.encode(name).length + value.length;
+  return { bytes, fields: fields.size };
+}
+
+/**
+ * Refuses more data than a session may have. One that has more already may keep or shrink it.
+ *
+ * @throws {RangeError} With the bound and the number.
+ */
+export function assertSize(after: DataSize, before: DataSize, maxBytes: number, action: string): void {
+  if (maxBytes === 0) return;
+  if (after.fields > MAX_FIELDS && after.fields > before.fields) throw tooMuch(action, after, maxBytes);
+  if (after.bytes > maxBytes && after.bytes > before.bytes) throw tooMuch(action, after, maxBytes);
+}
+
+/** The error for more data than a session may have. */
+export function tooMuch(action: string, { bytes, fields }: DataSize, maxBytes: number): RangeError {
+  const [most, got] = fields > MAX_FIELDS
+    ? [`${MAX_FIELDS} fields`, `${fields}`]
+    : [`${maxBytes} bytes of data ("maxBytes")`, `${bytes}`];
+  return new RangeError(`Cannot ${action}: wanted at most ${most}, got ${got}`);
 }
 
 /**

@@ -1,13 +1,22 @@
 import { UnavailableError } from "../errors.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
+import { type DataSize, sizeOfFields, tooMuch } from "./fields.ts";
+import { changed, drop, endOf, inOrder, put, type Row, stored } from "./memory_rows.ts";
+import { MemoryTraces } from "./memory_traces.ts";
 import type {
   NewSession,
   PlacedSession,
+  Replaced,
+  SessionEndOptions,
+  SessionFollowOptions,
+  SessionListOptions,
   SessionPatch,
   SessionRenewal,
   SessionStore,
   SessionStoreOptions,
+  SessionUpdateOptions,
   StoredSession,
+  WhenFull,
 } from "./store.ts";
 
 /** How a memory store of sessions works. */
@@ -29,24 +38,10 @@ const OPTIONS = optionNames<MemorySessionStoreOptions>({
   onFirst: true,
 });
 
-/** A session that changes in place. */
-interface Row {
-  handle: string;
-  userId: string;
-  tags: readonly string[];
-  device: string;
-  createdAt: number;
-  lastSeenAt: number;
-  /** When it ends in any case. */
-  end: number;
-  /** Milliseconds without use after which it ends. */
-  idle: number;
-  version: number;
-  fields: Map<string, Uint8Array>;
-}
-
 /** The latest that a cookie ends, in milliseconds: 400 days. */
 const COOKIE_LIFE = 400 * 86_400_000;
+/** Most sessions that go for one that is begun. */
+const EVICTED = 100;
 
 /** Keeps sessions in this process, with the same rules as Redis. They end with it. */
 export class MemorySessionStore implements SessionStore {
@@ -59,7 +54,9 @@ export class MemorySessionStore implements SessionStore {
   readonly #now: () => number;
   readonly #most: number;
   readonly #touchEvery: number;
+  readonly #traces = new MemoryTraces();
   #onFirst: (() => void) | undefined;
+  #born = 0;
   #sweepAt = 1000;
   #closed = false;
 
@@ -95,10 +92,8 @@ export class MemorySessionStore implements SessionStore {
     this.#onFirst?.();
     this.#onFirst = undefined;
     if (this.#rows.has(handle)) return undefined;
-    const { userId, tags, device, fields, idle, absolute, maxPerUser } = session;
+    const { userId, tags, device, fields, idle, absolute, maxPerUser, whenFull, persistent, replaces } = session;
     const now = this.#now();
-    const evicted = userId !== "" && maxPerUser > 0 ? this.#makeRoom(userId, maxPerUser) : 0;
-    this.#sweep();
     const row: Row = {
       handle,
       userId,
@@ -109,8 +104,13 @@ export class MemorySessionStore implements SessionStore {
       end: absolute > 0 ? now + absolute : Infinity,
       idle: idle > 0 ? idle : Infinity,
       version: 1,
+      born: ++this.#born,
+      persistent,
       fields: new Map(fields),
     };
+    if (replaces) this.#replace(replaces, row);
+    const evicted = userId !== "" && maxPerUser > 0 ? this.#makeRoom(userId, maxPerUser, whenFull) : [];
+    this.#sweep();
     this.#add(row);
     if (this.#rows.size > this.#most) this.#remove(this.#rows.values().next().value!);
     return { session: stored(row, true), evicted };
@@ -120,11 +120,12 @@ export class MemorySessionStore implements SessionStore {
   async read(
     handle: string,
     mode: "roll" | "peek",
-    options: SessionStoreOptions = {},
-  ): Promise<StoredSession | undefined> {
+    options: SessionFollowOptions = {},
+  ): Promise<StoredSession | "ended" | undefined> {
     this.#begin("read session", options);
-    const row = this.#find(handle);
-    return row && stored(row, mode === "roll" && this.#roll(row));
+    const { found: row, known } = this.#look(handle, options);
+    if (!row) return known ? "ended" : undefined;
+    return stored(row, mode === "roll" && this.#roll(row));
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
@@ -140,30 +141,48 @@ export class MemorySessionStore implements SessionStore {
     handle: string,
     patch: SessionPatch,
     version: number | undefined,
-    options: SessionStoreOptions = {},
+    options: SessionUpdateOptions = {},
   ): Promise<{ session: StoredSession; conflict: boolean } | undefined> {
     this.#begin("update session", options);
-    const row = this.#find(handle);
+    const { found: row } = this.#look(handle, options);
     if (!row) return undefined;
     if (version !== undefined && version !== row.version) return { session: stored(row, false), conflict: true };
-    change(row, patch);
-    return { session: stored(row, this.#roll(row)), conflict: false };
+    const before = options.before ? row.fields : undefined;
+    if (!before || before.has(patch.remove[0]!)) this.#change(row, patch, "update session");
+    const session = stored(row, this.#roll(row));
+    return { session: before ? { ...session, fields: before } : session, conflict: false };
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
-  async destroy(handle: string, options: SessionStoreOptions = {}): Promise<boolean> {
+  async updateAll(userId: string, patch: SessionPatch, options: SessionStoreOptions = {}): Promise<number> {
+    const action = "update sessions";
+    this.#begin(action, options);
+    let [count, refused]: [number, DataSize | undefined] = [0, undefined];
+    for (const row of this.#of(userId)) {
+      try {
+        this.#change(row, patch, action);
+        count++;
+      } catch {
+        const fields = changed(row, { ...patch, maxBytes: 0 }, action);
+        refused = sizeOfFields(fields);
+      }
+    }
+    if (refused) throw tooMuch(action, refused, patch.maxBytes!);
+    return count;
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async destroy(handle: string, options: SessionEndOptions = {}): Promise<boolean | "ended"> {
     this.#begin("destroy session", options);
-    const row = this.#find(handle);
-    if (row) this.#remove(row);
-    return row !== undefined;
+    const { found: row, known } = this.#look(handle, { follow: true });
+    return row ? this.#end(row, options) : known && "ended";
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
-  async take(handle: string, options: SessionStoreOptions = {}): Promise<StoredSession | undefined> {
+  async take(handle: string, options: SessionEndOptions = {}): Promise<StoredSession | undefined> {
     this.#begin("take session", options);
     const row = this.#find(handle);
-    if (row) this.#remove(row);
-    return row && stored(row, false);
+    return row && this.#end(row, options) ? stored(row, false) : undefined;
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
@@ -171,36 +190,56 @@ export class MemorySessionStore implements SessionStore {
     handle: string,
     to: string,
     renewal: SessionRenewal,
-    options: SessionStoreOptions = {},
+    options: SessionFollowOptions = {},
   ): Promise<PlacedSession | "taken" | undefined> {
-    this.#begin("regenerate session", options);
+    const action = "regenerate session";
+    this.#begin(action, options);
     if (this.#rows.has(to)) return "taken";
-    const row = this.#find(handle);
+    const { userId, absolute, maxPerUser, whenFull, idle, tags, device, persistent, grace, sealed } = renewal;
+    const { found: row, steps } = this.#look(handle, options, userId !== undefined);
+    const same = userId === undefined || row?.userId === userId;
+    if (row && steps.length > 0) {
+      if (!same) return undefined;
+      const { tags: _, ...patch } = renewal;
+      if (patch.set.size + patch.remove.length > 0) this.#change(row, patch, action);
+      this.#roll(row);
+      return { session: stored(row, true), evicted: [], steps };
+    }
     if (!row) return undefined;
-    const { userId, absolute, maxPerUser } = renewal;
+    const fields = changed(row, renewal, action);
     const now = this.#now();
     this.#remove(row);
-    let evicted = 0;
-    if (userId) {
-      if (maxPerUser > 0) evicted = this.#makeRoom(userId, maxPerUser);
+    let evicted: string[] = [];
+    if (userId !== undefined) {
+      if (maxPerUser > 0) evicted = this.#makeRoom(userId, maxPerUser, whenFull);
       row.userId = userId;
       row.createdAt = now;
-      row.end = absolute > 0 ? now + absolute : Infinity;
+      row.born = ++this.#born;
     }
-    change(row, renewal);
+    if (absolute !== undefined) row.end = absolute > 0 ? now + absolute : Infinity;
+    if (idle !== undefined) row.idle = idle > 0 ? idle : Infinity;
+    if (tags !== undefined) row.tags = Object.freeze([...tags]);
+    if (device !== undefined) row.device = device;
+    if (persistent !== undefined) row.persistent = persistent;
+    row.fields = fields;
+    row.version++;
     row.handle = to;
     row.lastSeenAt = now;
     this.#add(row);
+    const until = Math.min(now + grace, endOf(row));
+    this.#traces.add(handle, { what: same ? "renewed" : "login", step: { sealed, handle: to }, until }, now);
     return { session: stored(row, true), evicted };
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
-  async list(userId: string, options: SessionStoreOptions = {}): Promise<StoredSession[]> {
+  async list(userId: string, options: SessionListOptions = {}): Promise<StoredSession[]> {
     this.#begin("list sessions", options);
-    return [...this.#users.get(userId) ?? []].flatMap((handle) => {
-      const row = this.#find(handle);
-      return row ? [{ ...stored(row, false), fields: new Map() }] : [];
-    });
+    const { limit = 0, after } = options;
+    const rows = inOrder(this.#of(userId)).reverse();
+    const at = rows.findIndex(({ handle }) => handle === after?.handle);
+    const { createdAt = 0 } = after ?? {};
+    const left = at >= 0 ? rows.slice(at + 1) : rows.filter((row) => createdAt === 0 || row.createdAt <= createdAt);
+    return left.slice(0, limit || Infinity).map((row) => ({ ...stored(row, false), fields: new Map() }));
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
@@ -218,7 +257,7 @@ export class MemorySessionStore implements SessionStore {
   /** Forgets all sessions; what is asked for later is refused. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (const map of [this.#rows, this.#users, this.#tags]) map.clear();
+    for (const map of [this.#rows, this.#users, this.#tags, this.#traces]) map.clear();
     return Promise.resolve();
   }
 
@@ -258,16 +297,58 @@ export class MemorySessionStore implements SessionStore {
     for (const tag of row.tags) drop(this.#tags, tag, row.handle);
   }
 
-  /** Removes the oldest sessions of a user so that there is room for one more. They are in the order of their birth. */
-  #makeRoom(userId: string, most: number): number {
-    const alive = [...this.#users.get(userId) ?? []].flatMap((handle) => this.#find(handle) ?? []);
-    const over = alive.sort((a, b) => a.createdAt - b.createdAt).slice(0, Math.max(0, alive.length - most + 1));
+  /** What a handle stands for, for a request also what is in its place. */
+  #look(handle: string, { follow = false }: SessionFollowOptions, login: boolean = false) {
+    const found = this.#find(handle);
+    if (found) return { found, steps: [], known: true };
+    if (!follow) return { steps: [], known: false };
+    return this.#traces.follow(handle, (at) => this.#find(at), this.#now(), login);
+  }
+
+  #change(row: Row, patch: SessionPatch, action: string): void {
+    row.fields = changed(row, patch, action);
+    row.version++;
+    if (patch.tags === undefined) return;
+    for (const tag of row.tags) drop(this.#tags, tag, row.handle);
+    row.tags = Object.freeze([...patch.tags]);
+    for (const tag of row.tags) put(this.#tags, tag, row.handle);
+  }
+
+  /** Ends a session of this user, if one is named. */
+  #end(row: Row, { userId, grace = 0 }: SessionEndOptions): boolean {
+    if (userId !== undefined && row.userId !== userId) return false;
+    const now = this.#now();
+    this.#remove(row);
+    if (grace > 0) this.#traces.add(row.handle, { what: "ended", until: Math.min(now + grace, endOf(row)) }, now);
+    return true;
+  }
+
+  #replace({ handle, grace, sealed }: Replaced, by: Row): void {
+    const row = this.#find(handle);
+    if (!row) return;
+    const now = this.#now();
+    this.#remove(row);
+    const what = by.userId !== "" && by.userId === row.userId ? "renewed" : "login";
+    const until = Math.min(now + grace, endOf(by));
+    this.#traces.add(handle, { what, step: { sealed, handle: by.handle }, until }, now);
+  }
+
+  /** The sessions of a user. */
+  #of(userId: string): Row[] {
+    return [...this.#users.get(userId) ?? []].flatMap((handle) => this.#find(handle) ?? []);
+  }
+
+  /** Ends sessions of a user so that there is room for one more. Tells which. */
+  #makeRoom(userId: string, most: number, whenFull: WhenFull | undefined): string[] {
+    const alive = inOrder(this.#of(userId), whenFull);
+    const over = alive.slice(0, Math.min(EVICTED, Math.max(0, alive.length - most + 1)));
     for (const row of over) this.#remove(row);
-    return over.length;
+    return over.map(({ handle }) => handle);
   }
 
   #revoke(handles: ReadonlySet<string> | undefined, except: string | undefined): number {
     let count = 0;
+    if (handles) this.#traces.cut(handles);
     for (const handle of [...handles ?? []]) {
       if (handle === except) continue;
       const row = this.#find(handle);
@@ -284,44 +365,4 @@ export class MemorySessionStore implements SessionStore {
     for (const handle of [...this.#rows.keys()]) this.#find(handle);
     this.#sweepAt = Math.max(1000, 2 * this.#rows.size);
   }
-}
-
-function endOf({ lastSeenAt, idle, end }: Row): number {
-  return Math.min(lastSeenAt + idle, end);
-}
-
-function stored(row: Row, touched: boolean): StoredSession {
-  const { handle, userId, tags, device, createdAt, lastSeenAt, version, fields } = row;
-  const copy = new Map(fields);
-  return {
-    handle,
-    userId,
-    tags,
-    device,
-    createdAt,
-    lastSeenAt,
-    expiresAt: endOf(row),
-    idle: row.idle === Infinity ? 0 : row.idle,
-    version,
-    fields: copy,
-    touched,
-  };
-}
-
-function change(row: Row, { set, remove }: SessionPatch): void {
-  for (const name of remove) row.fields.delete(name);
-  for (const [name, value] of set) row.fields.set(name, value);
-  row.version++;
-}
-
-function put(index: Map<string, Set<string>>, name: string, handle: string): void {
-  const handles = index.get(name);
-  if (handles) handles.add(handle);
-  else index.set(name, new Set([handle]));
-}
-
-function drop(index: Map<string, Set<string>>, name: string, handle: string): void {
-  const handles = index.get(name);
-  handles?.delete(handle);
-  if (handles?.size === 0) index.delete(name);
 }

@@ -4,10 +4,12 @@ import type {
   CreateSessionOptions,
   DestroyAllOptions,
   GetSessionOptions,
+  ListSessionsOptions,
   RegenerateSessionOptions,
   SessionOperationOptions,
   SessionsOptions,
   TypedSessionsOptions,
+  UpdateAllOptions,
   UpdateSessionOptions,
 } from "./options.ts";
 import type { RequestSessionOptions, WithSessionOptions } from "./with_session.ts";
@@ -21,13 +23,22 @@ export const CREATE: OptionNames = optionNames<CreateSessionOptions>({
   absoluteTtl: true,
   request: true,
   address: true,
+  persistent: true,
   signal: true,
 });
 export const GET: OptionNames = optionNames<GetSessionOptions>({ roll: true, signal: true });
-export const UPDATE: OptionNames = optionNames<UpdateSessionOptions>({ ifVersion: true, signal: true });
+export const UPDATE: OptionNames = optionNames<UpdateSessionOptions>({ ifVersion: true, tags: true, signal: true });
+export const UPDATE_ALL: OptionNames = optionNames<UpdateAllOptions>({ tags: true, signal: true });
+export const LIST: OptionNames = optionNames<ListSessionsOptions>({ limit: true, cursor: true, signal: true });
 export const REGENERATE: OptionNames = optionNames<RegenerateSessionOptions>({
   userId: true,
   data: true,
+  ttl: true,
+  absoluteTtl: true,
+  tags: true,
+  persistent: true,
+  request: true,
+  address: true,
   signal: true,
 });
 export const DESTROY_ALL: OptionNames = optionNames<DestroyAllOptions>({ except: true, signal: true });
@@ -40,6 +51,8 @@ export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
   absoluteTtl: true,
   touchEvery: true,
   maxPerUser: true,
+  renewalGrace: true,
+  maxBytes: true,
   cookie: true,
   secrets: true,
   onUnavailable: true,

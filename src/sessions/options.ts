@@ -20,8 +20,28 @@ export interface SessionsOptions<Data extends object = SessionData> {
   absoluteTtl?: Duration | undefined;
   /** How often the use of a session is written down, at most; 0 = each time. @default {ttl / 24, at most "5m"} */
   touchEvery?: Duration | undefined;
-  /** How many sessions one user may have; with one more the oldest ends. 0 = any number. @default {0} */
-  maxPerUser?: number | undefined;
+  /**
+   * How many sessions one user may have; with one more the oldest ends, or the one that was not used for the longest time. 0 = any
+   * number. Where there are far more already, each login ends up to 100.
+   *
+   * @default {0}
+   */
+  maxPerUser?: number | MaxPerUser | undefined;
+  /**
+   * For how long an id that was given up, by `regenerate()`, or in a request by `create()` or `destroy()`, is remembered: up to an hour, 0 = not
+   * at all. In this time a request that still comes with it reads the session that it was renewed to, if the user is the same; it begins
+   * no other, and its cookie is left alone.
+   *
+   * @default {"10s"}
+   */
+  renewalGrace?: Duration | undefined;
+  /**
+   * How many bytes the data of a session may have, names and values as they are stored, in up to 1,000 fields. A session that has more
+   * already can be read, and may shrink. 0 = any number.
+   *
+   * @default {65_536}
+   */
+  maxBytes?: number | undefined;
   /** The cookie. */
   cookie?: SessionCookieOptions | undefined;
   /**
@@ -47,6 +67,14 @@ export interface SessionsOptions<Data extends object = SessionData> {
   schema?: StandardSchema<unknown, Data> | undefined;
 }
 
+/** How many sessions one user may have. */
+export interface MaxPerUser {
+  /** How many; 0 = any number. */
+  limit: number;
+  /** Which one ends for one more: the one begun first, or the one that was not used for the longest time. @default {"oldest"} */
+  whenFull?: "oldest" | "least-recent" | undefined;
+}
+
 /** What every operation takes. */
 export interface SessionOperationOptions {
   /** Ends the wait with the signal's reason. What was already sent to the store takes effect all the same. */
@@ -63,8 +91,13 @@ export interface CreateSessionOptions {
   absoluteTtl?: Duration | undefined;
   /** The request that began it: its `User-Agent` is kept for `list()`. */
   request?: { readonly headers: Headers } | undefined;
-  /** The address of the client, as far as you trust it, for `list()`. What the request says of it is not looked at. */
-  address?: string | undefined;
+  /**
+   * The address of the client, as far as you trust it, for `list()`: what it has after 64 characters is left out, and `null` is not known.
+   * What the request says of it is not looked at.
+   */
+  address?: string | null | undefined;
+  /** Whether its cookie outlives the browser: "remember me". @default {`persistent` of the cookie} */
+  persistent?: boolean | undefined;
   /** Ends the wait with the signal's reason. What was already sent to the store takes effect all the same. */
   signal?: AbortSignal | undefined;
 }
@@ -79,6 +112,33 @@ export interface GetSessionOptions extends SessionOperationOptions {
 export interface UpdateSessionOptions extends SessionOperationOptions {
   /** The `version` that the session must have, else a `SessionConflictError` is thrown. */
   ifVersion?: number | undefined;
+  /** Its tags from now on. @default {those that it has} */
+  tags?: readonly string[] | undefined;
+}
+
+/** How the sessions of a user are changed. */
+export interface UpdateAllOptions extends SessionOperationOptions {
+  /** Their tags from now on. @default {those that they have} */
+  tags?: readonly string[] | undefined;
+}
+
+/** How the sessions of a user are listed. */
+export interface ListSessionsOptions extends SessionOperationOptions {
+  /** Most sessions. @default {all} */
+  limit?: number | undefined;
+  /**
+   * The last session of the list before, after which this one goes on: it, or its handle. If that has ended meanwhile, the handle alone does
+   * not tell where it was, and the list begins anew.
+   */
+  cursor?: string | { readonly handle: string; readonly createdAt: number } | undefined;
+}
+
+/** Which session is ended. */
+export interface SessionToDestroy {
+  /** Its handle, as `list()` tells it. */
+  readonly handle: string;
+  /** Whose it must be, else nothing ends: for handles that came from a client. `""` or `null` is a visitor's. */
+  readonly userId?: string | null;
 }
 
 /**
@@ -86,11 +146,21 @@ export interface UpdateSessionOptions extends SessionOperationOptions {
  *
  * @typeParam Data The fields of the data.
  */
-export interface RegenerateSessionOptions<Data extends object = SessionData> extends SessionOperationOptions {
+export interface RegenerateSessionOptions<Data extends object = SessionData> extends CreateSessionOptions {
   /** Whose it is from now on: who has just logged in. The session then begins anew, with its data. */
   userId?: string | undefined;
   /** Fields to change in the same step; `undefined` removes one. */
   data?: SessionPatchOf<Data> | undefined;
+  /** Its tags from now on. @default {those that it has} */
+  tags?: readonly string[] | undefined;
+  /** How long it lasts without being used from now on; 0 = for ever. @default {as before} */
+  ttl?: Duration | undefined;
+  /**
+   * How long it lasts in any case, from now on; 0 = for ever.
+   *
+   * @default {as before; the `absoluteTtl` of the sessions for who has just logged in}
+   */
+  absoluteTtl?: Duration | undefined;
 }
 
 /** How the sessions of a user are ended. */

@@ -98,7 +98,13 @@ function sessionOf<Data extends object>(id: string, stored: StoredSession, data:
   // Spelled out: every read comes through here, and spreading is slow.
   const { handle, userId, createdAt, lastSeenAt, expiresAt, tags, device, version, touched } = stored;
   const session = { id, handle, userId, createdAt, lastSeenAt, expiresAt, tags, data, version, touched };
-  return device === "" ? session : { ...session, ...deviceOf(device) };
+  const { persistent } = stored;
+  if (device === "" && persistent === undefined) return session;
+  return {
+    ...session,
+    ...(device !== "" && deviceOf(device)),
+    ...(persistent !== undefined && { persistent }),
+  };
 }
 
 /** Where a session was begun. A record that is damaged there is worth no less for it. */

@@ -3,9 +3,9 @@ import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
 import type { Deadline } from "../redis/deadline.ts";
 import { unavailable } from "../redis/refusals.ts";
-import { type Part, readParts, sessionOf, textOf } from "./redis_reply.ts";
+import { missingOf, type Part, readParts, sessionOf, textOf } from "./redis_reply.ts";
 import { READ } from "./scripts.ts";
-import type { ReadMode, StoredSession } from "./store.ts";
+import type { StoredSession } from "./store.ts";
 
 /** A read that waits for the next batch. */
 interface Pending {
@@ -15,6 +15,10 @@ interface Pending {
   resolve(part: Part): void;
   reject(error: unknown): void;
 }
+
+/** How sessions are used by the reads of a batch, in the order of a call: those for requests stand together. */
+const KINDS = ["touch", "roll", "roll for request", "peek for request", "peek"] as const;
+type Kind = typeof KINDS[number];
 
 /** Most sessions of one script call; more are split. */
 const KEYS_PER_CALL = 500;
@@ -26,7 +30,8 @@ export class RedisReader implements CallSource {
   readonly #base: string;
   readonly #touchEvery: number;
   readonly #told: (us: number) => void;
-  #waiting: Record<ReadMode, Pending[]> = { roll: [], touch: [], peek: [] };
+  #waiting: Record<Kind, Pending[]> = none();
+  #count = 0;
   #joined = false;
 
   /** `told` hears the time of the server in µs with each reply. */
@@ -37,15 +42,20 @@ export class RedisReader implements CallSource {
     this.#told = told;
   }
 
-  /** Reads a session with the next batch. */
-  read(handle: string, mode: "roll" | "peek", within?: Deadline): Promise<StoredSession | undefined> {
+  /** Reads a session with the next batch; for a request also what is in the place of its handle. */
+  read(
+    handle: string,
+    mode: "roll" | "peek",
+    follow: boolean,
+    within?: Deadline,
+  ): Promise<StoredSession | "ended" | "unreadable" | undefined> {
     return new Promise((resolve, reject) => {
-      this.#add(mode, {
+      this.#add(follow ? `${mode} for request` : mode, {
         handle,
         within,
         resolve(part) {
           try {
-            resolve(sessionOf(handle, part)?.session);
+            resolve(missingOf(part) ?? sessionOf(handle, part)?.session);
           } catch (error) {
             reject(error);
           }
@@ -67,44 +77,46 @@ export class RedisReader implements CallSource {
   }
 
   fail(error: UnavailableError): void {
-    const { roll, touch, peek } = this.#empty();
-    for (const waiting of [roll, touch, peek]) for (const read of waiting) read.reject(error);
+    for (const waiting of Object.values(this.#empty())) for (const read of waiting) read.reject(error);
   }
 
   take(): Call[] {
-    const { roll, touch, peek } = this.#empty();
-    const all = [...roll, ...touch, ...peek];
+    const waiting = this.#empty();
+    const all: Pending[] = [];
+    const ends = KINDS.map((kind) => all.push(...waiting[kind]));
     const calls: Call[] = [];
     for (let i = 0; i < all.length; i += KEYS_PER_CALL) {
       const part = all.slice(i, i + KEYS_PER_CALL);
-      const rolls = clamp(roll.length - i, part.length);
-      calls.push(this.#call(part, rolls, clamp(roll.length + touch.length - i, part.length) - rolls));
+      calls.push(this.#call(part, ends.map((end) => Math.max(0, Math.min(end - i, part.length)))));
     }
     return calls;
   }
 
-  #add(mode: ReadMode, pending: Pending): void {
-    const { roll, touch, peek } = this.#waiting;
-    if (roll.length + touch.length + peek.length >= this.#batch.maxQueued) {
+  #add(kind: Kind, pending: Pending): void {
+    if (this.#count >= this.#batch.maxQueued) {
       return pending.reject(this.#batch.diagnosis.unavailable(this.operation, "overload"));
     }
-    this.#waiting[mode].push(pending);
+    this.#count++;
+    this.#waiting[kind].push(pending);
     if (this.#joined) return;
     this.#joined = true;
     this.#batch.join(this);
   }
 
-  #empty(): Record<ReadMode, Pending[]> {
+  #empty(): Record<Kind, Pending[]> {
     const waiting = this.#waiting;
-    this.#waiting = { roll: [], touch: [], peek: [] };
+    this.#waiting = none();
+    this.#count = 0;
     this.#joined = false;
     return waiting;
   }
 
-  #call(reads: readonly Pending[], rolls: number, touches: number): Call {
+  /** `ends` says how many of the reads come up to the end of each kind. */
+  #call(reads: readonly Pending[], ends: readonly number[]): Call {
+    const [touches = 0, plain = 0, rolls = 0, requests = 0] = ends;
     const args: RedisArgument[] = [reads.length + 1];
     for (const { handle } of reads) args.push(`${this.#base}:${handle}`);
-    args.push(`${this.#base}l`, this.#touchEvery, rolls, touches);
+    args.push(`${this.#base}l`, this.#touchEvery, touches, rolls - touches, plain, requests);
     const reject = (error: unknown) => {
       for (const read of reads) read.reject(error);
     };
@@ -131,6 +143,6 @@ export class RedisReader implements CallSource {
   }
 }
 
-function clamp(count: number, most: number): number {
-  return Math.max(0, Math.min(count, most));
+function none(): Record<Kind, Pending[]> {
+  return { touch: [], roll: [], "roll for request": [], "peek for request": [], peek: [] };
 }

@@ -1,7 +1,7 @@
 import { RedisError } from "../errors.ts";
 import type { RedisReply } from "../redis/client.ts";
-import type { StoredSession } from "./store.ts";
 import { decoder } from "../utf8.ts";
+import type { StoredSession } from "./store.ts";
 
 /** A part of a reply: a string, or `false` for what is not there, or several of them. */
 export type Part = Uint8Array | false | Part[];
@@ -118,22 +118,32 @@ export function readSession(
   from: number = 0,
 ): { session: StoredSession; conflict: boolean } {
   const flags = parts.at(-1);
-  const found: Found = { head: undefined, json: undefined, userId: "", device: "", tags: NO_TAGS, fields: new Map() };
+  const found: Found = {
+    head: undefined,
+    json: undefined,
+    handle,
+    userId: "",
+    device: "",
+    persistent: undefined,
+    tags: NO_TAGS,
+    fields: new Map(),
+  };
   for (let i = from; i < parts.length - 1; i++) take(found, parts[i]!);
-  const { head, json, userId, device, tags, fields } = found;
+  const { head, json, userId, device, persistent, tags, fields } = found;
   if (!head || head.length !== HEAD || head[1] !== VERSION || !(flags instanceof Uint8Array)) throw senseless();
   const view = new DataView(head.buffer, head.byteOffset, HEAD);
   const seen = view.getFloat64(18);
   const last = view.getFloat64(26);
   const idle = view.getFloat64(34);
   const session: StoredSession = {
-    handle,
+    handle: found.handle,
     userId,
     tags,
     device,
     createdAt: view.getFloat64(10),
     lastSeenAt: seen,
     expiresAt: Math.min(idle > 0 ? seen + idle : Infinity, last > 0 ? last : Infinity),
+    persistent,
     idle,
     version: view.getFloat64(42),
     fields,
@@ -141,6 +151,19 @@ export function readSession(
     touched: (flags[0]! & TOUCHED) !== 0,
   };
   return { session, conflict: (flags[0]! & CONFLICT) !== 0 };
+}
+
+/** What a script says in place of a session of a request: `e` = remembered, with nothing in its place, `x` = cannot be read. */
+export function missingOf(part: Part): "ended" | "unreadable" | undefined {
+  if (!Array.isArray(part) || part.length !== 1) return undefined;
+  return textOf(part[0]) === "e" ? "ended" : "unreadable";
+}
+
+/** How much data a session would have, where a script refused to change it for that. */
+export function sizeOf(part: Part | undefined): { bytes: number; fields: number } | undefined {
+  if (!(part instanceof Uint8Array) || part[0] !== 0x62 || part.length !== 17) return undefined;
+  const view = new DataView(part.buffer, part.byteOffset);
+  return { bytes: view.getFloat64(1), fields: view.getFloat64(9) };
 }
 
 /** The session of a part of a reply, if there is one. */
@@ -157,8 +180,10 @@ export function sessionOf(
 interface Found {
   head: Uint8Array | undefined;
   json: Uint8Array | undefined;
+  handle: string;
   userId: string;
   device: string;
+  persistent: boolean | undefined;
   tags: readonly string[];
   readonly fields: Map<string, Uint8Array>;
 }
@@ -171,11 +196,17 @@ function take(found: Found, value: Part): void {
       found.fields.set(nameOf(value, end), value.subarray(end));
       break;
     }
+    case 0x68: // h
+      found.handle = decoder.decode(value.subarray(1));
+      break;
     case 0x6a: // j
       found.json = value.subarray(1);
       break;
     case 0x6d: // m
       found.head = value;
+      break;
+    case 0x70: // p
+      found.persistent = value[1] === 0x31;
       break;
     case 0x73: // s
       for (const part of readParts(value.subarray(1))) take(found, part);

@@ -1,23 +1,39 @@
 import { abortable } from "../abort.ts";
 import { RedisError } from "../errors.ts";
 import type { Batch } from "../redis/batch.ts";
+import type { RedisArgument } from "../redis/client.ts";
 import { Deadline } from "../redis/deadline.ts";
-import type { RedisArgument, RedisReply } from "../redis/client.ts";
-import type { Script } from "../redis/script.ts";
-import { RedisReader } from "./redis_reader.ts";
-import { doubles, parts, readSession, sessionOf, textOf, writeField, writeTags } from "./redis_reply.ts";
-import { unavailable } from "../redis/refusals.ts";
-import { CREATE, DESTROY, LIST, REGENERATE, REVOKE, UPDATE } from "./scripts.ts";
+import { tooMuch } from "./fields.ts";
+import {
+  doubles,
+  type Part,
+  parts,
+  readSession,
+  sessionOf,
+  sizeOf,
+  textOf,
+  writeField,
+  writeTags,
+} from "./redis_reply.ts";
+import { RedisSlot } from "./redis_slot.ts";
+import { CREATE, DESTROY, REGENERATE, UPDATE } from "./scripts.ts";
 import type {
   NewSession,
   PlacedSession,
+  SealedStep,
+  SessionEndOptions,
+  SessionFollowOptions,
+  SessionListOptions,
   SessionPatch,
   SessionRenewal,
   SessionStore,
   SessionStoreOptions,
+  SessionUpdateOptions,
   StoredSession,
+  WhenFull,
 } from "./store.ts";
 import { bucketOf, bucketOfHandle } from "./token.ts";
+import { LIST, UPDATE_ALL } from "./user_scripts.ts";
 
 /** How a Redis store of sessions works. */
 export interface RedisSessionStoreOptions {
@@ -29,22 +45,14 @@ export interface RedisSessionStoreOptions {
   touchEvery?: number | undefined;
 }
 
-/** Most sessions that one script call of a revocation removes. */
-const REMOVED_PER_CALL = 500;
-/** Most revocations that the ledger of one slot remembers. */
-const REVOCATIONS = 100_000;
-/** Milliseconds for which a revocation is remembered at least, for logins that are under way. */
-const REMEMBERED = 60_000;
-
-/** The µs that a server's clock goes on in a millisecond of ours, at least and at most: clocks are set right by up to 500 ppm. */
-const SLOWEST = 999.5;
-const FASTEST = 1000.5;
+/** Most sessions that one script call changes. */
+const CHANGED_PER_CALL = 200;
 
 /** Keeps sessions in Redis. Reads of one tick are one round trip; see `scripts.ts` for the keys. */
 export class RedisSessionStore implements SessionStore {
   readonly kind = "redis" as const;
   readonly buckets: number;
-  readonly #slots: readonly Slot[];
+  readonly #slots: readonly RedisSlot[];
   readonly #batch: Batch;
 
   constructor(batch: Batch, options: RedisSessionStoreOptions) {
@@ -54,7 +62,7 @@ export class RedisSessionStore implements SessionStore {
     const width = String(buckets - 1).length;
     this.#slots = Array.from({ length: buckets }, (_, i) => {
       const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
-      return new Slot(batch, `{${tag}}:s`, touchEvery);
+      return new RedisSlot(batch, `{${tag}}:s`, touchEvery);
     });
   }
 
@@ -72,15 +80,17 @@ export class RedisSessionStore implements SessionStore {
     const slot = this.#at(handle);
     const begun = session.since ?? performance.now();
     const operation = "create session";
-    const { userId, tags, device, fields, idle, absolute, maxPerUser } = session;
-    const args = [userId, writeTags(tags), device, idle, absolute, maxPerUser, ...pairs(fields)];
-    const reply = await slot.run(CREATE, [handle], args, operation, options);
-    if (reply === 0) return undefined;
-    const [born, us, revoked, evicted] = doubles(reply, 4);
+    const { userId, tags, device, fields, idle, absolute, maxPerUser, whenFull, persistent, replaces } = session;
+    const limits = [idle, absolute, maxPerUser, orderOf(whenFull), flag(persistent)];
+    const trace = [replaces?.grace ?? 0, replaces?.sealed ?? ""];
+    const args = [userId, writeTags(tags), device, ...limits, ...trace, ...pairs(fields)];
+    const reply = await slot.run(CREATE, replaces ? [handle, replaces.handle] : [handle], args, operation, options);
+    if (!(reply instanceof Uint8Array)) return undefined;
+    const [born, us, revoked] = doubles(reply.subarray(0, 32), 4);
     if (slot.isLate(begun, born!, revoked!)) await this.destroy(handle, options);
     const now = Math.floor(us! / 1000);
     return {
-      evicted: evicted!,
+      evicted: handlesOf(reply.subarray(32)),
       session: {
         handle,
         userId,
@@ -90,6 +100,7 @@ export class RedisSessionStore implements SessionStore {
         createdAt: now,
         lastSeenAt: now,
         expiresAt: Math.min(idle > 0 ? now + idle : Infinity, absolute > 0 ? now + absolute : Infinity),
+        persistent,
         idle,
         version: 1,
         touched: true,
@@ -100,15 +111,13 @@ export class RedisSessionStore implements SessionStore {
   read(
     handle: string,
     mode: "roll" | "peek",
-    options: SessionStoreOptions = {},
-  ): Promise<StoredSession | undefined> {
-    const { signal, within } = options;
-    const read = this.#at(handle).reader.read(handle, mode, within);
+    { signal, within, follow = false }: SessionFollowOptions = {},
+  ): Promise<StoredSession | "ended" | "unreadable" | undefined> {
+    const read = this.#at(handle).reader.read(handle, mode, follow, within);
     return signal ? abortable(read, signal) : read;
   }
 
-  async touch(handle: string, options: SessionStoreOptions = {}): Promise<boolean> {
-    const { signal } = options;
+  async touch(handle: string, { signal }: SessionStoreOptions = {}): Promise<boolean> {
     const touch = this.#at(handle).reader.touch(handle);
     return await (signal ? abortable(touch, signal) : touch);
   }
@@ -117,47 +126,85 @@ export class RedisSessionStore implements SessionStore {
     handle: string,
     patch: SessionPatch,
     version: number | undefined,
-    options: SessionStoreOptions = {},
+    options: SessionUpdateOptions = {},
   ): Promise<{ session: StoredSession; conflict: boolean } | undefined> {
-    const args = [version ?? 0, ...change(patch)];
-    const [part] = parts(await this.#at(handle).run(UPDATE, [handle], args, "update session", options));
-    return sessionOf(handle, part);
+    const operation = "update session";
+    const { follow = false, before = false } = options;
+    const { maxBytes = 0 } = patch;
+    const args = [version ?? 0, Number(follow), maxBytes, tagsOf(patch), Number(before), ...change(patch)];
+    const [part] = parts(await this.#at(handle).run(UPDATE, [handle], args, operation, options));
+    return sessionOf(handle, fitting(part, operation, maxBytes));
   }
 
-  async destroy(handle: string, options: SessionStoreOptions = {}): Promise<boolean> {
-    return await this.#at(handle).run(DESTROY, [handle], [0], "destroy session", options) === 1;
+  async updateAll(userId: string, patch: SessionPatch, options: SessionStoreOptions = {}): Promise<number> {
+    const operation = "update sessions";
+    const slot = this.#slots[bucketOf(userId, this.buckets)]!;
+    const { maxBytes = 0 } = patch;
+    const args = [userId, CHANGED_PER_CALL, maxBytes, tagsOf(patch), ...change(patch)];
+    let [handles, total, refused]: [string[], number, Part | undefined] = [[], 0, undefined];
+    do {
+      const reply = parts(await slot.run(UPDATE_ALL, handles.slice(0, CHANGED_PER_CALL), args, operation, options));
+      const [count, size, left] = reply;
+      total += Number(textOf(count));
+      if (sizeOf(size)) refused = size;
+      handles = handles.length > 0 ? handles.slice(CHANGED_PER_CALL) : Array.isArray(left) ? left.map(textOf) : [];
+    } while (handles.length > 0);
+    fitting(refused, operation, maxBytes);
+    return total;
   }
 
-  async take(handle: string, options: SessionStoreOptions = {}): Promise<StoredSession | undefined> {
-    const [part] = parts(await this.#at(handle).run(DESTROY, [handle], [1], "take session", options));
-    return sessionOf(handle, part)?.session;
+  async destroy(
+    handle: string,
+    options: SessionEndOptions = {},
+  ): Promise<boolean | "ended"> {
+    const args = [0, owner(options.userId), options.grace ?? 0];
+    const answer = await this.#at(handle).run(DESTROY, [handle], args, "destroy session", options);
+    return answer === 2 ? "ended" : answer === 1;
+  }
+
+  async take(
+    handle: string,
+    options: SessionEndOptions = {},
+  ): Promise<StoredSession | undefined> {
+    const args = [1, owner(options.userId), options.grace ?? 0];
+    const reply = await this.#at(handle).run(DESTROY, [handle], args, "take session", options);
+    return reply === 0 ? undefined : sessionOf(handle, parts(reply)[0])?.session;
   }
 
   async regenerate(
     handle: string,
     to: string,
     renewal: SessionRenewal,
-    options: SessionStoreOptions = {},
+    options: SessionFollowOptions = {},
   ): Promise<PlacedSession | "taken" | undefined> {
-    const { userId = "", absolute, maxPerUser } = renewal;
     options = { within: this.deadline(), ...options };
+    const { signal, within, follow = false } = options;
+    const operation = "regenerate session";
+    const { userId = "", absolute, maxPerUser, whenFull, idle, device = "", persistent, grace, sealed } = renewal;
+    const { maxBytes = 0 } = renewal;
     const slot = this.#at(handle);
     const begun = performance.now();
-    const args = [userId, absolute, maxPerUser, ...change(renewal)];
-    const reply = await slot.run(REGENERATE, [handle, to], args, "regenerate session", options);
+    const login = [userId, absolute ?? "", maxPerUser, orderOf(whenFull)];
+    const itself = [idle ?? "", tagsOf(renewal), device, flag(persistent)];
+    const args = [...login, ...itself, grace, sealed, Number(follow), maxBytes, ...change(renewal)];
+    const reply = await slot.run(REGENERATE, [handle, to], args, operation, options);
     if (reply === 0) return "taken";
-    const [part, more] = parts(reply);
-    const told = sessionOf(to, part);
+    const [part, more, gone, steps] = parts(reply);
+    const told = sessionOf(steps ? handle : to, fitting(part, operation, maxBytes));
     if (!told) return undefined;
-    const [born, , revoked, evicted] = doubles(more, 4);
+    const [born, , revoked] = doubles(more, 4);
     // For a user who is named this is a login.
-    if (userId !== "" && slot.isLate(begun, born!, revoked!)) await this.destroy(to, options);
-    return { session: told.session, evicted: evicted! };
+    if (userId !== "" && slot.isLate(begun, born!, revoked!)) {
+      await this.destroy(told.session.handle, { signal, within });
+    }
+    return { session: told.session, evicted: handlesOf(gone), ...(steps && { steps: stepsOf(steps, handle.length) }) };
   }
 
-  async list(userId: string, options: SessionStoreOptions = {}): Promise<StoredSession[]> {
+  async list(userId: string, options: SessionListOptions = {}): Promise<StoredSession[]> {
     const slot = this.#slots[bucketOf(userId, this.buckets)]!;
-    const reply = parts(await slot.run(LIST, [], [userId], "list sessions", options));
+    const { limit = 0, after } = options;
+    const args = [userId, limit, after?.handle ?? "", after?.createdAt ?? 0];
+    const reply = parts(await slot.run(LIST, [], args, "list sessions", options));
     return reply.flatMap((part) => {
       if (!Array.isArray(part)) throw new RedisError("ERR the reply makes no sense");
       try {
@@ -192,99 +239,8 @@ export class RedisSessionStore implements SessionStore {
     return this.#batch;
   }
 
-  #at(handle: string): Slot {
+  #at(handle: string): RedisSlot {
     return this.#slots[bucketOfHandle(handle)]!;
-  }
-}
-
-/** The sessions of one hash slot. */
-class Slot {
-  readonly #batch: Batch;
-  readonly #base: string;
-  readonly #touchEvery: number;
-  readonly reader: RedisReader;
-  /** What the clock of the ledger showed, in µs, and when that was heard, by `performance.now()`. */
-  #shown = -Infinity;
-  #heardAt = 0;
-  /** The clock of the newest revocation that was made here, and when its end was heard. */
-  #revoked = -Infinity;
-  #revokedAt = Infinity;
-
-  constructor(batch: Batch, base: string, touchEvery: number) {
-    this.#batch = batch;
-    this.#base = base;
-    this.#touchEvery = touchEvery;
-    this.reader = new RedisReader(batch, base, touchEvery, (us) => this.told(us));
-  }
-
-  async run(
-    script: Script,
-    handles: readonly string[],
-    args: readonly RedisArgument[],
-    operation: string,
-    options: SessionStoreOptions,
-  ): Promise<RedisReply> {
-    const keys = handles.map((handle) => `${this.#base}:${handle}`);
-    keys.push(`${this.#base}l`);
-    try {
-      return await script.run(this.#batch, keys, [this.#touchEvery, ...args], {
-        ...options,
-        operation,
-        whole: script.isNew(this.#batch),
-      });
-    } catch (error) {
-      throw unavailable(error, operation);
-    }
-  }
-
-  async revoke(
-    name: string,
-    except: string | undefined,
-    operation: string,
-    options: SessionStoreOptions,
-  ): Promise<number> {
-    const kept = Math.max(REMEMBERED, 2 * this.#batch.commandTimeout);
-    let [total, clock] = [0, 0];
-    while (true) {
-      const args = [name, except ?? "", REMOVED_PER_CALL, clock, kept, REVOCATIONS];
-      const begun = performance.now();
-      const [at, us, removed, more] = doubles(await this.run(REVOKE, [], args, operation, options), 4);
-      this.told(Math.max(us!, at!), begun);
-      this.#revoked = Math.max(this.#revoked, at!);
-      this.#revokedAt = performance.now();
-      total += removed!;
-      clock = at!;
-      if (more === 0) return total;
-    }
-  }
-
-  /**
-   * Whether a login that began at `begun`, and was born at the clock `born`, may have been under way when its user or one of its tags
-   * was revoked, at the clock `revoked`. The revocation is known to have been before it when it ended here before, or was earlier than all
-   * the time that the call took, or than what the clock was known to show.
-   */
-  isLate(begun: number, born: number, revoked: number): boolean {
-    const ended = begun >= this.#revokedAt && revoked <= this.#revoked;
-    const known = this.#knownAt(begun);
-    // The clock of a server can be set back. That of the ledger then stands still, but does not go back too.
-    const shown = known <= born ? known : begun >= this.#heardAt && this.#shown <= born ? this.#shown : -Infinity;
-    const earliest = Math.max(shown, born - (performance.now() - begun) * FASTEST);
-    this.told(born, begun);
-    return !ended && revoked > earliest;
-  }
-
-  /** The clock of the ledger showed this between `begun` and now. */
-  told(us: number, begun: number = -Infinity): void {
-    const now = performance.now();
-    // Replies take different times: the one that took the least says most, unless the clock was set back.
-    if (this.#knownAt(now) > us && this.#knownAt(begun) <= us) return;
-    this.#shown = us;
-    this.#heardAt = now;
-  }
-
-  /** What the clock of the ledger showed at least at a moment of this process, unless it was set back. */
-  #knownAt(moment: number): number {
-    return moment >= this.#heardAt ? this.#shown + (moment - this.#heardAt) * SLOWEST : -Infinity;
   }
 }
 
@@ -294,4 +250,47 @@ function pairs(fields: ReadonlyMap<string, Uint8Array>): RedisArgument[] {
 
 function change({ set, remove }: SessionPatch): RedisArgument[] {
   return [remove.length, ...remove.map((name) => `d${name}`), ...pairs(set)];
+}
+
+/** The part, unless it says that there would be too much data. */
+function fitting(part: Part | undefined, operation: string, maxBytes: number): Part | undefined {
+  const size = sizeOf(part);
+  if (size) throw tooMuch(operation, size, maxBytes);
+  return part;
+}
+
+function handlesOf(part: Part | undefined): string[] {
+  const text = textOf(part);
+  return text === "" ? [] : text.split(",");
+}
+
+/** Each step is 32 bytes and a handle, all of one bucket. */
+function stepsOf(part: Part, length: number): SealedStep[] {
+  const steps: SealedStep[] = [];
+  if (!(part instanceof Uint8Array)) return steps;
+  for (let at = 0; at < part.length; at += 32 + length) {
+    steps.push({ sealed: part.subarray(at, at + 32), handle: textOf(part.subarray(at + 32, at + 32 + length)) });
+  }
+  return steps;
+}
+
+function tagsOf({ tags }: SessionPatch): RedisArgument {
+  if (!tags) return "";
+  const written = writeTags(tags);
+  const value = new Uint8Array(1 + written.length);
+  value[0] = 0x74;
+  value.set(written, 1);
+  return value;
+}
+
+function orderOf(whenFull: WhenFull | undefined): string {
+  return whenFull === "least-recent" ? "seen" : "created";
+}
+
+function flag(value: boolean | undefined): string {
+  return value === undefined ? "" : value ? "1" : "0";
+}
+
+function owner(userId: string | undefined): string {
+  return userId === undefined ? "" : `u${userId}`;
 }

@@ -26,7 +26,7 @@ export interface RequestMeans<Data extends object> {
   /** Told what is probably not as meant. */
   readonly warn: (message: string) => void;
   /** The address of the client, for a session that is begun. */
-  readonly address?: string | undefined;
+  readonly address?: string | null | undefined;
   /** Whether reading counts as use. @default {true} */
   readonly roll?: boolean | undefined;
 }
@@ -48,6 +48,8 @@ export class RequestSession<Data extends object = SessionData> {
   #ids: readonly string[];
   readonly #line: Line;
   #reading: Promise<Session<Data> | undefined> | undefined;
+  /** Whether it was read without rolling its expiry. */
+  #peeked = false;
   #current: Session<Data> | undefined;
   /** Why there is none, as far as that is known. */
   #missing: FoundSession<Data>["missing"];
@@ -77,7 +79,7 @@ export class RequestSession<Data extends object = SessionData> {
   /**
    * The session, or `undefined` when there is none. Asked again, it is what it was or what was made of it here.
    *
-   * @param options Whether it counts as use when it is first asked for, a signal.
+   * @param options Whether it counts as use: for what a page asks by itself, `roll: false` lets a session end that nobody uses. A signal.
    * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
    */
   get(options: GetSessionOptions = {}): Promise<Session<Data> | undefined> {
@@ -87,7 +89,11 @@ export class RequestSession<Data extends object = SessionData> {
   async #get(options: GetSessionOptions): Promise<Session<Data> | undefined> {
     assertOptions(options, GET, "get session");
     this.#note("asked");
-    this.#reading ??= tolerated(this.#load(options.roll ?? this.#means.roll));
+    const { roll = this.#means.roll ?? true } = options;
+    if (!this.#reading || roll && this.#peeked && !this.#changed) {
+      this.#peeked = !roll;
+      this.#reading = tolerated(this.#load(roll));
+    }
     return await abortable(this.#reading, options.signal);
   }
 
@@ -104,19 +110,23 @@ export class RequestSession<Data extends object = SessionData> {
     return this.#inTurn(() => this.#create(userId, data, options), options, CREATE, "create session");
   }
 
-  async #create(userId: string | null, data: Data, options: CreateSessionOptions): Promise<Session<Data>> {
+  async #create(
+    userId: string | null,
+    data: Data,
+    options: CreateSessionOptions,
+    since?: number,
+  ): Promise<Session<Data>> {
     const [replaced = this.#ids[0], ...others] = this.#current
       ? [this.#current.id, ...this.#ids.filter((id) => id !== this.#current!.id)]
       : this.#ids;
-    const { address } = this.#means;
-    const device = { request: this.#request, ...(address !== undefined && { address }) };
     // What cannot be read here may be of use to another version of the service.
     const left = this.#missing === "unreadable";
     const session = await this.#means.access.create(
       userId,
       data,
-      { ...device, ...options },
+      this.#withPlace(options),
       left ? undefined : replaced,
+      since,
     );
     const { signal } = options;
     if (!left) await Promise.all(others.map((id) => this.#means.access.destroy(id, { signal })));
@@ -144,16 +154,46 @@ export class RequestSession<Data extends object = SessionData> {
   async #update(change: Change<Data>, options: UpdateSessionOptions): Promise<Session<Data> | undefined> {
     const ids = await this.#idsOfCurrent();
     for (const id of ids) {
-      const { session, renewed } = await this.#means.access.update(id, change, options);
-      if (!session && id !== ids.at(-1)) continue;
-      this.#become(session, session?.touched && !renewed ? "roll" : undefined);
-      return session;
+      const found = await this.#means.access.update(id, change, options);
+      if (!found.session && id !== ids.at(-1)) continue;
+      this.#changedTo(found);
+      return found.session;
     }
     if (this.#missing === "ended" || this.#missing === "unreadable") return undefined;
     if (mayLackCookie(this.#request, this.#sessions.cookie)) return undefined;
     const patch = typeof change === "function" ? await change({} as Data) : change;
     if (encodeFields(patch, "update session").size === 0) return undefined;
-    return await this.#create(null, patch as Data, { signal: options.signal });
+    const { signal, tags } = options;
+    return await this.#create(null, withoutUndefined(patch) as Data, { signal, tags });
+  }
+
+  /**
+   * Takes a field out of the data, such as a message that is shown once. Of several requests at a time one gets it.
+   *
+   * @param field The name of the field.
+   * @param options A signal.
+   * @returns What it was; `undefined` where there is none, or no session.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  pop<Field extends keyof Data & string>(
+    field: Field,
+    options: SessionOperationOptions = {},
+  ): Promise<Data[Field] | undefined> {
+    return this.#inTurn(() => this.#pop(field, options), options, OPERATION, "update session");
+  }
+
+  async #pop<Field extends keyof Data & string>(
+    field: Field,
+    options: SessionOperationOptions,
+  ): Promise<Data[Field] | undefined> {
+    const ids = await this.#idsOfCurrent();
+    for (const id of ids) {
+      const found = await this.#means.access.pop(id, field, options);
+      if (!found.session && id !== ids.at(-1)) continue;
+      this.#changedTo(found);
+      return found.value as Data[Field] | undefined;
+    }
+    return undefined;
   }
 
   /**
@@ -175,19 +215,20 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   async #regenerate(options: RegenerateSessionOptions<Data>): Promise<Session<Data> | undefined> {
+    const since = performance.now();
     const { userId, data = {}, ...begun } = options;
+    const renewal = userId === undefined ? options : this.#withPlace(options);
     let ids = await this.#idsOfCurrent();
     // A login that was sent twice finds what came of the first.
     if (userId !== undefined && this.#missing === "ended") ids = this.#ids;
     for (const id of ids) {
-      const { session } = await this.#means.access.regenerate(id, options);
+      const { session } = await this.#means.access.regenerate(id, renewal);
       if (!session && (userId !== undefined || id !== ids.at(-1))) continue;
-      this.#become(session, session && "write");
+      this.#become(session, session && "write", session ? undefined : "ended");
       return session;
     }
     if (userId === undefined) return undefined;
-    const fields = Object.entries(data).filter(([, value]) => value !== undefined);
-    return await this.#create(userId, Object.fromEntries(fields) as Data, begun);
+    return await this.#create(userId, withoutUndefined(data) as Data, begun, since);
   }
 
   /**
@@ -289,7 +330,7 @@ export class RequestSession<Data extends object = SessionData> {
     return await this.#line.take(run, options.signal);
   }
 
-  async #load(roll: boolean | undefined): Promise<Session<Data> | undefined> {
+  async #load(roll: boolean): Promise<Session<Data> | undefined> {
     const found = await Promise.all(this.#ids.map((id) => this.#means.access.read(id, { roll })));
     const { session, renewed } = found.find(({ session }) => session) ?? {};
     if (session) this.#note("known");
@@ -311,10 +352,25 @@ export class RequestSession<Data extends object = SessionData> {
     return this.#missing === "outage" ? this.#ids : [];
   }
 
-  #become(session: Session<Data> | undefined, cookie: "write" | "roll" | "clear" | undefined): void {
+  /** What is known of where a session is begun. */
+  #withPlace<Options extends CreateSessionOptions>(options: Options): Options {
+    const { address } = this.#means;
+    return { request: this.#request, ...(address !== undefined && { address }), ...options };
+  }
+
+  /** One that was there and is not found any more was ended by somebody else: none is begun in its place. */
+  #changedTo({ session, renewed }: FoundSession<Data>): void {
+    this.#become(session, session?.touched && !renewed ? "roll" : undefined, session ? undefined : "ended");
+  }
+
+  #become(
+    session: Session<Data> | undefined,
+    cookie: "write" | "roll" | "clear" | undefined,
+    missing?: FoundSession["missing"],
+  ): void {
     this.#changed = true;
     this.#current = session;
-    this.#missing = undefined;
+    this.#missing = missing;
     this.#reading = Promise.resolve(session);
     if (session) this.#note("known");
     // What the browser has not been told yet it must be: of a new id, of an end, that it lasts longer.
@@ -343,4 +399,8 @@ export class RequestSession<Data extends object = SessionData> {
 function tolerated<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
+}
+
+function withoutUndefined(patch: object): object {
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
 }

@@ -1,239 +1,29 @@
 /**
- * The Lua scripts of sessions. Each is one atomic step and takes the server's time once.
- *
- * All keys of one slot share a hash tag, written `{…}` here:
- *
- * | key | type | what |
- * |---|---|---|
- * | `{…}:s:` handle | hash | a session. The handle is the SHA-256 of its token, which itself never gets here |
- * | `{…}:su:` user | sorted set | the handles of a user's sessions by the millisecond in which they expire |
- * | `{…}:st:` tag | sorted set | the same for a tag |
- * | `{…}:sl` | sorted set | the *ledger*: what was revoked, and the clock |
- *
- * Fields of a session: `m` version of the format, clock of its birth, milliseconds of its creation, of its last use and of its
- * absolute end (0 = none), its idle time to live (0 = none), number of its last change · `u` user · `t` tags · `v` device ·
- * `d` + name, one for each field of the data · `s` a copy of all but `m`, made anew with each change: a read of two fields takes a third
- * of the time of a read of all. Each value begins with the first letter of its field; one of the data goes on with the length of its
- * name (16 bits), the name, the format (0 = JSON) and the rest. The copy is a MessagePack array of values, in which those that are JSON
- * and have a plain name are together in one: `j` and a JSON object.
- *
- * Members of the ledger: `u:` user, `t:` tag → clock of the last revocation · `n` → -clock of the newest revocation · `k` → -clock
- * issued last · `x` → -millisecond in which the last session of the slot expires. What was born before a revocation of its user or
- * of one of its tags is dead, even where no index knows of it.
- *
- * Every key expires with the last session that it is about; only the ledger of a slot that had a session without an end stays. The last KEY of each script is the ledger; the indexes of a session's
- * user and tags, and the sessions of an index, are known from the data only: their names are made with the hash tag of the
- * ledger, so they are in its slot.
+ * The Lua scripts for one session; `script_base.ts` tells how sessions are kept.
  *
  * @module
  */
-import { Script } from "../redis/script.ts";
-
-/** Shared by all scripts. ARGV[1] = milliseconds between two writes of the last use, -1 = by the time to live. */
-const PRELUDE = `
-local HEAD = '>BBdddddd'
-local NEVER = math.huge
-local ledger = KEYS[#KEYS]
-local base = string.sub(ledger, 1, -2)
-local function int(n) return n == NEVER and '+inf' or n == -NEVER and '-inf' or string.format('%.0f', n) end
-
-local time = redis.call('TIME')
-local us = time[1] * 1000000 + time[2]
-local now = math.floor(us / 1000)
-local revoked = -(tonumber(redis.call('ZSCORE', ledger, 'n') or 0))
-
-local function failed(answer) return type(answer) == 'table' and answer.err ~= nil end
-
--- The next value of a clock that never stands still or goes back, to be issued by writing it down.
-local function next_clock() return math.max(us, 1 - tonumber(redis.call('ZSCORE', ledger, 'k') or 0)) end
-local function tick()
-  local clock = next_clock()
-  redis.call('ZADD', ledger, int(-clock), 'k')
-  return clock
-end
-
-local function expire(key, at)
-  if at == NEVER then redis.call('PERSIST', key) else redis.call('PEXPIREAT', key, at) end
-end
-
--- The ledger outlives all sessions of its slot.
-local kept
-local function keep_ledger(at)
-  kept = kept or -(tonumber(redis.call('ZSCORE', ledger, 'x') or 0))
-  if at <= kept then return end
-  kept = at
-  redis.call('ZADD', ledger, -at, 'x')
-  expire(ledger, at)
-end
-
-local function ends(s)
-  return math.min(s.idle > 0 and s.seen + s.idle or NEVER, s.last > 0 and s.last or NEVER)
-end
-
-local function pack(s) return struct.pack(HEAD, 109, 1, s.born, s.created, s.seen, s.last, s.idle, s.version) end
-
--- The user and the tags of a session, as they are called in the ledger.
-local function groups(key)
-  local f = redis.pcall('HMGET', key, 'u', 't') -- nothing of a key of another type
-  local names = {}
-  if f[1] then names[1] = 'u:' .. string.sub(f[1], 2) end
-  if f[2] then
-    local whole, tags = pcall(cmsgpack.unpack, string.sub(f[2], 2))
-    for _, tag in ipairs(whole and type(tags) == 'table' and tags or {}) do names[#names + 1] = 't:' .. tostring(tag) end
-  end
-  return names
-end
-
--- The newest revocation of any of these names.
-local function revocation(names)
-  local newest = 0
-  if #names == 0 then return newest end
-  for _, clock in ipairs(redis.call('ZMSCORE', ledger, unpack(names))) do
-    if clock then newest = math.max(newest, tonumber(clock)) end
-  end
-  return newest
-end
-
--- The head of a session, or nil when it is not there, past its end or revoked.
-local function read(key, m)
-  if not m or #m ~= 50 or string.byte(m, 2) ~= 1 then return nil end
-  local s, _ = {}
-  _, _, s.born, s.created, s.seen, s.last, s.idle, s.version = struct.unpack(HEAD, m)
-  if ends(s) <= now then return nil end
-  if revoked >= s.born and revocation(groups(key)) >= s.born then return nil end
-  return s
-end
-local function find(key)
-  local m = redis.pcall('HGET', key, 'm')
-  return read(key, type(m) == 'string' and m)
-end
-
-local function index(names, handle, at)
-  for _, name in ipairs(names) do
-    local key = base .. name
-    if redis.call('ZADD', key, at, handle) == 0 and at ~= NEVER then
-      redis.call('PEXPIREAT', key, at, 'GT')
-    else
-      redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-      expire(key, tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]))
-    end
-  end
-end
-
--- Takes a session out of an index, which need not outlive those that stay.
-local function leave(name, handle)
-  local key = base .. name
-  local at = redis.call('ZSCORE', key, handle)
-  if not at then return end
-  redis.call('ZREM', key, handle)
-  local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
-  if last and last < tonumber(at) then expire(key, last) end
-end
-
-local function drop(key, handle)
-  for _, name in ipairs(groups(key)) do leave(name, handle) end
-  redis.call('UNLINK', key)
-end
-
-local function handle_of(key) return string.sub(key, #base + 2) end
-
--- Writes the head with the present as last use. A server that is full or a replica keeps the old one: what was only to be read can
--- be read all the same.
-local function used(key, s)
-  local before = s.seen
-  s.seen = now
-  if failed(redis.pcall('HSET', key, 'm', pack(s))) then
-    s.seen = before
-    return false
-  end
-  local at = ends(s)
-  expire(key, at)
-  index(groups(key), handle_of(key), at)
-  keep_ledger(at)
-  return true
-end
-
--- Milliseconds between two writes of the last use of a session with this idle time.
-local every = tonumber(ARGV[1])
-local function pause(idle)
-  if idle == 0 then return every < 0 and 300000 or every end
-  if every >= 0 then return every < idle / 2 and every or idle / 2 end
-  return idle < 7200000 and idle / 24 or 300000
-end
--- What was used later than now was used before the clock was set back.
-local function is_due(s) return now - s.seen >= pause(s.idle) or s.seen > now end
-
--- Rolls the expiry when it is time to. Whether the cookie of the session has to be sent again: it lasts 400 days at most.
-local function roll(key, s)
-  if not is_due(s) then return false end
-  local before = ends(s)
-  if not used(key, s) then return false end
-  local after = ends(s)
-  return after ~= before or after > now + 34560000000
-end
-
--- What a reply tells of a session: its values and one byte of flags (1 = send the cookie again, 2 = not the version wanted).
-local FLAGS = { [0] = string.char(0), string.char(1), string.char(2) }
-local function tell(key, flags)
-  local values = redis.call('HMGET', key, 'm', 's')
-  values[3] = FLAGS[flags]
-  return values
-end
-
--- Brings the copy of all values up to date.
-local function copy(key)
-  local values, texts = {}, {}
-  for _, value in ipairs(redis.call('HVALS', key)) do
-    local kind = string.byte(value)
-    local size = kind == 100 and string.byte(value, 2) * 256 + string.byte(value, 3)
-    local name = size and string.sub(value, 4, 3 + size)
-    if name and string.byte(value, 4 + size) == 0 and name ~= '__proto__' and not string.find(name, '[^%w_:. -]') then
-      texts[#texts + 1] = '"' .. name .. '":' .. string.sub(value, 5 + size)
-    elseif kind ~= 109 and kind ~= 115 then
-      values[#values + 1] = value
-    end
-  end
-  if #texts > 0 then values[#values + 1] = 'j{' .. table.concat(texts, ',') .. '}' end
-  redis.call('HSET', key, 's', 's' .. cmsgpack.pack(values))
-end
-
--- Makes room among a user's sessions for one more: the oldest go. Returns how many went.
-local function make_room(user, most)
-  local key = base .. 'u:' .. user
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-  local over = redis.call('ZCARD', key) - most + 1
-  if over <= 0 then return 0 end
-  local alive, gone = {}, 0
-  for _, handle in ipairs(redis.call('ZRANGE', key, 0, -1)) do
-    local s = find(base .. ':' .. handle)
-    if s then alive[#alive + 1] = { s.born, handle } else leave('u:' .. user, handle) end
-  end
-  table.sort(alive, function(a, b) return a[1] < b[1] end)
-  for i = 1, #alive - most + 1 do
-    drop(base .. ':' .. alive[i][2], alive[i][2])
-    gone = gone + 1
-  end
-  return gone
-end
-`;
-
-function script(body: string): Script {
-  return new Script(PRELUDE + body);
-}
+import type { Script } from "../redis/script.ts";
+import { script } from "./script_base.ts";
+import { DATA, GRACE, ROOM } from "./script_parts.ts";
 
 /**
  * Reads sessions, and rolls their expiry where that is due. Answers one MessagePack array with what each KEY has, `false` for what is
- * gone, and the time in µs.
+ * gone, and the time in µs. For requests what is in the place of a handle counts too, told with `h` and its handle; there `{ "e" }` stands
+ * for a handle that is remembered and has nothing in its place, `{ "x" }` for a record that cannot be read.
  *
- * KEYS: sessions…, ledger · ARGV: 1 every · 2 how many of the first to read and roll · 3 how many after them to roll only; those that
- * follow are read only.
+ * KEYS: sessions…, ledger · ARGV: 1 every · 2 how many of the first to roll only · 3 how many after them to read and roll; those that
+ * follow are read only · 4 and 5 how many of all come before those for requests, and before those after them
  */
-export const READ: Script = script(`
-local answers, reads, touches = {}, tonumber(ARGV[2]), tonumber(ARGV[3])
+export const READ: Script = script(
+  GRACE,
+  `
+local answers, touches, reads = {}, tonumber(ARGV[2]), tonumber(ARGV[2]) + tonumber(ARGV[3])
+local first, last_one = tonumber(ARGV[4]), tonumber(ARGV[5])
 local ask, byte, struct_unpack, nothing = redis.pcall, string.byte, struct.unpack, FLAGS[0]
 for i = 1, #KEYS - 1 do
   local key = KEYS[i]
-  if i > reads and i <= reads + touches then
+  if i <= touches then
     local s = find(key)
     answers[i] = s and { roll(key, s) and '1' or '0' } or false
   else
@@ -249,12 +39,25 @@ for i = 1, #KEYS - 1 do
       values[3] = nothing
       answers[i] = values
     else
-      local s = read(key, m, values)
+      local s, at, known = read(key, m), key, false
+      local asked = not s and i > first and i <= last_one
+      if asked then
+        at, known = follow(handle_of(key))
+        if at then
+          s = known
+          values = redis.call('HMGET', at, 'm', 's')
+        end
+      end
       if s then
-        local touched = i <= reads and roll(key, s)
+        local touched = i <= reads and roll(at, s)
         if s.seen == now then values[1] = pack(s) end
-        values[3] = FLAGS[touched and 1 or 0]
+        if at ~= key then values[3] = 'h' .. handle_of(at) end
+        values[#values + 1] = FLAGS[touched and 1 or 0]
         answers[i] = values
+      elseif asked and known then
+        answers[i] = { 'e' }
+      elseif asked and (values.err or values[2] and not m or m and (#m ~= 50 or byte(m, 2) ~= 1)) then
+        answers[i] = { 'x' }
       else
         answers[i] = false
       end
@@ -262,61 +65,111 @@ for i = 1, #KEYS - 1 do
   end
 end
 answers[#KEYS] = int(us)
-return cmsgpack.pack(answers)`);
+return cmsgpack.pack(answers)`,
+);
 
 /**
- * Stores a new session. Answers its birth, the time in µs, the newest revocation of its user and tags, and how many others had to go
- * for it; 0 when its handle is taken.
+ * Stores a new session, in the place of another if there is one. Answers its birth, the time in µs, the newest revocation of its user
+ * and tags, how many others had to go for it, and their handles; 0 when its handle is taken.
  *
- * KEYS: session, ledger · ARGV: 1 every · 2 user or "" · 3 tags or "" · 4 device or "" · 5 idle ms · 6 absolute ms · 7 most sessions of
- * the user, 0 = any number · 8… fields and values
+ * KEYS: session, the one that it replaces if there is one, ledger · ARGV: 1 every · 2 user or "" · 3 tags or "" · 4 device or "" · 5
+ * idle ms · 6 absolute ms · 7 most sessions of the user, 0 = any number · 8 "created" or "seen", by which of them go · 9 whether the cookie
+ * outlives the browser: "0", "1" or "" · 10 ms for which the one that is replaced is remembered · 11 how its holder finds the new token ·
+ * 12… fields and values
  */
-export const CREATE: Script = script(`
+export const CREATE: Script = script(
+  DATA,
+  GRACE,
+  ROOM,
+  `
 local key, user = KEYS[1], ARGV[2]
 if redis.call('EXISTS', key) == 1 then return 0 end
 local s = { born = tick(), created = now, seen = now, idle = tonumber(ARGV[5]), version = 1 }
 local absolute, most = tonumber(ARGV[6]), tonumber(ARGV[7])
 s.last = absolute > 0 and now + absolute or 0
-local gone = user ~= '' and most > 0 and make_room(user, most) or 0
-redis.call('HSET', key, 'm', pack(s), unpack(ARGV, 8))
+local old = #KEYS == 3 and KEYS[2]
+local replaced = old and find(old)
+if replaced then
+  local same = user ~= '' and redis.call('HGET', old, 'u') == 'u' .. user
+  drop(old, handle_of(old))
+  remember(handle_of(old), (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
+end
+local gone = user ~= '' and most > 0 and make_room(user, most, ARGV[8]) or {}
+redis.call('HSET', key, 'm', pack(s), unpack(ARGV, 12))
 if user ~= '' then redis.call('HSET', key, 'u', 'u' .. user) end
 if ARGV[3] ~= '' then redis.call('HSET', key, 't', 't' .. ARGV[3]) end
 if ARGV[4] ~= '' then redis.call('HSET', key, 'v', 'v' .. ARGV[4]) end
+if ARGV[9] ~= '' then redis.call('HSET', key, 'p', 'p' .. ARGV[9]) end
 copy(key)
 local at, names = ends(s), groups(key)
 expire(key, at)
 index(names, handle_of(key), at)
 keep_ledger(at)
-return struct.pack('>dddd', s.born, us, revocation(names), gone)`);
+return struct.pack('>dddd', s.born, us, revocation(names), #gone) .. table.concat(gone, ',')`,
+);
 
 /**
- * Changes fields. Answers as {@linkcode READ} does for one session; with flag 2 nothing was changed, since the version is another.
+ * Changes fields. Answers as {@linkcode READ} does for one session; with flag 2 nothing was changed, since the version is another. In
+ * place of an array, `b` with the bytes and the fields that there would be stands for too many of them.
  *
- * KEYS: session, ledger · ARGV: 1 every · 2 version wanted, 0 = any · 3 how many fields to remove · 4… their names · then fields and
- * values
+ * KEYS: session, ledger · ARGV: 1 every · 2 version wanted, 0 = any · 3 "1" = also what is in its place · 4 most bytes, 0 = any number ·
+ * 5 "t" and the tags from now on, or "" · 6 "1" = answers how it was before, and without the first field to remove changes nothing · 7
+ * how many fields to remove · 8… their names · then fields and values
  */
-export const UPDATE: Script = script(`
+export const UPDATE: Script = script(
+  DATA,
+  GRACE,
+  `
 local key = KEYS[1]
 local s = find(key)
+if not s and ARGV[3] == '1' then
+  local at, found = follow(handle_of(key))
+  if at then key, s = at, found end
+end
 if not s then return cmsgpack.pack({ false }) end
-local wanted, removals = tonumber(ARGV[2]), tonumber(ARGV[3])
-if wanted > 0 and wanted ~= s.version then return cmsgpack.pack({ tell(key, 2) }) end
+local wanted, tags = tonumber(ARGV[2]), ARGV[5]
+if wanted > 0 and wanted ~= s.version then return cmsgpack.pack({ tell_at(key, 2) }) end
+if ARGV[6] == '1' and not redis.call('HGET', key, ARGV[8]) then
+  local touched = roll(key, s)
+  return cmsgpack.pack({ tell_at(key, touched and 1 or 0) })
+end
+local fits, size = weigh(key, 7, tonumber(ARGV[4]))
+if not fits then return cmsgpack.pack({ size }) end
+local before = ARGV[6] == '1' and redis.call('HGET', key, 's')
 s.version = s.version + 1
 -- A server that is full refuses this write, the first, and so all of it.
 redis.call('HSET', key, 'm', pack(s))
-if removals > 0 then redis.call('HDEL', key, unpack(ARGV, 4, 3 + removals)) end
-if #ARGV > 3 + removals then redis.call('HSET', key, unpack(ARGV, 4 + removals)) end
-copy(key)
-return cmsgpack.pack({ tell(key, roll(key, s) and 1 or 0) })`);
+if tags ~= '' then
+  for _, name in ipairs(groups(key)) do leave(name, handle_of(key)) end
+  redis.call('HSET', key, 't', tags)
+  -- What was revoked with a tag before this is not this session.
+  s.born = tick()
+  redis.call('HSET', key, 'm', pack(s))
+  index(groups(key), handle_of(key), ends(s))
+end
+change(key, 7)
+local answer = tell_at(key, roll(key, s) and 1 or 0)
+if before then answer[2] = before end
+return cmsgpack.pack({ answer })`,
+);
 
 /**
- * Removes a session. Answers as {@linkcode READ} does with what it was, or, when that is not wanted, with 1 or 0.
+ * Removes a session, and what is in its place. Answers as {@linkcode READ} does with what it was, or, when that is not wanted, with 1, 0,
+ * or 2 where it is remembered that it is gone.
  *
- * KEYS: session, ledger · ARGV: 1 every · 2 "1" = what it was is wanted
+ * KEYS: session, ledger · ARGV: 1 every · 2 "1" = what it was is wanted · 3 "u" and the user that it has to have, "u" alone for a
+ * visitor, "" for anybody · 4 ms for which it is remembered
  */
-export const DESTROY: Script = script(`
+export const DESTROY: Script = script(
+  GRACE,
+  `
 local key = KEYS[1]
-local s = find(key)
+local s, known = find(key), false
+if not s and ARGV[2] ~= '1' then
+  local at, found = follow(handle_of(key))
+  if at then key, s = at, found else known = found end
+end
+if ARGV[3] ~= '' and (redis.pcall('HGET', key, 'u') or 'u') ~= ARGV[3] then return 0 end
 local answer
 if ARGV[2] == '1' then
   local values = {}
@@ -326,104 +179,69 @@ if ARGV[2] == '1' then
   values[#values + 1] = FLAGS[0]
   answer = cmsgpack.pack({ s and values or false })
 else
-  answer = s and 1 or 0
+  answer = s and 1 or known and 2 or 0
 end
 if redis.call('EXISTS', key) == 1 then drop(key, handle_of(key)) end
-return answer`);
+if s and tonumber(ARGV[4]) > 0 then remember(handle_of(key), 'e', tonumber(ARGV[4]), ends(s)) end
+return answer`,
+);
 
 /**
- * Gives a session another handle, and another user if one is named, whose session then begins now. Answers as {@linkcode READ} does,
- * with one more element, which says of the session of a new user what {@linkcode CREATE} does.
+ * Gives a session another handle, and another user if one is named, whose session then begins now. What was renewed for the same user a
+ * moment ago is changed and stays what it is. Answers as {@linkcode UPDATE} does, with what {@linkcode CREATE} says of the session of a new
+ * user, the handles of those that had to go, and where it was renewed before the steps from the old token to that of the session.
  *
- * KEYS: old session, new session, ledger · ARGV: 1 every · 2 user or "" for the same · 3 absolute ms of a new user's session · 4 most
- * sessions of the user · 5 how many fields to remove · 6… their names · then fields and values
+ * KEYS: old session, new session, ledger · ARGV: 1 every · 2 user or "" for the same · 3 absolute ms from now, or "" as it was · 4 most
+ * sessions of the user · 5 "created" or "seen" · 6 idle ms, or "" · 7 "t" and the tags, or "" · 8 device, or "" · 9 "0", "1" or "" as in
+ * CREATE · 10 ms for which the old handle is remembered · 11 how its holder finds the new token · 12 "1" = also what is in its place · 13
+ * most bytes · 14 how many fields to remove · 15… their names · then fields and values
  */
-export const REGENERATE: Script = script(`
+export const REGENERATE: Script = script(
+  DATA,
+  GRACE,
+  ROOM,
+  `
 local old, key, user = KEYS[1], KEYS[2], ARGV[2]
 if redis.call('EXISTS', key) == 1 then return 0 end
+local function is_user(at) return user == '' or redis.call('HGET', at, 'u') == 'u' .. user end
 local s = find(old)
-if not s then return cmsgpack.pack({ false, '' }) end
-local gone, newest = 0, 0
+if not s then
+  local at, found, steps
+  if ARGV[12] == '1' then at, found, steps = follow(handle_of(old), user ~= '') end
+  if not at or not is_user(at) then return cmsgpack.pack({ false }) end
+  s = found
+  local fits, size = weigh(at, 14, tonumber(ARGV[13]))
+  if not fits then return cmsgpack.pack({ size }) end
+  if #ARGV > 14 then
+    s.version = s.version + 1
+    redis.call('HSET', at, 'm', pack(s))
+    change(at, 14)
+  end
+  roll(at, s)
+  return cmsgpack.pack({ tell_at(at, 1), struct.pack('>dddd', s.born, us, 0, 0), '', steps })
+end
+local fits, size = weigh(old, 14, tonumber(ARGV[13]))
+if not fits then return cmsgpack.pack({ size }) end
+local gone, newest, same = {}, 0, is_user(old)
 s.version = s.version + 1
 redis.call('HSET', old, 'm', pack(s)) -- refused where the server is full, before anything has changed
 for _, name in ipairs(groups(old)) do leave(name, handle_of(old)) end
 if user ~= '' then
-  local absolute, most = tonumber(ARGV[3]), tonumber(ARGV[4])
-  if most > 0 then gone = make_room(user, most) end
+  local most = tonumber(ARGV[4])
+  if most > 0 then gone = make_room(user, most, ARGV[5]) end
   redis.call('HSET', old, 'u', 'u' .. user)
-  s.born, s.created = tick(), now
-  s.last = absolute > 0 and now + absolute or 0
-  newest = revocation(groups(old))
+  s.created = now
 end
+if user ~= '' or ARGV[7] ~= '' then s.born = tick() end
+if ARGV[3] ~= '' then s.last = tonumber(ARGV[3]) > 0 and now + tonumber(ARGV[3]) or 0 end
+if ARGV[6] ~= '' then s.idle = tonumber(ARGV[6]) end
+if ARGV[7] ~= '' then redis.call('HSET', old, 't', ARGV[7]) end
+if ARGV[8] ~= '' then redis.call('HSET', old, 'v', 'v' .. ARGV[8]) end
+if ARGV[9] ~= '' then redis.call('HSET', old, 'p', 'p' .. ARGV[9]) end
+if user ~= '' then newest = revocation(groups(old)) end
 redis.call('RENAME', old, key)
-local removals = tonumber(ARGV[5])
-if removals > 0 then redis.call('HDEL', key, unpack(ARGV, 6, 5 + removals)) end
-if #ARGV > 5 + removals then redis.call('HSET', key, unpack(ARGV, 6 + removals)) end
-copy(key)
+change(key, 14)
 used(key, s)
-return cmsgpack.pack({ tell(key, 1), struct.pack('>dddd', s.born, us, newest, gone) })`);
-
-/**
- * Tells the sessions of a user, without their data. Answers one MessagePack array of arrays: handle, values, flags.
- *
- * KEYS: ledger · ARGV: 1 every · 2 user
- */
-export const LIST: Script = script(`
-local answers, key = {}, base .. 'u:' .. ARGV[2]
-for _, handle in ipairs(redis.call('ZRANGE', key, '(' .. int(now), '+inf', 'BYSCORE')) do
-  local session = base .. ':' .. handle
-  if find(session) then
-    local f = redis.call('HMGET', session, 'm', 't', 'v')
-    answers[#answers + 1] = { handle, f[1], f[2] or 't', f[3] or 'v', FLAGS[0] }
-  elseif redis.call('EXISTS', session) == 0 then
-    leave('u:' .. ARGV[2], handle)
-  end
-end
-return cmsgpack.pack(answers)`);
-
-/**
- * Revokes all sessions of a user or with a tag that were born before: at once, by the ledger. Then removes up to so many of them.
- * Answers the clock of the revocation, the time in µs, how many were removed, and 1 if there may be more.
- *
- * KEYS: ledger · ARGV: 1 every · 2 "u:" user or "t:" tag · 3 handle of the session to keep, or "" · 4 how many to remove · 5 the clock of
- * the revocation if it was made already, else 0 · 6 ms for which the ledger is kept at least · 7 most revocations in the ledger
- */
-export const REVOKE: Script = script(`
-local name, kept, limit, clock, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
-local key = base .. name
-if clock == 0 then
-  clock = next_clock()
-  local spared = kept ~= '' and redis.call('ZSCORE', key, kept) and find(base .. ':' .. kept)
-  -- A server that is full can remove sessions all the same, and has no room for new ones.
-  local noted = not failed(redis.pcall('ZADD', ledger, int(clock), name, int(-clock), 'n', int(-clock), 'k'))
-  if noted then keep_ledger(now + tonumber(ARGV[6])) end
-  -- The sessions of the oldest revocations have been removed long ago. The lowest ranks are those of "x", "k" and "n".
-  if redis.call('ZCARD', ledger) > most then redis.call('ZREMRANGEBYRANK', ledger, 3, 3 + math.floor(most / 4)) end
-  if spared and noted then
-    spared.born = tick()
-    redis.call('HSET', base .. ':' .. kept, 'm', pack(spared))
-  end
-end
-local removed, at, more = 0, 0, 0
-while true do
-  local handles = redis.call('ZRANGE', key, at, at + 99)
-  if #handles == 0 then break end
-  if removed >= limit then more = 1 break end
-  for _, handle in ipairs(handles) do
-    local session = base .. ':' .. handle
-    local m = redis.pcall('HGET', session, 'm')
-    if type(m) ~= 'string' then
-      leave(name, handle)
-    else
-      local born = #m == 50 and select(3, struct.unpack('>BBd', m)) or 0
-      if handle == kept or born > clock then
-        at = at + 1
-      else
-        drop(session, handle)
-        leave(name, handle)
-        removed = removed + 1
-      end
-    end
-  end
-end
-return struct.pack('>dddd', clock, us, removed, more)`);
+remember(handle_of(old), (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
+return cmsgpack.pack({ tell(key, 1), struct.pack('>dddd', s.born, us, newest, #gone), table.concat(gone, ',') })`,
+);

@@ -13,7 +13,7 @@ export interface SessionDevice {
 export interface SessionInfo {
   /** The name of the session, safe to show, to log and to pass to `destroy({ handle })`. Nobody finds the token with it. */
   readonly handle: string;
-  /** Whose it is; `""` for a visitor who has not logged in. */
+  /** Whose it is; `""` for a visitor who has not logged in, also where it was begun with `null`. */
   readonly userId: string;
   /** When it was begun, in milliseconds since 1970 by the store's clock, as the times that follow. */
   readonly createdAt: number;
@@ -42,6 +42,8 @@ export interface Session<Data extends object = SessionData> extends SessionInfo 
   readonly data: Data;
   /** How often the data were changed, from 1; see `ifVersion` of `update()`. */
   readonly version: number;
+  /** Whether its cookie outlives the browser, where that was said of it alone. */
+  readonly persistent?: boolean;
   /** Whether the expiry moved or the id is new: the cookie must be sent again. */
   readonly touched: boolean;
 }

@@ -33,12 +33,16 @@ export interface FoundSession<Data extends object = SessionData> {
 export interface SessionAccess<Data extends object = SessionData> {
   /** Reads it. */
   read(id: string, options?: GetSessionOptions): Promise<FoundSession<Data>>;
-  /** Begins one in the place of another, if there is one, which is remembered. */
+  /**
+   * Begins one in the place of another, if there is one, which is remembered. `since` is when that was asked for, by
+   * `performance.now()`, if it was earlier than the call.
+   */
   create(
     userId: string | null,
     data: Data,
     options: CreateSessionOptions,
     replaced: string | undefined,
+    since?: number,
   ): Promise<Session<Data>>;
   /** Changes it. */
   update(id: string, change: Change<Data>, options: UpdateSessionOptions): Promise<FoundSession<Data>>;

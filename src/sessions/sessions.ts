@@ -1,43 +1,45 @@
 import { unawaited } from "../callbacks.ts";
 import { describe, describeKind } from "../describe.ts";
-import { SessionConflictError, UnavailableError } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
-import { assertKey, assertTag } from "../keys.ts";
 import { remoteAddress } from "../http/connection.ts";
+import { assertTag, assertTags, assertUserId } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
-import { Changes } from "./changes.ts";
 import { SessionCookie } from "./cookie.ts";
-import { encodeFields, encodePatch } from "./fields.ts";
+import { encodePatch } from "./fields.ts";
 import {
   CREATE,
   DESTROY_ALL,
   GET,
+  LIST,
   OPERATION,
   REGENERATE,
   REQUEST,
   SESSIONS,
   TYPED,
   UPDATE,
+  UPDATE_ALL,
   WITH_SESSION,
 } from "./option_names.ts";
+import { Operations } from "./operations.ts";
 import type {
   CreateSessionOptions,
   DestroyAllOptions,
   GetSessionOptions,
+  ListSessionsOptions,
   RegenerateSessionOptions,
   SessionOperationOptions,
   SessionsOptions,
+  SessionToDestroy,
   TypedSessionsOptions,
+  UpdateAllOptions,
   UpdateSessionOptions,
 } from "./options.ts";
-import { RequestSession } from "./request_session.ts";
 import { infoOf, Reading } from "./reading.ts";
-import { Renewal } from "./renewal.ts";
-import { type Limits, limitsOf, resolveCreate } from "./resolve_options.ts";
+import { RequestSession } from "./request_session.ts";
+import { limitsOf } from "./resolve_options.ts";
 import type { Session, SessionData, SessionInfo, SessionPatchOf } from "./session.ts";
-import type { FoundSession, SessionAccess } from "./session_access.ts";
 import { counting, type SessionStats, statsOf } from "./stats.ts";
-import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
+import type { SessionStore } from "./store.ts";
 import { TokenFormat } from "./token.ts";
 import {
   type RequestSessionOptions,
@@ -76,13 +78,12 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   readonly cookie: SessionCookie;
   readonly #store: SessionStore;
   readonly #options: Omit<SessionsOptions<object>, "touchEvery">;
-  readonly #limits: Limits;
+  readonly #maxBytes: number;
   readonly #on: EventListener;
   readonly #told: EventListener | undefined;
   readonly #format: TokenFormat;
   readonly #reading: Reading<Data>;
-  readonly #changes: Changes<Data>;
-  readonly #renewal: Renewal;
+  readonly #operations: Operations<Data>;
 
   /**
    * Creates the service on a store; `connect()` does it for you.
@@ -104,12 +105,13 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     this.#options = options;
     this.#told = on;
     this.#on = counting(store, safeListener(on));
-    this.#limits = limitsOf(options);
+    const limits = limitsOf(options);
+    this.#maxBytes = limits.maxBytes;
     const format = new TokenFormat(store.buckets);
     this.#format = format;
     this.#reading = new Reading(typed.schema ?? options.schema, this.#on);
-    this.#changes = new Changes(store, this.#reading);
-    this.#renewal = new Renewal(store, format, this.#limits);
+    const tolerant = options.onUnavailable === "none";
+    this.#operations = new Operations({ store, format, limits, reading: this.#reading, on: this.#on, tolerant });
     this.cookie = new SessionCookie(
       options.cookie ?? {},
       options.secrets ?? [],
@@ -140,22 +142,8 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * ```
    */
   async create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
-    const action = "create session";
-    assertOptions(options, CREATE, action);
-    const user = userId ?? "";
-    if (userId !== null) assertUser(userId, action);
-    const fields = encodeFields(data, action);
-    const { signal } = options;
-    const record = { userId: user, fields, ...resolveCreate(options, this.#limits) };
-    await this.#reading.check(data, action);
-    while (true) {
-      const id = this.#format.create(user);
-      const placed = await this.#store.create(this.#format.handleOf(id), record, { signal });
-      if (!placed) continue; // 256 random bits came up twice
-      this.#placed(placed);
-      this.#on({ type: "session.create", handle: placed.session.handle, userId: user });
-      return await this.#reading.demand(id, placed.session, action);
-    }
+    assertOptions(options, CREATE, "create session");
+    return await this.#operations.create(userId, data, options);
   }
 
   /**
@@ -166,34 +154,10 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * @returns The session, or `undefined` when there is none (any more).
    * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
    */
-  get(id: string | undefined, options: GetSessionOptions = {}): Promise<Session<Data> | undefined> {
-    return this.#get(id, options);
-  }
-
-  async #get(
-    id: string | undefined,
-    options: GetSessionOptions,
-    onOutage?: () => void,
-  ): Promise<Session<Data> | undefined> {
+  async get(id: string | undefined, options: GetSessionOptions = {}): Promise<Session<Data> | undefined> {
     assertOptions(options, GET, "get session");
-    if (!this.#isToken(id, "get session")) return undefined;
-    const { roll = true, signal } = options;
-    const handle = this.#format.handleOf(id);
-    let stored: StoredSession | undefined;
-    try {
-      stored = await this.#store.read(handle, roll ? "roll" : "peek", { signal });
-    } catch (error) {
-      if (!signal?.aborted && error instanceof RangeError) {
-        this.#reading.tell(handle, error);
-        return undefined;
-      }
-      this.#tolerate(error, signal);
-      onOutage?.();
-      return undefined;
-    }
-    if (stored) return this.#reading.open(id, stored);
-    this.#on({ type: "session.unknown", handle });
-    return undefined;
+    if (!this.#operations.isToken(id, "get session")) return undefined;
+    return (await this.#operations.read(id, options, false)).session;
   }
 
   /**
@@ -226,23 +190,42 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
     options: UpdateSessionOptions = {},
   ): Promise<Session<Data> | undefined> {
-    const action = "update session";
-    assertOptions(options, UPDATE, action);
-    const { ifVersion, signal } = options;
-    if (ifVersion !== undefined && (!Number.isSafeInteger(ifVersion) || ifVersion < 1)) {
-      throw new RangeError(`Cannot ${action}: wanted a whole number as "ifVersion", got ${describe(ifVersion)}`);
-    }
-    const patch = typeof change === "function" ? undefined : encodePatch(change, action);
-    if (!this.#isToken(id, action)) return undefined;
-    const handle = this.#format.handleOf(id);
-    // What the data are afterwards can only be checked in view of all of them.
-    if (!patch || this.#reading.checks) {
-      const changed = await this.#changes.make(id, handle, change, options);
-      return changed && await this.#reading.demand(id, changed, action);
-    }
-    const answer = await this.#store.update(handle, patch, ifVersion, { signal });
-    if (answer?.conflict) throw new SessionConflictError(answer.session.version);
-    return answer && await this.#reading.demand(id, answer.session, action);
+    assertOptions(options, UPDATE, "update session");
+    return (await this.#operations.update(id, change, options, false)).session;
+  }
+
+  /**
+   * Changes some fields of all sessions of a user: his name, his rights. Each changes in one step; it counts as no use of them. With a
+   * schema each is looked at first, and none changes when one would not fit.
+   *
+   * @param userId The user.
+   * @param patch The fields that change; `undefined` removes one.
+   * @param options Their tags from now on, a signal.
+   * @returns How many sessions there were.
+   * @throws {RangeError} If one would have too much data: that one stays as it is, the others have changed.
+   * @throws {TypeError} If the fields cannot be stored, or would not fit the schema.
+   * @throws {UnavailableError} If the store does not answer.
+   *
+   * @example Rights that are taken away everywhere
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect<{ session: { admin?: boolean } }>({ url: "memory:" });
+   * const { id } = await redis.sessions.create("ada", { admin: true });
+   * assert.equal(await redis.sessions.updateAll("ada", { admin: undefined }), 1);
+   * assert.deepEqual((await redis.sessions.get(id))?.data, {});
+   * ```
+   */
+  async updateAll(userId: string, patch: SessionPatchOf<Data>, options: UpdateAllOptions = {}): Promise<number> {
+    const action = "update sessions";
+    assertOptions(options, UPDATE_ALL, action);
+    assertUserId(userId, action);
+    const { signal } = options;
+    const tags = options.tags === undefined ? undefined : assertTags(options.tags, action);
+    const change = { ...encodePatch(patch, action), tags, maxBytes: this.#maxBytes };
+    if (this.#reading.checks) await this.#operations.checkAll(userId, patch, signal);
+    return await this.#store.updateAll(userId, change, { signal });
   }
 
   /**
@@ -255,41 +238,43 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    */
   async touch(id: string | undefined, options: SessionOperationOptions = {}): Promise<boolean> {
     assertOptions(options, OPERATION, "touch session");
-    if (!this.#isToken(id, "touch session")) return false;
+    if (!this.#operations.isToken(id, "touch session")) return false;
     try {
       return await this.#store.touch(this.#format.handleOf(id), { signal: options.signal });
     } catch (error) {
-      this.#tolerate(error, options.signal);
+      this.#operations.tolerate(error, options.signal);
       return false;
     }
   }
 
   /**
-   * Ends a session. Nothing brings it back.
+   * Ends a session. Nothing brings it back. By the id that it had before `regenerate()` it can be ended for the time of `renewalGrace`.
    *
-   * @param session Its token, or an object with its `handle`, as `list()` gives.
+   * @param session Its token, or an object with its `handle`, as `list()` gives; with a `userId` only if it is that user's, so that a handle
+   * that came from a client need not be looked up first.
    * @param options A signal.
    * @returns Whether it was there.
    * @throws {UnavailableError} If the store does not answer.
    */
   async destroy(
-    session: string | { readonly handle: string } | undefined,
+    session: string | SessionToDestroy | undefined,
     options: SessionOperationOptions = {},
   ): Promise<boolean> {
-    assertOptions(options, OPERATION, "destroy session");
-    const handle = this.#handleOf(session, "destroy session");
+    const action = "destroy session";
+    assertOptions(options, OPERATION, action);
+    const handle = this.#handleOf(session, action);
+    const userId = ownerOf(session, action);
     if (handle === undefined) return false;
-    const destroyed = await this.#store.destroy(handle, { signal: options.signal });
-    if (destroyed) this.#on({ type: "session.destroy", handle });
-    return destroyed;
+    return await this.#operations.end(handle, { signal: options.signal, userId }) === true;
   }
 
   /**
    * Gives a session a new id with the same data, in one step: the old id is dead when the new one lives. Do it whenever somebody gains
-   * rights, so that an id that was planted before is worth nothing. Its absolute end stays.
+   * rights, so that an id that was planted before is worth nothing. Its absolute end stays. Only requests that were under way with the old
+   * id still reach it, for the time of `renewalGrace`: see `withSession()`.
    *
    * @param id The token.
-   * @param options Who has just logged in, fields to change, a signal.
+   * @param options Who has just logged in, fields to change, times and tags from now on, a signal.
    * @returns The session with its new id, whose cookie must be sent; `undefined` when there is none (any more).
    * @throws {TypeError | RangeError} If an option cannot be used.
    * @throws {UnavailableError} If the store does not answer.
@@ -307,40 +292,41 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
    * ```
    */
   async regenerate(id: string, options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
-    const action = "regenerate session";
-    assertOptions(options, REGENERATE, action);
-    const { userId, data = {}, signal } = options;
-    if (userId !== undefined) assertUser(userId, action);
-    const patch = encodePatch(data, action);
-    if (!this.#isToken(id, action)) return undefined;
-    const handle = this.#format.handleOf(id);
-    const within = this.#store.deadline?.();
-    if (this.#reading.checks) {
-      const before = await this.#changes.look(handle, signal, within);
-      if (!before) return undefined;
-      await this.#reading.checkChange(before, data, action);
-    }
-    const renewed = await this.#renewal.renew(handle, userId, patch, { signal, within });
-    if (!renewed) return undefined;
-    const { id: to, placed } = renewed;
-    this.#placed(placed);
-    this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
-    return await this.#reading.demand(to, placed.session, action);
+    assertOptions(options, REGENERATE, "regenerate session");
+    return (await this.#operations.regenerate(id, options, false)).session;
   }
 
   /**
-   * The sessions of a user, the one that was used last in front: for a page on which they can be ended one by one.
+   * The sessions of a user, the newest first: for a page on which they can be ended one by one.
    *
    * @param userId The user.
-   * @param options A signal.
+   * @param options How many, after which, a signal.
    * @returns What may be shown of them: no tokens, no data.
+   * @throws {TypeError | RangeError} If an option cannot be used.
    * @throws {UnavailableError} If the store does not answer.
+   *
+   * @example Page by page
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * for (let i = 0; i < 3; i++) await redis.sessions.create("ada", {});
+   * const page = await redis.sessions.list("ada", { limit: 2 });
+   * const next = await redis.sessions.list("ada", { limit: 2, cursor: page.at(-1)?.handle });
+   * assert.deepEqual([page.length, next.length], [2, 1]);
+   * ```
    */
-  async list(userId: string, options: SessionOperationOptions = {}): Promise<SessionInfo[]> {
-    assertOptions(options, OPERATION, "list sessions");
-    assertUser(userId, "list sessions");
-    const sessions = await this.#store.list(userId, { signal: options.signal });
-    return sessions.map(infoOf).sort((a, b) => b.lastSeenAt - a.lastSeenAt || b.createdAt - a.createdAt);
+  async list(userId: string, options: ListSessionsOptions = {}): Promise<SessionInfo[]> {
+    const action = "list sessions";
+    assertOptions(options, LIST, action);
+    assertUserId(userId, action);
+    const { limit, cursor, signal } = options;
+    if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
+      throw new RangeError(`Cannot ${action}: wanted a whole number of at least 1 as "limit", got ${describe(limit)}`);
+    }
+    const after = this.#cursorOf(cursor, action);
+    return (await this.#store.list(userId, { signal, limit, after })).map(infoOf);
   }
 
   /**
@@ -368,7 +354,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   async destroyAll(userId: string, options: DestroyAllOptions = {}): Promise<number> {
     const action = "destroy sessions";
     assertOptions(options, DESTROY_ALL, action);
-    assertUser(userId, action);
+    assertUserId(userId, action);
     const { except, signal } = options;
     const count = await this.#store.revokeUser(userId, this.#handleOf(except, action), { signal });
     this.#on({ type: "session.revoke", by: "user", what: userId, count });
@@ -486,37 +472,12 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
   #forRequest<Info>(request: Request, info: Info, options: RequestSessionOptions<Info>): RequestSession<Data> {
     const { address = remoteAddress, roll } = options;
     return new RequestSession(this, request, {
-      access: this.#access,
+      access: this.#operations.access,
       warn: (message) => warn(this.#told, message),
       address: unawaited(address(request, info)),
       roll: typeof roll === "function" ? roll(request) : roll,
     });
   }
-
-  /** How requests read and change sessions. */
-  readonly #access: SessionAccess<Data> = {
-    read: async (id, options = {}) => {
-      let missing: FoundSession<Data>["missing"] = "unknown";
-      const session = await this.#get(id, options, () => missing = "outage");
-      return session ? { session } : { missing };
-    },
-    create: async (userId, data, options, replaced) => {
-      const session = await this.create(userId, data, options);
-      await this.destroy(replaced, { signal: options.signal });
-      return session;
-    },
-    update: async (id, change, options) => ({ session: await this.update(id, change, options) }),
-    pop: async (id, field, options) => {
-      let value: unknown;
-      const session = await this.update(id, (data) => {
-        value = (data as SessionData)[field];
-        return { [field]: undefined } as SessionPatchOf<Data>;
-      }, options);
-      return { session, value };
-    },
-    regenerate: async (id, options) => ({ session: await this.regenerate(id, options) }),
-    destroy: (id, options) => this.destroy(id, options),
-  };
 
   /** What was done in this process so far. */
   stats(): SessionStats {
@@ -528,37 +489,35 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     await this.#store[Symbol.asyncDispose]();
   }
 
-  #isToken(id: unknown, action: string): id is string {
-    if (typeof id === "string") return this.#format.isToken(id);
-    if (id === undefined) return false;
-    throw new TypeError(`Cannot ${action}: wanted the id of a session, got ${describeKind(id)}`);
-  }
-
   #handleOf(session: unknown, action: string): string | undefined {
     if (typeof session === "object" && session !== null && "handle" in session) {
       const { handle } = session;
       if (typeof handle === "string") return this.#format.isHandle(handle) ? handle : undefined;
       throw new TypeError(`Cannot ${action}: wanted a string as the handle, got ${describeKind(handle)}`);
     }
-    return this.#isToken(session, action) ? this.#format.handleOf(session) : undefined;
+    return this.#operations.isToken(session, action) ? this.#format.handleOf(session) : undefined;
   }
 
-  #tolerate(error: unknown, signal: AbortSignal | undefined): void {
-    const outage = !signal?.aborted && error instanceof UnavailableError && error.reason !== "closed";
-    if (!outage || this.#options.onUnavailable !== "none") throw error;
-    this.#on({ type: "session.error", operation: error.operation, error });
-  }
-
-  #placed({ session, evicted }: PlacedSession): void {
-    if (evicted > 0) this.#on({ type: "session.evict", userId: session.userId, count: evicted });
+  #cursorOf(cursor: unknown, action: string): { handle: string; createdAt: number } | undefined {
+    if (cursor === undefined) return undefined;
+    const session = typeof cursor === "string" ? { handle: cursor, createdAt: 0 } : cursor;
+    const { handle, createdAt } = (session ?? {}) as { handle?: unknown; createdAt?: unknown };
+    if (this.#format.isHandle(handle) && Number.isSafeInteger(createdAt)) {
+      return { handle, createdAt: createdAt as number };
+    }
+    throw new TypeError(
+      `Cannot ${action}: wanted a session of the list before, or its handle, as "cursor", got ${describeKind(cursor)}`,
+    );
   }
 }
 
-function assertUser(userId: unknown, action: string): asserts userId is string {
-  if (typeof userId !== "string") {
-    throw new TypeError(`Cannot ${action}: wanted a string as the user id, got ${describe(userId)}`);
-  }
-  assertKey(userId, undefined, action);
+/** The user that a session must have to be ended, where one is named. */
+function ownerOf(session: unknown, action: string): string | undefined {
+  if (typeof session !== "object" || session === null || !("userId" in session)) return undefined;
+  const { userId } = session;
+  if (typeof userId === "string") return userId;
+  if (userId === null) return "";
+  throw new TypeError(`Cannot ${action}: wanted a string as the user id, got ${describe(userId)}`);
 }
 
 function warn(on: EventListener | undefined, message: string): void {

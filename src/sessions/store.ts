@@ -1,8 +1,5 @@
 import type { Deadline } from "../redis/deadline.ts";
 
-/** How a session is used by a read: `roll` = read it and roll its expiry, `touch` = roll it only, `peek` = read it only. */
-export type ReadMode = "roll" | "touch" | "peek";
-
 /** A session as a store keeps it. Its handle is all that a store knows of its token. */
 export interface StoredSession {
   /** The SHA-256 of the token, in hexadecimal, after the bucket if there are several. */
@@ -19,6 +16,8 @@ export interface StoredSession {
   readonly lastSeenAt: number;
   /** When it ends unless it is used; `Infinity` = never. */
   readonly expiresAt: number;
+  /** Whether its cookie outlives the browser, where that was said of it alone. */
+  readonly persistent?: boolean | undefined;
   /** Milliseconds without use after which it ends; 0 = never. */
   readonly idle: number;
   /** How often it was changed, from 1. */
@@ -47,8 +46,31 @@ export interface NewSession {
   readonly absolute: number;
   /** Most sessions of the user, this one among them; 0 = any number. */
   readonly maxPerUser: number;
+  /** Which of them go when there are too many; at most 100 at a time. @default {"oldest"} */
+  readonly whenFull?: WhenFull | undefined;
+  /** Whether its cookie outlives the browser, where that is said of it alone. */
+  readonly persistent?: boolean | undefined;
+  /** The session in whose place it comes, which ends in the same step. */
+  readonly replaces?: Replaced | undefined;
   /** When it was begun, by `performance.now()`, where that was earlier than the call. */
   readonly since?: number | undefined;
+}
+
+/** Which sessions of a user go when there are too many: those begun first, or those that were not used for the longest time. */
+export type WhenFull = "oldest" | "least-recent";
+
+/** How a handle that is gone is remembered. */
+export interface Trace {
+  /** Milliseconds for which it is remembered; 0 = not at all. */
+  readonly grace: number;
+  /** 32 bytes from which who has the old token finds the new one. */
+  readonly sealed: Uint8Array;
+}
+
+/** A session that is replaced by a new one in the same bucket. */
+export interface Replaced extends Trace {
+  /** Its handle. */
+  readonly handle: string;
 }
 
 /** A change of some fields of a session. */
@@ -57,24 +79,46 @@ export interface SessionPatch {
   readonly set: ReadonlyMap<string, Uint8Array>;
   /** What is removed. */
   readonly remove: readonly string[];
+  /** Its tags from now on, where they change. */
+  readonly tags?: readonly string[] | undefined;
+  /** Most bytes of its data; 0 = any number. What has more already may keep or shrink it. @default {0} */
+  readonly maxBytes?: number | undefined;
 }
 
 /** How a session gets another handle. */
-export interface SessionRenewal extends SessionPatch {
+export interface SessionRenewal extends SessionPatch, Trace {
   /** Its new user, if there is one; then it begins anew. */
   readonly userId?: string | undefined;
-  /** Milliseconds after which a session of the new user ends in any case; 0 = never. */
-  readonly absolute: number;
+  /** Milliseconds without use after which it ends, where that changes; 0 = never. */
+  readonly idle?: number | undefined;
+  /** Milliseconds from now after which it ends in any case, where that changes; 0 = never. */
+  readonly absolute?: number | undefined;
+  /** Where it is used from now on, as JSON, where that changes. */
+  readonly device?: string | undefined;
+  /** Whether its cookie outlives the browser, where that changes. */
+  readonly persistent?: boolean | undefined;
   /** Most sessions of the new user; 0 = any number. */
   readonly maxPerUser: number;
+  /** Which of them go when there are too many; at most 100 at a time. @default {"oldest"} */
+  readonly whenFull?: WhenFull | undefined;
 }
 
 /** What becomes of a session that is created or gets another handle. */
 export interface PlacedSession {
   /** The session. */
   readonly session: StoredSession;
-  /** How many others of the user had to go for it. */
-  readonly evicted: number;
+  /** The handles of the others of the user that had to go for it. */
+  readonly evicted: readonly string[];
+  /** Where it was in the place of the handle already: the steps from the old token to its own, for `unseal()`. */
+  readonly steps?: readonly SealedStep[] | undefined;
+}
+
+/** From one token to the next. */
+export interface SealedStep {
+  /** As {@linkcode Trace.sealed}. */
+  readonly sealed: Uint8Array;
+  /** The handle of the next. */
+  readonly handle: string;
 }
 
 /** Options that every operation has. */
@@ -83,6 +127,37 @@ export interface SessionStoreOptions {
   readonly signal?: AbortSignal | undefined;
   /** The deadline of the call that this is a part of. */
   readonly within?: Deadline | undefined;
+}
+
+/** Options of what requests ask for. */
+export interface SessionFollowOptions extends SessionStoreOptions {
+  /**
+   * Whether a handle that was replaced a moment ago stands for the session in its place: if that is of the same user, and was not
+   * revoked since.
+   */
+  readonly follow?: boolean | undefined;
+}
+
+/** Options of a change. */
+export interface SessionUpdateOptions extends SessionFollowOptions {
+  /** Whether the answer tells the data as they were before. Without the first field to remove nothing is changed then. */
+  readonly before?: boolean | undefined;
+}
+
+/** Options of an end. */
+export interface SessionEndOptions extends SessionStoreOptions {
+  /** The user that it must have; `""` for a visitor. */
+  readonly userId?: string | undefined;
+  /** Milliseconds for which its end is remembered. @default {0} */
+  readonly grace?: number | undefined;
+}
+
+/** Options of a list. */
+export interface SessionListOptions extends SessionStoreOptions {
+  /** Most sessions. @default {0}, all */
+  readonly limit?: number | undefined;
+  /** The session after which it goes on, and when it was begun, for when it is gone; 0 = not known. */
+  readonly after?: { readonly handle: string; readonly createdAt: number } | undefined;
 }
 
 /**
@@ -103,33 +178,49 @@ export interface SessionStore extends AsyncDisposable {
    * Resolves to `undefined` if the handle is taken.
    */
   create(handle: string, session: NewSession, options?: SessionStoreOptions): Promise<PlacedSession | undefined>;
-  /** Reads a session, and rolls its expiry at most every `touchEvery`. */
-  read(handle: string, mode: "roll" | "peek", options?: SessionStoreOptions): Promise<StoredSession | undefined>;
+  /**
+   * Reads a session, and rolls its expiry at most every `touchEvery`. With `follow`, `"ended"` stands for a handle that is remembered and
+   * has nothing in its place, and `"unreadable"` for what this version cannot read. What else cannot be read rejects with a
+   * `RangeError`.
+   */
+  read(
+    handle: string,
+    mode: "roll" | "peek",
+    options?: SessionFollowOptions,
+  ): Promise<StoredSession | "ended" | "unreadable" | undefined>;
   /** Rolls the expiry of a session at most every `touchEvery`. Resolves to whether it is there. */
   touch(handle: string, options?: SessionStoreOptions): Promise<boolean>;
   /**
    * Changes fields of a session. Resolves to how it is then; with `version` only where it has that one, else to how it is and
-   * `conflict`.
+   * `conflict`. Rejects with a `RangeError` if it would have too much data.
    */
   update(
     handle: string,
     patch: SessionPatch,
     version: number | undefined,
-    options?: SessionStoreOptions,
+    options?: SessionUpdateOptions,
   ): Promise<{ readonly session: StoredSession; readonly conflict: boolean } | undefined>;
-  /** Removes a session. Resolves to whether it was there. */
-  destroy(handle: string, options?: SessionStoreOptions): Promise<boolean>;
+  /** Changes fields of all sessions of a user, which is no use of them. Resolves to how many there were. */
+  updateAll(userId: string, patch: SessionPatch, options?: SessionStoreOptions): Promise<number>;
+  /**
+   * Removes a session, or what is in the place of a handle that was replaced a moment ago. Resolves to whether it was there, and to
+   * `"ended"` where it is remembered that it is gone.
+   */
+  destroy(handle: string, options?: SessionEndOptions): Promise<boolean | "ended">;
   /** Removes a session and resolves to what it was, with all its data in `fields`. */
-  take(handle: string, options?: SessionStoreOptions): Promise<StoredSession | undefined>;
-  /** Gives a session another handle in the same bucket. Resolves to `undefined` when it is not there, `"taken"` if the handle is. */
+  take(handle: string, options?: SessionEndOptions): Promise<StoredSession | undefined>;
+  /**
+   * Gives a session another handle in the same bucket. Resolves to `undefined` when it is not there, `"taken"` if the handle is. With
+   * `follow`, what was renewed for the same user a moment ago is changed only; for a login, what its user has in the place of the handle.
+   */
   regenerate(
     handle: string,
     to: string,
     renewal: SessionRenewal,
-    options?: SessionStoreOptions,
+    options?: SessionFollowOptions,
   ): Promise<PlacedSession | "taken" | undefined>;
-  /** The sessions of a user, without their data. */
-  list(userId: string, options?: SessionStoreOptions): Promise<StoredSession[]>;
+  /** The sessions of a user, the newest first, without their data. */
+  list(userId: string, options?: SessionListOptions): Promise<StoredSession[]>;
   /** Revokes all sessions of a user that were begun before, but one. Resolves to how many there were. */
   revokeUser(userId: string, except: string | undefined, options?: SessionStoreOptions): Promise<number>;
   /** Revokes all sessions with a tag that were begun before. Resolves to how many there were. */

@@ -1,7 +1,9 @@
 import * as nodeCrypto from "node:crypto";
+import type { SealedStep } from "./store.ts";
 
 /** 32 bytes in base64url; the last character carries four bits. */
 const SECRET = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]";
+const SECRET_LENGTH = 43;
 const TOKEN = new RegExp(`^${SECRET}$`);
 const PLACED_TOKEN = new RegExp(`^\\d{1,4}\\.${SECRET}$`);
 const HANDLE = /^[0-9a-f]{64}$/;
@@ -46,9 +48,29 @@ export class TokenFormat {
     return this.#width === 0 ? sha256(token) : token.slice(0, this.#width) + sha256(token);
   }
 
+  /** 32 bytes from which only who has the old token finds the new one. They are of use to nobody else. */
+  seal(from: string, to: string): Uint8Array {
+    return mixed(bytesOf(to), from, this.handleOf(to));
+  }
+
+  /** The token at the end of these steps; `undefined` if they do not lead from this one. */
+  unseal(token: string, steps: readonly SealedStep[]): string | undefined {
+    let found = token;
+    for (const { sealed, handle } of steps) {
+      found = handle.slice(0, this.#width) + base64url(mixed(sealed, found, handle));
+      if (this.handleOf(found) !== handle) return undefined;
+    }
+    return found;
+  }
+
   /** Whether sessions of this user are in the bucket of this handle. */
   isAt(handle: string, userId: string): boolean {
     return this.#width === 0 || handle.startsWith(this.#place(bucketOf(userId, this.#buckets)));
+  }
+
+  /** Whether two handles are in one bucket. */
+  isBeside(handle: string, other: string): boolean {
+    return this.#width === 0 || handle.slice(0, this.#width) === other.slice(0, this.#width);
   }
 
   #place(bucket: number): string {
@@ -83,6 +105,21 @@ const sha256: (text: string) => string = typeof nodeCrypto.hash === "function"
 
 /** 256 random bits in base64url. */
 function secret(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return base64url(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+/** The random bits of a token. */
+function bytesOf(token: string): Uint8Array {
+  const text = token.slice(-SECRET_LENGTH).replaceAll("-", "+").replaceAll("_", "/");
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+/** Bits mixed with those that follow from a token and a handle, which are used for nothing else. */
+function mixed(bytes: Uint8Array, token: string, handle: string): Uint8Array {
+  const pad = nodeCrypto.createHmac("sha256", token).update(`successor ${handle}`).digest();
+  return bytes.map((byte, i) => byte ^ pad[i]!);
+}
+
+function base64url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

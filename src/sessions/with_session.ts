@@ -32,7 +32,7 @@ export interface RequestSessionOptions<Info = unknown> {
    *
    * @default {the other end of the connection}
    */
-  address?: ((request: Request, info: Info) => string | undefined) | undefined;
+  address?: ((request: Request, info: Info) => string | null | undefined) | undefined;
   /**
    * Whether reading counts as use, so that the expiry is rolled: not for a page that polls by itself, as nobody may sit in front of
    * it. A function tells it of each request.

@@ -13,13 +13,13 @@ async function everywhere(
 ): Promise<void> {
   await t.step("on the embedded store", async () => {
     await using harness = new MemorySessionHarness();
-    await run((on) => harness.open({}, on), harness.size);
+    await run((on) => harness.open({ maxBytes: 1_000_000 }, on), harness.size);
   });
   await using server = await RedisServer.start();
   for (const buckets of [1, 7]) {
     await t.step(`on Redis in ${buckets} ${buckets === 1 ? "slot" : "slots"}`, async () => {
       await using harness = new RedisSessionHarness(server, { buckets });
-      await run((on) => harness.open({}, on), harness.size);
+      await run((on) => harness.open({ maxBytes: 1_000_000 }, on), harness.size);
     });
   }
 }

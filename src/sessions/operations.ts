@@ -1,0 +1,248 @@
+import { describe, describeKind } from "../describe.ts";
+import { SessionConflictError, UnavailableError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
+import { assertTags, assertUserId } from "../keys.ts";
+import { type Change, Changes } from "./changes.ts";
+import { assertSize, encodeFields, encodePatch, sizeOfFields } from "./fields.ts";
+import type {
+  CreateSessionOptions,
+  GetSessionOptions,
+  RegenerateSessionOptions,
+  SessionOperationOptions,
+  UpdateSessionOptions,
+} from "./options.ts";
+import type { Reading } from "./reading.ts";
+import { Renewal } from "./renewal.ts";
+import { type Limits, resolveCreate, resolveRegenerate } from "./resolve_options.ts";
+import type { Session } from "./session.ts";
+import type { FoundSession, SessionAccess } from "./session_access.ts";
+import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
+import type { TokenFormat } from "./token.ts";
+
+const NOTHING = { bytes: 0, fields: 0 };
+
+/** What operations on one session need. */
+export interface Means<Data extends object> {
+  readonly store: SessionStore;
+  readonly format: TokenFormat;
+  readonly limits: Limits;
+  readonly reading: Reading<Data>;
+  readonly on: EventListener;
+  /** Whether reads go on without a session when the store does not answer. */
+  readonly tolerant: boolean;
+}
+
+/** The operations on one session. Those for requests also reach what is in the place of an id that was replaced a moment ago. */
+export class Operations<Data extends object> {
+  readonly #store: SessionStore;
+  readonly #format: TokenFormat;
+  readonly #limits: Limits;
+  readonly #reading: Reading<Data>;
+  readonly #on: EventListener;
+  readonly #tolerant: boolean;
+  readonly #changes: Changes<Data>;
+  readonly #renewal: Renewal;
+  /** For requests. */
+  readonly access: SessionAccess<Data>;
+
+  constructor({ store, format, limits, reading, on, tolerant }: Means<Data>) {
+    this.#store = store;
+    this.#format = format;
+    this.#limits = limits;
+    this.#reading = reading;
+    this.#on = on;
+    this.#tolerant = tolerant;
+    this.#changes = new Changes(store, reading);
+    this.#renewal = new Renewal(store, format, limits);
+    this.access = {
+      read: (id, options) => this.read(id, options ?? {}, true),
+      create: (...args) => this.create(...args),
+      update: (id, change, options) => this.update(id, change, options, true),
+      pop: (id, field, options) => this.pop(id, field, options, true),
+      regenerate: (id, options) => this.regenerate(id, options, true),
+      destroy: (id, options) => this.end(this.#format.handleOf(id), { ...options, grace: limits.grace }),
+    };
+  }
+
+  async create(
+    userId: string | null,
+    data: Data,
+    options: CreateSessionOptions,
+    replaced?: string,
+    since?: number,
+  ): Promise<Session<Data>> {
+    const action = "create session";
+    const user = userId ?? "";
+    if (userId !== null) assertUserId(userId, action);
+    const fields = encodeFields(data, action);
+    assertSize(sizeOfFields(fields), NOTHING, this.#limits.maxBytes, action);
+    const { signal } = options;
+    const record = { userId: user, fields, since, ...resolveCreate(options, this.#limits) };
+    await this.#reading.check(data, action);
+    const { grace } = this.#limits;
+    const within = this.#store.deadline?.();
+    const old = replaced === undefined ? undefined : this.#format.handleOf(replaced);
+    while (true) {
+      const id = this.#format.create(user);
+      const handle = this.#format.handleOf(id);
+      const beside = old !== undefined && this.#format.isBeside(old, handle);
+      const replaces = beside ? { handle: old, grace, sealed: this.#format.seal(replaced!, id) } : undefined;
+      const placed = await this.#store.create(handle, { ...record, replaces }, { signal, within });
+      if (!placed) continue; // 256 random bits came up twice
+      this.#placed(placed);
+      this.#on({ type: "session.create", handle, userId: user });
+      if (old !== undefined && !beside) await this.#store.take(old, { signal, within, grace });
+      return await this.#reading.demand(id, placed.session, action);
+    }
+  }
+
+  async read(id: string, options: GetSessionOptions, follow: boolean): Promise<FoundSession<Data>> {
+    const { roll = true, signal } = options;
+    const handle = this.#format.handleOf(id);
+    let stored: StoredSession | "ended" | "unreadable" | undefined;
+    try {
+      stored = await this.#store.read(handle, roll ? "roll" : "peek", { signal, follow });
+    } catch (error) {
+      if (!signal?.aborted && error instanceof RangeError) {
+        this.#reading.tell(handle, error);
+        return { missing: "unreadable" };
+      }
+      this.tolerate(error, signal);
+      return { missing: "outage" };
+    }
+    if (stored === undefined) this.#on({ type: "session.unknown", handle });
+    if (typeof stored !== "object") return { missing: stored ?? "unknown" };
+    const session = await this.#reading.open(id, stored);
+    return session ? { session, renewed: session.handle !== handle } : { missing: "unreadable" };
+  }
+
+  async update(
+    id: string,
+    change: Change<Data>,
+    options: UpdateSessionOptions,
+    follow: boolean,
+  ): Promise<FoundSession<Data>> {
+    const action = "update session";
+    const { ifVersion, signal } = options;
+    if (ifVersion !== undefined && (!Number.isSafeInteger(ifVersion) || ifVersion < 1)) {
+      throw new RangeError(`Cannot ${action}: wanted a whole number as "ifVersion", got ${describe(ifVersion)}`);
+    }
+    const tags = options.tags === undefined ? undefined : assertTags(options.tags, action);
+    const more = { tags, maxBytes: this.#limits.maxBytes };
+    const patch = typeof change === "function" ? undefined : { ...encodePatch(change, action), ...more };
+    if (!this.isToken(id, action)) return { missing: "unknown" };
+    const handle = this.#format.handleOf(id);
+    // What the data are afterwards can only be checked in view of all of them.
+    if (!patch || this.#reading.checks) {
+      const changed = await this.#changes.make(id, handle, change, { ifVersion, signal, follow, ...more });
+      return await this.#found(id, handle, changed, action);
+    }
+    const answer = await this.#store.update(handle, patch, ifVersion, { signal, follow });
+    if (answer?.conflict) throw new SessionConflictError(answer.session.version);
+    return await this.#found(id, handle, answer?.session, action);
+  }
+
+  async pop(
+    id: string,
+    field: string,
+    { signal }: SessionOperationOptions,
+    follow: boolean,
+  ): Promise<FoundSession<Data> & { value?: unknown }> {
+    const action = "update session";
+    const patch = encodePatch({ [field]: undefined }, action);
+    if (!this.isToken(id, action)) return { missing: "unknown" };
+    if (this.#reading.checks) {
+      let value: unknown;
+      const found = await this.update(
+        id,
+        (data) => {
+          value = (data as Record<string, unknown>)[field];
+          return { [field]: undefined } as never;
+        },
+        { signal },
+        follow,
+      );
+      return { ...found, value };
+    }
+    const handle = this.#format.handleOf(id);
+    const answer = await this.#store.update(handle, patch, undefined, { signal, follow, before: true });
+    const found = await this.#found(id, handle, answer?.session, action);
+    if (!found.session) return found;
+    const { [field]: value, ...data } = found.session.data as Record<string, unknown>;
+    return { ...found, session: { ...found.session, data: data as Data }, value };
+  }
+
+  async regenerate(
+    id: string,
+    options: RegenerateSessionOptions<Data>,
+    follow: boolean,
+  ): Promise<FoundSession<Data>> {
+    const action = "regenerate session";
+    const { userId, data = {}, signal } = options;
+    if (userId !== undefined) assertUserId(userId, action);
+    const patch = encodePatch(data, action);
+    const wanted = { userId, patch, ...resolveRegenerate(options, userId !== undefined, this.#limits) };
+    if (!this.isToken(id, action)) return { missing: "unknown" };
+    const handle = this.#format.handleOf(id);
+    const within = this.#store.deadline?.();
+    if (this.#reading.checks) {
+      const before = await this.#changes.look(handle, { signal, follow, within });
+      if (!before) return { missing: "unknown" };
+      await this.#reading.checkChange(before, data, action);
+    }
+    const renewed = await this.#renewal.renew(id, wanted, { signal, follow, within });
+    if (!renewed) return { missing: "unknown" };
+    const { id: to, placed } = renewed;
+    this.#placed(placed);
+    if (!placed.steps) this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
+    return { session: await this.#reading.demand(to, placed.session, action) };
+  }
+
+  /** Ends a session; one that is remembered to have ended is told from one that is not known. */
+  async end(
+    handle: string,
+    options: SessionOperationOptions & { userId?: string | undefined; grace?: number },
+  ): Promise<boolean | "ended"> {
+    const { signal, userId, grace = 0 } = options;
+    const destroyed = await this.#store.destroy(handle, { signal, userId, grace });
+    if (destroyed === true) this.#on({ type: "session.destroy", handle });
+    return destroyed;
+  }
+
+  /** Refuses a change after which the data of one of a user's sessions would not fit the schema. */
+  async checkAll(userId: string, patch: object, signal: AbortSignal | undefined): Promise<void> {
+    for (const { handle } of await this.#store.list(userId, { signal })) {
+      const present = await this.#changes.look(handle, { signal });
+      if (present) await this.#reading.checkChange(present, patch, "update sessions");
+    }
+  }
+
+  /** Whether it may be a token. What is not even a string is refused. */
+  isToken(id: unknown, action: string): id is string {
+    if (typeof id === "string") return this.#format.isToken(id);
+    if (id === undefined) return false;
+    throw new TypeError(`Cannot ${action}: wanted the id of a session, got ${describeKind(id)}`);
+  }
+
+  /** Throws what went wrong, unless reads go on without. */
+  tolerate(error: unknown, signal: AbortSignal | undefined): void {
+    const outage = !signal?.aborted && error instanceof UnavailableError && error.reason !== "closed";
+    if (!outage || !this.#tolerant) throw error;
+    this.#on({ type: "session.error", operation: error.operation, error });
+  }
+
+  async #found(
+    id: string,
+    handle: string,
+    stored: StoredSession | undefined,
+    action: string,
+  ): Promise<FoundSession<Data>> {
+    if (!stored) return { missing: "unknown" };
+    return { session: await this.#reading.demand(id, stored, action), renewed: stored.handle !== handle };
+  }
+
+  #placed({ session, evicted }: PlacedSession): void {
+    if (evicted.length === 0) return;
+    this.#on({ type: "session.evict", userId: session.userId, count: evicted.length, handles: evicted });
+  }
+}
