@@ -3,7 +3,7 @@ import type { ConnectOptions } from "./connect_options.ts";
 import { checkOptions, COMMAND_TIMEOUT } from "./connect_schema.ts";
 import { describeSetting } from "./describe.ts";
 import { describeDuration, toMilliseconds } from "./duration.ts";
-import { type Environment, readEnvironment, readSetting } from "./environment.ts";
+import { type Environment, readBoolean, readEnvironment, readSetting } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import type { EventListener } from "./events.ts";
 import type { ImageOptions } from "./images/options.ts";
@@ -26,7 +26,7 @@ export interface Config {
   readonly buckets: number;
   /** The deadline of a command in milliseconds. */
   readonly commandTimeoutMs: number;
-  /** The options of the cache, with `ttl` from the environment if need be. */
+  /** The options of the cache, with `ttl` and `enabled` from the environment if need be. */
   readonly cache: CacheOptions;
   /** The options of sessions. */
   readonly sessions: SessionsOptions;
@@ -52,7 +52,7 @@ export function resolveConfig(options: ConnectOptions = {}, env: Environment = r
     namespace: given.namespace ?? namespaceFrom(env) ?? "larder",
     buckets: given.buckets ?? 1,
     commandTimeoutMs: toMilliseconds(given.commandTimeout ?? "500ms", "commandTimeout", COMMAND_TIMEOUT),
-    cache: withTtl(given.cache ?? {}, env),
+    cache: withSwitch(withTtl(given.cache ?? {}, env), env),
     sessions: given.sessions ?? {},
     ...(given.images && { images: given.images }),
     rateLimit: given.rateLimit ?? {},
@@ -64,6 +64,11 @@ function namespaceFrom(env: Environment): string | undefined {
   const namespace = readSetting(env, "REDIS_NAMESPACE");
   if (namespace === undefined || isNamespace(namespace)) return namespace;
   throw new ConfigError("REDIS_NAMESPACE", NAMESPACE_WANTED, describeSetting(namespace));
+}
+
+function withSwitch(cache: CacheOptions, env: Environment): CacheOptions {
+  const enabled = cache.enabled ?? readBoolean(env, "REDIS_CACHE", "on or off");
+  return enabled === undefined ? cache : { ...cache, enabled };
 }
 
 function withTtl(cache: CacheOptions, env: Environment): CacheOptions {

@@ -101,7 +101,10 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
    * @default {"500ms"}
    */
   commandTimeout?: Duration | undefined;
-  /** Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`. */
+  /**
+   * Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`, and `REDIS_CACHE` (`on` or `off`)
+   * for `enabled`.
+   */
   cache?: CacheOptions | undefined;
   /** How sessions work. */
   sessions?: SessionsOptions<Data> | undefined;

@@ -76,6 +76,7 @@ const local = {
 const compress = { threshold: whole(0, Number.MAX_SAFE_INTEGER) };
 
 const cache = {
+  enabled: z.boolean({ error: "a boolean" }).optional(),
   ttl: duration(),
   staleWhileRevalidate: duration(),
   staleIfError: duration(),

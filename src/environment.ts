@@ -1,3 +1,6 @@
+import { describeSetting } from "./describe.ts";
+import { ConfigError } from "./errors.ts";
+
 /** Reads an environment variable; `undefined` when it is not set. */
 export type Environment = (name: string) => string | undefined;
 
@@ -32,4 +35,31 @@ export function readEnvironment(name: string): string | undefined {
  */
 export function readSetting(env: Environment, name: string): string | undefined {
   return env(name)?.trim() || undefined;
+}
+
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["false", false],
+  ["1", true],
+  ["0", false],
+  ["yes", true],
+  ["no", false],
+  ["on", true],
+  ["off", false],
+]);
+
+/**
+ * A variable that says yes or no; `undefined` when it is not set.
+ *
+ * @param env Where to look.
+ * @param name The variable.
+ * @param wanted What it may be, for the error.
+ * @throws {ConfigError} If it says neither.
+ */
+export function readBoolean(env: Environment, name: string, wanted: string): boolean | undefined {
+  const text = readSetting(env, name);
+  if (text === undefined) return undefined;
+  const value = BOOLEANS.get(text.toLowerCase());
+  if (value === undefined) throw new ConfigError(name, wanted, describeSetting(text));
+  return value;
 }

@@ -1,6 +1,6 @@
 import type { ConnectOptions } from "./connect_options.ts";
 import { describeSetting } from "./describe.ts";
-import { type Environment, readSetting } from "./environment.ts";
+import { type Environment, readBoolean, readSetting } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { readPasswordFile } from "./password_file.ts";
 import type { RedisClient } from "./redis/client.ts";
@@ -46,17 +46,6 @@ interface Setting {
 }
 
 const DEFAULT_PORT = 6379;
-
-const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
-  ["true", true],
-  ["false", false],
-  ["1", true],
-  ["0", false],
-  ["yes", true],
-  ["no", false],
-  ["on", true],
-  ["off", false],
-]);
 
 /**
  * Finds out which servers are meant. A variable that makes no difference is not looked at, so it cannot be wrong.
@@ -204,14 +193,6 @@ function resolveTls(url: RedisUrl, given: ConnectOptions["tls"], env: Environmen
     if (!url.tls) return false;
     throw new ConfigError("tls", `true, or a redis:// URL as ${url.setting}`, "false and a rediss:// URL");
   }
-  if (given === undefined && !url.tls && !tlsFrom(env)) return false;
+  if (given === undefined && !url.tls && !readBoolean(env, "REDIS_TLS", "true or false")) return false;
   return { caCerts: typeof given === "object" ? given.caCerts ?? [] : [] };
-}
-
-function tlsFrom(env: Environment): boolean {
-  const text = readSetting(env, "REDIS_TLS");
-  if (text === undefined) return false;
-  const value = BOOLEANS.get(text.toLowerCase());
-  if (value === undefined) throw new ConfigError("REDIS_TLS", "true or false", describeSetting(text));
-  return value;
 }

@@ -7,6 +7,7 @@ import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.t
 import { assertOptions } from "../option_names.ts";
 import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
+import { DisabledStore } from "./disabled_store.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
 import type { LoadRequest } from "./loading.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
@@ -91,15 +92,25 @@ export class Cache implements AsyncDisposable {
    */
   constructor(store: CacheStore, options: CacheOptions = {}, on?: (event: LarderEvent) => void) {
     assertOptions(options, CACHE, "open the cache");
-    const { retryAfter = "1s", serializer, compress, maxBytes = MAX_BYTES, maxKeyBytes = MAX_KEY_BYTES } = options;
-    this.#store = store;
+    const {
+      enabled = true,
+      retryAfter = "1s",
+      serializer,
+      compress,
+      maxBytes = MAX_BYTES,
+      maxKeyBytes = MAX_KEY_BYTES,
+    } = options;
+    if (typeof enabled !== "boolean") {
+      throw new TypeError(`Cannot use "enabled": wanted a boolean, got ${describe(enabled)}`);
+    }
+    this.#store = enabled ? store : new DisabledStore(store);
     this.#family = { store, caches: new Map() };
     this.#on = safeListener(on);
     this.#options = options;
     this.#maxKeyBytes = integer("maxKeyBytes", maxKeyBytes, 1);
     this.#values = new Values(new Codec({ serializer, compress, maxBytes }), this.#stats, this.#on);
     this.#through = new ReadThrough({
-      store,
+      store: this.#store,
       values: this.#values,
       stats: this.#stats,
       retryAfter: toMilliseconds(retryAfter, "retryAfter"),

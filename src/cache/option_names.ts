@@ -43,6 +43,7 @@ export const BY_TAG: OptionNames = optionNames<InvalidateByTagOptions>({ mode: t
 export const BY_PATTERN: OptionNames = optionNames<InvalidateByPatternOptions>({ onProgress: true, ...OPERATION_ONLY });
 
 export const CACHE: OptionNames = optionNames<CacheOptions>({
+  enabled: true,
   ...LIFETIME,
   ...LOAD,
   retryAfter: true,

@@ -50,6 +50,13 @@ export interface LoadOptions {
 
 /** How a cache works. */
 export interface CacheOptions extends LifetimeOptions, LoadOptions {
+  /**
+   * Whether there is a cache at all. Without it reads miss, writes resolve to `false`, and loaders run, one at a time for all in this
+   * process; what is invalidated or written is invalidated in Redis all the same, since in other processes it may be on.
+   *
+   * @default {true}
+   */
+  enabled?: boolean | undefined;
   /** How long nobody tries again after a loader failed while an older value can be served. @default {"1s"} */
   retryAfter?: Duration | undefined;
   /** How values become bytes. @default {richSerializer} */
