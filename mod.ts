@@ -34,7 +34,7 @@ export type { ConnectOptions, TlsOptions } from "./src/config.ts";
 export * from "./src/errors.ts";
 export * from "./src/cache/mod.ts";
 export type { DeadlineHealth, Health, HealthStatus, ProcessHealth, RedisHealth } from "./src/health.ts";
-export type { Latency, RedisMetrics } from "./src/metrics.ts";
+export { type Latency, LATENCY_BOUNDS, type RedisMetrics } from "./src/metrics.ts";
 export type { RedisFigures, RedisMemory } from "./src/redis/info.ts";
 export * from "./src/images/mod.ts";
 export * from "./src/rate_limit/mod.ts";

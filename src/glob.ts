@@ -138,10 +138,23 @@ export function compileGlob(pattern: string): (key: string) => boolean {
 }
 
 /**
- * Escapes a text so that a pattern matches it to the letter.
+ * Escapes a text so that a pattern matches it to the letter: whatever is made of an id that somebody chose needs it.
  *
  * @param text Any text.
  * @returns The text with a backslash before each of `* ? [ ] \`.
+ *
+ * @example An id that is a star removes no other's
+ * ```ts
+ * import { connect, escapeGlob } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * await redis.cache.setMany({ "family:ada:1": 1, "family:*:1": 2 });
+ * const id = "*";
+ * const { removed } = await redis.cache.invalidateByPattern(`family:${escapeGlob(id)}:*`);
+ * assert.equal(removed, 1);
+ * assert.equal(await redis.cache.get("family:ada:1"), 1);
+ * ```
  */
 export function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\]/g, "\\$&");

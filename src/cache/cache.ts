@@ -17,6 +17,7 @@ import {
   CACHE,
   DEFINE,
   GET,
+  INSPECT,
   loadOptionsOf,
   OPERATION,
   setOptionsOf,
@@ -27,6 +28,7 @@ import type {
   GetOptions,
   GetOrSetOptions,
   Inspected,
+  InspectOptions,
   InvalidateByPatternOptions,
   InvalidateByTagOptions,
   InvalidationResult,
@@ -402,20 +404,29 @@ export class Cache implements AsyncDisposable {
   /**
    * Walks over what is in the cache, for people who look after it: it reads all that it shows.
    *
-   * @param pattern A Redis glob.
+   * @typeParam T What the values are.
+   * @param pattern A Redis glob; see {@linkcode escapeGlob} for one made of an id.
+   * @param options Whether the values are shown too, a schema for them, a signal.
    * @returns The entries that can be served, each with its age, remaining freshness, tags and size.
    * @throws {TypeError | RangeError} If the pattern cannot be one.
    */
-  async *inspect(pattern: string = "*"): AsyncGenerator<Inspected> {
+  async *inspect<T = unknown>(pattern: string = "*", options: InspectOptions<T> = {}): AsyncGenerator<Inspected<T>> {
+    assertOptions(options, INSPECT, "inspect the cache");
     assertKey(pattern, this.#maxKeyBytes, "inspect the cache");
+    const { values = false, schema, signal } = options;
+    assertSchema(schema);
+    signal?.throwIfAborted();
     for await (const [key, read] of this.#store.inspect(pattern)) {
+      signal?.throwIfAborted();
       const entry = read.entry!;
+      const found = values && await this.#values.read(key, entry, schema);
       yield {
         key,
         age: Math.max(0, read.now - entry.asOf / 1000) / 1000,
         ttl: read.state === "fresh" ? secondsLeft(read) : 0,
         tags: entry.tags,
         bytes: entry.bytes,
+        ...(found && { value: found.value }),
       };
     }
   }

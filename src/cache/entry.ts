@@ -64,6 +64,16 @@ export interface StoredEntry {
   takeValue?(): unknown;
 }
 
+/** How long an entry is in its wire format. */
+export function entryBytes(payload: Uint8Array, tags: readonly string[]): number {
+  return tags.reduce((length, tag) => length + 2 + utf8Length(tag), HEADER + payload.length);
+}
+
+function utf8Length(text: string): number {
+  // deno-lint-ignore no-control-regex
+  return /^[\x00-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length;
+}
+
 /** An entry in its wire format, its tags and payload cut out on first use. */
 export class WireEntry implements StoredEntry {
   readonly flags: number;

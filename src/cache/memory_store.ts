@@ -4,7 +4,7 @@ import { compileGlob } from "../glob.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { integer } from "./codec.ts";
-import { NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
+import { entryBytes, HEADER, NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
 import { Invalidations } from "./invalidations.ts";
 import { stateOf } from "./state.ts";
 import type {
@@ -36,7 +36,7 @@ const OPTIONS = optionNames<MemoryStoreOptions>({ maxEntries: true, maxBytes: tr
 type Slot = { -readonly [K in keyof StoredEntry]: StoredEntry[K] };
 
 /** Rough cost of an entry beside its value, in bytes. */
-const OVERHEAD = 250;
+const OVERHEAD = 182;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -137,7 +137,7 @@ export class MemoryStore implements CacheStore {
       leaseUntil: 0,
       placeholder: false,
       payload,
-      bytes: payload.length + tags.reduce((length, tag) => length + tag.length * 2, 0),
+      bytes: entryBytes(payload, tags),
       tags,
     });
     this.#watches.ring(key);
@@ -320,7 +320,7 @@ function placeholder(epoch: number, asOf: number, leaseToken: number, leaseUntil
     leaseUntil,
     placeholder: true,
     payload: NOTHING,
-    bytes: 0,
+    bytes: HEADER,
     tags: [],
   };
 }

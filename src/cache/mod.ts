@@ -26,6 +26,7 @@ export type { ManyLoader } from "./many.ts";
 export type { WarmEntry, WarmOptions, WarmResult } from "./warm.ts";
 export * from "./memory_store.ts";
 export * from "./store.ts";
+export { escapeGlob } from "../glob.ts";
 export type { StoredEntry } from "./entry.ts";
 export type { Duration } from "../duration.ts";
 export type { LarderEvent, ServerEvent, ServerRole } from "../events.ts";

@@ -6,6 +6,7 @@ import type {
   CacheOptions,
   GetOptions,
   GetOrSetOptions,
+  InspectOptions,
   InvalidateByPatternOptions,
   InvalidateByTagOptions,
   OperationOptions,
@@ -21,6 +22,7 @@ const OPERATION_ONLY = { signal: true } as const;
 
 export const OPERATION: OptionNames = optionNames<OperationOptions>(OPERATION_ONLY);
 export const GET: OptionNames = optionNames<GetOptions>({ schema: true, ...OPERATION_ONLY });
+export const INSPECT: OptionNames = optionNames<InspectOptions>({ values: true, schema: true, ...OPERATION_ONLY });
 const SET = optionNames<SetOptions>({ ...LIFETIME, tags: true, ...OPERATION_ONLY });
 
 const KEPT = { ...LIFETIME, ...LOAD, tags: true, schema: true, lock: true } as const;

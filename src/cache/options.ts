@@ -170,8 +170,14 @@ export interface InvalidationResult {
   readonly removed?: number;
 }
 
+/** Options of `inspect`. */
+export interface InspectOptions<T = unknown> extends GetOptions<T> {
+  /** Whether the values are shown too. @default {false} */
+  values?: boolean | undefined;
+}
+
 /** An entry as `inspect` shows it. */
-export interface Inspected {
+export interface Inspected<T = unknown> {
   /** Its key. */
   readonly key: string;
   /** Seconds since the value was current. */
@@ -182,4 +188,6 @@ export interface Inspected {
   readonly tags: readonly string[];
   /** Its size in bytes, as it is stored. */
   readonly bytes: number;
+  /** Its value, if it was asked for and can be read. */
+  readonly value?: T;
 }

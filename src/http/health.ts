@@ -7,7 +7,7 @@ import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { remoteAddress } from "./connection.ts";
 import { isSame } from "./is_same.ts";
 
-/** Options of {@linkcode healthHandler}. */
+/** Options of `healthHandler()`. */
 export interface HealthHandlerOptions {
   /**
    * Who sends it as `Authorization: Bearer …` is told details, besides those who ask from this machine itself.

@@ -55,7 +55,8 @@ export interface HonoContextLike {
 export type HonoMiddleware = (context: HonoContextLike, next: () => Promise<void>) => Promise<Response | void>;
 
 /**
- * Makes a middleware that keeps responses in the cache, as {@linkcode cached} of `@larder/larder/http` does.
+ * Makes a middleware that keeps responses in the cache, as
+ * [`cacheResponse()`](https://jsr.io/@larder/larder/doc/http/~/cacheResponse) of `@larder/larder/http` does.
  *
  * @param redis What `connect()` gave, or a cache.
  * @param options How long, under which tags, for whom.
@@ -106,7 +107,8 @@ export function rateLimit<Names extends string>(
 export type HonoHandler = (context: HonoContextLike) => Promise<Response>;
 
 /**
- * Makes a handler for `/health`: {@linkcode healthHandler} of `@larder/larder/http` for Hono.
+ * Makes a handler for `/health`:
+ * [`healthHandler()`](https://jsr.io/@larder/larder/doc/http/~/healthHandler) of `@larder/larder/http` for Hono.
  *
  * @param redis What `connect()` gave.
  * @param options Who is told details, and how old an answer may be.
@@ -119,7 +121,8 @@ export function health(redis: Pick<Larder, "health">, options: HealthHandlerOpti
 }
 
 /**
- * Makes a handler for `/metrics`: {@linkcode metricsHandler} of `@larder/larder/http` for Hono.
+ * Makes a handler for `/metrics`:
+ * [`metricsHandler()`](https://jsr.io/@larder/larder/doc/http/~/metricsHandler) of `@larder/larder/http` for Hono.
  *
  * @param redis What `connect()` gave.
  * @param options Who is answered.

@@ -14,7 +14,7 @@ export type Measured = {
   metrics(): RedisMetrics[];
 };
 
-/** Options of {@linkcode metricsHandler}. */
+/** Options of `metricsHandler()`. */
 export interface MetricsHandlerOptions {
   /**
    * Who asks has to send it as `Authorization: Bearer …`.

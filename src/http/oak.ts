@@ -60,7 +60,8 @@ export type OakMiddleware = (context: OakContextLike, next: () => Promise<unknow
 const OUTCOME = ["x-cache", "cache-status"];
 
 /**
- * Makes a middleware that keeps responses in the cache, as {@linkcode cached} of `@larder/larder/http` does.
+ * Makes a middleware that keeps responses in the cache, as
+ * [`cacheResponse()`](https://jsr.io/@larder/larder/doc/http/~/cacheResponse) of `@larder/larder/http` does.
  *
  * @param redis What `connect()` gave, or a cache.
  * @param options How long, under which tags, for whom.
@@ -123,7 +124,8 @@ export function rateLimit<Names extends string>(
 export type OakHandler = (context: OakContextLike) => Promise<void>;
 
 /**
- * Makes a handler for `/health`: {@linkcode healthHandler} of `@larder/larder/http` for Oak.
+ * Makes a handler for `/health`:
+ * [`healthHandler()`](https://jsr.io/@larder/larder/doc/http/~/healthHandler) of `@larder/larder/http` for Oak.
  *
  * @param redis What `connect()` gave.
  * @param options Who is told details, and how old an answer may be.
@@ -136,7 +138,8 @@ export function health(redis: Pick<Larder, "health">, options: HealthHandlerOpti
 }
 
 /**
- * Makes a handler for `/metrics`: {@linkcode metricsHandler} of `@larder/larder/http` for Oak.
+ * Makes a handler for `/metrics`:
+ * [`metricsHandler()`](https://jsr.io/@larder/larder/doc/http/~/metricsHandler) of `@larder/larder/http` for Oak.
  *
  * @param redis What `connect()` gave.
  * @param options Who is answered.

@@ -72,13 +72,17 @@ export class CheckResult implements RateLimitResult {
     this.limit = state.limit;
     this.window = state.window;
     this.remaining = state.remaining;
-    this.resetAfter = state.resetAfter;
+    this.resetAfter = withinWindow(state.resetAfter, state.window);
     this.retryAfter = state.retryAfter;
-    this.moreAfter = state.moreAfter;
+    this.moreAfter = withinWindow(state.moreAfter, state.window);
     this.degraded = state.degraded;
     this.source = state.source;
     this.#style = style;
-    this.#results = results;
+    this.#results = results?.map((one) => ({
+      ...one,
+      resetAfter: withinWindow(one.resetAfter, one.window),
+      moreAfter: withinWindow(one.moreAfter, one.window),
+    }));
   }
 
   get results(): readonly RateLimitState[] {
@@ -92,6 +96,14 @@ export class CheckResult implements RateLimitResult {
   response(): Response {
     return problemResponse(this);
   }
+}
+
+/**
+ * Redis counts a call at the end of its millisecond, so that what it takes seems to come back up to one after its window. That is no
+ * news to anybody, and as whole seconds it would be one more.
+ */
+function withinWindow(seconds: number, window: number): number {
+  return seconds > window && seconds < window + 0.0015 ? window : seconds;
 }
 
 /** The one that says most about all: of refusals the longest, else that of which least is left. */

@@ -14,6 +14,7 @@
  * @module
  */
 export * from "./client.ts";
+export { RedisError, UnavailableError, type UnavailableReason } from "../errors.ts";
 export * from "./adapters/from_db_redis.ts";
 export * from "./adapters/from_ioredis.ts";
 export * from "./adapters/from_node_redis.ts";

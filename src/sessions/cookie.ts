@@ -102,6 +102,7 @@ export class SessionCookie {
    *
    * @param request The request, or its headers.
    * @returns The token, for `get()`; `undefined` if there is none.
+   * @throws {TypeError} If it has no `Headers`, as a request of `node:http` has none.
    */
   read(request: { readonly headers: Headers } | Headers): string | undefined {
     return this.#tokens(request).next().value;
@@ -199,6 +200,17 @@ export class SessionCookie {
   }
 }
 
+/** The headers of a request, where it has such as `fetch` knows. */
+function headersOf(request: { readonly headers: Headers } | Headers): Headers {
+  if (request instanceof Headers) return request;
+  const headers: unknown = request?.headers;
+  if (typeof (headers as Headers | undefined)?.get === "function") return headers as Headers;
+  const kind = typeof headers === "object" && headers !== null ? "a request of node:http" : describe(request);
+  throw new TypeError(
+    `Cannot read the cookie: wanted a Request or Headers, as in read(new Headers({ cookie: req.headers.cookie ?? "" })), got ${kind}`,
+  );
+}
+
 interface Attributes {
   readonly path: string;
   readonly domain?: string;
@@ -210,7 +222,7 @@ interface Attributes {
 
 /** The cookies of a request, byte for byte: one whose name only looks like another's is another. */
 function pairsOf(request: { readonly headers: Headers } | Headers): [name: string, value: string][] {
-  const header = (request instanceof Headers ? request : request.headers).get("cookie");
+  const header = headersOf(request).get("cookie");
   const pairs: [string, string][] = [];
   for (const pair of header?.split(";") ?? []) {
     const equals = pair.indexOf("=");

@@ -80,7 +80,7 @@ export function tooMuch(action: string, { bytes, fields }: DataSize, maxBytes: n
 }
 
 /**
- * Decodes data.
+ * Decodes data, with the fields in the order of their names.
  *
  * @throws {Error} If a field cannot be read.
  */
@@ -90,7 +90,14 @@ export function decodeFields({ fields, json }: Pick<StoredSession, "fields" | "j
     if (name === "__proto__") throw new Error('Cannot read session: wanted plain data, got the key "__proto__"');
     data[name] = richSerializer.deserialize(bytes);
   }
-  return data;
+  return ordered(data);
+}
+
+/** The fields by their names: a hash of Redis has no order of its own, and each store gives the same. */
+function ordered(data: Record<string, unknown>): Record<string, unknown> {
+  const names = Object.keys(data);
+  if (names.every((name, i) => i === 0 || names[i - 1]! <= name)) return data;
+  return Object.fromEntries(names.sort().map((name) => [name, data[name]]));
 }
 
 function encode(value: unknown, name: string): Uint8Array {

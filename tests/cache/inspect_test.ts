@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { z } from "zod";
 import type { Cache } from "../../src/cache/cache.ts";
 import type { Inspected } from "../../src/cache/options.ts";
 import { openCache, pause } from "../contract/cache_tools.ts";
@@ -92,6 +93,61 @@ const inspect: Readonly<Record<string, Case>> = {
     await all(cache);
     const { hits, misses, stale } = cache.stats();
     assertEquals([hits, misses, stale, events.all.length], [0, 0, 0, told]);
+  },
+
+  "inspect() shows values where they are wanted": async (harness) => {
+    const { cache, events } = await openCache(harness);
+    const values = {
+      plain: { b: 1, a: [2] },
+      date: new Date(0),
+      map: new Map([["k", 1n]]),
+      nothing: undefined,
+      none: null,
+    };
+    await cache.setMany(values);
+    const shown: Record<string, unknown> = {};
+    for await (const entry of cache.inspect("*", { values: true })) {
+      assertEquals(Object.keys(entry), ["key", "age", "ttl", "tags", "bytes", "value"]);
+      shown[entry.key] = entry.value;
+    }
+    assertEquals(shown, values);
+    for await (const entry of cache.inspect()) assertEquals(Object.keys(entry), ["key", "age", "ttl", "tags", "bytes"]);
+    const { hits, misses } = cache.stats();
+    assertEquals([hits, misses, events.of("cache.hit").length], [0, 0, 0]);
+  },
+
+  "inspect() shows no value that does not fit the schema, and tells so": async (harness) => {
+    const { cache, events } = await openCache(harness);
+    await cache.setMany({ a: { n: 1 }, b: { n: "x" } });
+    const schema = z.object({ n: z.number() });
+    const shown = new Map<string, unknown>();
+    for await (const entry of cache.inspect("*", { values: true, schema })) shown.set(entry.key, entry.value?.n);
+    assertEquals([shown.size, shown.get("a"), shown.get("b")], [2, 1, undefined]);
+    assertEquals(events.of("cache.schema_mismatch").length, 1);
+  },
+
+  "inspect() is ended by a signal": async (harness) => {
+    const { cache } = await openCache(harness);
+    await cache.setMany({ a: 1, b: 2, c: 3 });
+    const controller = new AbortController();
+    let seen = 0;
+    const walk = async () => {
+      for await (const _ of cache.inspect("*", { signal: controller.signal })) {
+        seen++;
+        controller.abort(new Error("enough"));
+      }
+    };
+    await assertRejects(walk, Error, "enough");
+    assertEquals(seen, 1);
+  },
+
+  "inspect() tells the size of an entry as it is stored, the same on each store": async (harness) => {
+    const { cache } = await openCache(harness);
+    await cache.set("a", "x".repeat(1000), { tags: ["t", "über", "€"] });
+    await cache.set("b", 1);
+    const found = await all(cache);
+    // 68 bytes of header, 2 for the length of each tag; a string has its quotes.
+    assertEquals([found.get("a")!.bytes, found.get("b")!.bytes], [68 + (2 + 1) + (2 + 5) + (2 + 3) + 1002, 68 + 1]);
   },
 
   "inspect() rejects for what is no pattern": async (harness) => {

@@ -243,3 +243,24 @@ Deno.test("SessionCookie.write() counts Max-Age from the present of the store", 
   sessions.cookie.write(headers, (await sessions.get(id))!);
   assert(headers.get("set-cookie")!.includes("Max-Age=2700;"), "45 minutes are left of 90");
 });
+
+Deno.test("SessionCookie.read() explains itself to who has a request of node:http", () => {
+  const { cookie } = open();
+  const incoming = { headers: { cookie: "__Host-session=x" } };
+  const cases: [unknown, string][] = [
+    [incoming, "a request of node:http"],
+    [undefined, "undefined"],
+    [null, "null"],
+    ["__Host-session=x", '"__Host-session=x"'],
+    [{}, "an object"],
+  ];
+  for (const [request, got] of cases) {
+    const error = assertThrows(() => cookie.read(request as Request), TypeError);
+    assertEquals(
+      error.message,
+      'Cannot read the cookie: wanted a Request or Headers, as in read(new Headers({ cookie: req.headers.cookie ?? "" })), ' +
+        `got ${got}`,
+    );
+  }
+  assertEquals(cookie.read(new Headers({ cookie: incoming.headers.cookie })), undefined);
+});
