@@ -16,6 +16,22 @@ const REASONS: Record<UnavailableReason, string> = {
   "closed": "it was closed",
 };
 
+/** What closed something: a call of `close()`, or the end of the block of an `await using` declaration. */
+export type ClosedBy = "close()" | "await using";
+
+const CLOSED: Record<ClosedBy, string> = {
+  "close()": "by close(): call that when the last request is answered, as after server.shutdown()",
+  "await using":
+    'at the end of its "await using" block, which is the whole module at its top: to keep it open, as for a ' +
+    'server, say "const" and call close() when the last request is answered',
+};
+
+/** What is known of an outage. */
+export interface UnavailableOptions extends ErrorOptions {
+  /** What closed it, where the reason is `"closed"`. */
+  closedBy?: ClosedBy | undefined;
+}
+
 /** What the codes of error replies say of the server, for the messages of errors. */
 const REFUSALS: Readonly<Record<string, string>> = {
   OOM: "its memory is full",
@@ -65,15 +81,20 @@ export class UnavailableError extends Error {
    *
    * @param operation What was attempted.
    * @param reason Why there was no answer.
-   * @param options Carries the `cause`: where `reason` is `"refused"`, the reply.
+   * @param options Carries the `cause`: where `reason` is `"refused"`, the reply; and what closed it.
    */
-  constructor(operation: string, reason: UnavailableReason, options?: ErrorOptions) {
+  constructor(operation: string, reason: UnavailableReason, options?: UnavailableOptions) {
     const reply = reason === "refused" && options?.cause instanceof RedisError ? options.cause : undefined;
-    super(`Cannot ${operation}: Redis is unavailable: ${reply ? refusalText(reply) : REASONS[reason]}`, options);
+    super(`Cannot ${operation}: ${textOf(reason, reply, options?.closedBy)}`, options);
     this.operation = operation;
     this.reason = reason;
     this.code = reply?.code;
   }
+}
+
+function textOf(reason: UnavailableReason, reply: RedisError | undefined, closedBy: ClosedBy | undefined): string {
+  if (reason === "closed") return closedBy ? `${REASONS.closed} ${CLOSED[closedBy]}` : REASONS.closed;
+  return `Redis is unavailable: ${reply ? refusalText(reply) : REASONS[reason]}`;
 }
 
 function refusalText({ code, message }: RedisError): string {

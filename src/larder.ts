@@ -3,7 +3,7 @@ import { MemoryStore } from "./cache/memory_store.ts";
 import { RedisStore } from "./cache/redis_store.ts";
 import { type Config, type ConnectOptions, resolveConfig } from "./config.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
-import { UnavailableError } from "./errors.ts";
+import { type ClosedBy, UnavailableError } from "./errors.ts";
 import { type EventListener, safeListener } from "./events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { ImageCache } from "./images/image_cache.ts";
@@ -207,16 +207,22 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     return this.#servers.flatMap(({ role, batch }) => batch.meter?.snapshot(role) ?? []);
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.cache[Symbol.asyncDispose]();
-    await this.sessions[Symbol.asyncDispose]();
-    await this.rateLimit[Symbol.asyncDispose]();
-    await Promise.all(this.#servers.map(({ batch }) => batch.close()));
+  close(): Promise<void> {
+    return this.#close("close()");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return this.#close("await using");
+  }
+
+  async #close(by: ClosedBy): Promise<void> {
+    this.#closed = true;
+    // Limits fail what waits before the connection is closed.
+    for (const { batch } of this.#servers) batch.diagnosis.closedBy ??= by;
+    await this.cache[Symbol.asyncDispose](by);
+    await this.sessions[Symbol.asyncDispose](by);
+    await this.rateLimit[Symbol.asyncDispose](by);
+    await Promise.all(this.#servers.map(({ batch }) => batch.close(by)));
   }
 }
 

@@ -2,6 +2,7 @@ import { unawaited } from "../callbacks.ts";
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
+import type { ClosedBy } from "../errors.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../events.ts";
 import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
@@ -661,14 +662,18 @@ export class Cache implements AsyncDisposable {
     return this.#stats.snapshot(this.#store.queued, this.#through.loading.size);
   }
 
-  /** Tells loaders to stop and closes the store. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Tells loaders to stop and closes the store.
+   *
+   * @param by What closes it, for the errors of those who come later.
+   */
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     const start = this.#pathOf("");
     const below = [...this.#family.caches].filter(([path]) => path.startsWith(start)).map(([, cache]) => cache);
     const closing = [this, ...below];
     // Loaders say what they have to before the stores are closed.
-    const stopped = closing.map((cache) => cache.#through.loading.close());
-    await Promise.all(closing.map((cache) => cache.#store[Symbol.asyncDispose]()));
+    const stopped = closing.map((cache) => cache.#through.loading.close(by));
+    await Promise.all(closing.map((cache) => cache.#store[Symbol.asyncDispose](by)));
     await Promise.all(stopped);
   }
 

@@ -1,6 +1,6 @@
 import { unawaited } from "../callbacks.ts";
 import type { Duration } from "../duration.ts";
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { assertTags } from "../keys.ts";
 import { loadTracer } from "../telemetry.ts";
@@ -141,8 +141,8 @@ export class Loading {
   }
 
   /** Tells loaders to stop, and gives their leases back. */
-  async close(): Promise<void> {
-    this.#abort.abort(new UnavailableError("load", "closed"));
+  async close(by: ClosedBy = "await using"): Promise<void> {
+    this.#abort.abort(new UnavailableError("load", "closed", { closedBy: by }));
     for (const heartbeat of this.#heartbeats) clearInterval(heartbeat);
     // Other processes need not wait for what will not be stored.
     const held = [...this.#flights.values()].filter(({ lease }) => lease !== 0);

@@ -1,5 +1,5 @@
 import { unawaited } from "../callbacks.ts";
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { compileGlob } from "../glob.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
@@ -54,7 +54,7 @@ export class MemoryStore implements CacheStore {
   readonly #others = new Map<string, MemoryStore>();
   #last = 0;
   #lastToken = 0;
-  #closed = false;
+  #closed: ClosedBy | undefined;
 
   /**
    * Creates a store.
@@ -268,15 +268,15 @@ export class MemoryStore implements CacheStore {
   }
 
   /** Drops all entries; what comes later rejects. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    this.#closed ??= by;
     this.#entries.clear();
     this.#watches.ringAll();
-    await Promise.all([...this.#others.values()].map((other) => other[Symbol.asyncDispose]()));
+    await Promise.all([...this.#others.values()].map((other) => other[Symbol.asyncDispose](by)));
   }
 
   #assertOpen(operation: string): void {
-    if (this.#closed) throw new UnavailableError(operation, "closed");
+    if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
   }
 
   /** Issues the next value of the clock, which never stands still or goes back whatever the time does. */

@@ -29,4 +29,5 @@ export * from "./store.ts";
 export { escapeGlob } from "../glob.ts";
 export type { StoredEntry } from "./entry.ts";
 export type { Duration } from "../duration.ts";
+export type { ClosedBy } from "../errors.ts";
 export type { LarderEvent, ServerEvent, ServerRole } from "../events.ts";

@@ -1,5 +1,5 @@
 import { unawaited } from "../callbacks.ts";
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { Deadline } from "../redis/deadline.ts";
@@ -65,7 +65,7 @@ export class RedisStore implements CacheStore {
   #underway = 0;
   #waiting = 0;
   #clearing = 0;
-  #closed = false;
+  #closed: ClosedBy | undefined;
 
   constructor(batch: Batch, options: RedisStoreOptions) {
     const { namespace, buckets = 1, on } = options;
@@ -233,17 +233,20 @@ export class RedisStore implements CacheStore {
     return { status, removed };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     if (this.#queue.size > 0 && !this.#closed) {
       await this.#replayed("replay invalidations").catch((error) => {
         this.#on?.({ type: "cache.error", operation: "replay invalidations before closing", error });
       });
     }
-    this.#closed = true;
+    this.#closed ??= by;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#watches.ringAll();
-    await Promise.all([this.#bell, ...this.#others.values()].map((part) => part[Symbol.asyncDispose]()));
+    await Promise.all([
+      this.#bell[Symbol.asyncDispose](),
+      ...[...this.#others.values()].map((other) => other[Symbol.asyncDispose](by)),
+    ]);
   }
 
   /** Whether invalidations wait to be replayed. */
@@ -257,7 +260,7 @@ export class RedisStore implements CacheStore {
   }
 
   #assertOpen(operation: string): void {
-    if (this.#closed) throw new UnavailableError(operation, "closed");
+    if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
   }
 
   /** Copies and waiting readers have to look again. */

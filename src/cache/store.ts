@@ -1,3 +1,4 @@
+import type { ClosedBy } from "../errors.ts";
 import type { StoredEntry } from "./entry.ts";
 
 /** A place in the order in which a store issues writes and invalidations. Places of different epochs do not compare. */
@@ -130,6 +131,8 @@ export interface Changes {
  * invalidations are queued instead.
  */
 export interface CacheStore extends AsyncDisposable {
+  /** Ends it; what comes later rejects, and says what ended it. */
+  [Symbol.asyncDispose](by?: ClosedBy): PromiseLike<void>;
   /** Where values live, for reports. */
   readonly kind: "memory" | "redis";
   /** Reads one entry and, where there is nothing fresh, may grant a lease in the same step. */

@@ -1,6 +1,7 @@
 import { Cache } from "../cache/cache.ts";
 import type { CacheOptions, InvalidationResult, OperationOptions } from "../cache/options.ts";
 import type { CacheStore } from "../cache/store.ts";
+import type { ClosedBy } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { Images } from "./images.ts";
 import type { ImageInfo } from "./info.ts";
@@ -115,10 +116,14 @@ export class ImageCache extends Cache {
     return await this.#of("serve an image").serve(request, name, options);
   }
 
-  /** Tells loaders to stop and closes the store. */
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await this.#copies?.[Symbol.asyncDispose]();
-    await super[Symbol.asyncDispose]();
+  /**
+   * Tells loaders to stop and closes the store.
+   *
+   * @param by What closes it, for the errors of those who come later.
+   */
+  override async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    await this.#copies?.[Symbol.asyncDispose](by);
+    await super[Symbol.asyncDispose](by);
   }
 
   #of(action: string): Images {

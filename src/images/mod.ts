@@ -25,4 +25,4 @@ export * from "./source.ts";
 export { fileSource } from "./file_source.ts";
 export * from "./http_source.ts";
 export { imageNameOf } from "./names.ts";
-export { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";
+export { type ClosedBy, ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";

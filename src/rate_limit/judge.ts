@@ -1,4 +1,4 @@
-import { RedisError, UnavailableError } from "../errors.ts";
+import { type ClosedBy, RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { Denials } from "./denials.ts";
 import { Outage, type PresetStep } from "./outage.ts";
@@ -105,9 +105,9 @@ export class Judge implements AsyncDisposable {
     this.#denials?.clear();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     this.forget();
-    await this.#store[Symbol.asyncDispose]();
+    await this.#store[Symbol.asyncDispose](by);
   }
 
   /** Takes steps, in the store or by policy. */

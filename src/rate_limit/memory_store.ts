@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { describe } from "../describe.ts";
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import type { Algorithm, Outcome } from "./algorithm.ts";
 import { exact } from "./exact.ts";
@@ -51,7 +51,7 @@ export class MemoryLimitStore implements LimitStore {
   readonly kind = "memory" as const;
   readonly #states: LRUCache<string, { state: unknown }>;
   readonly #now: () => number;
-  #closed = false;
+  #closed: ClosedBy | undefined;
 
   /**
    * Creates a store.
@@ -78,7 +78,7 @@ export class MemoryLimitStore implements LimitStore {
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
     signal?.throwIfAborted();
-    if (this.#closed) throw new UnavailableError("count rate limit", "closed");
+    if (this.#closed) throw new UnavailableError("count rate limit", "closed", { closedBy: this.#closed });
     const now = Math.floor(this.#now());
     const tentative = new Map<string, Outcome<unknown>>();
     const standings = steps.map((step) => this.#step(step, now, tentative));
@@ -94,8 +94,8 @@ export class MemoryLimitStore implements LimitStore {
   }
 
   /** Forgets all. */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+  [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    this.#closed ??= by;
     this.#states.clear();
     return Promise.resolve();
   }

@@ -41,4 +41,5 @@ export type {
 } from "./guard.ts";
 export { MemoryLimitStore, type MemoryLimitStoreOptions } from "./memory_store.ts";
 export type { Action, Algorithm, LimitStore, Rule, Standing, Step } from "./store.ts";
+export type { ClosedBy } from "../errors.ts";
 export type { Duration } from "../duration.ts";

@@ -1,5 +1,6 @@
 import { describe } from "../describe.ts";
 import { toMilliseconds } from "../duration.ts";
+import type { ClosedBy } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
 import { remoteAddress } from "../http/connection.ts";
 import { assertKey } from "../keys.ts";
@@ -372,9 +373,13 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     return this.#presets.has(name);
   }
 
-  /** Ends the limiter with its store. Checks reject after that. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#judge[Symbol.asyncDispose]();
+  /**
+   * Ends the limiter with its store. Checks reject after that.
+   *
+   * @param by What ends it, for the errors of those who come later.
+   */
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    await this.#judge[Symbol.asyncDispose](by);
   }
 
   /** What was done in this process so far. */

@@ -1,4 +1,4 @@
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { Batch } from "../redis/batch.ts";
 import { Deadline } from "../redis/deadline.ts";
 import { RedisCounter } from "./redis_counter.ts";
@@ -21,7 +21,7 @@ export class RedisLimitStore implements LimitStore {
   readonly kind = "redis" as const;
   readonly #batch: Batch;
   readonly #counters: readonly RedisCounter[];
-  #closed = false;
+  #closed: ClosedBy | undefined;
 
   constructor(batch: Batch, options: RedisLimitStoreOptions) {
     const { namespace, buckets = 1, timeout, now } = options;
@@ -40,7 +40,9 @@ export class RedisLimitStore implements LimitStore {
 
   run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#closed) return Promise.reject(new UnavailableError("count rate limit", "closed"));
+    if (this.#closed) {
+      return Promise.reject(new UnavailableError("count rate limit", "closed", { closedBy: this.#closed }));
+    }
     const first = this.#counterOf(steps[0]!.id);
     if (steps.length === 1) return first.run(steps, signal);
     if (this.#counters.length === 1 || steps.every(({ id }) => this.#counterOf(id) === first)) {
@@ -49,8 +51,8 @@ export class RedisLimitStore implements LimitStore {
     return this.#runApart(steps, signal);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+  [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    this.#closed ??= by;
     for (const counter of this.#counters) counter.close();
     return Promise.resolve();
   }

@@ -1,3 +1,5 @@
+import type { ClosedBy } from "../errors.ts";
+
 /**
  * How a limit is counted.
  *
@@ -72,6 +74,8 @@ export interface Standing {
 
 /** Where limits are counted. Each call is one atomic step, decided by the clock of the store. */
 export interface LimitStore extends AsyncDisposable {
+  /** Ends it; what comes later rejects, and says what ended it. */
+  [Symbol.asyncDispose](by?: ClosedBy): PromiseLike<void>;
   /** What kind of store it is. */
   readonly kind: "memory" | "redis";
   /** Milliseconds after which steps are given up now, where they can be. */

@@ -1,5 +1,5 @@
 import { endBy } from "../abort.ts";
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../metrics.ts";
 import { Alarm } from "./alarm.ts";
@@ -164,8 +164,9 @@ export class Batch {
   }
 
   /** Fails all that waits, and closes the client. */
-  async close(): Promise<void> {
+  async close(by?: ClosedBy): Promise<void> {
     if (this.#closed) return;
+    this.diagnosis.closedBy ??= by;
     this.#closed = true;
     if (this.#out) this.#failed(this.#out, undefined);
     this.#alarm.stop();

@@ -1,4 +1,4 @@
-import { type RedisError, UnavailableError } from "../errors.ts";
+import { type ClosedBy, type RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener, ServerEvent, ServerRole } from "../events.ts";
 import type { ConnectionChange, RedisClient } from "./client.ts";
 import { isRefusal } from "./refusals.ts";
@@ -26,6 +26,8 @@ export class Diagnosis {
   readonly #slowerThan: number;
   readonly #refused = new Map<string, number>();
   #problem: unknown;
+  /** What closed the client, once it is. */
+  closedBy: ClosedBy | undefined;
 
   constructor(client: RedisClient, options: DiagnosisOptions) {
     this.#client = client;
@@ -41,7 +43,8 @@ export class Diagnosis {
 
   /** The error for whoever asked, with what is known of its cause. */
   unavailable(operation: string, reason: UnavailableError["reason"], cause: unknown = this.#problem): UnavailableError {
-    return new UnavailableError(operation, reason, reason === "closed" || cause === undefined ? undefined : { cause });
+    if (reason === "closed") return new UnavailableError(operation, reason, { closedBy: this.closedBy });
+    return new UnavailableError(operation, reason, cause === undefined ? undefined : { cause });
   }
 
   /** The connection changed. */

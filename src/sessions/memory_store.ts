@@ -1,4 +1,4 @@
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import { type DataSize, sizeOfFields, tooMuch } from "./fields.ts";
 import { changed, drop, endOf, inOrder, put, type Row, stored } from "./memory_rows.ts";
@@ -58,7 +58,7 @@ export class MemorySessionStore implements SessionStore {
   #onFirst: (() => void) | undefined;
   #born = 0;
   #sweepAt = 1000;
-  #closed = false;
+  #closed: ClosedBy | undefined;
 
   /**
    * Creates a store.
@@ -255,15 +255,15 @@ export class MemorySessionStore implements SessionStore {
   }
 
   /** Forgets all sessions; what is asked for later is refused. */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+  [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    this.#closed ??= by;
     for (const map of [this.#rows, this.#users, this.#tags, this.#traces]) map.clear();
     return Promise.resolve();
   }
 
   #begin(operation: string, { signal }: SessionStoreOptions): void {
     signal?.throwIfAborted();
-    if (this.#closed) throw new UnavailableError(operation, "closed");
+    if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
   }
 
   #find(handle: string): Row | undefined {

@@ -30,4 +30,4 @@ export type { SchemaIssue, SchemaResult, StandardSchema } from "../cache/standar
 export type { Duration } from "../duration.ts";
 export type { Deadline } from "../redis/deadline.ts";
 export type { EventListener, LarderEvent, ServerEvent, ServerRole } from "../events.ts";
-export { SessionConflictError } from "../errors.ts";
+export { type ClosedBy, SessionConflictError } from "../errors.ts";

@@ -1,5 +1,6 @@
 import { unawaited } from "../callbacks.ts";
 import { describe, describeKind } from "../describe.ts";
+import type { ClosedBy } from "../errors.ts";
 import { type EventListener, safeListener } from "../events.ts";
 import { remoteAddress } from "../http/connection.ts";
 import { assertTag, assertTags, assertUserId } from "../keys.ts";
@@ -484,9 +485,13 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     return { ...statsOf(this.#store) };
   }
 
-  /** Closes the store. What `connect()` made is closed with it. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#store[Symbol.asyncDispose]();
+  /**
+   * Closes the store. What `connect()` made is closed with it.
+   *
+   * @param by What closes it, for the errors of those who come later.
+   */
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    await this.#store[Symbol.asyncDispose](by);
   }
 
   #handleOf(session: unknown, action: string): string | undefined {

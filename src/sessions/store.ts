@@ -1,3 +1,4 @@
+import type { ClosedBy } from "../errors.ts";
 import type { Deadline } from "../redis/deadline.ts";
 
 /** A session as a store keeps it. Its handle is all that a store knows of its token. */
@@ -167,6 +168,8 @@ export interface SessionListOptions extends SessionStoreOptions {
  * Every method ends within the store's deadline and rejects with `UnavailableError` when the store does not answer.
  */
 export interface SessionStore extends AsyncDisposable {
+  /** Ends it; what comes later rejects, and says what ended it. */
+  [Symbol.asyncDispose](by?: ClosedBy): PromiseLike<void>;
   /** Where sessions live, for reports. */
   readonly kind: "memory" | "redis";
   /** Over how many hash slots sessions are spread. The sessions of one user share one. */

@@ -1,4 +1,4 @@
-import { UnavailableError } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type {
   CacheStore,
   ChangeListener,
@@ -128,8 +128,8 @@ export class FlakyStore implements CacheStore {
   }
 
   /** Disposes of the wrapped store. */
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.#store[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](by?: ClosedBy): PromiseLike<void> {
+    return this.#store[Symbol.asyncDispose](by);
   }
 
   async #run<T>(operation: string, run: () => Promise<T>): Promise<T> {
