@@ -26,6 +26,12 @@ export interface Config {
   readonly buckets: number;
   /** The deadline of a command in milliseconds. */
   readonly commandTimeoutMs: number;
+  /** The longest that connecting may take, in milliseconds, if that was said. */
+  readonly connectTimeoutMs?: number;
+  /** How often an idle connection is asked, in milliseconds, if that was said. */
+  readonly heartbeatMs?: number;
+  /** From when on an answer is slow, in milliseconds, if that was said. */
+  readonly slowerThanMs?: number;
   /** The options of the cache, with `ttl` and `enabled` from the environment if need be. */
   readonly cache: CacheOptions;
   /** The options of sessions. */
@@ -52,12 +58,22 @@ export function resolveConfig(options: ConnectOptions = {}, env: Environment = r
     namespace: given.namespace ?? namespaceFrom(env) ?? "larder",
     buckets: given.buckets ?? 1,
     commandTimeoutMs: toMilliseconds(given.commandTimeout ?? "500ms", "commandTimeout", COMMAND_TIMEOUT),
+    ...timings(given),
     cache: withSwitch(withTtl(given.cache ?? {}, env), env),
     sessions: given.sessions ?? {},
     ...(given.images && { images: given.images }),
     rateLimit: given.rateLimit ?? {},
     on: given.on,
   };
+}
+
+/** What was said about the connection, in milliseconds. */
+function timings(given: ConnectOptions): Pick<Config, "connectTimeoutMs" | "heartbeatMs" | "slowerThanMs"> {
+  const names = ["connectTimeout", "heartbeat", "slowerThan"] as const;
+  return Object.fromEntries(
+    names.filter((name) => given[name] !== undefined)
+      .map((name) => [`${name}Ms`, toMilliseconds(given[name], name, COMMAND_TIMEOUT)]),
+  );
 }
 
 function namespaceFrom(env: Environment): string | undefined {

@@ -84,7 +84,7 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
    */
   tls?: boolean | TlsOptions | undefined;
   /**
-   * The first part of all Redis keys: 1 to 64 letters, digits, `.`, `_` or `-`.
+   * The first part of all Redis keys, and the name of the connections in `CLIENT LIST`: 1 to 64 letters, digits, `.`, `_` or `-`.
    *
    * @default {REDIS_NAMESPACE, or "larder"}
    */
@@ -102,6 +102,24 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
    */
   commandTimeout?: Duration | undefined;
   /**
+   * How long connecting and logging in may take, up to one hour; then the next attempt follows. A `client` has a setting of its own.
+   *
+   * @default {"2s"}
+   */
+  connectTimeout?: Duration | undefined;
+  /**
+   * How often an idle connection is asked whether it is still there, up to one hour. A `client` has a setting of its own.
+   *
+   * @default {"30s", and "1s" for the server of a cache with copies in this process}
+   */
+  heartbeat?: Duration | undefined;
+  /**
+   * From when on an answer of Redis is told as slow, by the event `redis.slow`, up to one hour.
+   *
+   * @default {"100ms"}
+   */
+  slowerThan?: Duration | undefined;
+  /**
    * Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`, and `REDIS_CACHE` (`on` or `off`)
    * for `enabled`.
    */
@@ -112,6 +130,10 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
   images?: ImageOptions | undefined;
   /** Named rate limits, and how they work. */
   rateLimit?: RateLimitOptions<Limits> | undefined;
-  /** Told everything that happens. */
+  /**
+   * Told everything that happens; see `logEvents()`.
+   *
+   * @default {one line on the console when a server cannot be reached, is lost, is back, or refuses what is needed}
+   */
   on?: EventListener | undefined;
 }

@@ -209,6 +209,9 @@ const shape = {
   namespace: z.custom<string>(isNamespace, { error: NAMESPACE_WANTED }).optional(),
   buckets: whole(1, 1024),
   commandTimeout: duration(COMMAND_TIMEOUT),
+  connectTimeout: duration(COMMAND_TIMEOUT),
+  heartbeat: duration(COMMAND_TIMEOUT),
+  slowerThan: duration(COMMAND_TIMEOUT),
   cache: z.strictObject(cache, { error: "an object with options of the cache" }).optional(),
   sessions: z.strictObject(sessions, { error: "an object with options of sessions" }).optional(),
   images: z.strictObject(images, { error: "an object with options of images, as in { root: … }" }).refine(

@@ -1,4 +1,5 @@
 import type { EventListener, LarderEvent, ServerEvent } from "./events.ts";
+import { RedisError } from "./errors.ts";
 import { connectionText } from "./redis/connection_text.ts";
 
 /** What a server is said to be on the console. */
@@ -26,7 +27,7 @@ export function connectionReport(print: (line: string) => void = warn): EventLis
         break;
       case "redis.refused":
         print(
-          `Larder: ${nameOf(event)} refuses what is needed to ${event.operation}: ${connectionText(event.error)}. ` +
+          `Larder: ${nameOf(event)} refuses what is needed to ${event.operation}: ${sentence(event.error)} ` +
             "Services get along without it as documented.",
         );
     }
@@ -34,22 +35,28 @@ export function connectionReport(print: (line: string) => void = warn): EventLis
 
   function lost(event: Extract<LarderEvent, { type: "redis.disconnected" }>): void {
     const { error } = event;
-    const reason = connectionText(error ?? event.reason ?? "the connection ended");
+    // Larder looks for another server itself where one refuses, and has said so.
+    if (error === undefined && event.reason instanceof RedisError) return;
+    const reason = sentence(error ?? event.reason ?? "the connection ended");
     const known = outages.get(keyOf(event));
     const kind = kindOf(reason);
     if (known?.told.has(kind)) return;
     if (known) known.told.add(kind);
     else outages.set(keyOf(event), { told: new Set([kind]) });
     const what = error === undefined ? `${nameOf(event)} was lost` : `${nameOf(event)} cannot be reached`;
-    print(`Larder: ${what}: ${reason}. Attempts go on; until then services get along without it as documented.`);
+    print(`Larder: ${what}: ${reason} Attempts go on; until then services get along without it as documented.`);
   }
 }
 
 /** A server that is gone is gone: how attempts to reach it fail may change. What somebody has to mend is told in any case. */
 function kindOf(reason: string): string {
-  const lasting = /certificate|TLS|host name|no such host|WRONGPASS|NOAUTH|NOPERM|DENIED|protocol|^ERR|permission/i
+  const lasting = /certificate|TLS|UnknownIssuer|no such host|WRONGPASS|NOAUTH|NOPERM|DENIED|protocol|\bERR |permission/
     .test(reason);
   return lasting ? reason : "away";
+}
+
+function sentence(error: unknown): string {
+  return connectionText(error).replace(/\.?$/, ".");
 }
 
 function keyOf({ server = "all", address = "" }: ServerEvent): string {

@@ -1,8 +1,11 @@
 import type { CacheStats } from "./cache/stats.ts";
 import type { RateLimitStats } from "./rate_limit/stats.ts";
 import type { SessionStats } from "./sessions/stats.ts";
-import { RedisError, UnavailableError } from "./errors.ts";
+import { UnavailableError } from "./errors.ts";
+import type { ServerRole } from "./events.ts";
+import type { Probes } from "./probes.ts";
 import type { Batch } from "./redis/batch.ts";
+import { connectionText } from "./redis/connection_text.ts";
 import { parseRedisInfo, type RedisFigures } from "./redis/info.ts";
 
 /**
@@ -14,7 +17,9 @@ export type HealthStatus = "ok" | "degraded" | "down";
 /** How one Redis server stands. */
 export interface RedisHealth extends RedisFigures {
   /** What it is used for; one server may be all of it. */
-  readonly role: "all" | "cache" | "state";
+  readonly role: ServerRole;
+  /** Its host and port, as far as the client tells them. */
+  readonly address?: string;
   /** The client through which it is reached. */
   readonly client: string;
   /** Whether it answered just now. */
@@ -27,7 +32,7 @@ export interface RedisHealth extends RedisFigures {
   readonly latency?: number;
   /** Milliseconds of a round trip of late, by which limits without a `timeout` set their deadline; absent before the first reply. */
   readonly roundTrip?: number;
-  /** Why it did not answer. */
+  /** Why it does not answer, as the connection gave it; or what it refuses, as it says itself. */
   readonly error?: string;
 }
 
@@ -80,8 +85,9 @@ const FULL = 0.8;
 
 /** A server and what it is used for. */
 export interface CheckedServer {
-  readonly role: RedisHealth["role"];
+  readonly role: ServerRole;
   readonly batch: Batch;
+  readonly probes: Probes;
 }
 
 /** Asks every server how it is, each within the deadline of its commands. */
@@ -95,10 +101,12 @@ export async function checkHealth(
   const redis = await Promise.all(servers.map((server) => checkServer(server, signal)));
   signal?.throwIfAborted();
   const warnings = redis.flatMap((health) => warningsOf(health));
-  const lost = redis.some(({ answers, writable }) => !answers || writable === false);
+  const lost = redis.some(({ answers, writable, error }) => !answers || writable === false || error !== undefined);
+  const unfit = servers.flatMap(({ probes: { fleet } }) => fleet.problem ?? []);
+  warnings.push(...new Set(unfit));
   if (cache.queued > 0) warnings.push(`invalidations that wait until Redis is back: ${cache.queued}`);
   const never = servers.some(({ batch }, i) => !redis[i]!.answers && !batch.answered);
-  const degraded = lost || cache.queued > 0;
+  const degraded = lost || unfit.length > 0 || cache.queued > 0;
   return {
     status: closed || never ? "down" : degraded ? "degraded" : "ok",
     warnings: closed ? ["Larder was closed"] : warnings,
@@ -110,39 +118,59 @@ export async function checkHealth(
   };
 }
 
-async function checkServer({ role, batch }: CheckedServer, signal: AbortSignal | undefined): Promise<RedisHealth> {
+async function checkServer(server: CheckedServer, signal: AbortSignal | undefined): Promise<RedisHealth> {
+  const { role, batch, probes } = server;
   const { client } = batch;
   const began = performance.now();
-  // Both go out in one write; a user who may not ask for figures still finds out whether it answers.
-  const [ping, info] = await Promise.allSettled([
+  // All go out in one write; a user who may not ask for figures still finds out whether it answers.
+  const [ping, info, probed] = await Promise.allSettled([
     batch.send("PING", [], { operation: "check health", signal }).then(() => performance.now() - began),
     batch.send("INFO", [], { operation: "check health", signal, text: true }),
+    probes.run(signal),
   ]);
   const { roundTrip } = batch;
+  const { address } = client;
   const known = {
     role,
     client: client.name,
+    ...(address !== undefined && { address }),
     circuit: batch.circuit,
     connected: client.connected,
     ...(roundTrip !== undefined && { roundTrip: Math.round(roundTrip * 1000) / 1000 }),
   };
   if (ping.status === "rejected") {
     // A server that is loading its data or asks for a login answers, but is of no use.
-    return { ...known, answers: false, error: reasonOf(ping.reason) };
+    return { ...known, answers: false, error: connectionText(batch.diagnosis.problem ?? ping.reason) };
   }
   const figures = info.status === "fulfilled" && typeof info.value === "string" ? parseRedisInfo(info.value) : {};
-  return { ...known, answers: true, latency: Math.round(ping.value * 1000) / 1000, ...figures };
+  const error = refusalsOf(batch, probed.status === "fulfilled" ? probed.value : []);
+  return {
+    ...known,
+    answers: true,
+    latency: Math.round(ping.value * 1000) / 1000,
+    ...figures,
+    ...(error !== "" && { error }),
+  };
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof UnavailableError) return error.reason;
-  return error instanceof RedisError ? error.code : "unknown";
+/** What a server refuses now or has refused a moment ago, each code once. */
+function refusalsOf({ diagnosis }: Batch, failed: readonly unknown[]): string {
+  const texts = diagnosis.refusals.map(({ operation, error }) => `cannot ${operation}: ${connectionText(error)}`);
+  for (const error of failed) {
+    const text = error instanceof UnavailableError
+      ? `cannot ${error.operation}: ${connectionText(error)}`
+      : connectionText(error);
+    if (!texts.some((told) => told.includes(connectionText(error)))) texts.push(text);
+  }
+  return texts.join("; ");
 }
 
 function warningsOf({ role, answers, error, memory, writable }: RedisHealth): string[] {
   const name = role === "cache" ? "The Redis of the cache" : "Redis";
   if (!answers) return [`${name} does not answer (${error})`];
-  const warnings: string[] = [];
+  // That a replica says so once more adds nothing.
+  const known = writable === false && error?.includes("READONLY");
+  const warnings = error === undefined || known ? [] : [`${name} refuses what is needed: ${error}`];
   if (memory?.usage !== undefined && memory.usage >= FULL) {
     warnings.push(`${name} uses ${Math.round(memory.usage * 100)} % of maxmemory (${memory.policy})`);
   }

@@ -1,25 +1,23 @@
-import { delay } from "./abort.ts";
 import { MemoryStore } from "./cache/memory_store.ts";
 import { RedisStore } from "./cache/redis_store.ts";
-import { type Config, type ConnectOptions, resolveConfig } from "./config.ts";
+import { type ConnectOptions, resolveConfig } from "./config.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
-import { type ClosedBy, UnavailableError } from "./errors.ts";
+import type { ClosedBy } from "./errors.ts";
 import { type EventListener, safeListener } from "./events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { ImageCache } from "./images/image_cache.ts";
-import { DbRedisClient } from "./redis/adapters/db_redis.ts";
-import { RedisMeter, type RedisMetrics } from "./metrics.ts";
+import type { RedisMetrics } from "./metrics.ts";
+import { openRedis } from "./open_redis.ts";
 import { assertOptions, optionNames } from "./option_names.ts";
 import { openRateLimiter } from "./rate_limit/open.ts";
 import type { PresetName } from "./rate_limit/presets.ts";
-import type { RateLimiter } from "./rate_limit/rate_limiter.ts";
-import { Batch } from "./redis/batch.ts";
+import { limitTimeout, type RateLimiter } from "./rate_limit/rate_limiter.ts";
+import { Probes } from "./probes.ts";
+import { waitUntilReady } from "./ready.ts";
 import { type RawCommands, rawCommands } from "./redis/raw_commands.ts";
-import type { RedisServerConfig } from "./server_config.ts";
 import { openSessions } from "./sessions/open.ts";
 import type { SessionData } from "./sessions/session.ts";
 import type { Sessions } from "./sessions/sessions.ts";
-import { findTelemetry } from "./telemetry.ts";
 
 /** What a service says of the types of its data, once, in `connect<…>()`. */
 export interface LarderTypes {
@@ -65,14 +63,16 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
   /** Where data live: `redis`, or `memory` for the embedded store. */
   readonly store: "redis" | "memory";
   /**
-   * Waits until Redis answers.
+   * Waits until Redis does what the services need: until it answers, and takes reads, writes and scripts.
    *
    * @param options How long at most (default: for ever), a signal.
-   * @throws {UnavailableError} If it does not answer in time.
+   * @throws {UnavailableError} If it does not in time, or refuses what only somebody can mend, such as a right that is missing. Its
+   * `cause` is what the connection or the server said last.
    */
   ready(options?: { timeout?: Duration; signal?: AbortSignal }): Promise<void>;
   /**
-   * Asks how things stand: the servers, memory, the services. Never rejects because Redis is away; that is `degraded`.
+   * Asks how things stand: the servers, memory, and whether the services can do what they have to, by doing it. Never rejects because
+   * Redis is away or refuses something; that is `degraded`.
    *
    * @param options A signal.
    * @returns The report: plain data, without secrets.
@@ -128,10 +128,12 @@ export async function connect<
   const on = safeListener(config.on);
   const { server } = config;
   if (server.kind === "memory" && server.implicit) warn(on);
-  const main = server.kind === "memory" ? undefined : await open(server, config, on);
+  const main = server.kind === "memory"
+    ? undefined
+    : await openRedis(server, config.cacheServer ? "state" : "all", config, on);
   let cacheBatch = main;
   try {
-    if (config.cacheServer) cacheBatch = await open(config.cacheServer, config, on);
+    if (config.cacheServer) cacheBatch = await openRedis(config.cacheServer, "cache", config, on);
   } catch (error) {
     await main?.close();
     throw error;
@@ -142,7 +144,24 @@ export async function connect<
   const sessions = openSessions<SessionDataOf<TypesWith<Types, Data>>>(main, config, on);
   const rateLimit = openRateLimiter<Limits>(main, config, on);
   const cache = new ImageCache(store, config.cache, config.images, on);
-  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit }, main, cacheBatch);
+  const servers = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined).map(
+    (batch): CheckedServer => {
+      const isCache = batch === cacheBatch;
+      const role = isCache && batch === main ? "all" : isCache ? "cache" : "state";
+      const { namespace, buckets } = config;
+      const probes = new Probes(batch, {
+        namespace,
+        buckets,
+        limitTimeout: limitTimeout(config.rateLimit),
+        cache: isCache && store instanceof RedisStore ? store : undefined,
+        state: batch === main,
+        warn: (message) => tell(on, message),
+      });
+      probes.start();
+      return { role, batch, probes };
+    },
+  );
+  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit }, servers);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
@@ -159,13 +178,13 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
 
   constructor(
     { cache, sessions, rateLimit }: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit">,
-    main: Batch | undefined,
-    cacheBatch: Batch | undefined,
+    servers: readonly CheckedServer[],
   ) {
     this.cache = cache;
     this.sessions = sessions;
     this.rateLimit = rateLimit;
-    this.#servers = serversOf(main, cacheBatch);
+    this.#servers = servers;
+    const main = servers.find(({ role }) => role !== "cache")?.batch;
     this.store = main ? "redis" : "memory";
     this.client = main ? rawCommands(main) : {
       sendCommand: (name) =>
@@ -177,16 +196,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     assertOptions(options, READY, "wait for Redis");
     const { timeout, signal } = options;
     const milliseconds = timeout === undefined ? 0 : toMilliseconds(timeout, "timeout");
-    const late = new AbortController();
-    let cause: unknown;
-    const giveUp = () => late.abort(new UnavailableError("wait for Redis", "timeout", { cause }));
-    const timer = milliseconds > 0 ? setTimeout(giveUp, milliseconds) : undefined;
-    try {
-      const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-      await Promise.all(this.#servers.map(({ batch }) => answers(batch, either, (error) => cause = error)));
-    } finally {
-      clearTimeout(timer);
-    }
+    await waitUntilReady(this.#servers, milliseconds, signal);
   }
 
   async health(options: { signal?: AbortSignal } = {}): Promise<Health> {
@@ -222,59 +232,10 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     await this.cache[Symbol.asyncDispose](by);
     await this.sessions[Symbol.asyncDispose](by);
     await this.rateLimit[Symbol.asyncDispose](by);
-    await Promise.all(this.#servers.map(({ batch }) => batch.close(by)));
-  }
-}
-
-/** What each server is used for. */
-function serversOf(main: Batch | undefined, cache: Batch | undefined): CheckedServer[] {
-  if (main === cache) return main ? [{ role: "all", batch: main }] : [];
-  const servers: CheckedServer[] = [];
-  if (main) servers.push({ role: "state", batch: main });
-  if (cache) servers.push({ role: "cache", batch: cache });
-  return servers;
-}
-
-async function open(
-  server: RedisServerConfig | Extract<Config["server"], { kind: "client" }>,
-  config: Config,
-  on: EventListener | undefined,
-): Promise<Batch> {
-  const telemetry = findTelemetry();
-  const traced = telemetry?.server(server.kind === "client" ? undefined : server);
-  const options = { commandTimeout: config.commandTimeoutMs, on, meter: new RedisMeter(), ...traced };
-  if (server.kind === "client") return new Batch(server.client, options);
-  const { hostname, port, username, password, db, tls } = server;
-  const client = new DbRedisClient({
-    hostname,
-    port,
-    username,
-    password: password?.reveal(),
-    db,
-    tls: tls && { caCerts: [...tls.caCerts] },
-  });
-  const batch = new Batch(client, options);
-  try {
-    await client.start();
-  } catch (error) {
-    await batch.close();
-    throw error;
-  }
-  return batch;
-}
-
-async function answers(batch: Batch, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
-  while (true) {
-    signal.throwIfAborted();
-    try {
-      await batch.send("PING", [], { operation: "wait for Redis", signal });
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof UnavailableError) || error.reason === "closed") throw error;
-      failed(error.cause ?? error);
-      await delay(50, signal);
-    }
+    await Promise.all(this.#servers.map(async ({ batch, probes }) => {
+      await probes.stop();
+      await batch.close(by);
+    }));
   }
 }
 
@@ -283,9 +244,17 @@ let warned = false;
 function warn(on: EventListener | undefined): void {
   if (warned) return;
   warned = true;
-  const message = "Nothing names a Redis (url, client, or REDIS_URL or REDIS_HOST, which need --allow-env): " +
-    "the cache lives in this process only";
+  tell(
+    on,
+    "Nothing names a Redis (url, client, or REDIS_URL or REDIS_HOST, which need --allow-env): " +
+      "the cache, sessions and rate limits live in this process only",
+    ' Say url: "memory:" to choose that.',
+  );
+}
+
+/** Tells something on the console where nobody listens. */
+function tell(on: EventListener | undefined, message: string, advice = ""): void {
   on?.({ type: "warning", message });
-  // deno-lint-ignore no-console -- said once, and only to those who did not choose it
-  if (!on) console.warn(`Larder: ${message}. Say url: "memory:" to choose that.`);
+  // deno-lint-ignore no-console -- said once, and only to those who did not say who is to be told
+  if (!on) console.warn(`Larder: ${message}.${advice}`);
 }

@@ -15,6 +15,9 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
   [/^ERR max number of clients/, "see maxclients"],
 ];
 
+/** What a reply says of the script in which it was said. */
+const SCRIPT = /,? script: [0-9a-f]{40}, on @\w+:\d+\.?$/;
+
 /**
  * Why a server cannot be reached, as the connection gave it, on one line and with a hint.
  *
@@ -23,7 +26,7 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
  */
 export function connectionText(error: unknown): string {
   if (error instanceof ConfigError && error.cause !== undefined) return connectionText(error.cause);
-  const text = rawText(error).replace(/\s+/g, " ").trim();
+  const text = rawText(error).replace(SCRIPT, "").replace(/\s+/g, " ").trim();
   const code = error instanceof Error ? String((error as { code?: unknown }).code ?? "") : "";
   const hint = HINTS.find(([pattern]) => pattern.test(text) || (code !== "" && pattern.test(code)))?.[1];
   // The first sentence says it; replies go on with advice.
@@ -39,5 +42,5 @@ function rawText(error: unknown): string {
     return error.message.replace(/^.*Redis is unavailable: /, "");
   }
   if (error instanceof RedisError) return error.message;
-  return error instanceof Error ? error.message || error.name : String(error);
+  return error instanceof Error ? error.message || error.constructor.name : String(error);
 }

@@ -15,8 +15,18 @@ export interface DiagnosisOptions {
 
 /** For how long a refusal with the same code is not told again, in milliseconds. */
 const TOLD_FOR = 60_000;
-/** Codes that are remembered. */
-const MAX_CODES = 50;
+/** Codes, and operations, that are remembered. */
+const MAX = 50;
+
+/** What the server refused. */
+export interface Refused {
+  /** What was attempted. */
+  readonly operation: string;
+  /** Its reply. */
+  readonly error: RedisError;
+  /** When, by `performance.now()`. */
+  readonly at: number;
+}
 
 /** Knows why a server cannot be used at present, and tells what happens to it. */
 export class Diagnosis {
@@ -24,7 +34,10 @@ export class Diagnosis {
   readonly #server: ServerRole;
   readonly #on: EventListener | undefined;
   readonly #slowerThan: number;
-  readonly #refused = new Map<string, number>();
+  /** When each code was refused last. */
+  readonly #codes = new Map<string, number>();
+  /** What does not work, by operation. */
+  readonly #refused = new Map<string, Refused>();
   #problem: unknown;
   /** What closed the client, once it is. */
   closedBy: ClosedBy | undefined;
@@ -51,6 +64,7 @@ export class Diagnosis {
   changed(change: ConnectionChange): void {
     const { name } = this.#client;
     if (change.state === "connected") {
+      this.#problem = undefined;
       this.#on?.({ type: "redis.connected", client: name, ...this.#where });
       return;
     }
@@ -85,18 +99,36 @@ export class Diagnosis {
 
   /** A command of Larder's own was answered with an error. */
   refused(operation: string, error: RedisError): void {
-    if (!this.#on || !isRefusal(error)) return;
+    if (!isRefusal(error)) return;
     const now = performance.now();
-    const told = this.#refused.get(error.code);
-    this.#refused.delete(error.code);
-    this.#refused.set(error.code, now); // as long as it goes on, it is not told again
-    if (this.#refused.size > MAX_CODES) this.#refused.delete(this.#refused.keys().next().value!);
+    put(this.#refused, operation, { operation, error, at: now });
+    const told = this.#codes.get(error.code);
+    put(this.#codes, error.code, now); // as long as it goes on, it is not told again
     if (told !== undefined && now - told < TOLD_FOR) return;
-    this.#on({ type: "redis.refused", operation, code: error.code, error, ...this.#where });
+    this.#on?.({ type: "redis.refused", operation, code: error.code, error, ...this.#where });
+  }
+
+  /** An operation was answered as it should. */
+  worked(operation: string): void {
+    if (this.#refused.size > 0) this.#refused.delete(operation);
+  }
+
+  /** What was refused within the last minute, and has not worked since; each code once. */
+  get refusals(): Refused[] {
+    const since = performance.now() - TOLD_FOR;
+    const recent = [...this.#refused.values()].filter(({ at }) => at >= since);
+    return recent.filter(({ error: { code } }, i) => recent.findIndex(({ error }) => error.code === code) === i);
   }
 
   get #where(): ServerEvent {
     const { address } = this.#client;
     return { server: this.#server, ...(address !== undefined && { address }) };
   }
+}
+
+/** Sets a value as the newest, and forgets the oldest of too many. */
+function put<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MAX) map.delete(map.keys().next().value!);
 }

@@ -52,6 +52,7 @@ export function answerCalls(
       call.reject(reply);
     } else {
       observer?.answered(call.operation, milliseconds);
+      diagnosis.worked(call.operation);
       call.resolve(reply ?? null);
     }
   }

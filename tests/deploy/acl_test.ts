@@ -7,7 +7,7 @@ import { commandsOf, DeployedRedis, possible } from "./deployed_redis.ts";
 const SRC = new URL("../../src/", import.meta.url);
 
 /** What clients send by themselves, and what has no name in the source: it comes with the protocol. */
-const OF_CLIENTS = ["auth", "ping", "publish", "subscribe", "unsubscribe"];
+const OF_CLIENTS = ["auth", "client|setname", "ping", "publish", "subscribe", "unsubscribe"];
 
 /** The sources, as far as they can be read. */
 async function* sources(folder: URL): AsyncGenerator<string> {
