@@ -203,8 +203,9 @@ export class RedisError extends Error {
    * @param options Carries the `cause`.
    */
   constructor(reply: string, options?: ErrorOptions) {
-    super(reply.replace(ARGUMENTS, ""), options);
-    this.code = codeOf(reply);
+    const code = codeOf(reply);
+    super(reply.replace(ARGUMENTS, "").replace(/^ERR(?= )/, code), options);
+    this.code = code;
   }
 }
 

@@ -122,10 +122,8 @@ async function checkServer(server: CheckedServer, signal: AbortSignal | undefine
   const { role, batch, probes } = server;
   const { client } = batch;
   const began = performance.now();
-  // All go out in one write; a user who may not ask for figures still finds out whether it answers.
-  const [ping, info, probed] = await Promise.allSettled([
+  const [ping, probed] = await Promise.allSettled([
     batch.send("PING", [], { operation: "check health", signal }).then(() => performance.now() - began),
-    batch.send("INFO", [], { operation: "check health", signal, text: true }),
     probes.run(signal),
   ]);
   const { roundTrip } = batch;
@@ -142,7 +140,9 @@ async function checkServer(server: CheckedServer, signal: AbortSignal | undefine
     // A server that is loading its data or asks for a login answers, but is of no use.
     return { ...known, answers: false, error: connectionText(batch.diagnosis.problem ?? ping.reason) };
   }
-  const figures = info.status === "fulfilled" && typeof info.value === "string" ? parseRedisInfo(info.value) : {};
+  // A user who may not ask for figures still finds out whether it answers. What was done above may have taken memory for scripts.
+  const info = await batch.send("INFO", [], { operation: "check health", signal, text: true }).catch(() => {});
+  const figures = typeof info === "string" ? parseRedisInfo(info) : {};
   const error = refusalsOf(batch, probed.status === "fulfilled" ? probed.value : []);
   return {
     ...known,

@@ -153,7 +153,7 @@ export async function connect<
         namespace,
         buckets,
         limitTimeout: limitTimeout(config.rateLimit),
-        cache: isCache && store instanceof RedisStore ? store : undefined,
+        cache: () => isCache && store instanceof RedisStore && isUsed(cache) ? store : undefined,
         state: batch === main,
         warn: (message) => tell(on, message),
       });
@@ -250,6 +250,11 @@ function warn(on: EventListener | undefined): void {
       "the cache, sessions and rate limits live in this process only",
     ' Say url: "memory:" to choose that.',
   );
+}
+
+function isUsed(cache: ImageCache): boolean {
+  const { hits, stale, misses } = cache.stats();
+  return hits + stale + misses > 0;
 }
 
 /** Tells something on the console where nobody listens. */

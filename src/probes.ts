@@ -13,8 +13,8 @@ export interface ProbesOptions {
   readonly buckets: number;
   /** Milliseconds after which a limit is given up. */
   readonly limitTimeout: number;
-  /** The cache, if it is there. */
-  readonly cache: RedisStore | undefined;
+  /** The cache, if it is there, once it was used: its first read writes the records of invalidations. */
+  readonly cache: () => RedisStore | undefined;
   /** Whether sessions and limits are there. */
   readonly state: boolean;
   /** Told when other processes do not fit this one. */
@@ -34,7 +34,7 @@ const RULE = { name: KEY, algorithm: "fixed-window", limit: 1, window: 1000, bur
 export class Probes {
   readonly fleet: Fleet;
   readonly #batch: Batch;
-  readonly #cache: RedisStore | undefined;
+  readonly #cache: () => RedisStore | undefined;
   readonly #sessions: RedisSessionStore | undefined;
   readonly #limits: RedisLimitStore | undefined;
   /** A key of each bucket: on a cluster they are on different nodes. */
@@ -71,7 +71,7 @@ export class Probes {
     const batch = this.#batch;
     const results = await Promise.allSettled([
       this.fleet.announce(signal),
-      this.#cache?.read(KEY),
+      this.#cache()?.read(KEY),
       this.#sessions?.read(HANDLE, "peek", { signal }),
       this.#limits?.run([{ rule: RULE, id: KEY, action: "peek", cost: 1 }], signal),
       ...this.#buckets.map((key) => batch.send("EXISTS", [key], { operation: "reach all buckets", signal })),

@@ -1,7 +1,7 @@
 import { delay } from "./abort.ts";
-import { UnavailableError } from "./errors.ts";
+import { RedisError, UnavailableError } from "./errors.ts";
 import type { CheckedServer } from "./health.ts";
-import { isPassing, unavailable } from "./redis/refusals.ts";
+import { isPassing } from "./redis/refusals.ts";
 
 const OPERATION = "wait for Redis";
 /** How long to wait between two looks, in milliseconds. */
@@ -38,13 +38,24 @@ function timeout(cause: unknown): UnavailableError {
   return new UnavailableError(OPERATION, "timeout", cause === undefined ? undefined : { cause });
 }
 
+/** The reply behind an error, or the error. */
+function refusalIn(error: unknown): unknown {
+  return error instanceof UnavailableError && error.reason === "refused" ? error.cause : error;
+}
+
+/** What waiting does not mend. */
+function refusal(error: unknown): unknown {
+  if (error instanceof UnavailableError) return new UnavailableError(OPERATION, error.reason, { cause: error.cause });
+  return error instanceof RedisError ? new UnavailableError(OPERATION, "refused", { cause: error }) : error;
+}
+
 async function works({ probes }: CheckedServer, signal: AbortSignal, failed: (cause: unknown) => void): Promise<void> {
   while (true) {
     signal.throwIfAborted();
     const errors = await probes.run(signal);
     if (errors.length === 0) return;
-    const lasting = errors.find((error) => !isPassing(error));
-    if (lasting !== undefined) throw unavailable(lasting, OPERATION);
+    const lasting = errors.find((error) => !isPassing(refusalIn(error)));
+    if (lasting !== undefined) throw refusal(lasting);
     const [error] = errors;
     failed(error instanceof UnavailableError ? error.cause ?? error : error);
     await delay(PAUSE, signal);

@@ -205,7 +205,7 @@ Deno.test("resolveConfig() names all options when none is near", () => {
     assertEquals(
       refusal(options).message,
       `Cannot use ${setting}: wanted an option that there is (url, cacheUrl, client, username, password, passwordFile, db, tls, ` +
-        "namespace, buckets, commandTimeout, cache, sessions, images, rateLimit, on), got an unknown name",
+        "namespace, buckets, commandTimeout, connectTimeout, heartbeat, slowerThan, cache, sessions, images, rateLimit, on), got an unknown name",
     );
   }
 });

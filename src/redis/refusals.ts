@@ -26,7 +26,7 @@ export function isPassing(error: unknown): boolean {
 export function isRefusal(error: unknown): error is RedisError {
   if (!(error instanceof RedisError)) return false;
   return PASSING.has(error.code) || LASTING.has(error.code) ||
-    /^ERR (unknown command|max number of clients)/i.test(error.message);
+    /^ERR (unknown (redis )?command|max number of clients)/i.test(error.message);
 }
 
 /** The error for whoever asked: an `UnavailableError` that says what was attempted, unless the failure is no outage. */

@@ -26,12 +26,17 @@ export async function pipelineOf(redis: DbRedisLike, commands: readonly RedisCom
   const mark = foreign ? crypto.randomUUID() : undefined;
   if (mark) pipeline.sendCommand("PING", [mark], { returnUint8Arrays: false });
   const replies = await pipeline.flush();
-  if (mark && replies.pop() !== mark) throw new OutOfStepError();
+  if (mark && !isMark(replies.pop(), mark)) throw new OutOfStepError();
   for (let i = 0; i < replies.length; i++) {
     const reply = replies[i];
     if (reply instanceof Error) replies[i] = new RedisError(reply.message.replace(/^-/, ""), { cause: reply });
   }
   return replies as RedisReply[];
+}
+
+/** Whether a reply is that to the mark, also of a server that answers nothing at present. */
+function isMark(reply: unknown, mark: string): boolean {
+  return reply === mark || (reply instanceof Error && /^-?(BUSY|LOADING|MASTERDOWN) /.test(reply.message));
 }
 
 /** From how many arguments on it pays to encode them together. */
