@@ -52,7 +52,7 @@ export function connectionReport(print: (line: string) => void = warn): EventLis
 function kindOf(reason: string): string {
   const lasting = /certificate|TLS|UnknownIssuer|no such host|WRONGPASS|NOAUTH|NOPERM|DENIED|protocol|\bERR |permission/
     .test(reason);
-  return lasting ? reason : "away";
+  return lasting ? reason.replace(/\d{6,}/g, "") : "away"; // times in it differ each time
 }
 
 function sentence(error: unknown): string {

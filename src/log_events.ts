@@ -148,7 +148,8 @@ class Reasons {
   readonly #told = new Map<string, { at: number; repeated: number }>();
 
   /** How often it was not told, if it is to be told now; else `undefined`. */
-  note(reason: string): number | undefined {
+  note(text: string): number | undefined {
+    const reason = text.replace(/\d{6,}/g, ""); // times in it differ each time
     const now = Date.now();
     const known = this.#told.get(reason);
     if (known && Math.abs(now - known.at) < COUNTED_FOR) {

@@ -11,8 +11,8 @@ export interface ProbesOptions {
   readonly namespace: string;
   /** Over how many buckets they are spread. */
   readonly buckets: number;
-  /** Milliseconds after which a limit is given up. */
-  readonly limitTimeout: number;
+  /** Milliseconds after which a limit is given up, if that was said. */
+  readonly limitTimeout: number | undefined;
   /** The cache, if it is there, once it was used: its first read writes the records of invalidations. */
   readonly cache: () => RedisStore | undefined;
   /** Whether sessions and limits are there. */
@@ -46,7 +46,9 @@ export class Probes {
     this.#batch = batch;
     this.#cache = cache;
     this.#sessions = state ? new RedisSessionStore(batch, { namespace, buckets }) : undefined;
-    this.#limits = state ? new RedisLimitStore(batch, { namespace, buckets, timeout: limitTimeout }) : undefined;
+    this.#limits = state
+      ? new RedisLimitStore(batch, { namespace, buckets, ...(limitTimeout !== undefined && { timeout: limitTimeout }) })
+      : undefined;
     this.fleet = new Fleet(batch, { namespace, buckets }, warn);
     const width = String(buckets - 1).length;
     this.#buckets = buckets === 1
