@@ -19,13 +19,16 @@ type Larder = Awaited<ReturnType<typeof connect>>;
 export class ConsoleLines implements Disposable {
   /** The lines so far. */
   readonly lines: string[] = [];
+  // deno-lint-ignore no-console -- what is printed is what is tested
   readonly #warn = console.warn;
 
   constructor() {
+    // deno-lint-ignore no-console -- as above
     console.warn = (...args: unknown[]) => void this.lines.push(args.map(String).join(" "));
   }
 
   [Symbol.dispose](): void {
+    // deno-lint-ignore no-console -- as above
     console.warn = this.#warn;
   }
 }
