@@ -180,8 +180,10 @@ const rateLimit = {
   maxDenials: whole(0, Number.MAX_SAFE_INTEGER),
   trustProxy: z.custom<TrustProxy>((trust) => fits(() => addressReader(trust as TrustProxy)), { error: TRUST_WANTED })
     .optional(),
+  ipv6Prefix: whole(32, 128),
   legacyHeaders: z.union([z.enum(["epoch", "delta"]), z.literal(false)], { error: '"epoch", "delta" or false' })
     .optional(),
+  exposeHeaders: YES_OR_NO,
 } satisfies Shape<RateLimitOptions>;
 
 const PEM = "a certificate in PEM format (its text, not its path)";

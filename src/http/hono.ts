@@ -42,7 +42,7 @@ import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./met
 /** The part of Hono's context that is used. */
 export interface HonoContextLike {
   /** The request. */
-  readonly req: { readonly raw: Request };
+  readonly req: { readonly raw: Request; readonly path?: string };
   /** What the server tells of the connection, on Deno, Node and Bun. */
   readonly env?: unknown;
   /** What middleware tells of the request, for the types of {@linkcode SessionEnv}. */
@@ -96,7 +96,7 @@ export function rateLimit<Names extends string>(
 ): HonoMiddleware {
   const gate = redis.rateLimit.gate(rules, options);
   return async (context, next) => {
-    const { response, apply } = await gate.decide(context.req.raw, connectionOf(context));
+    const { response, apply } = await gate.decide(context.req.raw, connectionOf(context), { path: context.req.path });
     if (response) return response;
     await next();
     replace(context, apply(context.res));

@@ -34,7 +34,9 @@ import { watchVisitor } from "./visitor.ts";
 import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
+import { bareRequest } from "./node_request.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
+import { badRequest, keepTarget } from "./target.ts";
 
 /** The part of Oak's context that is used. */
 export interface OakContextLike {
@@ -44,7 +46,9 @@ export interface OakContextLike {
     readonly url: URL;
     readonly headers: Headers;
     readonly source?: unknown;
+    readonly originalRequest?: { readonly remoteAddr?: string | undefined; readonly url?: string };
     readonly ip?: string;
+    readonly ips?: readonly string[];
   };
   /** The response. */
   readonly response: {
@@ -113,7 +117,12 @@ export function rateLimit<Names extends string>(
 ): OakMiddleware {
   const gate = redis.rateLimit.gate(rules, options);
   return async (context, next) => {
-    const { response, apply } = await gate.decide(requestOf(context), connectionOf(context));
+    // What its router goes by, which with `proxy: true` depends on more headers.
+    const path = urlOf(context)?.pathname;
+    const request = requestOf(context);
+    const { response, apply } = path === undefined
+      ? { response: badRequest(), apply: (response: Response) => response }
+      : await gate.decide(request, connectionOf(context), { path });
     if (response) return context.response.with(response.body, { status: response.status, headers: response.headers });
     atEnd(context.response, apply);
     await next();
@@ -211,12 +220,27 @@ export function sessionOf<Data extends object = SessionData>(
 }
 
 /** The request without its body, which is the handler's. */
-function requestOf({ request: { method, url, headers, source } }: OakContextLike): Request {
-  return source instanceof Request ? source : new Request(url, { method, headers });
+function requestOf(context: OakContextLike): Request {
+  const { method, headers, source, originalRequest } = context.request;
+  if (source instanceof Request) return source;
+  const request = bareRequest(urlOf(context) ?? new URL("http://localhost/"), method, headers);
+  if (originalRequest?.url !== undefined) keepTarget(request, originalRequest.url);
+  return request;
 }
 
-function connectionOf({ request: { ip } }: OakContextLike): ConnectionInfo | undefined {
-  return ip === undefined ? undefined : { remoteAddr: { hostname: ip } };
+/** The URL as Oak reads it, if it can. */
+function urlOf({ request }: OakContextLike): URL | undefined {
+  try {
+    return request.url;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The other end of the connection. With `proxy: true`, `ip` is what anybody may write into a header. */
+function connectionOf({ request: { originalRequest, ip, ips = [] } }: OakContextLike): ConnectionInfo | undefined {
+  const hostname = originalRequest ? originalRequest.remoteAddr : ips.length > 0 ? undefined : ip;
+  return hostname === undefined ? undefined : { remoteAddr: { hostname } };
 }
 
 export type {

@@ -60,14 +60,21 @@ export function keepTarget(request: Request, target: string): void {
 
 /** The answer to a request whose target cannot be read (RFC 9112, section 3.2). */
 export function badRequest(): Response {
-  const problem = {
-    type: "about:blank",
-    title: "Bad Request",
-    status: 400,
-    detail: "Cannot read the target of the request: wanted a path and a Host, got something else",
-  };
+  return problem(
+    400,
+    "Bad Request",
+    "Cannot read the target of the request: wanted a path and a Host, got something else",
+  );
+}
+
+/** The answer to a request whose target is longer than what is read. */
+export function targetTooLong(): Response {
+  return problem(414, "URI Too Long", "Cannot read the target of the request: wanted a shorter one");
+}
+
+function problem(status: number, title: string, detail: string): Response {
   const headers = { "Content-Type": "application/problem+json", "Cache-Control": "no-store" };
-  return new Response(JSON.stringify(problem), { status: 400, headers });
+  return new Response(JSON.stringify({ type: "about:blank", title, status, detail }), { status, headers });
 }
 
 function schemeOf(url: string, end: number): RequestTarget["scheme"] | undefined {

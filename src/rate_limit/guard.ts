@@ -1,98 +1,41 @@
 import { callQuietly } from "../callbacks.ts";
-import { createHash } from "node:crypto";
 import { describe } from "../describe.ts";
 import type { EventListener } from "../events.ts";
 import { withHeaders } from "../http/own_response.ts";
+import { badRequest, targetOf, targetTooLong } from "../http/target.ts";
 import { assertOptions } from "../option_names.ts";
 import type { ConnectionInfo } from "./address.ts";
+import { Callbacks } from "./callbacks.ts";
+import { functionId, headerId, userId } from "./callers.ts";
+import type { DecideOptions, GateDecision, GateOptions } from "./gate_options.ts";
 import { GATE } from "./option_names.ts";
+import { neverResponse } from "./problem.ts";
 import type { LimitEntry, RateLimiter } from "./rate_limiter.ts";
-import type { RateLimitResult } from "./result.ts";
-import { type CompiledRoute, compileRoutes, pathOf } from "./routes.ts";
+import { type RateLimitResult, refusedResult } from "./result.ts";
+import { type CompiledLimits, type CompiledRoute, compileRoutes, findRoutes, type SpellingOptions } from "./routes.ts";
+import type { LimitBy, Rules } from "./rules.ts";
 
-/** What tells something of a request. */
-export type FromRequest<Info, Value> = (request: Request, info?: Info) => Value | Promise<Value>;
-
-/**
- * By what callers are told apart: their address, the user that `options.user` tells (the id is `user:` and that), a header such as `"header:x-api-key"` (of which
- * only a hash is kept), or whatever a function says. Without a user, header or answer it is the address.
- */
-export type LimitBy<Info = ConnectionInfo> =
-  | "ip"
-  | "user"
-  | `header:${string}`
-  | FromRequest<Info, string | undefined>;
-
-/** Limits of a route. */
-export interface RouteLimits<Names extends string = string, Info = ConnectionInfo> {
-  /** One or several; a call counts for all of them or for none. */
-  limits: Names | readonly Names[];
-  /** By what callers are told apart. @default {"ip"} */
-  by?: LimitBy<Info> | undefined;
-  /** How much a request takes. @default {1} */
-  cost?: number | FromRequest<Info, number> | undefined;
-  /** Whether a request goes by without being counted. */
-  skip?: FromRequest<Info, boolean> | undefined;
-  /** Counts and tells, but refuses nothing: to try a limit out. @default {false} */
-  shadow?: boolean | undefined;
+/** A limit to be counted, and the rule that asks for it. */
+interface Asked<Info> {
+  readonly route: CompiledRoute<Info>;
+  readonly entry: readonly [name: string, id: string, cost: number];
 }
 
-/** What holds on a route: a name, or limits, or several of them with callers told apart in different ways. */
-export type Route<Names extends string = string, Info = ConnectionInfo> =
-  | Names
-  | RouteLimits<Names, Info>
-  | readonly (Names | RouteLimits<Names, Info>)[];
+/** Most limits of one transaction. */
+const MOST = 64;
+/** The longest path, in characters; servers in front of services take no more in one line. */
+const LONGEST = 8192;
 
-/**
- * Routes and their limits: `"POST /login"`, `"GET|PUT /files/:name"`, `"/static/*"`, `"*"`. A rule for `GET` is one for `HEAD` too.
- */
-export type Rules<Names extends string = string, Info = ConnectionInfo> = Readonly<
-  Record<string, Route<Names, Info>>
->;
-
-/** A refusal, for a log of abuse. */
-export interface Refusal {
-  /** The request. */
-  readonly request: Request;
-  /** The route, as it was written. */
-  readonly route: string;
-  /** Whose limit it is. */
-  readonly id: string;
-  /** What came of the check. */
-  readonly result: RateLimitResult;
-  /** Whether the request went on all the same. */
-  readonly shadow: boolean;
-}
-
-/** Options of a guard. */
-export interface GateOptions<Info = ConnectionInfo> {
-  /** Who the user is, for limits by `"user"`. */
-  user?: FromRequest<Info, string | undefined> | undefined;
-  /** Told every refusal. What it throws is ignored, as is a promise of it that rejects. */
-  onLimited?: ((refusal: Refusal) => void) | undefined;
-  /** Makes the response to a refused call; the headers are added to it. */
-  respond?: ((result: RateLimitResult, request: Request) => Response | Promise<Response>) | undefined;
-}
-
-/** What a gate decided. */
-export interface GateDecision {
-  /** The response to a refused call; absent when it may go on. */
-  readonly response?: Response;
-  /**
-   * Adds the headers of the limits to the response of a call that went on.
-   *
-   * @param response Whatever answers.
-   * @returns A response of its own with them; the one that was given stays as it is. A 101 is handed on.
-   */
-  apply(response: Response): Response;
-}
+const untouched: GateDecision = { apply: (response) => response };
 
 /** Decides about requests by rules. */
 export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   readonly #limiter: RateLimiter<string>;
   readonly #routes: readonly CompiledRoute<Info>[];
   readonly #options: GateOptions<Info>;
+  readonly #spelling: SpellingOptions;
   readonly #on: EventListener | undefined;
+  readonly #callbacks: Callbacks;
 
   /**
    * Creates a gate. `RateLimiter.gate()` does it for you.
@@ -101,7 +44,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
    * @param rules Which limits hold where.
    * @param options Who the user is, what to do about refusals.
    * @param on Told of refusals that were let pass.
-   * @throws {TypeError} If a rule makes no sense or names a limit that there is not.
+   * @throws {TypeError | RangeError} If a rule makes no sense or names a limit that there is not.
    */
   constructor(
     limiter: RateLimiter<string>,
@@ -110,120 +53,180 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     on?: EventListener,
   ) {
     assertOptions(options, GATE, "guard");
+    for (const name of ["user", "onLimited", "respond"] as const) {
+      const given: unknown = options[name];
+      if (given === undefined || typeof given === "function") continue;
+      throw new TypeError(`Cannot guard: wanted a function as "${name}", got ${describe(given)}`);
+    }
+    for (const name of ["caseSensitive", "strict"] as const) {
+      const given: unknown = options[name];
+      if (given === undefined || typeof given === "boolean") continue;
+      throw new TypeError(`Cannot guard: wanted a boolean as "${name}", got ${describe(given)}`);
+    }
     this.#limiter = limiter;
     this.#options = options;
+    this.#spelling = { caseSensitive: options.caseSensitive === true, strict: options.strict === true };
     this.#on = on;
-    this.#routes = compileRoutes(rules, (name) => limiter.has(name), typeof options.user === "function");
+    this.#callbacks = new Callbacks(on);
+    this.#routes = compileRoutes(rules, limiter, options.user !== undefined);
   }
 
   /**
-   * Counts a request, and decides about it.
+   * Counts a request, and decides about it. One whose target or `Host` is none is answered with 400, one with a path of more than 8 KiB
+   * with 414; neither counts.
    *
    * @param request The request.
    * @param info What `Deno.serve` tells of the connection.
+   * @param options How a framework reads the path.
    * @returns The response, if it is refused, and what adds the headers to that which follows if not.
    */
-  async decide(request: Request, info?: Info): Promise<GateDecision> {
-    const { method, url } = request;
-    let pathname: string | undefined;
-    const route = this.#routes.find(({ methods, pattern }) =>
-      (!methods || methods.has(method)) && (!pattern || pattern.test({ pathname: pathname ??= pathOf(url) }))
-    );
-    if (!route) return { apply: (response) => response };
-    const { entries, shadows } = await this.#entriesOf(route, request, info);
+  async decide(request: Request, info?: Info, options: DecideOptions = {}): Promise<GateDecision> {
+    const target = targetOf(request);
+    if (!target) return { ...untouched, response: badRequest() };
+    const { path } = options;
+    const paths = path === undefined || path === target.path ? [target.path] : [target.path, path];
+    if (paths.some((path) => path.length > LONGEST)) return { ...untouched, response: targetTooLong() };
+    const found = findRoutes(this.#routes, request, paths, this.#spelling);
+    const counted: Asked<Info>[] = [];
+    const shadows: Asked<Info>[][] = [];
+    for (const { route, exact } of found) {
+      for (const limits of route.limits) {
+        const asked = await this.#asked(route, limits, exact, request, info);
+        if (limits.shadow) shadows.push(once(asked));
+        else counted.push(...asked);
+      }
+    }
     // All in one tick, so that they share a call.
-    const shadowed = shadows.map((shadow) => this.#checkShadow(route, request, shadow));
-    const result = entries.length === 0 ? undefined : await this.#limiter.checkAll(entries);
-    await Promise.all(shadowed);
-    if (!result) return { apply: (response) => response };
+    const shadowed = shadows.map((asked) => this.#checkShadow(request, asked));
+    const [decision] = await Promise.all([this.#check(once(counted), request), ...shadowed]);
+    return decision;
+  }
+
+  async #check(asked: readonly Asked<Info>[], request: Request): Promise<GateDecision> {
+    if (asked.length === 0) return untouched;
+    const entries = asked.map(({ entry }) => entry);
+    const never = entries.some((entry) => this.#isTooMuch(entry));
+    const result = await (never ? this.#refuse(entries) : this.#limiter.checkAll(entries.slice(0, MOST)));
     const apply = (response: Response) => withHeaders(response, (headers) => result.headers(headers));
-    if (result.allowed) return { apply };
-    this.#tell(route, request, entries, result, false);
-    const { respond } = this.#options;
-    const response = respond
-      ? withHeaders(await respond(result, request), (headers) => {
-        result.headers(headers);
-        if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
-      })
-      : result.response();
+    if (result.allowed) return entries.length > MOST ? await this.#check(asked.slice(MOST), request) : { apply };
+    this.#tell(request, asked, result, false);
+    const own = await this.#respond(asked[0]!.route, result, request);
+    if (!own) return { response: never ? neverResponse(result) : result.response(), apply };
+    const response = withHeaders(own, (headers) => {
+      result.headers(headers);
+      if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
+    });
     return { response, apply };
   }
 
-  async #entriesOf(route: CompiledRoute<Info>, request: Request, info: Info | undefined): Promise<{
-    entries: LimitEntry[];
-    shadows: LimitEntry[][];
-  }> {
-    const entries: LimitEntry[] = [];
-    const shadows: LimitEntry[][] = [];
-    for (const { names, by = "ip", cost = 1, skip, shadow } of route.limits) {
-      if (skip && await skip(request, info)) continue;
-      const id = await this.#idOf(by, request, info);
-      const amount = typeof cost === "function" ? await cost(request, info) : cost;
-      const own = names.map((name): LimitEntry => [name, id, amount]);
-      if (shadow) shadows.push(once(own));
-      else entries.push(...own);
-    }
-    return { entries: once(entries), shadows };
+  #isTooMuch([name, , cost]: Asked<Info>["entry"]): boolean {
+    return cost > this.#limiter.maxCost(name);
   }
 
-  async #idOf(by: LimitBy<Info>, request: Request, info: Info | undefined): Promise<string> {
-    if (typeof by === "function") return bounded(await by(request, info)) ?? this.#limiter.address(request, info);
-    if (by === "user") {
-      const user = bounded(await this.#options.user!(request, info));
-      if (user !== undefined) return `user:${user}`; // no user has the limit of an address
-    } else if (by !== "ip") {
-      const name = by.slice("header:".length);
-      const value = request.headers.get(name);
-      if (value) return `${name.toLowerCase()}:${hash(value)}`;
-    }
-    return this.#limiter.address(request, info);
+  /** How the limits stand of a call that takes more than there can ever be; nothing is counted. */
+  async #refuse(entries: readonly Asked<Info>["entry"][]): Promise<RateLimitResult> {
+    const states = await Promise.all(entries.map(([name, id]) => this.#limiter.peek(name, id)));
+    const result = refusedResult(states, (i) => this.#isTooMuch(entries[i]!));
+    result.results.forEach(({ allowed, name, limit, retryAfter, source }, i) => {
+      if (!allowed) this.#on?.({ type: "limit.refused", name, id: entries[i]![1], limit, retryAfter, source });
+    });
+    return result;
   }
 
-  async #checkShadow(route: CompiledRoute<Info>, request: Request, entries: LimitEntry[]): Promise<void> {
-    try {
-      const result = await this.#limiter.checkAll(entries);
-      if (!result.allowed) this.#tell(route, request, entries, result, true);
-    } catch (error) {
-      const message = `A limit in shadow mode on ${describe(route.text)} cannot be checked: ${
-        (error as Error).message
-      }`;
-      this.#on?.({ type: "warning", message });
-    }
-  }
-
-  #tell(
+  async #respond(
     route: CompiledRoute<Info>,
-    request: Request,
-    entries: readonly LimitEntry[],
     result: RateLimitResult,
-    shadow: boolean,
-  ): void {
+    request: Request,
+  ): Promise<Response | undefined> {
+    const { respond } = this.#options;
+    if (!respond) return undefined;
+    const response: unknown = await this.#callbacks.ask(
+      "respond",
+      route.text,
+      () => respond(result, request),
+      undefined,
+    );
+    if (response instanceof Response && !response.bodyUsed) return response;
+    if (response !== undefined) {
+      this.#callbacks.warn("respond", route.text, `wanted a response, got ${describe(response)}`);
+    }
+    return undefined;
+  }
+
+  /** What a request takes of some limits: nothing where it is skipped. */
+  async #asked(
+    route: CompiledRoute<Info>,
+    { names, by = "ip", cost = 1, skip }: CompiledLimits<Info>,
+    exact: boolean,
+    request: Request,
+    info: Info | undefined,
+  ): Promise<Asked<Info>[]> {
+    if (skip && exact && await this.#callbacks.ask("skip", route.text, () => skip(request, info), false) === true) {
+      return [];
+    }
+    const known = await this.#idOf(route, by, request, info);
+    const id = known ?? this.#limiter.address(request, info);
+    let amount: unknown = cost;
+    if (typeof cost === "function") {
+      amount = await this.#callbacks.ask("cost", route.text, () => cost(request, info), 1);
+      if (!(typeof amount === "number" && amount >= 0 && (Number.isInteger(amount) || amount === Infinity))) {
+        this.#callbacks.warn("cost", route.text, `wanted a whole number from 0 on, got ${describe(amount)}`);
+        amount = 1;
+      }
+    }
+    if (amount === 0) return [];
+    return names.map((name) => ({ route, entry: [name, id, amount as number] }));
+  }
+
+  /** Who calls; `undefined` where only the address tells. */
+  async #idOf(
+    route: CompiledRoute<Info>,
+    by: LimitBy<Info>,
+    request: Request,
+    info: Info | undefined,
+  ): Promise<string | undefined> {
+    if (by === "ip") return undefined;
+    if (typeof by === "function") {
+      return await this.#callbacks.ask("by", route.text, async () => functionId(await by(request, info)), undefined);
+    }
+    if (by === "user") {
+      const { user } = this.#options;
+      return await this.#callbacks.ask("user", route.text, async () => userId(await user!(request, info)), undefined);
+    }
+    const name = by.slice("header:".length);
+    return headerId(name, request.headers.get(name));
+  }
+
+  async #checkShadow(request: Request, asked: readonly Asked<Info>[]): Promise<void> {
+    if (asked.length === 0) return;
+    try {
+      const result = await this.#limiter.checkAll(asked.map(({ entry }): LimitEntry => entry));
+      if (!result.allowed) this.#tell(request, asked, result, true);
+    } catch (error) {
+      this.#callbacks.warn("shadow", asked[0]!.route.text, (error as Error).message);
+    }
+  }
+
+  #tell(request: Request, asked: readonly Asked<Info>[], result: RateLimitResult, shadow: boolean): void {
     const { name, retryAfter, results } = result;
     const at = results.findIndex((one) => !one.allowed && one.name === name && one.retryAfter === retryAfter);
-    const id = entries[at]![1];
+    const { route, entry: [, id] } = asked[at]!;
     if (shadow) this.#on?.({ type: "limit.shadow", name: result.name, id, route: route.text });
     callQuietly(this.#options.onLimited, { request, route: route.text, id, result, shadow });
   }
 }
 
-/** An id as it can be used: what callers send may be anything, and must neither fail nor share a limit with another. */
-function bounded(id: string | undefined): string | undefined {
-  if (id === undefined || id === "") return undefined;
-  // deno-lint-ignore no-control-regex
-  return id.length <= 128 && !/^sha256:|[\x00-\x1f\x7f-\x9f\ud800-\udfff]/.test(id) ? id : `sha256:${hash(id)}`;
-}
-
 /** Each limit of each identity once, as when a user who is not known is told apart by address: at the highest cost. */
-function once(entries: readonly LimitEntry[]): LimitEntry[] {
-  const kept: LimitEntry[] = [];
-  for (const entry of entries) {
-    const at = kept.findIndex(([name, id]) => name === entry[0] && id === entry[1]);
-    if (at === -1) kept.push(entry);
-    else if (entry[2]! > kept[at]![2]!) kept[at] = entry;
+function once<Info>(all: readonly Asked<Info>[]): Asked<Info>[] {
+  const kept: Asked<Info>[] = [];
+  for (const one of all) {
+    const [name, id, cost] = one.entry;
+    const at = kept.findIndex(({ entry }) => name === entry[0] && id === entry[1]);
+    if (at === -1) kept.push(one);
+    else if (cost > kept[at]!.entry[2]) kept[at] = one;
   }
   return kept;
 }
 
-function hash(text: string): string {
-  return createHash("sha256").update(text).digest("base64url").slice(0, 27);
-}
+export type { DecideOptions, GateDecision, GateOptions, Refusal } from "./gate_options.ts";
+export type { FromRequest, LimitBy, Route, RouteLimits, Rules } from "./rules.ts";

@@ -1,23 +1,37 @@
-import { LRUCache } from "lru-cache";
 import { describe } from "../describe.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
+import type { EventListener } from "../events.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import type { Algorithm, Outcome } from "./algorithm.ts";
 import { exact } from "./exact.ts";
 import { fixedWindow } from "./fixed_window.ts";
 import { gcra } from "./gcra.ts";
+import { LiveStates } from "./live_states.ts";
 import { slidingWindow } from "./sliding_window.ts";
 import { type LimitStore, type Rule, type Standing, STATES, type Step } from "./store.ts";
 
 /** How much a memory store keeps. */
 export interface MemoryLimitStoreOptions {
-  /** Most identities whose counts are kept; the least recently used goes. @default {100_000} */
+  /**
+   * Most identities whose counts are kept. What counts no more goes first, then ids that a guard made of what callers send (a header, what a
+   * function says), the least recently used; a `warning` tells when others have to go.
+   *
+   * @default {100_000}
+   */
   maxEntries?: number;
   /** The time in milliseconds. @default {Date.now} */
   now?: () => number;
+  /** Told when counts had to go that were in use. */
+  on?: EventListener | undefined;
 }
 
-const OPTIONS = optionNames<MemoryLimitStoreOptions>({ maxEntries: true, now: true });
+const OPTIONS = optionNames<MemoryLimitStoreOptions>({ maxEntries: true, now: true, on: true });
+
+/** What a step leaves behind, if all steps pass. */
+interface Tentative {
+  readonly id: string;
+  readonly outcome: Outcome<unknown>;
+}
 
 // Each limit has one algorithm, so a state only ever meets the one that made it.
 const ALGORITHMS: Readonly<Record<Rule["algorithm"], Algorithm<unknown>>> = {
@@ -49,7 +63,7 @@ const ALGORITHMS: Readonly<Record<Rule["algorithm"], Algorithm<unknown>>> = {
 export class MemoryLimitStore implements LimitStore {
   /** It is one in memory. */
   readonly kind = "memory" as const;
-  readonly #states: LRUCache<string, { state: unknown }>;
+  readonly #states: LiveStates;
   readonly #now: () => number;
   #closed: ClosedBy | undefined;
 
@@ -61,11 +75,11 @@ export class MemoryLimitStore implements LimitStore {
    */
   constructor(options: MemoryLimitStoreOptions = {}) {
     assertOptions(options, OPTIONS, "open the embedded store");
-    const { maxEntries = 100_000, now = () => Date.now() } = options;
+    const { maxEntries = 100_000, now = () => Date.now(), on } = options;
     if (!Number.isSafeInteger(maxEntries) || maxEntries < 1) {
       throw new RangeError(`Cannot create store: wanted "maxEntries" of at least 1, got ${describe(maxEntries)}`);
     }
-    this.#states = new LRUCache({ max: maxEntries });
+    this.#states = new LiveStates(maxEntries, on);
     this.#now = now;
   }
 
@@ -80,10 +94,10 @@ export class MemoryLimitStore implements LimitStore {
     signal?.throwIfAborted();
     if (this.#closed) throw new UnavailableError("count rate limit", "closed", { closedBy: this.#closed });
     const now = Math.floor(this.#now());
-    const tentative = new Map<string, Outcome<unknown>>();
+    const tentative = new Map<string, Tentative>();
     const standings = steps.map((step) => this.#step(step, now, tentative));
     if (standings.every(({ allowed }) => allowed) || steps.length === 1) {
-      for (const [key, outcome] of tentative) this.#keep(key, outcome);
+      for (const [key, { id, outcome }] of tentative) this.#keep(key, id, outcome, now);
       return standings;
     }
     return standings.map((standing, i) => {
@@ -100,24 +114,24 @@ export class MemoryLimitStore implements LimitStore {
     return Promise.resolve();
   }
 
-  #step(step: Step, now: number, tentative: Map<string, Outcome<unknown>>): Standing {
+  #step(step: Step, now: number, tentative: Map<string, Tentative>): Standing {
     const { rule, id, action, cost, receipt = 0 } = step;
     const key = `${STATES[rule.algorithm]}:${rule.name}:${id}`;
     if (action === "reset") {
       const standing = fresh(rule);
-      tentative.set(key, { standing, state: undefined });
+      tentative.set(key, { id, outcome: { standing, state: undefined } });
       return standing;
     }
     const before = tentative.get(key);
-    const state = before ? before.state : this.#states.get(key)?.state;
+    const state = before ? before.outcome.state : this.#states.get(key, id);
     const outcome = ALGORITHMS[rule.algorithm](state, rule, now, { action, cost, receipt });
-    if ("state" in outcome) tentative.set(key, outcome);
+    if ("state" in outcome) tentative.set(key, { id, outcome });
     return outcome.standing;
   }
 
-  #keep(key: string, { standing, state }: Outcome<unknown>): void {
-    if (state === undefined || standing.resetAfter <= 0) this.#states.delete(key);
-    else this.#states.set(key, { state });
+  #keep(key: string, id: string, { standing, state }: Outcome<unknown>, now: number): void {
+    if (state === undefined || standing.resetAfter <= 0) this.#states.delete(key, id);
+    else this.#states.set(key, id, { state, until: now + standing.resetAfter }, now);
   }
 }
 

@@ -29,6 +29,7 @@ export {
   type TrustProxyOptions,
 } from "./address.ts";
 export type {
+  DecideOptions,
   FromRequest,
   Gate,
   GateDecision,

@@ -15,6 +15,6 @@ export function openRateLimiter<Names extends string>(
   const { namespace, buckets, rateLimit } = config;
   const store = batch
     ? new RedisLimitStore(batch, { namespace, buckets, timeout: limitTimeout(rateLimit) })
-    : new MemoryLimitStore();
+    : new MemoryLimitStore({ on });
   return new RateLimiter<string>(store, rateLimit, on) as unknown as RateLimiter<PresetName | Names>;
 }

@@ -1,8 +1,9 @@
 import { type OptionNames, optionNames } from "../option_names.ts";
 import type { TrustProxyOptions } from "./address.ts";
-import type { GateOptions, RouteLimits } from "./guard.ts";
+import type { GateOptions } from "./gate_options.ts";
 import type { CheckOptions, RateLimitOptions } from "./options.ts";
 import type { PresetOptions } from "./presets.ts";
+import type { RouteLimits } from "./rules.ts";
 
 // The order is that in which a message names them.
 
@@ -22,7 +23,13 @@ export const ROUTE: OptionNames = optionNames<RouteLimits>({
   skip: true,
   shadow: true,
 });
-export const GATE: OptionNames = optionNames<GateOptions>({ user: true, onLimited: true, respond: true });
+export const GATE: OptionNames = optionNames<GateOptions>({
+  user: true,
+  onLimited: true,
+  respond: true,
+  caseSensitive: true,
+  strict: true,
+});
 export const TRUST: OptionNames = optionNames<TrustProxyOptions>({ proxies: true, hops: true, header: true });
 export const LIMITS: OptionNames = optionNames<RateLimitOptions>({
   presets: true,
@@ -30,5 +37,7 @@ export const LIMITS: OptionNames = optionNames<RateLimitOptions>({
   localShare: true,
   maxDenials: true,
   trustProxy: true,
+  ipv6Prefix: true,
   legacyHeaders: true,
+  exposeHeaders: true,
 });

@@ -31,10 +31,16 @@ export interface RateLimitOptions<Names extends string = string> {
    */
   maxDenials?: number | undefined;
   /**
-   * Which proxies are believed about the address of a client: networks (`["10.0.0.0/8"]`, `"private"`, `"loopback"`), or how
-   * many proxies there are. Nobody is believed by default: the address is that of the connection.
+   * Which proxies are believed about the address of a client: networks (`["10.0.0.0/8"]`, `"private"`, `"loopback"`), how many proxies
+   * there are, or `"any"`. Nobody is believed by default: the address is that of the connection.
    */
   trustProxy?: TrustProxy | undefined;
+  /**
+   * How many bits of an IPv6 address are one client: from 32, as some providers give to a customer, to 128.
+   *
+   * @default {64}
+   */
+  ipv6Prefix?: number | undefined;
   /**
    * Whether to send `X-RateLimit-Limit`, `-Remaining` and `-Reset` too: `epoch` with the reset in seconds since 1970, `delta` in
    * seconds from now, `false` not at all.
@@ -42,6 +48,12 @@ export interface RateLimitOptions<Names extends string = string> {
    * @default {"epoch"}
    */
   legacyHeaders?: "epoch" | "delta" | false | undefined;
+  /**
+   * Whether `Access-Control-Expose-Headers` names the headers of the limits, so that scripts of other origins may read them.
+   *
+   * @default {false}
+   */
+  exposeHeaders?: boolean | undefined;
 }
 
 /** Options of one check. */

@@ -23,3 +23,18 @@ export function problemResponse(result: RateLimitResult): Response {
   };
   return new Response(JSON.stringify(body), { status, headers });
 }
+
+/** The response to a call that takes more than there can ever be: to wait does not help. */
+export function neverResponse(result: RateLimitResult): Response {
+  const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
+  result.headers(headers);
+  headers.delete("Retry-After");
+  const body = {
+    type: "about:blank",
+    title: "Content Too Large",
+    status: 413,
+    detail: "The request takes more than its limit allows at once",
+    "violated-policies": [...new Set(result.results.filter(({ allowed }) => !allowed).map(({ name }) => name))],
+  };
+  return new Response(JSON.stringify(body), { status: 413, headers });
+}

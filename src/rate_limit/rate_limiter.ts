@@ -6,7 +6,8 @@ import { remoteAddress } from "../http/connection.ts";
 import { assertKey } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
 import { type AddressReader, addressReader, type ConnectionInfo, UNKNOWN_ADDRESS } from "./address.ts";
-import { Gate, type GateOptions, type Rules } from "./guard.ts";
+import type { GateOptions } from "./gate_options.ts";
+import { Gate } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { Judge } from "./judge.ts";
 import { CHECK, LIMITS, OPERATION } from "./option_names.ts";
@@ -23,6 +24,7 @@ import {
 } from "./presets.ts";
 import { type Reservation, ReservedResult } from "./reservation.ts";
 import { CheckResult, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
+import type { Rules } from "./rules.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
 import type { Action, LimitStore } from "./store.ts";
 
@@ -78,7 +80,9 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   constructor(store: LimitStore, options: RateLimitOptions<Names> = {}, on?: EventListener) {
     assertOptions(options, LIMITS, "open rate limits");
-    const { presets = {}, localShare = 0.5, maxDenials = 10_000, trustProxy, legacyHeaders = "epoch" } = options;
+    const { presets = {}, localShare = 0.5, maxDenials = 10_000, legacyHeaders = "epoch", exposeHeaders = false } =
+      options;
+    const { trustProxy, ipv6Prefix } = options;
     if (typeof localShare !== "number" || !(localShare > 0 && localShare <= 1)) {
       throw new RangeError(`Cannot use "localShare": wanted a number above 0, up to 1, got ${describe(localShare)}`);
     }
@@ -91,8 +95,11 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     }
     this.#on = safeListener(on);
     this.#judge = new Judge(store, { localShare, maxDenials, on: this.#on });
-    this.#style = legacyHeaders;
-    this.#address = addressReader(trustProxy);
+    if (typeof exposeHeaders !== "boolean") {
+      throw new TypeError(`Cannot use "exposeHeaders": wanted a boolean, got ${describe(exposeHeaders)}`);
+    }
+    this.#style = { legacy: legacyHeaders, expose: exposeHeaders };
+    this.#address = addressReader(trustProxy, ipv6Prefix);
     this.#trusts = trustProxy !== undefined;
     for (const [name, preset] of Object.entries({ ...PRESETS, ...presets })) {
       if (preset !== undefined) this.#presets.set(name, presetOf(name, preset));
@@ -371,6 +378,11 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   /** Whether there is a limit of this name. */
   has(name: string): boolean {
     return this.#presets.has(name);
+  }
+
+  /** The most that one call can take of a limit; 0 where there is none of this name. */
+  maxCost(name: string): number {
+    return this.#presets.get(name)?.most ?? 0;
   }
 
   /**

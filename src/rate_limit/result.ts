@@ -89,6 +89,11 @@ export class CheckResult implements RateLimitResult {
     return this.#results ?? [this];
   }
 
+  /** How others stand, written in the same way. */
+  with(results: readonly RateLimitState[]): CheckResult {
+    return new CheckResult(tightest(results), this.#style, results);
+  }
+
   headers(headers: Headers): void {
     writeHeaders(headers, this, this.#style);
   }
@@ -113,4 +118,20 @@ export function tightest(states: readonly RateLimitState[]): RateLimitState {
     if (!a.allowed) return b.retryAfter > a.retryAfter ? b : a;
     return b.remaining < a.remaining ? b : a;
   });
+}
+
+/**
+ * The result of a call that was not counted, since some limits can never allow it.
+ *
+ * @param looks How the limits stand.
+ * @param isRefused Whether one of them can never allow it.
+ */
+export function refusedResult(looks: readonly RateLimitResult[], isRefused: (i: number) => boolean): RateLimitResult {
+  const results = looks.map((look, i): RateLimitState => {
+    const { name, limit, window, remaining, resetAfter, moreAfter, degraded, source } = look;
+    const allowed = !isRefused(i);
+    const retryAfter = allowed ? 0 : window;
+    return { name, allowed, limit, window, remaining, resetAfter, retryAfter, moreAfter, degraded, source };
+  });
+  return (looks[0] as CheckResult).with(results);
 }

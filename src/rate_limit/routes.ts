@@ -1,7 +1,9 @@
 import { describe } from "../describe.ts";
 import { assertOptions } from "../option_names.ts";
-import type { Route, RouteLimits, Rules } from "./guard.ts";
 import { ROUTE } from "./option_names.ts";
+import { compilePath, type PathPattern } from "./path_pattern.ts";
+import type { Route, RouteLimits, Rules } from "./rules.ts";
+import { readingsOf, withAndWithoutSlash } from "./spellings.ts";
 
 /** A rule that is ready to be used. */
 export interface CompiledRoute<Info> {
@@ -10,45 +12,116 @@ export interface CompiledRoute<Info> {
   /** Those it is for, if not for all. */
   readonly methods: ReadonlySet<string> | undefined;
   /** The paths it is for, if not for all. */
-  readonly pattern: URLPattern | undefined;
-  /** What holds there. */
+  readonly pattern: PathPattern | undefined;
+  /** What holds there; none for a route that is exempt. */
   readonly limits: readonly CompiledLimits<Info>[];
 }
 
-interface CompiledLimits<Info> extends RouteLimits<string, Info> {
+/** Limits of a rule. */
+export interface CompiledLimits<Info> extends RouteLimits<string, Info> {
+  /** The limits, as a list. */
   readonly names: readonly string[];
 }
+
+/** A rule that holds for a request. */
+export interface FoundRoute<Info> {
+  /** The rule. */
+  readonly route: CompiledRoute<Info>;
+  /** Whether it holds for the spelling that was sent, in all readings of it; else only for one that a router may accept as well. */
+  readonly exact: boolean;
+}
+
+/** Which spellings are the same. */
+export interface SpellingOptions {
+  /** Whether `/Login` is another path than `/login`. */
+  readonly caseSensitive: boolean;
+  /** Whether `/login/` is another path than `/login`. */
+  readonly strict: boolean;
+}
+
+/** What is known of limits. */
+export interface KnownLimits {
+  /** Whether there is one of this name. */
+  has(name: string): boolean;
+  /** The most that one call can take of it. */
+  maxCost(name: string): number;
+}
+
+/** What says that a request is one of another method, for middleware that follows it. */
+const OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /**
  * Checks rules and makes them ready, in the order in which they are tried.
  *
- * @throws {TypeError} If one makes no sense, or names a limit that there is not.
+ * @throws {TypeError | RangeError} If one makes no sense, or names a limit that there is not.
  */
 export function compileRoutes<Info>(
   rules: Rules<string, Info>,
-  has: (name: string) => boolean,
+  known: KnownLimits,
   knowsUsers: boolean,
 ): CompiledRoute<Info>[] {
-  if (typeof rules !== "object" || rules === null || Object.keys(rules).length === 0) {
+  if (typeof rules !== "object" || rules === null || Array.isArray(rules) || Object.keys(rules).length === 0) {
     throw new TypeError(`Cannot guard: wanted rules such as { "POST /login": "AUTH" }, got ${describe(rules)}`);
   }
-  const routes = Object.entries(rules).map(([text, route]) => compile(text, route, has, knowsUsers));
+  const routes = Object.entries(rules).map(([text, route]) => compile(text, route, known, knowsUsers));
   // What fits everything would hide what comes after it.
   const breadth = ({ pattern, methods }: CompiledRoute<Info>) => pattern ? 0 : methods ? 1 : 2;
   return routes.sort((a, b) => breadth(a) - breadth(b));
 }
 
 /**
- * The path of a URL as a router may read it: what was escaped without need is as if it were not, or `/%6Cogin` would be a way
- * around the limit of `/login`.
+ * Finds the rules that hold for a request: the first that fits what was sent, however that is read, and those in front of it that fit one of
+ * its readings or another spelling of one. Each of them counts, so that no spelling is a way around a limit, or into a wider one.
+ *
+ * @param routes The rules, in their order.
+ * @param request The request.
+ * @param paths Its path as it was sent, and as a framework reads it.
+ * @param options Which spellings are the same.
  */
-export function pathOf(url: string): string {
-  const { pathname } = new URL(url);
-  if (!pathname.includes("%")) return pathname;
-  return pathname.replace(/%[2-7][0-9a-f]/gi, (code) => {
-    const char = String.fromCharCode(parseInt(code.slice(1), 16));
-    return /[\w.~!'()*-]/.test(char) ? char : code;
-  });
+export function findRoutes<Info>(
+  routes: readonly CompiledRoute<Info>[],
+  request: Request,
+  paths: readonly string[],
+  { caseSensitive, strict }: SpellingOptions,
+): FoundRoute<Info>[] {
+  const readings = paths.length === 1 ? readingsOf(paths[0]!) : [...new Set(paths.flatMap(readingsOf))];
+  const methods = methodsSent(request);
+  let spellings: readonly string[] | undefined;
+  const found: FoundRoute<Info>[] = [];
+  for (const route of routes) {
+    const { pattern } = route;
+    const fit = fitMethods(route.methods, methods);
+    if (fit === "none") continue;
+    if (fit === "all" && (!pattern || readings.every((path) => pattern.matches(path)))) {
+      found.push({ route, exact: true });
+      return found;
+    }
+    spellings ??= strict ? readings : readings.flatMap(withAndWithoutSlash);
+    const fits = (path: string) => caseSensitive ? pattern!.matches(path) : pattern!.matchesAnyCase(path);
+    if (!pattern || spellings.some(fits) || (!strict && readings.some(fits))) found.push({ route, exact: false });
+  }
+  return found;
+}
+
+/** The method that was sent, and those that routers and what is in front of them may make of it. */
+function methodsSent({ method, headers, url }: Request): readonly string[] {
+  const upper = method.toUpperCase();
+  const methods = method === upper ? [method] : [method, upper];
+  if (upper === "GET" || upper === "HEAD") return methods;
+  for (const name of OVERRIDES) {
+    const other = headers.get(name);
+    if (other !== null) methods.push(other.trim().toUpperCase());
+  }
+  const query = url.includes("_method=") ? URL.parse(url)?.searchParams.getAll("_method") : undefined;
+  for (const other of query ?? []) methods.push(other.toUpperCase());
+  return methods;
+}
+
+function fitMethods(wanted: ReadonlySet<string> | undefined, sent: readonly string[]): "all" | "some" | "none" {
+  if (!wanted) return "all";
+  let count = 0;
+  for (const method of sent) if (wanted.has(method)) count++;
+  return count === sent.length ? "all" : count > 0 ? "some" : "none";
 }
 
 /** Who answers GET answers HEAD with the same work. */
@@ -61,42 +134,66 @@ function methodsOf(text: string): Set<string> {
 function compile<Info>(
   text: string,
   route: Route<string, Info>,
-  has: (name: string) => boolean,
+  known: KnownLimits,
   knowsUsers: boolean,
 ): CompiledRoute<Info> {
   const cannot = `Cannot guard ${describe(text)}: wanted`;
-  const match = /^(?:([A-Za-z]+(?:\|[A-Za-z]+)*) +)?(\/.*|\*)$/.exec(text);
+  const match = /^(?:([A-Za-z-]+(?:\|[A-Za-z-]+)*) +)?(\/.*|\*)$/.exec(text);
   if (!match) throw new TypeError(`${cannot} a path, as in "POST /login", "/static/*" or "*"`);
   const [, methods, path] = match;
+  // A question mark after a name or a group says that it may be left out.
+  if (/#|\?/.test(path!.replace(/(:\w+|[)}])\?(?=\/|$)/g, "$1"))) {
+    throw new TypeError(`${cannot} a path without "?" and "#", since a query is no part of it`);
+  }
   const all = (Array.isArray(route) ? route : [route]) as readonly (string | RouteLimits<string, Info>)[];
-  if (all.length === 0) throw new TypeError(`${cannot} at least one limit`);
-  const limits = all.map((one): CompiledLimits<Info> => {
-    const given: RouteLimits<string, Info> = typeof one === "string" ? { limits: one } : one;
-    if (typeof given !== "object" || given === null) {
-      throw new TypeError(`${cannot} the name of a limit or { limits }, got ${describe(given)}`);
-    }
-    assertOptions(given, ROUTE, `guard ${describe(text)}`);
-    const names = typeof given.limits === "string" ? [given.limits] : given.limits;
-    if (!Array.isArray(names) || names.length === 0) throw new TypeError(`${cannot} "limits" to be names`);
-    for (const name of names) {
-      if (!has(name)) throw new TypeError(`${cannot} limits that there are, got ${describe(name)}`);
-    }
-    const { by = "ip" } = given;
-    const known = typeof by === "function" || by === "ip" || by === "user" || /^header:[\w!#$%&'*+.^`|~-]+$/.test(by);
-    if (!known) throw new TypeError(`${cannot} "by" to be "ip", "user", "header:…" or a function, got ${describe(by)}`);
-    if (by === "user" && !knowsUsers) {
-      throw new TypeError(`${cannot} a function as the option "user" to limit by user`);
-    }
-    return { ...given, names };
-  });
+  const limits = all.map((one) => compileLimits(text, one, known, knowsUsers));
   try {
     return {
       text,
       methods: methods === undefined ? undefined : methodsOf(methods),
-      pattern: path === "*" ? undefined : new URLPattern({ pathname: path! }),
+      pattern: path === "*" ? undefined : compilePath(path!),
       limits,
     };
   } catch (cause) {
     throw new TypeError(`${cannot} a path that URLPattern knows`, { cause });
   }
+}
+
+function compileLimits<Info>(
+  text: string,
+  one: string | RouteLimits<string, Info>,
+  known: KnownLimits,
+  knowsUsers: boolean,
+): CompiledLimits<Info> {
+  const cannot = `Cannot guard ${describe(text)}: wanted`;
+  const given: RouteLimits<string, Info> = typeof one === "string" ? { limits: one } : one;
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(`${cannot} the name of a limit or { limits }, got ${describe(given)}`);
+  }
+  assertOptions(given, ROUTE, `guard ${describe(text)}`);
+  const names = typeof given.limits === "string" ? [given.limits] : given.limits;
+  if (!Array.isArray(names) || names.length === 0) throw new TypeError(`${cannot} "limits" to be names`);
+  for (const name of names) {
+    if (!known.has(name)) throw new TypeError(`${cannot} limits that there are, got ${describe(name)}`);
+  }
+  const { by = "ip", cost, skip, shadow } = given;
+  const isKnown = typeof by === "function" || by === "ip" || by === "user" || /^header:[\w!#$%&'*+.^`|~-]+$/.test(by);
+  if (!isKnown) throw new TypeError(`${cannot} "by" to be "ip", "user", "header:…" or a function, got ${describe(by)}`);
+  if (by === "user" && !knowsUsers) throw new TypeError(`${cannot} a function as the option "user" to limit by user`);
+  if (skip !== undefined && typeof skip !== "function") {
+    throw new TypeError(`${cannot} "skip" to be a function, got ${describe(skip)}`);
+  }
+  if (shadow !== undefined && typeof shadow !== "boolean") {
+    throw new TypeError(`${cannot} "shadow" to be a boolean, got ${describe(shadow)}`);
+  }
+  if (cost !== undefined && typeof cost !== "function") {
+    const most = Math.min(...names.map((name) => known.maxCost(name)));
+    if (typeof cost !== "number") {
+      throw new TypeError(`${cannot} "cost" to be a number or a function, got ${describe(cost)}`);
+    }
+    if (!Number.isInteger(cost) || cost < 0 || cost > most) {
+      throw new RangeError(`${cannot} "cost" to be a whole number from 0 to ${most}, got ${describe(cost)}`);
+    }
+  }
+  return { ...given, names };
 }

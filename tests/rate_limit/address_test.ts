@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { addressKey, addressReader, type TrustProxy } from "../../src/rate_limit/address.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -42,6 +42,32 @@ Deno.test("addressKey() is one key for all addresses of a holder", async (t) => 
       }),
       { seed: 1, numRuns: 300 },
     );
+  });
+  await t.step("IPv6 by other prefixes", () => {
+    const keys = [32, 40, 48, 56, 60, 63, 65, 127, 128].map((prefix) =>
+      addressKey("2001:db8:ffff:ffff:ffff::ffff", prefix)
+    );
+    assertEquals(keys, [
+      "2001:db8::/32",
+      "2001:db8:ff00::/40",
+      "2001:db8:ffff::/48",
+      "2001:db8:ffff:ff00::/56",
+      "2001:db8:ffff:fff0::/60",
+      "2001:db8:ffff:fffe::/63",
+      "2001:db8:ffff:ffff:8000::/65",
+      "2001:db8:ffff:ffff:ffff::fffe/127",
+      "2001:db8:ffff:ffff:ffff::ffff/128",
+    ]);
+    assertEquals(addressKey("::ffff:192.0.2.7", 128), "192.0.2.7");
+    const info = { remoteAddr: { hostname: "2001:db8:1:2:3::4" } };
+    assertEquals(addressReader(undefined, 48)(new Request("http://localhost/"), info), "2001:db8:1::/48");
+  });
+  await t.step("NAT64 by the address of IPv4", () => {
+    for (const text of ["64:ff9b::192.0.2.7", "64:ff9b::c000:207", "64:FF9B:0:0:0:0:C000:0207"]) {
+      assertEquals(addressKey(text), "192.0.2.7", text);
+    }
+    assertEquals(addressKey("64:ff9b:1::c000:207"), "64:ff9b:1::/64");
+    assertEquals(addressKey("64:ff9b:0:0:1::c000:207"), "64:ff9b::/64");
   });
   await t.step("anything else is unknown", () => {
     for (
@@ -108,11 +134,30 @@ Deno.test("RateLimiter.address() believes proxies by their networks, from the ri
     assertEquals(who({ proxies: trust, header: "x-forwarded-for" }, "10.0.0.1", headers), "203.0.113.9");
     assertEquals(who({ proxies: trust, header: "forwarded" }, "10.0.0.1", headers), "1.1.1.1");
   });
-  await t.step("a network of IPv4 in IPv6 is one of IPv4", () => {
-    assertEquals(who(["::ffff:10.0.0.0/104"], "10.1.2.3", xff("203.0.113.9")), "203.0.113.9");
-    assertEquals(who(["::ffff:10.0.0.0/104"], "11.1.2.3", xff("203.0.113.9")), "11.1.2.3");
-    assertEquals(who(["::ffff:10.0.0.0/64"], "11.1.2.3", xff("203.0.113.9")), "11.1.2.3");
+  await t.step("an address of IPv4 in IPv6 is one of IPv4", () => {
     assertEquals(who(["::ffff:10.0.0.7"], "10.0.0.7", xff("203.0.113.9")), "203.0.113.9");
+    assertEquals(who(["64:ff9b::10.0.0.7"], "10.0.0.7", xff("203.0.113.9")), "203.0.113.9");
+  });
+  await t.step("everybody, for who means it", () => {
+    for (const trust of ["any", ["any"], { proxies: ["any"] }, ["10.0.0.0/8", "any"]] as TrustProxy[]) {
+      assertEquals(who(trust, "198.51.100.1", xff("203.0.113.9, 192.0.2.1")), "203.0.113.9");
+      assertEquals(who(trust, undefined, xff("203.0.113.9")), "203.0.113.9");
+      assertEquals(who(trust, "198.51.100.1"), "198.51.100.1");
+    }
+  });
+  await t.step("a header that holds the address and nothing else", () => {
+    for (const name of ["CF-Connecting-IP", "x-real-ip", "True-Client-IP"]) {
+      const trust: TrustProxy = { proxies: ["10.0.0.0/8"], header: name };
+      const said = { [name]: "203.0.113.9", ...xff("1.1.1.1"), ...forwarded("for=2.2.2.2") };
+      assertEquals(who(trust, "10.0.0.1", said), "203.0.113.9");
+      assertEquals(who(trust, "198.51.100.1", said), "198.51.100.1");
+      assertEquals(who(trust, "10.0.0.1", xff("1.1.1.1")), "10.0.0.1");
+      assertEquals(who(trust, "10.0.0.1", { [name]: "2001:db8:1::5" }), "2001:db8:1::/64");
+      for (const nonsense of ["", "1.1.1.1, 203.0.113.9", "nonsense", "1".repeat(100_000), ",", "203.0.113.9,"]) {
+        assertEquals(who(trust, "10.0.0.1", { [name]: nonsense }), "unknown", nonsense.slice(0, 20));
+      }
+      assertEquals(who({ hops: 1, header: name }, undefined, said), "203.0.113.9");
+    }
   });
   await t.step("networks by name", () => {
     for (const peer of ["10.1.1.1", "172.16.0.1", "192.168.1.1", "fd00::1"]) {
@@ -152,10 +197,92 @@ Deno.test("addressReader() refuses what it cannot trust", () => {
     ["10.0.0.0/33"],
     ["x"],
     [1],
+    ["10/8"],
+    ["10.0/16"],
+    ["010.0.0.0/8"],
+    ["10.0.0.0/08"],
+    ["10.0.0.0/8/8"],
+    ["10.0.0.0/"],
+    ["/8"],
+    ["10.0.0.0/8 "],
+    ["0.0.0.0/0"],
+    ["::/0"],
+    ["10.0.0.0/0"],
+    ["::ffff:10.0.0.0/104"],
+    ["::ffff:0:0/96"],
+    ["::ffff:10.0.0.0/64"],
+    ["any", "10/8"],
+    ["64:ff9b::a00:0/104"],
+    ["fe80::1%eth0"],
+    ["fe80::%eth0/10"],
+    ["2001:db8::/129"],
+    ["constructor"],
+    ["__proto__"],
+    ["Any"],
+    "ANY",
+    "private",
+    [["10.0.0.0/8"]],
     {},
     { hops: 1, proxies: [] },
     null,
   ];
   for (const trust of wrong) assertThrows(() => addressReader(trust as TrustProxy), ConfigError, "trustProxy");
-  assertThrows(() => addressReader({ hops: 1, header: "x-real-ip" as "forwarded" }), ConfigError);
+  for (const header of ["", "a b", "x:", "x".repeat(65), 1, null]) {
+    assertThrows(() => addressReader({ hops: 1, header: header as string }), ConfigError);
+  }
+  for (const prefix of [0, 31, 129, 64.5, NaN, "64", null]) {
+    assertThrows(() => addressReader(undefined, prefix as number), ConfigError, "ipv6Prefix");
+  }
+});
+
+Deno.test("RateLimiter.address() takes a short time for any header, and none for one of somebody who is not believed", () => {
+  const long = 1_000_000;
+  const values = [
+    " ",
+    "\t",
+    '"',
+    "[",
+    "]",
+    ",",
+    ";",
+    "\\",
+    "=",
+    "for=",
+    'for="',
+    "for=[",
+    'for="\\',
+    "for= ",
+    "1.1.1.1,",
+    "for=1.1.1.1,",
+  ]
+    .flatMap((
+      text,
+    ) => [text.repeat(Math.ceil(long / text.length)), `for${text.repeat(Math.ceil(long / text.length))}x`])
+    .flatMap((text) => [`a${text}a`, `for="${text}`]);
+  const read = addressReader(["10.0.0.0/8"]);
+  const ask = (peer: string, name: string, value: string) => {
+    const headers = new Headers();
+    headers.set(name, value);
+    const request = new Request("http://localhost/", { headers });
+    const start = performance.now();
+    const address = read(request, { remoteAddr: { hostname: peer } });
+    return { address, milliseconds: performance.now() - start };
+  };
+  let slowest = 0;
+  for (const value of values) {
+    for (const name of ["x-forwarded-for", "forwarded"]) {
+      slowest = Math.max(slowest, ask("10.0.0.1", name, value).milliseconds);
+      const { address, milliseconds } = ask("198.51.100.1", name, value);
+      assertEquals(address, "198.51.100.1");
+      slowest = Math.max(slowest, milliseconds);
+    }
+  }
+  // With work that grows with the square of the length it is hours.
+  assertLess(slowest, 5000);
+  const hops = "198.51.100.7, ".repeat(10_000);
+  assertEquals(ask("10.0.0.1", "x-forwarded-for", `${hops}203.0.113.9`).address, "203.0.113.9");
+  assertEquals(
+    ask("10.0.0.1", "forwarded", `for=${hops.replaceAll(", ", ", for=")}203.0.113.9`).address,
+    "203.0.113.9",
+  );
 });
