@@ -11,10 +11,12 @@ export interface StoredResponse {
   readonly body: Uint8Array;
 }
 
-/** Headers that belong to one connection (RFC 9110, section 7.6.1), or to the moment. */
+/** Headers that belong to one connection (RFC 9110, section 7.6.1), to the moment, or to whoever asked. */
 const NOT_KEPT = new Set([
   ...["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"],
   ...["age", "cache-status", "x-cache", "content-length", "set-cookie"],
+  ...["ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after"],
+  ...["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"],
 ]);
 
 const encoder = new TextEncoder();

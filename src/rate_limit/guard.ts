@@ -86,7 +86,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     const { path } = options;
     const paths = path === undefined || path === target.path ? [target.path] : [target.path, path];
     if (paths.some((path) => path.length > LONGEST)) return { ...untouched, response: targetTooLong() };
-    const found = findRoutes(this.#routes, request, paths, this.#spelling);
+    const found = findRoutes(this.#routes, request, { paths, query: target.query }, this.#spelling);
     const counted: Asked<Info>[] = [];
     const shadows: Asked<Info>[][] = [];
     for (const { route, exact } of found) {

@@ -29,9 +29,9 @@ export function writeHeaders(headers: Headers, result: RateLimitResult, style: H
   headers.set("RateLimit-Policy", serializeList([...others(headers.get("RateLimit-Policy"), names), ...policies]));
   const counted = states.filter(({ source }) => source !== "policy");
   if (counted.length > 0) {
-    const limits: List = counted.map(({ name, remaining, moreAfter, window }) => [
+    const limits: List = counted.map(({ name, remaining, moreAfter }) => [
       name,
-      new Map([["r", remaining], ["t", wholeSeconds(moreAfter, window)]]),
+      new Map([["r", remaining], ["t", Math.ceil(moreAfter)]]),
     ]);
     headers.set("RateLimit", serializeList([...others(headers.get("RateLimit"), names), ...limits]));
     if (style.legacy) writeLegacy(headers, result, style.legacy);
@@ -56,12 +56,15 @@ export function retrySeconds({ retryAfter, window }: RateLimitState): number {
   return Math.max(1, wholeSeconds(retryAfter, window));
 }
 
-/** Seconds by which a wait may be longer than the window only because stores count whole milliseconds, and round up. */
-const ROUNDING = 0.01;
+/**
+ * How much longer than the window a wait may be without being one: stores round up to milliseconds, and `sliding-window` counts in parts of
+ * a window, so that it may refuse 4 % longer.
+ */
+const ROUNDING = { share: 0.05, seconds: 0.01 };
 
-/** Rounded up, but not beyond the window for the sake of a rounding: an answer takes longer than that. */
+/** Rounded up, but not beyond the window for the sake of how it is counted. */
 function wholeSeconds(seconds: number, window: number): number {
-  return Math.ceil(seconds > window && seconds <= window + ROUNDING ? window : seconds);
+  return Math.ceil(seconds <= window * (1 + ROUNDING.share) + ROUNDING.seconds ? Math.min(seconds, window) : seconds);
 }
 
 /** One for each name: that of which least is left. Field values are lists by name. */

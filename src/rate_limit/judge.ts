@@ -184,6 +184,8 @@ function assertPossible(steps: readonly PresetStep[]): boolean[] {
 
 /** What a result says, in seconds. */
 function stateOf(rule: Preset, limit: number, standing: Standing, source: DecisionSource): RateLimitState {
+  // Some of it is back after a window at the latest, however it is counted.
+  const longest = rule.window * Math.max(1, rule.burst / rule.limit);
   return {
     name: rule.name,
     allowed: standing.allowed,
@@ -192,7 +194,7 @@ function stateOf(rule: Preset, limit: number, standing: Standing, source: Decisi
     remaining: standing.remaining,
     resetAfter: standing.resetAfter / 1000,
     retryAfter: standing.retryAfter / 1000,
-    moreAfter: standing.moreAfter / 1000,
+    moreAfter: Math.min(standing.moreAfter, longest) / 1000,
     degraded: source === "local" || source === "policy",
     source,
   };

@@ -1,4 +1,4 @@
-import { withoutNeeded } from "./spellings.ts";
+import { decoded, withoutNeeded } from "./spellings.ts";
 
 /** A path of a rule, ready to be compared. */
 export interface PathPattern {
@@ -27,11 +27,17 @@ export function compilePath(text: string): PathPattern {
       matchesAnyCase: (pathname) => loose.test({ pathname }),
     };
   }
-  const source = withoutNeeded(exact.pathname).replace(TOKENS, (token) => {
-    if (token === "*") return ".*";
-    return /^:./u.test(token) ? "[^/]+" : token.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  });
-  const sensitive = new RegExp(`^${source}$`, "su");
-  const insensitive = new RegExp(`^${source}$`, "isu");
+  const sent = withoutNeeded(exact.pathname);
+  const source = [...new Set([sourceOf(sent, (text) => text), sourceOf(sent, decoded)])].join("|");
+  const sensitive = new RegExp(`^(?:${source})$`, "su");
+  const insensitive = new RegExp(`^(?:${source})$`, "isu");
   return { matches: (path) => sensitive.test(path), matchesAnyCase: (path) => insensitive.test(path) };
+}
+
+/** The regular expression of a pattern, whose text may be read in another way. */
+function sourceOf(pattern: string, read: (text: string) => string): string {
+  return pattern.replace(TOKENS, (token) => {
+    if (token === "*") return ".*";
+    return /^:./u.test(token) ? "[^/]+" : read(token).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  });
 }

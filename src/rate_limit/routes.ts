@@ -39,6 +39,14 @@ export interface SpellingOptions {
   readonly strict: boolean;
 }
 
+/** What a request is for. */
+export interface SentTarget {
+  /** The path as it was sent, and as a framework reads it. */
+  readonly paths: readonly string[];
+  /** The query with its `?`, or nothing. */
+  readonly query: string;
+}
+
 /** What is known of limits. */
 export interface KnownLimits {
   /** Whether there is one of this name. */
@@ -75,17 +83,17 @@ export function compileRoutes<Info>(
  *
  * @param routes The rules, in their order.
  * @param request The request.
- * @param paths Its path as it was sent, and as a framework reads it.
+ * @param target What it is for.
  * @param options Which spellings are the same.
  */
 export function findRoutes<Info>(
   routes: readonly CompiledRoute<Info>[],
   request: Request,
-  paths: readonly string[],
+  { paths, query }: SentTarget,
   { caseSensitive, strict }: SpellingOptions,
 ): FoundRoute<Info>[] {
   const readings = paths.length === 1 ? readingsOf(paths[0]!) : [...new Set(paths.flatMap(readingsOf))];
-  const methods = methodsSent(request);
+  const methods = methodsSent(request, query);
   let spellings: readonly string[] | undefined;
   const found: FoundRoute<Info>[] = [];
   for (const route of routes) {
@@ -104,7 +112,7 @@ export function findRoutes<Info>(
 }
 
 /** The method that was sent, and those that routers and what is in front of them may make of it. */
-function methodsSent({ method, headers, url }: Request): readonly string[] {
+function methodsSent({ method, headers }: Request, query: string): readonly string[] {
   const upper = method.toUpperCase();
   const methods = method === upper ? [method] : [method, upper];
   if (upper === "GET" || upper === "HEAD") return methods;
@@ -112,8 +120,9 @@ function methodsSent({ method, headers, url }: Request): readonly string[] {
     const other = headers.get(name);
     if (other !== null) methods.push(other.trim().toUpperCase());
   }
-  const query = url.includes("_method=") ? URL.parse(url)?.searchParams.getAll("_method") : undefined;
-  for (const other of query ?? []) methods.push(other.toUpperCase());
+  if (query.includes("_method=")) {
+    for (const other of new URLSearchParams(query).getAll("_method")) methods.push(other.toUpperCase());
+  }
   return methods;
 }
 

@@ -21,7 +21,7 @@ export function readingsOf(path: string): readonly string[] {
   if (/^[/\\]{2}/.test(path)) starts.add(withoutNeeded(URL.parse(path, "http://h")?.pathname ?? path));
   const readings = new Set<string>();
   for (const start of starts) {
-    for (const text of new Set([start, decode(start, decodeURI), decode(start, decodeURIComponent)])) {
+    for (const text of new Set([start, decoded(start), decode(start, decodeURIComponent)])) {
       readings.add(text).add(resolve(text));
       if (!text.includes(";")) continue;
       readings.add(resolve(text.slice(0, text.indexOf(";"))));
@@ -43,6 +43,11 @@ export function withAndWithoutSlash(path: string): readonly string[] {
 /** The text of a path without escapes of what can be sent in no other way. */
 export function withoutNeeded(path: string): string {
   return path.includes("%") ? path.replace(NEEDED, (run) => tryDecode(run, decodeURIComponent) ?? run) : path;
+}
+
+/** The text of a path without all escapes but those of what is reserved. */
+export function decoded(path: string): string {
+  return decode(path, decodeURI);
 }
 
 function decode(path: string, decoder: (text: string) => string): string {

@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertLessOrEqual, assertThrows } from "@std/assert";
 import { parseList } from "structured-headers";
+import { connect } from "../../mod.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import type { RateLimitOptions } from "../../src/rate_limit/options.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import type { RateLimitResult } from "../../src/rate_limit/result.ts";
+import { RedisServer } from "../support/redis_server.ts";
 import { TestClock } from "./stores.ts";
 
 const ID = "192.0.2.7";
@@ -143,6 +145,22 @@ Deno.test("RateLimitResult.headers() keeps what another limit has written", asyn
       assertEquals(headers.get("Retry-After"), "20");
     }
   });
+  await t.step("what is of an older draft is not joined to ours", async () => {
+    const { limiter } = open();
+    const older = [
+      ["100;w=60", "limit=100, remaining=42, reset=18"],
+      ["10;w=1, 100;w=60", "limit=10, remaining=4;x"],
+      ["token;w=60", "token;r=1"],
+      ['100;w=60, "proxy";q=10;w=1', '42, "proxy";r=9;t=1'],
+    ] as const;
+    for (const [policy, limit] of older) {
+      const headers = new Headers({ "RateLimit-Policy": policy, "RateLimit": limit });
+      (await limiter.check("AUTH", policy)).headers(headers);
+      const proxy = policy.includes("proxy");
+      assertEquals(headers.get("RateLimit-Policy"), `${proxy ? '"proxy";q=10;w=1, ' : ""}"AUTH";q=5;w=300`);
+      assertEquals(headers.get("RateLimit"), `${proxy ? '"proxy";r=9;t=1, ' : ""}"AUTH";r=4;t=300`);
+    }
+  });
   await t.step("what cannot be read is replaced", async () => {
     const { limiter } = open();
     const headers = new Headers({ "RateLimit": "limit=100, remaining=50;;;" });
@@ -200,4 +218,63 @@ Deno.test("RateLimitResult.response() is a problem that no cache keeps", async (
     assertEquals((await result.response().json())["violated-policies"], ["DEFAULT", "AUTH"]);
     assertEquals(result.response().headers.get("Retry-After"), "300");
   });
+});
+
+Deno.test("RateLimitResult.headers() lets scripts of other origins read them, on wish", async (t) => {
+  const exposed = async (options: RateLimitOptions, before?: string) => {
+    const { limiter } = open(options);
+    await limiter.check("AUTH", ID, { cost: 5 });
+    const headers = new Headers(before === undefined ? {} : { "Access-Control-Expose-Headers": before });
+    (await limiter.check("AUTH", ID)).headers(headers);
+    return headers.get("Access-Control-Expose-Headers");
+  };
+  const draft = "RateLimit, RateLimit-Policy, Retry-After";
+  const legacy = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
+  await t.step("not by itself", async () => assertEquals(await exposed({}), null));
+  await t.step("all that are there", async () => {
+    assertEquals(await exposed({ exposeHeaders: true }), `${draft}, ${legacy}`);
+    assertEquals(await exposed({ exposeHeaders: true, legacyHeaders: false }), draft);
+    const { limiter } = open({ exposeHeaders: true, legacyHeaders: false });
+    const headers = new Headers();
+    (await limiter.check("AUTH", ID)).headers(headers);
+    assertEquals(headers.get("Access-Control-Expose-Headers"), "RateLimit, RateLimit-Policy");
+  });
+  await t.step("beside those of the handler, each once", async () => {
+    const options = { exposeHeaders: true, legacyHeaders: false } as const;
+    assertEquals(await exposed(options, "X-Own, ratelimit"), "X-Own, ratelimit, RateLimit-Policy, Retry-After");
+  });
+  await t.step("in refusals of a guard", async () => {
+    const { limiter } = open({ exposeHeaders: true });
+    const serve = limiter.guard({ "*": "AUTH" }, () => new Response());
+    for (let i = 0; i < 5; i++) await serve(new Request("http://localhost/"));
+    const response = await serve(new Request("http://localhost/"));
+    assertEquals([response.status, response.headers.get("Access-Control-Expose-Headers")], [
+      429,
+      `${draft}, ${legacy}`,
+    ]);
+  });
+  await t.step("a value that is no boolean", () => {
+    assertThrows(() => open({ exposeHeaders: "yes" as never }), TypeError, "exposeHeaders");
+  });
+});
+
+Deno.test("RateLimitResult.headers() never tells to wait longer than the window, on a real server", async (t) => {
+  await using server = await RedisServer.start();
+  for (const algorithm of ["exact", "fixed-window", "sliding-window", "gcra"] as const) {
+    await t.step(algorithm, async () => {
+      await using redis = await connect({
+        url: server.url,
+        namespace: `window-${algorithm}`,
+        rateLimit: { timeout: "10s", presets: { ONCE: { limit: 1, window: "1m", algorithm } } },
+      });
+      for (let i = 0; i < 30; i++) {
+        for (let call = 0; call < 2; call++) {
+          const headers = new Headers();
+          (await redis.rateLimit.check("ONCE", `${ID} ${i}`)).headers(headers);
+          assertLessOrEqual(read(headers, "RateLimit").ONCE!.t as number, 60);
+          assertLessOrEqual(Number(headers.get("Retry-After")), 60);
+        }
+      }
+    });
+  }
 });
