@@ -70,7 +70,7 @@ export function bareRequest(url: URL, method: string, headers: Headers): Request
 
 /** The URL for those who look at the request; where there is none, that of nothing. */
 function urlOf(scheme: string, target: string, host: string | null): URL {
-  const base = URL.parse(`${scheme}://${host}/`) ?? new URL(`${scheme}://localhost/`);
+  const base = URL.parse(`${scheme}://${host || "localhost"}/`) ?? new URL(`${scheme}://localhost/`);
   const url = target.startsWith("/") ? URL.parse(`${base.origin}${target}`) : URL.parse(target);
   return url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
     ? url

@@ -309,8 +309,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   /**
    * Puts limits in front of a handler for `Deno.serve`.
    *
-   * Each rule is a method, if it is for one, and a path as `URLPattern` knows it; the first that fits counts, and `"*"` comes
-   * last.
+   * Each rule is a method, if it is for one, and a path as `URLPattern` knows it; the first that fits the path as it was sent ends the
+   * search, and `"*"` comes last. Rules in front of it that fit another spelling of it count as well: see {@linkcode Rules}.
    *
    * @param rules Which limits hold where.
    * @param handler What answers the calls that are allowed.

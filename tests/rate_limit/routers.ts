@@ -12,7 +12,7 @@ import { fromNodeRequest, type NodeRequestLike } from "../../src/http/node_reque
 import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import type { GateOptions, Rules } from "../../src/rate_limit/guard.ts";
-import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
+import type { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 
 /** A service that listens. */
 export interface Service extends AsyncDisposable {
