@@ -14,8 +14,9 @@ import { count, Report } from "./report.ts";
 import { Catalogue } from "./service.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { RETRY_AFTER, STOCK, TOUR } from "./tour.ts";
+import { limits, sessions } from "./visitors.ts";
 
-/** Shows what the cache does; resolves to whether all of it held. */
+/** Shows what Larder does; resolves to whether all of it held. */
 async function demo(): Promise<boolean> {
   const started = performance.now();
   const report = new Report();
@@ -45,6 +46,8 @@ async function demo(): Promise<boolean> {
   const watch = new Stopwatch(cache, origin);
   for (const show of TOUR) await show({ cache, catalogue, origin, report, watch });
   await pictures({ cache, reads: () => reads, report, watch });
+  await sessions({ redis, report });
+  await limits({ redis, report });
 
   const { hits, stale, misses, hitRate, coalesced, loads } = cache.stats();
   report.table(watch.latencies.rows());

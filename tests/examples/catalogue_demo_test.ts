@@ -12,6 +12,8 @@ const STEPS = [
   "Invalidation by pattern",
   "Stale if error",
   "Image metadata",
+  "Sessions",
+  "Rate limits",
 ];
 
 function assertHeld({ code, output, errors }: Ended): void {
