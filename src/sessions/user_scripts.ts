@@ -15,29 +15,47 @@ import { DATA, GRACE } from "./script_parts.ts";
  */
 export const LIST: Script = script(
   `
-local answers, key, cursor = {}, base .. 'u:' .. ARGV[2], ARGV[4]
-local alive = {}
+local answers, key, cursor, most = {}, base .. 'u:' .. ARGV[2], ARGV[4], tonumber(ARGV[3])
+local names, made, born, count = {}, {}, {}, 0
+local call, unpack_struct = redis.pcall, struct.unpack
+-- Of all only when they were begun is looked at. That they are not past their end, the index knows.
 for _, handle in ipairs(redis.call('ZRANGE', key, '(' .. int(now), '+inf', 'BYSCORE')) do
   local session = base .. ':' .. handle
-  local s = find(session)
-  if s then
-    alive[#alive + 1] = { s.created, s.born, handle }
+  local m = call('HGET', session, 'm')
+  if type(m) == 'string' and #m == 50 then
+    local birth, creation = unpack_struct('>dd', m, 3)
+    if birth > revoked or find(session) then
+      count = count + 1
+      names[count], made[count], born[count] = handle, creation, birth
+    end
   elseif redis.call('EXISTS', session) == 0 then
     leave('u:' .. ARGV[2], handle)
   end
 end
-table.sort(alive, function(a, b) return a[1] > b[1] or a[1] == b[1] and a[2] > b[2] end)
-local from, most = nil, tonumber(ARGV[3])
-for i, one in ipairs(cursor == '' and {} or alive) do
-  if one[3] == cursor then from = i + 1 break end
+local before, birth = tonumber(ARGV[5]) > 0 and tonumber(ARGV[5]) or NEVER, NEVER
+for i = 1, cursor == '' and 0 or count do
+  if names[i] == cursor then before, birth = made[i], born[i] break end
 end
-if not from then
-  from = 1
-  while tonumber(ARGV[5]) > 0 and alive[from] and alive[from][1] > tonumber(ARGV[5]) do from = from + 1 end
+local times, chosen = {}, {}
+for i = 1, count do
+  if made[i] < before or made[i] == before and born[i] < birth then
+    chosen[#chosen + 1] = i
+    times[#times + 1] = -made[i]
+  end
 end
-for i = from, most > 0 and math.min(from + most - 1, #alive) or #alive do
-  local f = redis.call('HMGET', base .. ':' .. alive[i][3], 'm', 't', 'v')
-  answers[#answers + 1] = { alive[i][3], f[1], f[2] or 't', f[3] or 'v', FLAGS[0] }
+if most > 0 and #chosen > 4 * most then
+  table.sort(times)
+  local last, few = -times[most], {}
+  for _, i in ipairs(chosen) do
+    if made[i] >= last then few[#few + 1] = i end
+  end
+  chosen = few
+end
+table.sort(chosen, function(a, b) return made[a] > made[b] or made[a] == made[b] and born[a] > born[b] end)
+for at, i in ipairs(chosen) do
+  if most > 0 and at > most then break end
+  local f = redis.call('HMGET', base .. ':' .. names[i], 'm', 't', 'v')
+  answers[#answers + 1] = { names[i], f[1], f[2] or 't', f[3] or 'v', FLAGS[0] }
 end
 return cmsgpack.pack(answers)`,
 );
