@@ -4,7 +4,7 @@ import { isStandardSchema } from "./cache/standard_schema.ts";
 import type { CacheOptions } from "./cache/options.ts";
 import type { ConnectOptions, TlsOptions } from "./connect_options.ts";
 import { describe, describeKind, describeSetting } from "./describe.ts";
-import { describeDuration, type Duration, type DurationLimits, toMilliseconds } from "./duration.ts";
+import { type Duration, type DurationLimits, toMilliseconds, wantedDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
 import type { ImageOptions } from "./images/options.ts";
 import { isNamespace, NAMESPACE_WANTED } from "./keys.ts";
@@ -35,7 +35,7 @@ function duration(limits?: DurationLimits): z.ZodType<Duration | undefined> {
       return false;
     }
   };
-  return z.custom<Duration>(fits, { error: describeDuration(limits) }).optional();
+  return z.custom<Duration>(fits, { error: ({ input }) => wantedDuration(input, limits) }).optional();
 }
 
 function whole(min: number, max: number): z.ZodType<number | undefined> {

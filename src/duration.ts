@@ -58,6 +58,13 @@ export function describeDuration({ min = 0, max = MAX_MILLISECONDS }: DurationLi
   return min > 0 ? `${kind}, at least ${show(min)}` : kind;
 }
 
+/** As {@linkcode describeDuration} of a value that does not fit: one that is too long is told how long it may be. */
+export function wantedDuration(value: unknown, limits: DurationLimits = {}): string {
+  const { max = MAX_MILLISECONDS } = limits;
+  const wanted = describeDuration(limits);
+  return max === MAX_MILLISECONDS && (parse(value) ?? 0) > max ? `${wanted}, up to ${show(max)}` : wanted;
+}
+
 /**
  * The duration in milliseconds, a whole number. What is more than nothing never becomes 0, because 0 has a meaning of
  * its own.
@@ -73,6 +80,6 @@ export function toMilliseconds(value: unknown, what: string, limits: DurationLim
   const exact = parse(value);
   const milliseconds = exact === undefined ? NaN : exact > 0 ? Math.max(1, Math.round(exact)) : exact;
   if (milliseconds >= min && milliseconds <= max) return milliseconds === 0 ? 0 : milliseconds; // no -0
-  const message = `Cannot use "${what}": wanted ${describeDuration(limits)}, got ${describe(value)}`;
+  const message = `Cannot use "${what}": wanted ${wantedDuration(value, limits)}, got ${describe(value)}`;
   throw exact === undefined ? new TypeError(message) : new RangeError(message);
 }

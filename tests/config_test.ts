@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { resolveConfig } from "../src/config.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { type ConnectOptions, resolveConfig } from "../src/config.ts";
+import { ConfigError } from "../src/errors.ts";
 import { client, LOCAL, PEM, refusal, resolve, servers } from "./support/resolve.ts";
 
 Deno.test("resolveConfig() without anything is the embedded store and all defaults", () => {
@@ -216,4 +217,24 @@ Deno.test("resolveConfig() accepts undefined for every option", () => {
     ...["commandTimeout", "cache", "on"],
   ];
   assertEquals(resolve(Object.fromEntries(names.map((name) => [name, undefined]))), resolve());
+});
+
+Deno.test("resolveConfig() refuses options of sessions with the sentence of all others", () => {
+  const bad: [Record<string, unknown>, string][] = [
+    [{ maxPerUser: -1 }, 'a whole number of at least 0, or { limit, whenFull } with "oldest" or "least-recent"'],
+    [{ maxPerUser: { limit: 1, whenFull: "newest" } }, '{ limit, whenFull } with "oldest" or "least-recent"'],
+    [{ maxPerUser: { limit: 1, other: 1 } }, "{ limit, whenFull }"],
+    [{ maxPerUser: {} }, "{ limit, whenFull }"],
+    [{ maxBytes: 1.5 }, "a whole number of at least 0"],
+    [{ renewalGrace: "2h" }, "up to 1h"],
+    [{ renewalGrace: -1 }, "up to 1h"],
+    [{ ttl: "40000d" }, "up to 36525d"],
+  ];
+  for (const [sessions, wanted] of bad) {
+    const error = assertThrows(() => resolveConfig({ sessions } as ConnectOptions, () => undefined), ConfigError);
+    assertEquals(error.message.includes(wanted), true, error.message);
+    assertEquals(error.message.includes(`sessions.${Object.keys(sessions)[0]}`), true, error.message);
+  }
+  const sessions = { maxPerUser: { limit: 3, whenFull: "least-recent" }, maxBytes: 0, renewalGrace: 0 } as const;
+  assertEquals(resolveConfig({ url: "memory:", sessions }, () => undefined).sessions, sessions);
 });

@@ -100,3 +100,11 @@ Deno.test("MAX_MILLISECONDS added to a date stays exact in microseconds", () => 
   const end = (Date.UTC(2150, 0) + MAX_MILLISECONDS) * 1000;
   assertEquals(Number.isSafeInteger(end), true);
 });
+
+Deno.test("toMilliseconds() names the bound to who is over it, also where there is no other than that of all", () => {
+  for (const value of ["40000d", 4e9, Infinity]) {
+    assertThrows(() => toMilliseconds(value, "ttl"), RangeError, "up to 36525d, got");
+  }
+  const error = assertThrows(() => toMilliseconds(-1, "ttl"), RangeError);
+  assertEquals(error.message.includes("36525d"), false, "the bound is no news to others");
+});

@@ -20,6 +20,108 @@ export interface Row {
   fields: Map<string, Uint8Array>;
 }
 
+/** The latest that a cookie ends, in milliseconds: 400 days. */
+const COOKIE_LIFE = 400 * 86_400_000;
+
+/** All sessions, by handle, by user and by tag. */
+export class MemoryRows {
+  /** By handle, the one used last at the end. */
+  readonly #rows = new Map<string, Row>();
+  readonly #users = new Map<string, Set<string>>();
+  readonly #tags = new Map<string, Set<string>>();
+  readonly #now: () => number;
+  readonly #most: number;
+  readonly #touchEvery: number;
+  #sweepAt = 1000;
+
+  /** Keeps up to `most`, and writes the last use down every so many milliseconds; -1 = by the time to live. */
+  constructor(now: () => number, most: number, touchEvery: number) {
+    this.#now = now;
+    this.#most = most;
+    this.#touchEvery = touchEvery;
+  }
+
+  /** How many are kept, some of which may have expired. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Whether a handle is taken. */
+  has(handle: string): boolean {
+    return this.#rows.has(handle);
+  }
+
+  /** The one with a handle, if it has not expired. */
+  find(handle: string): Row | undefined {
+    const row = this.#rows.get(handle);
+    if (!row || endOf(row) > this.#now()) return row;
+    this.remove(row);
+    return undefined;
+  }
+
+  /** Those of a user. */
+  ofUser(userId: string): Row[] {
+    return this.#alive(this.#users.get(userId));
+  }
+
+  /** Those with a tag. */
+  withTag(tag: string): Row[] {
+    return this.#alive(this.#tags.get(tag));
+  }
+
+  /** Adds one. Where there are too many, the one that was not used for the longest time goes. */
+  add(row: Row): void {
+    this.#sweep();
+    this.#rows.set(row.handle, row);
+    if (row.userId !== "") put(this.#users, row.userId, row.handle);
+    for (const tag of row.tags) put(this.#tags, tag, row.handle);
+    if (this.#rows.size > this.#most) this.remove(this.#rows.values().next().value!);
+  }
+
+  /** Removes one. */
+  remove(row: Row): void {
+    this.#rows.delete(row.handle);
+    drop(this.#users, row.userId, row.handle);
+    for (const tag of row.tags) drop(this.#tags, tag, row.handle);
+  }
+
+  /** Gives one other tags. */
+  retag(row: Row, tags: readonly string[]): void {
+    for (const tag of row.tags) drop(this.#tags, tag, row.handle);
+    row.tags = Object.freeze([...tags]);
+    for (const tag of row.tags) put(this.#tags, tag, row.handle);
+  }
+
+  /** Rolls the expiry of one when it is time to. Whether its cookie has to be sent again. */
+  roll(row: Row): boolean {
+    const now = this.#now();
+    const every = this.#touchEvery >= 0 ? this.#touchEvery : Math.min(row.idle / 24, 300_000);
+    // What was used later than now was used before the clock was set back.
+    if (now - row.lastSeenAt < Math.min(every, row.idle / 2) && row.lastSeenAt <= now) return false;
+    const before = endOf(row);
+    row.lastSeenAt = now;
+    this.#rows.delete(row.handle);
+    this.#rows.set(row.handle, row);
+    return endOf(row) !== before || endOf(row) > now + COOKIE_LIFE;
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    for (const map of [this.#rows, this.#users, this.#tags]) map.clear();
+  }
+
+  #alive(handles: ReadonlySet<string> | undefined): Row[] {
+    return [...handles ?? []].flatMap((handle) => this.find(handle) ?? []);
+  }
+
+  /** Removes what has expired, each time that there are twice as many sessions as were left. */
+  #sweep(): void {
+    if (this.#rows.size < this.#sweepAt) return;
+    for (const handle of [...this.#rows.keys()]) this.find(handle);
+    this.#sweepAt = Math.max(1000, 2 * this.#rows.size);
+  }
+}
+
 /** When a session ends. */
 export function endOf({ lastSeenAt, idle, end }: Row): number {
   return Math.min(lastSeenAt + idle, end);
@@ -60,15 +162,13 @@ export function inOrder(rows: Row[], whenFull: WhenFull = "oldest"): Row[] {
   return rows.sort((a, b) => a[by] - b[by] || a.born - b.born);
 }
 
-/** Adds to an index. */
-export function put(index: Map<string, Set<string>>, name: string, handle: string): void {
+function put(index: Map<string, Set<string>>, name: string, handle: string): void {
   const handles = index.get(name);
   if (handles) handles.add(handle);
   else index.set(name, new Set([handle]));
 }
 
-/** Takes out of an index. */
-export function drop(index: Map<string, Set<string>>, name: string, handle: string): void {
+function drop(index: Map<string, Set<string>>, name: string, handle: string): void {
   const handles = index.get(name);
   handles?.delete(handle);
   if (handles?.size === 0) index.delete(name);

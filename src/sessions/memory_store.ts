@@ -1,7 +1,7 @@
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import { type DataSize, sizeOfFields, tooMuch } from "./fields.ts";
-import { changed, drop, endOf, inOrder, put, type Row, stored } from "./memory_rows.ts";
+import { changed, endOf, inOrder, MemoryRows, type Row, stored } from "./memory_rows.ts";
 import { MemoryTraces } from "./memory_traces.ts";
 import type {
   NewSession,
@@ -38,8 +38,6 @@ const OPTIONS = optionNames<MemorySessionStoreOptions>({
   onFirst: true,
 });
 
-/** The latest that a cookie ends, in milliseconds: 400 days. */
-const COOKIE_LIFE = 400 * 86_400_000;
 /** Most sessions that go for one that is begun. */
 const EVICTED = 100;
 
@@ -47,17 +45,11 @@ const EVICTED = 100;
 export class MemorySessionStore implements SessionStore {
   readonly kind = "memory" as const;
   readonly buckets: number = 1;
-  /** By handle, the one used last at the end. */
-  readonly #rows = new Map<string, Row>();
-  readonly #users = new Map<string, Set<string>>();
-  readonly #tags = new Map<string, Set<string>>();
+  readonly #rows: MemoryRows;
   readonly #now: () => number;
-  readonly #most: number;
-  readonly #touchEvery: number;
   readonly #traces = new MemoryTraces();
   #onFirst: (() => void) | undefined;
   #born = 0;
-  #sweepAt = 1000;
   #closed: ClosedBy | undefined;
 
   /**
@@ -71,8 +63,7 @@ export class MemorySessionStore implements SessionStore {
     if (!Number.isInteger(maxSessions) || maxSessions < 1) {
       throw new RangeError(`Cannot use "maxSessions": wanted a whole number of at least 1, got ${maxSessions}`);
     }
-    this.#most = maxSessions;
-    this.#touchEvery = touchEvery;
+    this.#rows = new MemoryRows(now, maxSessions, touchEvery);
     this.#now = now;
     this.#onFirst = onFirst;
   }
@@ -110,9 +101,7 @@ export class MemorySessionStore implements SessionStore {
     };
     if (replaces) this.#replace(replaces, row);
     const evicted = userId !== "" && maxPerUser > 0 ? this.#makeRoom(userId, maxPerUser, whenFull) : [];
-    this.#sweep();
-    this.#add(row);
-    if (this.#rows.size > this.#most) this.#remove(this.#rows.values().next().value!);
+    this.#rows.add(row);
     return { session: stored(row, true), evicted };
   }
 
@@ -125,14 +114,14 @@ export class MemorySessionStore implements SessionStore {
     this.#begin("read session", options);
     const { found: row, known } = this.#look(handle, options);
     if (!row) return known ? "ended" : undefined;
-    return stored(row, mode === "roll" && this.#roll(row));
+    return stored(row, mode === "roll" && this.#rows.roll(row));
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async touch(handle: string, options: SessionStoreOptions = {}): Promise<boolean> {
     this.#begin("touch session", options);
-    const row = this.#find(handle);
-    if (row) this.#roll(row);
+    const row = this.#rows.find(handle);
+    if (row) this.#rows.roll(row);
     return row !== undefined;
   }
 
@@ -149,7 +138,7 @@ export class MemorySessionStore implements SessionStore {
     if (version !== undefined && version !== row.version) return { session: stored(row, false), conflict: true };
     const before = options.before ? row.fields : undefined;
     if (!before || before.has(patch.remove[0]!)) this.#change(row, patch, "update session");
-    const session = stored(row, this.#roll(row));
+    const session = stored(row, this.#rows.roll(row));
     return { session: before ? { ...session, fields: before } : session, conflict: false };
   }
 
@@ -158,7 +147,7 @@ export class MemorySessionStore implements SessionStore {
     const action = "update sessions";
     this.#begin(action, options);
     let [count, refused]: [number, DataSize | undefined] = [0, undefined];
-    for (const row of this.#of(userId)) {
+    for (const row of this.#rows.ofUser(userId)) {
       try {
         this.#change(row, patch, action);
         count++;
@@ -181,7 +170,7 @@ export class MemorySessionStore implements SessionStore {
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async take(handle: string, options: SessionEndOptions = {}): Promise<StoredSession | undefined> {
     this.#begin("take session", options);
-    const row = this.#find(handle);
+    const row = this.#rows.find(handle);
     return row && this.#end(row, options) ? stored(row, false) : undefined;
   }
 
@@ -202,13 +191,13 @@ export class MemorySessionStore implements SessionStore {
       if (!same) return undefined;
       const { tags: _, ...patch } = renewal;
       if (patch.set.size + patch.remove.length > 0) this.#change(row, patch, action);
-      this.#roll(row);
+      this.#rows.roll(row);
       return { session: stored(row, true), evicted: [], steps };
     }
     if (!row) return undefined;
     const fields = changed(row, renewal, action);
     const now = this.#now();
-    this.#remove(row);
+    this.#rows.remove(row);
     let evicted: string[] = [];
     if (userId !== undefined) {
       if (maxPerUser > 0) evicted = this.#makeRoom(userId, maxPerUser, whenFull);
@@ -225,7 +214,7 @@ export class MemorySessionStore implements SessionStore {
     row.version++;
     row.handle = to;
     row.lastSeenAt = now;
-    this.#add(row);
+    this.#rows.add(row);
     const until = Math.min(now + grace, endOf(row));
     this.#traces.add(handle, { what: same ? "renewed" : "login", step: { sealed, handle: to }, until }, now);
     return { session: stored(row, true), evicted };
@@ -235,7 +224,7 @@ export class MemorySessionStore implements SessionStore {
   async list(userId: string, options: SessionListOptions = {}): Promise<StoredSession[]> {
     this.#begin("list sessions", options);
     const { limit = 0, after } = options;
-    const rows = inOrder(this.#of(userId)).reverse();
+    const rows = inOrder(this.#rows.ofUser(userId)).reverse();
     const at = rows.findIndex(({ handle }) => handle === after?.handle);
     const { createdAt = 0 } = after ?? {};
     const left = at >= 0 ? rows.slice(at + 1) : rows.filter((row) => createdAt === 0 || row.createdAt <= createdAt);
@@ -245,19 +234,20 @@ export class MemorySessionStore implements SessionStore {
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async revokeUser(userId: string, except: string | undefined, options: SessionStoreOptions = {}): Promise<number> {
     this.#begin("destroy sessions", options);
-    return this.#revoke(this.#users.get(userId), except);
+    return this.#revoke(this.#rows.ofUser(userId), except);
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async revokeTag(tag: string, options: SessionStoreOptions = {}): Promise<number> {
     this.#begin("destroy sessions by tag", options);
-    return this.#revoke(this.#tags.get(tag), undefined);
+    return this.#revoke(this.#rows.withTag(tag), undefined);
   }
 
   /** Forgets all sessions; what is asked for later is refused. */
   [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     this.#closed ??= by;
-    for (const map of [this.#rows, this.#users, this.#tags, this.#traces]) map.clear();
+    this.#rows.clear();
+    this.#traces.clear();
     return Promise.resolve();
   }
 
@@ -266,103 +256,51 @@ export class MemorySessionStore implements SessionStore {
     if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
   }
 
-  #find(handle: string): Row | undefined {
-    const row = this.#rows.get(handle);
-    if (!row || endOf(row) > this.#now()) return row;
-    this.#remove(row);
-    return undefined;
-  }
-
-  #roll(row: Row): boolean {
-    const now = this.#now();
-    const every = this.#touchEvery >= 0 ? this.#touchEvery : Math.min(row.idle / 24, 300_000);
-    // What was used later than now was used before the clock was set back.
-    if (now - row.lastSeenAt < Math.min(every, row.idle / 2) && row.lastSeenAt <= now) return false;
-    const before = endOf(row);
-    row.lastSeenAt = now;
-    this.#rows.delete(row.handle);
-    this.#rows.set(row.handle, row);
-    return endOf(row) !== before || endOf(row) > now + COOKIE_LIFE;
-  }
-
-  #add(row: Row): void {
-    this.#rows.set(row.handle, row);
-    if (row.userId !== "") put(this.#users, row.userId, row.handle);
-    for (const tag of row.tags) put(this.#tags, tag, row.handle);
-  }
-
-  #remove(row: Row): void {
-    this.#rows.delete(row.handle);
-    drop(this.#users, row.userId, row.handle);
-    for (const tag of row.tags) drop(this.#tags, tag, row.handle);
-  }
-
   /** What a handle stands for, for a request also what is in its place. */
   #look(handle: string, { follow = false }: SessionFollowOptions, login: boolean = false) {
-    const found = this.#find(handle);
+    const found = this.#rows.find(handle);
     if (found) return { found, steps: [], known: true };
     if (!follow) return { steps: [], known: false };
-    return this.#traces.follow(handle, (at) => this.#find(at), this.#now(), login);
+    return this.#traces.follow(handle, (at) => this.#rows.find(at), this.#now(), login);
   }
 
   #change(row: Row, patch: SessionPatch, action: string): void {
     row.fields = changed(row, patch, action);
     row.version++;
-    if (patch.tags === undefined) return;
-    for (const tag of row.tags) drop(this.#tags, tag, row.handle);
-    row.tags = Object.freeze([...patch.tags]);
-    for (const tag of row.tags) put(this.#tags, tag, row.handle);
+    if (patch.tags !== undefined) this.#rows.retag(row, patch.tags);
   }
 
   /** Ends a session of this user, if one is named. */
   #end(row: Row, { userId, grace = 0 }: SessionEndOptions): boolean {
     if (userId !== undefined && row.userId !== userId) return false;
     const now = this.#now();
-    this.#remove(row);
+    this.#rows.remove(row);
     if (grace > 0) this.#traces.add(row.handle, { what: "ended", until: Math.min(now + grace, endOf(row)) }, now);
     return true;
   }
 
   #replace({ handle, grace, sealed }: Replaced, by: Row): void {
-    const row = this.#find(handle);
+    const row = this.#rows.find(handle);
     if (!row) return;
     const now = this.#now();
-    this.#remove(row);
+    this.#rows.remove(row);
     const what = by.userId !== "" && by.userId === row.userId ? "renewed" : "login";
     const until = Math.min(now + grace, endOf(by));
     this.#traces.add(handle, { what, step: { sealed, handle: by.handle }, until }, now);
   }
 
-  /** The sessions of a user. */
-  #of(userId: string): Row[] {
-    return [...this.#users.get(userId) ?? []].flatMap((handle) => this.#find(handle) ?? []);
-  }
-
   /** Ends sessions of a user so that there is room for one more. Tells which. */
   #makeRoom(userId: string, most: number, whenFull: WhenFull | undefined): string[] {
-    const alive = inOrder(this.#of(userId), whenFull);
+    const alive = inOrder(this.#rows.ofUser(userId), whenFull);
     const over = alive.slice(0, Math.min(EVICTED, Math.max(0, alive.length - most + 1)));
-    for (const row of over) this.#remove(row);
+    for (const row of over) this.#rows.remove(row);
     return over.map(({ handle }) => handle);
   }
 
-  #revoke(handles: ReadonlySet<string> | undefined, except: string | undefined): number {
-    let count = 0;
-    if (handles) this.#traces.cut(handles);
-    for (const handle of [...handles ?? []]) {
-      if (handle === except) continue;
-      const row = this.#find(handle);
-      if (!row) continue;
-      this.#remove(row);
-      count++;
-    }
-    return count;
-  }
-
-  /** Removes what has expired, each time that there are twice as many sessions as were left. */
-  #sweep(): void {
-    if (this.#rows.size < this.#sweepAt) return;
-    for (const handle of [...this.#rows.keys()]) this.#find(handle);
-    this.#sweepAt = Math.max(1000, 2 * this.#rows.size);
+  #revoke(rows: readonly Row[], except: string | undefined): number {
+    this.#traces.cut(new Set(rows.map(({ handle }) => handle)));
+    const revoked = rows.filter(({ handle }) => handle !== except);
+    for (const row of revoked) this.#rows.remove(row);
+    return revoked.length;
   }
 }
