@@ -18,6 +18,7 @@ import { type RawCommands, rawCommands } from "./redis/raw_commands.ts";
 import { openSessions } from "./sessions/open.ts";
 import type { SessionData } from "./sessions/session.ts";
 import type { Sessions } from "./sessions/sessions.ts";
+import { loadUrlPattern } from "./url_pattern.ts";
 
 /** What a service says of the types of its data, once, in `connect<…>()`. */
 export interface LarderTypes {
@@ -125,6 +126,7 @@ export async function connect<
   options: ConnectOptions<Limits, Data> = {},
 ): Promise<Larder<TypesWith<Types, Data>, Limits>> {
   const config = resolveConfig(options as unknown as ConnectOptions);
+  await loadUrlPattern();
   const on = safeListener(config.on);
   const { server } = config;
   if (server.kind === "memory" && server.implicit) warn(on);

@@ -1,5 +1,6 @@
 import { describe } from "../describe.ts";
 import { assertOptions } from "../option_names.ts";
+import { assertUrlPattern } from "../url_pattern.ts";
 import { ROUTE } from "./option_names.ts";
 import { compilePath, type PathPattern } from "./path_pattern.ts";
 import type { Route, RouteLimits, Rules } from "./rules.ts";
@@ -71,6 +72,7 @@ export function compileRoutes<Info>(
   if (typeof rules !== "object" || rules === null || Array.isArray(rules) || Object.keys(rules).length === 0) {
     throw new TypeError(`Cannot guard: wanted rules such as { "POST /login": "AUTH" }, got ${describe(rules)}`);
   }
+  if (Object.keys(rules).some((text) => text.includes("/"))) assertUrlPattern("guard");
   const routes = Object.entries(rules).map(([text, route]) => compile(text, route, known, knowsUsers));
   // What fits everything would hide what comes after it.
   const breadth = ({ pattern, methods }: CompiledRoute<Info>) => pattern ? 0 : methods ? 1 : 2;

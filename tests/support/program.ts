@@ -2,7 +2,13 @@
  * Programs that tests use and a machine may lack, each with the Debian package that has it, or `npm:` and a package of npm. A test that needs one is made
  * with {@linkcode testWith}: without the program it is ignored, and `deno task test` says so at its end.
  */
-export const PROGRAMS = { chromium: "chromium", openssl: "openssl", promtool: "prometheus" } as const;
+export const PROGRAMS = {
+  bun: "npm:bun@1",
+  chromium: "chromium",
+  node22: "npm:node@22",
+  openssl: "openssl",
+  promtool: "prometheus",
+} as const;
 
 /** The name of a program. */
 export type Program = keyof typeof PROGRAMS;
@@ -14,6 +20,8 @@ const ELSEWHERE: Partial<Record<Program, readonly string[]>> = {
     "google-chrome",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
   ],
+  // In the package of npm, beside the folder of programs: one that is called "node" may be of any version.
+  node22: ["../node/bin/node"],
 };
 
 /**

@@ -1,0 +1,67 @@
+// deno-lint-ignore-file no-console -- what it prints is looked at
+// Larder over a client of npm, on the runtime that runs this: node redis.mjs ioredis|node-redis URL. Fails by an exception.
+import { connect } from "@larder/larder";
+import { fromIoredis, fromNodeRedis } from "@larder/larder/redis";
+import assert from "node:assert/strict";
+
+const [, , kind, url] = process.argv;
+const namespace = `${kind}-${process.versions.bun ? "bun" : "node"}`;
+const close = [];
+
+async function open(options) {
+  if (kind === "ioredis") {
+    const { Redis } = await import("ioredis");
+    const client = new Redis(url, { maxRetriesPerRequest: 0 });
+    close.push(() => client.disconnect());
+    return await connect({ client: fromIoredis(client), namespace, commandTimeout: "20s", ...options });
+  }
+  const { createClient } = await import("redis");
+  const client = createClient({ url, pingInterval: 500 });
+  client.on("error", () => {});
+  await client.connect();
+  close.push(() => client.destroy());
+  return await connect({ client: fromNodeRedis(client), namespace, commandTimeout: "20s", ...options });
+}
+
+const one = await open({ cache: { local: true } });
+const two = await open({ cache: { local: true } });
+await one.ready({ timeout: "20s" });
+assert.equal(one.store, "redis");
+
+const value = { date: new Date(0), map: new Map([["a", 1n]]), bytes: new Uint8Array([0, 255, 128]), text: "é€" };
+assert.equal(await one.cache.set("rich", value, { ttl: "5m", tags: ["t"] }), true);
+assert.deepEqual(await two.cache.get("rich"), value);
+assert.deepEqual(await two.cache.get("rich"), value);
+let loads = 0;
+const load = () => Promise.resolve(++loads);
+const all = await Promise.all(
+  [one, two].flatMap(({ cache }) => Array.from({ length: 50 }, () => cache.getOrSet("a", load, { ttl: "5m" }))),
+);
+assert.deepEqual([loads, new Set(all).size], [1, 1]);
+assert.equal((await one.cache.invalidateByTag("t")).status, "done");
+// A copy in another process is at most a second behind.
+const deadline = Date.now() + 20_000;
+while (await two.cache.get("rich") !== undefined) {
+  assert.ok(Date.now() < deadline, "the other process hears of it");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+const { id } = await one.sessions.create("ada", { visits: 0 });
+await Promise.all([one, two].map(({ sessions }) => sessions.update(id, ({ visits }) => ({ visits: visits + 1 }))));
+assert.equal((await two.sessions.get(id)).data.visits, 2);
+assert.equal(await one.sessions.destroyAll("ada"), 1);
+assert.equal(await two.sessions.get(id), undefined);
+
+const checks = await Promise.all(
+  [one, two].flatMap(({ rateLimit }) => Array.from({ length: 25 }, () => rateLimit.check("AUTH", "192.0.2.1"))),
+);
+// Whoever does not answer in time on a busy machine refuses.
+const allowed = checks.filter((check) => check.allowed).length;
+assert.ok(allowed === 5 || (allowed < 5 && checks.some(({ degraded }) => degraded)), `${allowed}`);
+
+assert.equal(await one.client.sendCommand("PING"), "PONG");
+assert.equal((await one.health()).status, "ok");
+await one.close();
+await two.close();
+for (const end of close) await end();
+console.log("done");
