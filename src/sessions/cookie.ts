@@ -34,6 +34,15 @@ const MAX_AGE = 400 * 86_400;
 /** Most cookies of the name that are looked at. */
 const MOST = 8;
 
+/** What stands between the values of several services in one cookie, and how one of them looks. */
+const BESIDE = "~";
+const PART = /^[\w.-]{43,200}$/;
+/** The seconds for which the values of others are kept where this service has none. They know how long theirs are good. */
+const DAY = 86_400;
+
+/** The length of the shortest token. */
+const SHORTEST = 43;
+
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
 /**
@@ -60,6 +69,8 @@ export class SessionCookie {
   readonly name: string;
   /** Whether it is sent with requests that other sites cause. */
   readonly sameSite: "strict" | "lax" | "none";
+  /** Whether services on other ports of the host may have the same cookie: that of an `insecure` one, for development. */
+  readonly isShared: boolean;
   readonly #attributes: Attributes;
   readonly #persistent: boolean;
   readonly #signer: Signer;
@@ -83,6 +94,7 @@ export class SessionCookie {
     const bound = !insecure && domain === undefined && path === "/";
     this.name = options.name ?? (bound ? "__Host-session" : "session");
     this.sameSite = sameSite;
+    this.isShared = insecure;
     this.#attributes = {
       path,
       ...(domain !== undefined && { domain }),
@@ -122,11 +134,36 @@ export class SessionCookie {
   }
 
   *#tokens(request: { readonly headers: Headers } | Headers): Generator<string, undefined> {
-    for (const [name, value] of pairsOf(request)) {
-      if (name !== this.name || value.length > 256) continue;
-      const token = this.#signer.open(value.replace(/^"(.*)"$/, "$1"), this.name);
+    for (const part of this.#parts(request)) {
+      const token = this.#signer.open(part, this.name);
       if (this.#isToken(token)) yield token;
     }
+  }
+
+  /**
+   * What other services on this host have put into the cookie of an `insecure` one, as far as it may be that: hosts such as localhost have one
+   * cookie of the name for all their ports. Nowhere else is there anything.
+   *
+   * @param request The request.
+   * @param isOwn Tells whether a token is of this service.
+   * @returns Up to 7 of them, for `write()` and `clear()`.
+   */
+  others(request: { readonly headers: Headers }, isOwn: (token: string) => boolean): string[] {
+    if (!this.isShared) return [];
+    const others = this.#parts(request).filter((part) => {
+      const token = this.#signer.open(part, this.name);
+      return PART.test(part) && !(this.#isToken(token) && isOwn(token));
+    });
+    return [...new Set(others)].slice(0, MOST - 1);
+  }
+
+  /** The values of cookies of this name that are neither too long nor too short. */
+  #parts(request: { readonly headers: Headers } | Headers): string[] {
+    return pairsOf(request)
+      .filter(([name]) => name === this.name)
+      .flatMap(([, value]) => this.isShared ? value.split(BESIDE, 2 * MOST) : [value])
+      .map((value) => value.length > 256 ? "" : value.replace(/^"(.*)"$/, "$1"))
+      .filter(({ length }) => length >= SHORTEST); // the rest is not worth a look at its signature
   }
 
   /** Whether a request has a cookie of this name, whatever is in it. */
@@ -139,13 +176,18 @@ export class SessionCookie {
    *
    * @param headers The headers.
    * @param session The session.
+   * @param others What stays of other services on this host, as `others()` gives it.
    */
-  write(headers: Headers, session: Pick<Session, "id" | "expiresAt" | "lastSeenAt" | "persistent">): void {
+  write(
+    headers: Headers,
+    session: Pick<Session, "id" | "expiresAt" | "lastSeenAt" | "persistent">,
+    others: readonly string[] = [],
+  ): void {
     const left = Math.ceil((session.expiresAt - session.lastSeenAt) / 1000);
     const maxAge = Math.max(0, Math.min(MAX_AGE, left));
     this.#set(
       headers,
-      this.#signer.sign(session.id, this.name),
+      [this.#signer.sign(session.id, this.name), ...others].join(BESIDE),
       session.persistent ?? this.#persistent ? { maxAge } : {},
     );
   }
@@ -154,9 +196,11 @@ export class SessionCookie {
    * Adds a cookie to the headers of a response that removes the one of a session.
    *
    * @param headers The headers.
+   * @param others What stays of other services on this host, as `others()` gives it.
    */
-  clear(headers: Headers): void {
-    this.#set(headers, "", { maxAge: 0 });
+  clear(headers: Headers, others: readonly string[] = []): void {
+    if (others.length === 0) this.#set(headers, "", { maxAge: 0 });
+    else this.#set(headers, others.join(BESIDE), this.#persistent ? { maxAge: DAY } : {});
   }
 
   #set(headers: Headers, value: string, age: { maxAge?: number }): void {

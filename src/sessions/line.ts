@@ -8,7 +8,7 @@ const LOOK_EVERY = 250;
 export class Line {
   readonly #request: { readonly signal: AbortSignal };
   /** Who is inside of what runs. */
-  readonly #inside = new AsyncLocalStorage<true>();
+  readonly #inside = new AsyncLocalStorage<{ runs: boolean }>();
   #last: Promise<void> | undefined;
 
   /** Creates it; the signal of the request ends all waits. */
@@ -21,9 +21,16 @@ export class Line {
    * runs does not wait for it.
    */
   async take<T>(run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.#inside.getStore()) return await run();
+    if (this.#inside.getStore()?.runs) return await run();
     const before = this.#last;
-    const within = () => this.#inside.run(true, run);
+    const within = async () => {
+      const here = { runs: true };
+      try {
+        return await this.#inside.run(here, run);
+      } finally {
+        here.runs = false; // what it has left behind comes in its turn
+      }
+    };
     const turn = before ? abortable(this.#wait(before), signal).then(within) : within();
     // Who has given up the wait leaves the place to those before.
     const ended = turn.then(() => {}, () => before);

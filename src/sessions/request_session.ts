@@ -46,6 +46,8 @@ export class RequestSession<Data extends object = SessionData> {
   readonly #means: RequestMeans<Data>;
   /** The tokens that came and were not ended here: of several, the first that is of a session counts. */
   #ids: readonly string[];
+  /** Those of them that this service knows. */
+  readonly #own = new Set<string>();
   readonly #line: Line;
   #reading: Promise<Session<Data> | undefined> | undefined;
   /** Whether it was read without rolling its expiry. */
@@ -114,8 +116,13 @@ export class RequestSession<Data extends object = SessionData> {
     userId: string | null,
     data: Data,
     options: CreateSessionOptions,
-    since?: number,
+    since: number = performance.now(),
   ): Promise<Session<Data>> {
+    // What is of another service on this host is nothing to be replaced.
+    if (this.#sessions.cookie.isShared) {
+      await this.get({ roll: false });
+      this.#ids = this.#ids.filter((id) => this.#own.has(id));
+    }
     const [replaced = this.#ids[0], ...others] = this.#current
       ? [this.#current.id, ...this.#ids.filter((id) => id !== this.#current!.id)]
       : this.#ids;
@@ -163,6 +170,7 @@ export class RequestSession<Data extends object = SessionData> {
     if (mayLackCookie(this.#request, this.#sessions.cookie)) return undefined;
     const patch = typeof change === "function" ? await change({} as Data) : change;
     if (encodeFields(patch, "update session").size === 0) return undefined;
+    if (this.#current) return await this.#update(patch, options); // the function began one
     const { signal, tags } = options;
     return await this.#create(null, withoutUndefined(patch) as Data, { signal, tags });
   }
@@ -243,7 +251,11 @@ export class RequestSession<Data extends object = SessionData> {
 
   async #destroy(options: SessionOperationOptions): Promise<boolean> {
     const ids = new Set([...this.#current ? [this.#current.id] : [], ...this.#ids]);
-    const ended = await Promise.all([...ids].map((id) => this.#means.access.destroy(id, options)));
+    const ended = await Promise.all([...ids].map(async (id) => {
+      const was = await this.#means.access.destroy(id, options);
+      if (was) this.#own.add(id);
+      return was;
+    }));
     this.#ids = [];
     const destroyed = ended.includes(true);
     // Another request may have ended or replaced it, and given the browser another cookie.
@@ -306,8 +318,9 @@ export class RequestSession<Data extends object = SessionData> {
     if (this.#known) makePrivate(headers);
     if (this.#cookie === undefined) return;
     forbidStorage(headers);
-    if (this.#cookie === "clear") cookie.clear(headers);
-    else if (this.#current) cookie.write(headers, this.#current);
+    const others = cookie.others(this.#request, (token) => this.#own.has(token));
+    if (this.#cookie === "clear") cookie.clear(headers, others);
+    else if (this.#current) cookie.write(headers, this.#current, others);
   }
 
   #inTurn<T>(
@@ -331,7 +344,11 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   async #load(roll: boolean): Promise<Session<Data> | undefined> {
-    const found = await Promise.all(this.#ids.map((id) => this.#means.access.read(id, { roll })));
+    const found = await Promise.all(this.#ids.map(async (id) => {
+      const one = await this.#means.access.read(id, { roll });
+      if (one.session || one.missing === "ended") this.#own.add(id);
+      return one;
+    }));
     const { session, renewed } = found.find(({ session }) => session) ?? {};
     if (session) this.#note("known");
     if (this.#changed) return session; // meanwhile: what is known since then is what counts

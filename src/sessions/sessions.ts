@@ -466,7 +466,11 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     info?: Info,
     options: RequestSessionOptions<Info> = {},
   ): RequestSession<Data> {
-    assertOptions(options, REQUEST, "open the session of a request");
+    const action = "open the session of a request";
+    if (!(request?.headers instanceof Headers)) {
+      throw new TypeError(`Cannot ${action}: wanted a Request, got ${describe(request)}`);
+    }
+    assertOptions(options, REQUEST, action);
     return this.#forRequest(request, info as Info, options);
   }
 

@@ -183,6 +183,9 @@ Deno.test("session() refuses options that there are not", async () => {
       () => redis.sessions.forRequest(new Request("http://localhost/"), undefined, wrong),
     ]
   ) assertThrows(make, TypeError, 'such as "roll"');
+  for (const none of [undefined, null, "GET /", { headers: {} }]) {
+    assertThrows(() => redis.sessions.forRequest(none as never), TypeError, "wanted a Request, got");
+  }
 });
 
 function later<T>(value: T): Promise<T> {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { UnavailableError } from "../../src/errors.ts";
 import type { RequestSession } from "../../src/sessions/request_session.ts";
 import { type Data, sets, Visit } from "./visit.ts";
@@ -126,4 +127,50 @@ Deno.test("RequestSession begins no session in place of one that could not be re
     assertEquals((await session.get())?.data, { n: 3 });
   });
   assertEquals([sets(back), visit.store.size], ["nothing", 1]);
+});
+
+Deno.test("RequestSession keeps the order of changes however long one takes, until the request ends", async () => {
+  using time = new FakeTime();
+  const visit = new Visit();
+  await visit.send((session) => session.create("ada", { n: 1 }));
+  const [gate, ended] = [Promise.withResolvers<void>(), new AbortController()];
+  const request = new Request("https://localhost/", { headers: { cookie: visit.jar! }, signal: ended.signal });
+  const session = visit.sessions.forRequest(request);
+  const slow = session.update(async ({ n = 0 }) => {
+    await gate.promise;
+    return { n: n * 10 };
+  });
+  let done = false;
+  const next = session.update(({ n = 0 }) => ({ n: n + 1 })).finally(() => done = true);
+  await time.tickAsync(60_000);
+  assertEquals(done, false, "it waits");
+  gate.resolve();
+  await time.tickAsync(1000);
+  await slow;
+  assertEquals((await next)?.data, { n: 11 });
+
+  const never = session.update(() => new Promise<Data>(() => {}));
+  const waits = assertRejects(() => session.update({ n: 5 }), Error, "gone away");
+  const given = new AbortController();
+  const gives = assertRejects(() => session.destroy({ signal: given.signal }), Error, "given up");
+  given.abort(new Error("given up"));
+  await gives;
+  ended.abort(new Error("gone away"));
+  await time.tickAsync(1000);
+  await waits;
+  void never;
+  assertEquals((await visit.sessions.list("ada")).length, 1);
+});
+
+Deno.test("RequestSession does a change within the function of another without waiting for it", async () => {
+  const visit = new Visit();
+  await visit.send(async (session) => {
+    const outer = await session.update(async () => {
+      await session.create("ada", { basket: ["tea"] });
+      return { n: 1 };
+    });
+    assertEquals([outer?.userId, outer?.data], ["ada", { basket: ["tea"], n: 1 }]);
+  });
+  await visit.send(async (session) => assertEquals((await session.get())?.userId, "ada"));
+  assertEquals(visit.store.size, 1);
 });

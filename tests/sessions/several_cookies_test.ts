@@ -8,10 +8,10 @@ import { ask, onBothStores, pairOf, serve, type Service } from "./served.ts";
 function accounts(redis: Larder): Service {
   return serve(redis.sessions.withSession<unknown>(async (request, session) => {
     const [, what, who] = new URL(request.url).pathname.split("/");
-    if (what === "login") await session.create(who!, {});
+    if (what === "login") return new Response((await session.create(who!, {})).userId);
     if (what === "logout") return new Response(String(await session.destroy()));
-    if (what === "note") return new Response(String((await session.update({ n: 1 }))?.userId));
-    return new Response((await session.get())?.userId ?? "nobody");
+    if (what === "note") return new Response((await session.update({ n: 1 }))?.userId);
+    return new Response((await session.get())?.userId || "nobody");
   }));
 }
 
@@ -70,6 +70,40 @@ Deno.test("Several cookies of the name are looked up in one read", async () => {
   const cookie = [...Array.from({ length: 7 }, token), id].map((one) => `__Host-session=${one}`).join("; ");
   const session = sessions.forRequest(new Request("https://localhost/", { headers: { cookie } }));
   assertEquals([(await session.get())?.userId, writes], ["ada", [1]]);
+});
+
+onBothStores("Two services on one localhost do not log each other out", async (open) => {
+  const secrets = ["a secret of more than 32 characters"];
+  await using one = await open({ sessions: { cookie: { insecure: true } } });
+  await using two = await open({ namespace: "two", sessions: { cookie: { insecure: true }, secrets } });
+  await using here = accounts(one);
+  await using there = accounts(two);
+  let jar = "";
+  /** As a browser does: all ports have the one cookie. */
+  const visit = async (service: Service, path: string) => {
+    const answer = await ask(service, path, jar === "" ? [] : [`Cookie: ${jar}`], path === "/who" ? {} : POST);
+    if (answer.cookies.length > 0) jar = answer.cookies[0]!.includes("Max-Age=0") ? "" : pairOf(answer);
+    return answer.body;
+  };
+  const who = async () => [await visit(here, "/who"), await visit(there, "/who")];
+
+  await visit(here, "/login/ada");
+  assertEquals(/^session=[\w-]{43}$/.test(jar), true, "alone it is as it always was");
+  assertEquals(await who(), ["ada", "nobody"]);
+  await visit(there, "/note");
+  assertEquals(await who(), ["ada", "nobody"], "a visitor there");
+  await visit(there, "/login/bob");
+  assertEquals(await who(), ["ada", "bob"]);
+  await visit(here, "/login/carol");
+  assertEquals(await who(), ["carol", "bob"]);
+  assertEquals(await one.sessions.list("ada"), [], "a login ends what was there");
+  for (let i = 0; i < 20; i++) await visit(i % 2 ? here : there, `/login/${i}`);
+  assertEquals(await who(), ["19", "18"]);
+  assertEquals(jar.split("~").length, 2, "it does not grow");
+  await visit(here, "/logout");
+  assertEquals(await who(), ["nobody", "18"]);
+  await visit(there, "/logout");
+  assertEquals([await who(), jar], [["nobody", "nobody"], ""]);
 });
 
 /** What looks like a token. */
