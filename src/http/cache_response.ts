@@ -4,6 +4,7 @@ import { describe } from "../describe.ts";
 import type { Duration } from "../duration.ts";
 import { answerFrom, mark } from "./cached_answer.ts";
 import { keep, keyOf, refusalOf, responsePolicyOf, tagsOf, wishOf } from "./response_policy.ts";
+import { badRequest, targetOf } from "./target.ts";
 import { watchVisitor } from "./visitor.ts";
 import { decodeResponse, encodeResponse } from "./stored_response.ts";
 
@@ -94,6 +95,7 @@ export function cacheResponse(
   const cache = cacheOf(redis);
   const policy = responsePolicyOf(options);
   return async (request, next) => {
+    if (!targetOf(request)) return badRequest();
     const refusal = refusalOf(request);
     const key = refusal === undefined ? await keyOf(request, policy) : undefined;
     if (key === undefined) return mark(await next(request), { fwd: refusal ?? "bypass" });

@@ -36,7 +36,7 @@ import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { bareRequest } from "./node_request.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
-import { badRequest, keepTarget } from "./target.ts";
+import { badRequest, keepTarget, targetOf } from "./target.ts";
 
 /** The part of Oak's context that is used. */
 export interface OakContextLike {
@@ -186,6 +186,7 @@ export function session<Data extends object>(
     if (placed.get(context.request)?.sessions === sessions) return next().then(() => {}); // one is enough
     const request = requestOf(context);
     return watchVisitor(request, async () => {
+      if (!targetOf(request) || !urlOf(context)) return give(context, badRequest());
       const session = sessions.forRequest(request, connectionOf(context), options);
       placed.set(context.request, { sessions, session });
       atEnd(context.response, (response) => session.apply(response));

@@ -8,6 +8,7 @@ import { parseCacheControl, secondsOf } from "./cache_control.ts";
 import type { CacheResponseOptions } from "./cache_response.ts";
 import type { Visitor } from "./visitor.ts";
 import { keptHeaders, type StoredResponse } from "./stored_response.ts";
+import { targetOf } from "./target.ts";
 
 /** Which responses are kept, and how long. */
 export interface ResponsePolicy {
@@ -92,8 +93,8 @@ export function wishOf({ headers }: Request): "no-store" | "no-cache" | undefine
 
 /** The key of a request, readable where it is short enough; `undefined` where it is not to be cached. */
 export async function keyOf(request: Request, { key, vary }: ResponsePolicy): Promise<string | undefined> {
-  const { host, pathname, search } = new URL(request.url);
-  const name = key ? unawaited(key(request)) : `${host}${pathname}${search}`;
+  const { host, path, query } = targetOf(request)!;
+  const name = key ? unawaited(key(request)) : `${host}${path}${query}`;
   if (name === undefined) return undefined;
   if (typeof name !== "string" || name === "") {
     throw new TypeError(`Cannot cache responses: wanted text or undefined from "key", got ${describe(name)}`);

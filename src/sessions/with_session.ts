@@ -1,3 +1,4 @@
+import { badRequest, targetOf } from "../http/target.ts";
 import { watchVisitor } from "../http/visitor.ts";
 import type { RequestSession } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
@@ -64,6 +65,7 @@ export function withSession<Data extends object, Info>(
 ): WithSessionHandler<Info> {
   return (request, info) =>
     watchVisitor(request, async () => {
+      if (!targetOf(request)) return badRequest();
       const session = open(request, info as Info);
       let response: Response;
       try {
