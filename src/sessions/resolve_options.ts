@@ -55,7 +55,7 @@ export function maxPerUserOf(option: unknown = 0): { maxPerUser: number; whenFul
 }
 
 function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && value as number >= 0;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** The milliseconds between two writes of a session's last use, for the store; `undefined` for the default. */
