@@ -47,25 +47,30 @@ async function replaceDocuments(paths: readonly string[]): Promise<string[]> {
 }
 
 /** The permissions that the tests have: loopback, temporary folders, and the programs that they start. */
-function permissions(redis: FoundRedis, programs: string[]): string[] {
-  const temporary = Deno.env.get("TMPDIR") ?? "/tmp";
+function permissions(run: string[], redis: FoundRedis, temporary: string): string[] {
   return [
     "--no-prompt",
     `--allow-net=${["127.0.0.1", "localhost", ...redis.net].join(",")}`,
     "--allow-read",
     `--allow-write=${temporary}`,
-    `--allow-run=${[Deno.execPath(), ...programs, ...redis.run].join(",")}`,
+    `--allow-run=${run.join(",")}`,
     "--allow-env", // ioredis looks through all of it
     "--allow-sys=hostname,osRelease", // so do the clients that the adapters are tested with
   ];
 }
 
+/** Where the tests write: Deno 2.1 lets nobody write to a folder with programs in it that may be run. */
+function temporaryFolder(run: string[]): string {
+  const usual = Deno.env.get("TMPDIR")?.replace(/\/+$/, "") || "/tmp";
+  return run.some((program) => program.startsWith(`${usual}/`)) ? `${ROOT}.cache/tmp` : usual;
+}
+
 /** The environment of the tests. */
-function environment(redis: FoundRedis): Record<string, string> {
+function environment(redis: FoundRedis, temporary: string): Record<string, string> {
   const env = Object.entries(Deno.env.toObject()).filter(([name]) => !AMBIENT.test(name));
   const colour: Record<string, string> = Deno.stdout.isTerminal() && !Deno.noColor ? { FORCE_COLOR: "1" } : {};
   const jobs = { DENO_JOBS: String(Math.min(JOBS, navigator.hardwareConcurrency)) };
-  return { ...jobs, ...Object.fromEntries(env), ...colour, ...redis.env };
+  return { ...jobs, ...Object.fromEntries(env), ...colour, ...redis.env, TMPDIR: temporary };
 }
 
 /** Passes the output of the runner on, and keeps its end and its lines about ignored tests. */
@@ -124,19 +129,22 @@ async function main(args: string[]): Promise<number> {
     program,
     path: await findProgram(program),
   })));
+  const run = [Deno.execPath(), ...programs.flatMap(({ path }) => path ?? []), ...redis.run];
+  const temporary = temporaryFolder(run);
+  if (temporary.startsWith(ROOT)) await Deno.mkdir(temporary, { recursive: true });
   await Deno.mkdir(`${ROOT}.cache`, { recursive: true });
   const report = `${ROOT}.cache/tests.${Deno.pid}.xml`;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["test", "--doc", "--parallel", `--junit-path=${report}`, ...importMap],
-      ...permissions(redis, programs.flatMap(({ path }) => path ?? [])),
+      ...permissions(run, redis, temporary),
       ...(checks || args.includes("--no-check") ? [] : ["--no-check"]),
       ...(sanitizersAreOff ? ["--sanitize-ops", "--sanitize-resources"] : []),
       ...options,
     ],
     cwd: ROOT,
     clearEnv: true,
-    env: environment(redis),
+    env: environment(redis, temporary),
     stdin: "inherit",
     stdout: "piped",
     stderr: "inherit",
