@@ -5,6 +5,7 @@ import * as oak from "../src/http/oak.ts";
 import { cacheResponse, healthHandler, metricsHandler } from "../src/http/mod.ts";
 import { httpSource, Images } from "../src/images/mod.ts";
 import { MemoryLimitStore, RateLimiter } from "../src/rate_limit/mod.ts";
+import { rawCommands } from "../src/redis/raw_commands.ts";
 import { MemorySessionStore, Sessions } from "../src/sessions/mod.ts";
 import { EventLog } from "./support/until.ts";
 
@@ -33,6 +34,9 @@ const CALLS: Readonly<Record<string, (redis: Redis, wrong: never) => unknown>> =
   "cache.invalidateByTag": ({ cache }, wrong) => cache.invalidateByTag([], wrong),
   "cache.invalidateByPattern": ({ cache }, wrong) => cache.invalidateByPattern("*", wrong),
   "cache.clear": ({ cache }, wrong) => cache.clear(wrong),
+  "cache.namespaces": ({ cache }, wrong) => cache.namespaces(wrong),
+  "cache.drop": ({ cache }, wrong) => cache.drop("v2", wrong),
+  "cache.inspect": ({ cache }, wrong) => cache.inspect("*", wrong).next(),
   "cache.namespace().set": ({ cache }, wrong) => cache.namespace("v2").set("a", 1, wrong),
   ...Object.fromEntries(
     ["get", "getMany", "lookup", "set", "invalidate"].map((name) => [
@@ -62,6 +66,14 @@ const CALLS: Readonly<Record<string, (redis: Redis, wrong: never) => unknown>> =
   "sessions.destroyAll": ({ sessions }, wrong) => sessions.destroyAll("ada", wrong),
   "sessions.destroyByTag": ({ sessions }, wrong) => sessions.destroyByTag("org:7", wrong),
   "sessions.typed": ({ sessions }, wrong) => sessions.typed(wrong),
+  "sessions.updateAll": ({ sessions }, wrong) => sessions.updateAll("ada", {}, wrong),
+  "sessions.forRequest": ({ sessions }, wrong) =>
+    sessions.forRequest(new Request("http://localhost/"), undefined, wrong),
+  "session.get of a request": ({ sessions }, wrong) => sessions.forRequest(new Request("http://localhost/")).get(wrong),
+  "session.pop of a request": ({ sessions }, wrong) =>
+    sessions.forRequest(new Request("http://localhost/")).pop("theme", wrong),
+  "session of Hono": (redis, wrong) => hono.session(redis, wrong),
+  "session of Oak": (redis, wrong) => oak.session(redis, wrong),
   "sessions.withSession": ({ sessions }, wrong) => sessions.withSession(() => new Response(), wrong),
   ...Object.fromEntries(
     (["create", "update", "regenerate", "destroy"] as const).map((name) => [
@@ -95,6 +107,13 @@ const CALLS: Readonly<Record<string, (redis: Redis, wrong: never) => unknown>> =
     rateLimit.guard({ "*": { limits: "API", ...wrong } }, () => new Response()),
   "one of several rules of a route": ({ rateLimit }, wrong: object) =>
     rateLimit.guard({ "*": ["DEFAULT", { limits: "API", ...wrong }] }, () => new Response()),
+  "gate.decide": async ({ rateLimit }, wrong) =>
+    await rateLimit.gate({ "*": "API" }).decide(new Request("http://localhost/"), undefined, wrong),
+  "health of Hono": (redis, wrong) => hono.health(redis, wrong),
+  "health of Oak": (redis, wrong) => oak.health(redis, wrong),
+  "metrics of Hono": (redis, wrong) => hono.metrics(redis, wrong),
+  "metrics of Oak": (redis, wrong) => oak.metrics(redis, wrong),
+  "client.sendCommand": (_, wrong) => rawCommands(undefined as never).sendCommand("PING", [], wrong),
   "rateLimit.gate": ({ rateLimit }, wrong) => rateLimit.gate({ "*": "API" }, wrong),
   "cacheResponse": (redis, wrong) => cacheResponse(redis, wrong),
   "cacheResponse of Hono": (redis, wrong) => hono.cacheResponse(redis, wrong),

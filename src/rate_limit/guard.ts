@@ -8,7 +8,7 @@ import type { ConnectionInfo } from "./address.ts";
 import { Callbacks } from "./callbacks.ts";
 import { functionId, headerId, userId } from "./callers.ts";
 import type { DecideOptions, GateDecision, GateOptions } from "./gate_options.ts";
-import { GATE } from "./option_names.ts";
+import { DECIDE, GATE } from "./option_names.ts";
 import { neverResponse } from "./problem.ts";
 import type { LimitEntry, RateLimiter } from "./rate_limiter.ts";
 import { type RateLimitResult, refusedResult } from "./result.ts";
@@ -81,6 +81,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
    * @returns The response, if it is refused, and what adds the headers to that which follows if not.
    */
   async decide(request: Request, info?: Info, options: DecideOptions = {}): Promise<GateDecision> {
+    assertOptions(options, DECIDE, "decide about a request");
     const target = targetOf(request);
     if (!target) return { ...untouched, response: badRequest() };
     const { path } = options;

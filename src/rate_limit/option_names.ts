@@ -1,6 +1,6 @@
 import { type OptionNames, optionNames } from "../option_names.ts";
 import type { TrustProxyOptions } from "./address.ts";
-import type { GateOptions } from "./gate_options.ts";
+import type { DecideOptions, GateOptions } from "./gate_options.ts";
 import type { CheckOptions, RateLimitOptions } from "./options.ts";
 import type { PresetOptions } from "./presets.ts";
 import type { RouteLimits } from "./rules.ts";
@@ -30,6 +30,7 @@ export const GATE: OptionNames = optionNames<GateOptions>({
   caseSensitive: true,
   strict: true,
 });
+export const DECIDE: OptionNames = optionNames<DecideOptions>({ path: true });
 export const TRUST: OptionNames = optionNames<TrustProxyOptions>({ proxies: true, hops: true, header: true });
 export const LIMITS: OptionNames = optionNames<RateLimitOptions>({
   presets: true,
