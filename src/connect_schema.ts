@@ -4,7 +4,7 @@ import { isStandardSchema } from "./cache/standard_schema.ts";
 import type { CacheOptions } from "./cache/options.ts";
 import type { ConnectOptions, TlsOptions } from "./connect_options.ts";
 import { describe, describeKind, describeSetting } from "./describe.ts";
-import { type Duration, type DurationLimits, toMilliseconds, wantedDuration } from "./duration.ts";
+import { type Duration, type DurationLimits, TIME_TO_LIVE, toMilliseconds, wantedDuration } from "./duration.ts";
 import { ConfigError } from "./errors.ts";
 import type { ImageOptions } from "./images/options.ts";
 import { isNamespace, NAMESPACE_WANTED } from "./keys.ts";
@@ -12,6 +12,8 @@ import { wantedName } from "./option_names.ts";
 import { addressReader, TRUST_WANTED, type TrustProxy } from "./rate_limit/address.ts";
 import type { RateLimitOptions } from "./rate_limit/options.ts";
 import { presetOf } from "./rate_limit/presets.ts";
+import { clientWanted, isRedisClient } from "./client_hint.ts";
+import type { RedisClient } from "./redis/client.ts";
 import { MAX_DB } from "./redis_url.ts";
 import type { SessionCookieOptions } from "./sessions/cookie.ts";
 import type { SessionsOptions } from "./sessions/options.ts";
@@ -69,7 +71,7 @@ const memory = { maxEntries: AT_LEAST_1, maxBytes: AT_LEAST_1 } satisfies Record
 const local = {
   maxEntries: AT_LEAST_1,
   maxBytes: AT_LEAST_1,
-  ttl: duration(),
+  ttl: duration(TIME_TO_LIVE),
   protect: z.enum(["freeze", "clone"], { error: '"freeze" or "clone"' }).optional(),
 } satisfies Shape<LocalOptions>;
 
@@ -77,7 +79,7 @@ const compress = { threshold: whole(0, Number.MAX_SAFE_INTEGER) };
 
 const cache = {
   enabled: z.boolean({ error: "a boolean" }).optional(),
-  ttl: duration(),
+  ttl: duration(TIME_TO_LIVE),
   staleWhileRevalidate: duration(),
   staleIfError: duration(),
   jitter: z.number({ error: SHARE }).min(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
@@ -114,8 +116,8 @@ const cookie = {
 const SECRETS = "an array of strings of at least 32 characters";
 
 const sessions = {
-  ttl: duration(),
-  absoluteTtl: duration(),
+  ttl: duration(TIME_TO_LIVE),
+  absoluteTtl: duration(TIME_TO_LIVE),
   touchEvery: duration(),
   maxPerUser: z.custom<SessionsOptions["maxPerUser"]>((value) => fits(() => maxPerUserOf(value)), {
     error: MAX_PER_USER_WANTED,
@@ -142,7 +144,7 @@ const images = {
   maxPixels: AT_LEAST_1,
   revalidateAfter: duration(),
   verify: z.enum(["stat", "hash"], { error: '"stat" or "hash"' }).optional(),
-  ttl: duration(),
+  ttl: duration(TIME_TO_LIVE),
   errorTtl: duration({ min: 1 }),
   staleIfError: duration(),
 } satisfies Shape<ImageOptions>;
@@ -197,12 +199,7 @@ const tls = {
 const shape = {
   url: text('redis://[user:password@]host[:port][/db], rediss:// for TLS, or "memory:"'),
   cacheUrl: text("redis://[user:password@]host[:port][/db], rediss:// for TLS"),
-  client: functions(
-    "a client as made by fromDbRedis() and the other from…() functions",
-    "pipeline",
-    "subscribe",
-    "close",
-  ),
+  client: z.custom<RedisClient>(isRedisClient, { error: ({ input }) => clientWanted(input) }).optional(),
   username: z.string({ error: "a string" }).optional(),
   password: z.string({ error: "a string" }).optional(),
   passwordFile: text("the path of a file"),

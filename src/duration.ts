@@ -2,7 +2,7 @@ import { describe } from "./describe.ts";
 
 /**
  * A length of time: a number of **seconds**, fractions allowed, or a string of a number and a unit: `"250ms"`, `"30s"`,
- * `"5m"`, `"1.5h"`, `"7d"`. Where a time to live is meant, `0` means that it never ends.
+ * `"5m"`, `"1.5h"`, `"7d"`. Where a time to live is meant, `0` and `Infinity` mean that it never ends.
  */
 export type Duration = number | string;
 
@@ -20,7 +20,16 @@ export interface DurationLimits {
    * @default {MAX_MILLISECONDS}
    */
   max?: number;
+  /**
+   * Whether it is a time to live, for which `Infinity` says the same as `0`: it never ends.
+   *
+   * @default {false}
+   */
+  forever?: boolean;
 }
+
+/** What a time to live may be. */
+export const TIME_TO_LIVE: DurationLimits = { forever: true };
 
 /**
  * The longest duration, 100 years in milliseconds. Added to the present time and counted in microseconds it is still an
@@ -62,7 +71,7 @@ export function describeDuration({ min = 0, max = MAX_MILLISECONDS }: DurationLi
 export function wantedDuration(value: unknown, limits: DurationLimits = {}): string {
   const { max = MAX_MILLISECONDS } = limits;
   const wanted = describeDuration(limits);
-  return max === MAX_MILLISECONDS && (parse(value) ?? 0) > max ? `${wanted}, up to ${show(max)}` : wanted;
+  return max === MAX_MILLISECONDS && (parse(value) ?? 0) > max ? `${wanted}, up to ${show(max)} (100 years)` : wanted;
 }
 
 /**
@@ -77,6 +86,7 @@ export function wantedDuration(value: unknown, limits: DurationLimits = {}): str
  */
 export function toMilliseconds(value: unknown, what: string, limits: DurationLimits = {}): number {
   const { min = 0, max = MAX_MILLISECONDS } = limits;
+  if (limits.forever && value === Infinity) return 0;
   const exact = parse(value);
   const milliseconds = exact === undefined ? NaN : exact > 0 ? Math.max(1, Math.round(exact)) : exact;
   if (milliseconds >= min && milliseconds <= max) return milliseconds === 0 ? 0 : milliseconds; // no -0

@@ -80,6 +80,7 @@ export class Probes {
     ]);
     const errors = results.flatMap((result) => result.status === "rejected" ? [result.reason as unknown] : []);
     signal?.throwIfAborted();
+    if (errors.length === 0) batch.diagnosis.recovered();
     return errors.filter((error, i) => errors.findIndex((other) => kindOf(other) === kindOf(error)) === i);
   }
 

@@ -57,8 +57,21 @@ export function parseWhole(text: string, min: number, max: number): number | und
   return value >= min && value <= max ? value : undefined;
 }
 
+/** What those probably need who gave something else; nothing of it is repeated. */
+function hintFor(text: string): string {
+  if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?(\/\d*)?$/i.test(text)) return '; put "redis://" before the host';
+  if (/^(redis\+)?(unix|redis-socket)(s?):/i.test(text) || text.startsWith("/")) {
+    return "; for a socket, open a client yourself, as in fromIoredis(new Redis({ path }))";
+  }
+  if (/^https?:\/\/[^/]*\.upstash\.io/i.test(text)) {
+    return "; that is the address for HTTP: the console of Upstash shows one that begins with rediss://, too";
+  }
+  if (/^https?:\/\//i.test(text)) return "; Redis does not speak HTTP";
+  return "";
+}
+
 /**
- * Reads `redis://user:password@host:port/db`, `rediss://…` for TLS. The user name and the password may be
+ * Reads `redis://user:password@host:port/db`, `rediss://…` for TLS, and `valkey://`, `valkeys://` as the same. The user name and the password may be
  * percent-encoded, the database may be given as `?db=` too.
  *
  * @param text The URL.
@@ -69,8 +82,8 @@ export function parseRedisUrl(text: string, setting: string): RedisUrl {
   const refuse = (wanted: string): never => {
     throw new ConfigError(setting, wanted, NOT_SHOWN);
   };
-  const scheme = /^(rediss?):\/\//i.exec(text);
-  if (scheme === null) return refuse("redis://[user:password@]host[:port][/db], rediss:// for TLS");
+  const scheme = /^(redis|valkey)(s?):\/\//i.exec(text);
+  if (scheme === null) return refuse(`redis://[user:password@]host[:port][/db], rediss:// for TLS${hintFor(text)}`);
 
   const rest = text.slice(scheme[0].length);
   const end = rest.search(/[/?#]/);
@@ -86,7 +99,7 @@ export function parseRedisUrl(text: string, setting: string): RedisUrl {
     return refuse('"host" or "host:port" after the scheme and the login, with an IPv6 address in brackets');
   }
 
-  const url: RedisUrl = { setting, tls: scheme[1]!.toLowerCase() === "rediss", hostname };
+  const url: RedisUrl = { setting, tls: scheme[2] !== "", hostname };
   if (place[2]) url.port = parseWhole(place[2], 1, 65_535) ?? refuse("a port from 1 to 65535 in the URL");
 
   if (at >= 0) {

@@ -1,4 +1,4 @@
-import { type Duration, toMilliseconds } from "../duration.ts";
+import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
 import { assertOptions } from "../option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { NEVER } from "./entry.ts";
@@ -70,7 +70,7 @@ export class Local implements ChangeListener {
 
   private constructor(options: LocalOptions) {
     const { maxEntries = 10_000, maxBytes = 64 * 2 ** 20, ttl = "1m", protect = "freeze" } = options;
-    this.#ttl = toMilliseconds(ttl, "local.ttl") || Infinity;
+    this.#ttl = toMilliseconds(ttl, "local.ttl", TIME_TO_LIVE) || Infinity;
     this.#freeze = protect === "freeze";
     this.#copies = new BoundedLru<Copy>({
       maxEntries,

@@ -1,5 +1,5 @@
 import { describe } from "../describe.ts";
-import { type Duration, toMilliseconds } from "../duration.ts";
+import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
 import type { LifetimeOptions, LoadOptions } from "./options.ts";
 import type { Lifetime } from "./store.ts";
 
@@ -40,7 +40,7 @@ export function policyOf(options: LifetimeOptions, defaults: Policy = DEFAULTS):
 
 /** A ttl in milliseconds; 0, which means for ever, becomes `Infinity`. */
 export function ttlOf(ttl: Duration): number {
-  return toMilliseconds(ttl, "ttl") || Infinity;
+  return toMilliseconds(ttl, "ttl", TIME_TO_LIVE) || Infinity;
 }
 
 /** How long an entry written now is what. */

@@ -1,7 +1,7 @@
 import { unawaited } from "../callbacks.ts";
 import type { GetOrSetOptions } from "../cache/options.ts";
 import { describe } from "../describe.ts";
-import { type Duration, toMilliseconds } from "../duration.ts";
+import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
 import { assertTags, MAX_KEY_BYTES } from "../keys.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import { parseCacheControl, secondsOf } from "./cache_control.ts";
@@ -64,7 +64,7 @@ export function responsePolicyOf(options: CacheResponseOptions): ResponsePolicy 
     return duration;
   };
   return {
-    ttl: toMilliseconds(ttl, "ttl") / 1000 || Infinity,
+    ttl: toMilliseconds(ttl, "ttl", TIME_TO_LIVE) / 1000 || Infinity,
     lifetime: {
       staleWhileRevalidate: window(staleWhileRevalidate, "staleWhileRevalidate"),
       staleIfError: window(staleIfError, "staleIfError"),

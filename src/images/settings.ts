@@ -1,5 +1,5 @@
 import { describe } from "../describe.ts";
-import { toMilliseconds } from "../duration.ts";
+import { TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
 import { assertOptions } from "../option_names.ts";
 import { fileSource } from "./file_source.ts";
 import { IMAGES } from "./option_names.ts";
@@ -56,7 +56,7 @@ export function imageSettings(options: ImageOptions): ImageSettings {
     maxPixels,
     verify,
     revalidateAfter: toMilliseconds(options.revalidateAfter ?? "1s", "revalidateAfter"),
-    ttl: toMilliseconds(options.ttl ?? "7d", "ttl"),
+    ttl: toMilliseconds(options.ttl ?? "7d", "ttl", TIME_TO_LIVE),
     errorTtl: toMilliseconds(options.errorTtl ?? "10s", "errorTtl", { min: 1 }),
     staleIfError: toMilliseconds(options.staleIfError ?? 0, "staleIfError"),
   };

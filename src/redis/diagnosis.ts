@@ -1,7 +1,7 @@
 import { type ClosedBy, type RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener, ServerEvent, ServerRole } from "../events.ts";
 import type { ConnectionChange, RedisClient } from "./client.ts";
-import { isRefusal } from "./refusals.ts";
+import { isPassing, isRefusal } from "./refusals.ts";
 
 /** What a diagnosis is told by and tells. */
 export interface DiagnosisOptions {
@@ -111,6 +111,11 @@ export class Diagnosis {
   /** An operation was answered as it should. */
   worked(operation: string): void {
     if (this.#refused.size > 0) this.#refused.delete(operation);
+  }
+
+  /** What the services do works: the state of the server is no reason any more to refuse anything. */
+  recovered(): void {
+    for (const [operation, { error }] of this.#refused) if (isPassing(error)) this.#refused.delete(operation);
   }
 
   /** What was refused within the last minute, and has not worked since; each code once. */

@@ -1,5 +1,5 @@
 import { describe } from "../describe.ts";
-import { type DurationLimits, toMilliseconds } from "../duration.ts";
+import { type DurationLimits, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
 import { assertTags } from "../keys.ts";
 import type { CreateSessionOptions, SessionsOptions } from "./options.ts";
 import type { SessionDevice } from "./session.ts";
@@ -32,8 +32,8 @@ export function limitsOf(options: SessionsOptions<object>): Limits {
     throw new RangeError(`Cannot use "maxBytes": wanted a whole number of at least 0, got ${describe(maxBytes)}`);
   }
   return {
-    idle: toMilliseconds(ttl, "ttl"),
-    absolute: toMilliseconds(absoluteTtl, "absoluteTtl"),
+    idle: toMilliseconds(ttl, "ttl", TIME_TO_LIVE),
+    absolute: toMilliseconds(absoluteTtl, "absoluteTtl", TIME_TO_LIVE),
     grace: toMilliseconds(renewalGrace, "renewalGrace", GRACE),
     maxBytes,
     ...maxPerUserOf(options.maxPerUser),
@@ -71,8 +71,8 @@ export function resolveCreate(
   const { ttl, absoluteTtl, tags } = options;
   const action = "create session";
   return {
-    idle: ttl === undefined ? defaults.idle : toMilliseconds(ttl, "ttl"),
-    absolute: absoluteTtl === undefined ? defaults.absolute : toMilliseconds(absoluteTtl, "absoluteTtl"),
+    idle: ttl === undefined ? defaults.idle : toMilliseconds(ttl, "ttl", TIME_TO_LIVE),
+    absolute: absoluteTtl === undefined ? defaults.absolute : toMilliseconds(absoluteTtl, "absoluteTtl", TIME_TO_LIVE),
     maxPerUser: defaults.maxPerUser,
     whenFull: defaults.whenFull,
     tags: assertTags(tags, action),
@@ -88,9 +88,9 @@ export type RenewedOptions = Pick<SessionRenewal, "idle" | "absolute" | "tags" |
 export function resolveRegenerate(options: CreateSessionOptions, login: boolean, defaults: Limits): RenewedOptions {
   const { ttl, absoluteTtl, tags } = options;
   const action = "regenerate session";
-  const absolute = absoluteTtl === undefined ? undefined : toMilliseconds(absoluteTtl, "absoluteTtl");
+  const absolute = absoluteTtl === undefined ? undefined : toMilliseconds(absoluteTtl, "absoluteTtl", TIME_TO_LIVE);
   return {
-    idle: ttl === undefined ? undefined : toMilliseconds(ttl, "ttl"),
+    idle: ttl === undefined ? undefined : toMilliseconds(ttl, "ttl", TIME_TO_LIVE),
     absolute: absolute ?? (login ? defaults.absolute : undefined),
     tags: tags === undefined ? undefined : assertTags(tags, action),
     device: deviceOf(options, action) || undefined,

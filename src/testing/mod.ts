@@ -20,3 +20,4 @@
  */
 export * from "./manual_clock.ts";
 export * from "./flaky_store.ts";
+export * from "./flaky_client.ts";

@@ -91,7 +91,7 @@ const WANTED = 'wanted seconds as a number or a string such as "30s"';
 const DURATIONS: readonly Bad[] = [
   { value: -1, error: RangeError, message: `${WANTED}, got -1` },
   { value: NaN, error: RangeError, message: `${WANTED}, got NaN` },
-  { value: Infinity, error: RangeError, message: `${WANTED}, got Infinity` },
+  { value: -Infinity, error: RangeError, message: `${WANTED}, got -Infinity` },
   { value: "-5s", error: RangeError, message: `${WANTED}, got "-5s"` },
   { value: "soon", error: TypeError, message: `${WANTED}, got "soon"` },
   { value: "5", error: TypeError, message: `${WANTED}, got "5"` },

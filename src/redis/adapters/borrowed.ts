@@ -1,4 +1,4 @@
-import { UnavailableError } from "../../errors.ts";
+import { RedisError, UnavailableError } from "../../errors.ts";
 import type { ConnectionChange } from "../client.ts";
 
 /** The part of an event emitter that is needed to follow it. */
@@ -65,14 +65,16 @@ export class Borrowed {
 
   /** Something went wrong, which may be why there will be no connection. */
   failed(error: unknown): void {
-    this.#failure = error;
+    // The errors of the libraries carry the command with its arguments, which may be a password.
+    const said = error instanceof Error && /^[A-Z]+ /.test(error.message) && "command" in error;
+    this.#failure = said ? new RedisError((error as Error).message) : error;
   }
 
   /** The connection was lost, or was not made. A mere loss has no error: it may be mended soon. */
   lost(): void {
     if (!this.#wasUp) return this.ended();
     this.#wasUp = false;
-    this.#listener?.({ state: "disconnected" });
+    this.#listener?.({ state: "disconnected", ...(this.#failure !== undefined && { reason: this.#failure }) });
   }
 
   /** There is no connection, and waiting for one is in vain. */

@@ -1,4 +1,5 @@
 import { ConfigError, UnavailableError } from "../../errors.ts";
+import { addressText } from "./address_text.ts";
 import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../timers.ts";
@@ -11,7 +12,6 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import {
-  addressText,
   closeQuietly,
   openDbRedis,
   type OpenOptions,

@@ -1,6 +1,7 @@
 import { ConfigError, RedisError, UnavailableError } from "../../errors.ts";
 import { unref } from "../batch.ts";
 import { clearTimeout, setTimeout } from "../timers.ts";
+import { addressText } from "./address_text.ts";
 import type { DbRedisLike } from "./db_redis_like.ts";
 import type { MessageListener, Subscriber } from "./subscriptions.ts";
 
@@ -39,11 +40,6 @@ export interface OpenOptions {
   signal: AbortSignal;
   /** The name of the connection, for `CLIENT LIST`. */
   name?: string | undefined;
-}
-
-/** Host and port as in a URL. */
-export function addressText({ hostname, port }: RedisAddress): string {
-  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 /** Opens one connection and logs in. An attempt that is given up leaves nothing open. */

@@ -7,6 +7,7 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
+import { addressText } from "./address_text.ts";
 import { Borrowed } from "./borrowed.ts";
 import { BorrowedIoredisCluster } from "./from_ioredis_cluster.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
@@ -15,6 +16,14 @@ import { Subscriptions } from "./subscriptions.ts";
 
 /** The options of an `ioredis` client that matter to Larder. */
 export interface IoredisOptionsLike {
+  /** The host, unless it is told by Sentinels. */
+  readonly host?: string | undefined;
+  /** The port. */
+  readonly port?: number | undefined;
+  /** The path of a socket. */
+  readonly path?: string | undefined;
+  /** The Sentinels that know the server. */
+  readonly sentinels?: readonly object[] | null | undefined;
   /** How often a command is tried on other connections. Has to be 0. */
   readonly maxRetriesPerRequest?: number | null | undefined;
   /** What the client puts before each key. Has to be empty. */
@@ -191,6 +200,12 @@ class BorrowedIoredis implements RedisClient {
     borrowed.on("close", () => borrowed.lost());
     borrowed.on("end", () => borrowed.ended());
     if (redis.status === "wait") redis.connect().catch(() => {}); // it tries again by itself, and says so
+  }
+
+  get address(): string | undefined {
+    const { host, port, sentinels, path } = this.#redis.options;
+    if (path) return path;
+    return sentinels || host === undefined ? undefined : addressText({ hostname: host, port: Number(port ?? 6379) });
   }
 
   get connected(): boolean {

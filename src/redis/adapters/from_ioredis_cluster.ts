@@ -148,7 +148,7 @@ export class BorrowedIoredisCluster implements RedisClient {
       return toReply(await to.callBuffer(name.toLowerCase(), args.map(toBuffer)), text);
     } catch (cause) {
       if (!(cause instanceof Error) || cause.name !== "ReplyError") return unavailable(cause);
-      const error = new RedisError(cause.message, { cause });
+      const error = new RedisError(cause.message); // without the arguments of the command
       // It follows redirections itself, but not those of a command that was sent to a node.
       if (error.code === "MOVED") this.#cluster.refreshSlotsCache?.();
       return NOT_NOW.has(error.code) ? unavailable(error) : error;
@@ -228,5 +228,6 @@ function slotOf({ name, args, route }: RedisCommand): number | undefined {
 
 function unavailable(cause: unknown): UnavailableError {
   if (cause instanceof UnavailableError) return cause;
+  if (cause instanceof RedisError) return new UnavailableError("send a command to the cluster", "refused", { cause });
   return new UnavailableError("send a command to the cluster", "connection", { cause });
 }

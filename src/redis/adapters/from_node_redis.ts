@@ -10,6 +10,7 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
+import { addressText } from "./address_text.ts";
 import { Borrowed } from "./borrowed.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { type MessageListener, type Subscriber, Subscriptions } from "./subscriptions.ts";
@@ -123,6 +124,12 @@ class BorrowedNodeRedis implements RedisClient {
       this.#withdraw();
       borrowed.ended();
     });
+  }
+
+  get address(): string | undefined {
+    const { host, port, path } = (this.#redis.options?.socket ?? {}) as Record<string, string | number | undefined>;
+    if (path !== undefined) return String(path);
+    return host === undefined ? undefined : addressText({ hostname: String(host), port: Number(port ?? 6379) });
   }
 
   get connected(): boolean {

@@ -17,7 +17,8 @@ export function toReply(value: unknown, text: boolean): RedisReply {
   if (typeof value === "number" || typeof value === "string") return value;
   if (value === null || value === undefined) return null;
   if (Array.isArray(value)) return value.map((item) => toReply(item, text));
-  if (value instanceof Error) return new RedisError(value.message, { cause: value });
+  // Some libraries attach the command with its arguments to an error, which are nobody's business.
+  if (value instanceof Error) return new RedisError(value.message);
   // The rest are types of RESP3, in the form that RESP2 has for them.
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value instanceof Map) return [...value].flat().map((item) => toReply(item, text));
