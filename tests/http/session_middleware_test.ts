@@ -1,10 +1,12 @@
 import { Application } from "@oakserver/oak";
+import { createServer } from "node:http";
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { stub } from "@std/testing/mock";
 import { Hono } from "hono";
 // deno-lint-ignore no-import-prefix -- a part of the package, of the version that deno.json has
 import { bodyLimit } from "npm:hono@4.13.19/body-limit";
 import type { Larder, LarderEvent } from "../../mod.ts";
+import { fromNodeRequest } from "../../src/http/mod.ts";
 import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import type { RequestSession } from "../../src/sessions/request_session.ts";
@@ -169,6 +171,30 @@ onBothStores("sessionOf() finds the session behind what puts another request int
   const login = await ask(service, "/login", chunked, { method: "POST", chunked: "3\r\nada\r\n0\r\n\r\n" });
   assertEquals([login.status, login.body], [200, "in"]);
   assertEquals((await ask(service, "/app/me", [`Cookie: ${pairOf(login)}`])).body, "ada");
+});
+
+onBothStores("forRequest() takes what fromNodeRequest() makes of a request of node:http", async (open) => {
+  await using redis = await open();
+  const server = createServer(async (incoming, outgoing) => {
+    const { request, info } = fromNodeRequest(incoming);
+    const session = redis.sessions.forRequest(request, info);
+    if (incoming.method === "POST") await session.regenerate({ userId: "ada" });
+    const user = (await session.get())?.userId ?? "nobody";
+    await session.settle();
+    outgoing.setHeaders(session.headers({ "cache-control": "public, max-age=9" })).end(user);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = server.address() as { port: number };
+    const login = await ask({ port }, "/login", [], { method: "POST" });
+    assertEquals([login.body, login.cookies.length, login.header("cache-control")], ["ada", 1, "no-store"]);
+    const me = await ask({ port }, "/", ["Cookie: a=1", `Cookie: ${pairOf(login)}`]);
+    assertEquals([me.body, me.header("vary"), me.header("cache-control")], ["ada", "Cookie", "max-age=9, private"]);
+    assertEquals((await redis.sessions.list("ada"))[0]?.device?.address, "127.0.0.1");
+    assertEquals((await ask({ port }, "/")).body, "nobody");
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 Deno.test("session() refuses options that there are not", async () => {
