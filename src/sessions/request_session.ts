@@ -1,7 +1,5 @@
 import { abortable } from "../abort.ts";
 import { withHeaders } from "../http/own_response.ts";
-import { addVary, forbidStorage, makePrivate } from "../http/personal.ts";
-import { noteVisitor } from "../http/visitor.ts";
 import { assertOptions, type OptionNames } from "../option_names.ts";
 import type { Change } from "./changes.ts";
 import { mayLackCookie } from "./cross_site.ts";
@@ -17,6 +15,7 @@ import type {
 } from "./options.ts";
 import type { Session, SessionData, SessionPatchOf } from "./session.ts";
 import type { FoundSession, SessionAccess } from "./session_access.ts";
+import { type CookieChange, SessionAnswer } from "./session_answer.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** What a session of a request needs of the sessions. */
@@ -46,8 +45,7 @@ export class RequestSession<Data extends object = SessionData> {
   readonly #means: RequestMeans<Data>;
   /** The tokens that came and were not ended here: of several, the first that is of a session counts. */
   #ids: readonly string[];
-  /** Those of them that this service knows. */
-  readonly #own = new Set<string>();
+  readonly #answer: SessionAnswer;
   readonly #line: Line;
   #reading: Promise<Session<Data> | undefined> | undefined;
   /** Whether it was read without rolling its expiry. */
@@ -57,11 +55,6 @@ export class RequestSession<Data extends object = SessionData> {
   #missing: FoundSession<Data>["missing"];
   /** Whether it was begun, changed or ended here. */
   #changed = false;
-  /** Whether it was asked for, and whether there was or may be one. */
-  #asked = false;
-  #known = false;
-  /** What the response has to say about the cookie: `roll` = that it lasts longer. */
-  #cookie: "write" | "roll" | "clear" | undefined;
 
   /**
    * Looks for the cookies of a request; nothing is read yet. `forRequest()` and `withSession()` create it.
@@ -75,6 +68,7 @@ export class RequestSession<Data extends object = SessionData> {
     this.#request = request;
     this.#means = means;
     this.#ids = sessions.cookie.readAll(request);
+    this.#answer = new SessionAnswer(request, sessions.cookie);
     this.#line = new Line(request);
   }
 
@@ -90,7 +84,7 @@ export class RequestSession<Data extends object = SessionData> {
 
   async #get(options: GetSessionOptions): Promise<Session<Data> | undefined> {
     assertOptions(options, GET, "get session");
-    this.#note("asked");
+    this.#answer.note("asked");
     const { roll = this.#means.roll ?? true } = options;
     if (!this.#reading || roll && this.#peeked && !this.#changed) {
       this.#peeked = !roll;
@@ -121,7 +115,7 @@ export class RequestSession<Data extends object = SessionData> {
     // What is of another service on this host is nothing to be replaced.
     if (this.#sessions.cookie.isShared) {
       await this.get({ roll: false });
-      this.#ids = this.#ids.filter((id) => this.#own.has(id));
+      this.#ids = this.#ids.filter((id) => this.#answer.own.has(id));
     }
     const [replaced = this.#ids[0], ...others] = this.#current
       ? [this.#current.id, ...this.#ids.filter((id) => id !== this.#current!.id)]
@@ -253,7 +247,7 @@ export class RequestSession<Data extends object = SessionData> {
     const ids = new Set([...this.#current ? [this.#current.id] : [], ...this.#ids]);
     const ended = await Promise.all([...ids].map(async (id) => {
       const was = await this.#means.access.destroy(id, options);
-      if (was) this.#own.add(id);
+      if (was) this.#answer.own.add(id);
       return was;
     }));
     this.#ids = [];
@@ -273,12 +267,12 @@ export class RequestSession<Data extends object = SessionData> {
     const settled = await this.#line.endsWithin(PATIENCE) &&
       (!this.#reading || await endsWithin(this.#reading, PATIENCE));
     if (!settled) warn("A response goes without a change of the session that was not awaited: it has not ended yet");
-    if (this.#cookie !== "roll" || !this.#current) return;
+    if (this.#answer.change !== "roll" || !this.#current) return;
     // Meanwhile another request may have renewed it: then the cookie of that one must stay.
     const { session, renewed } = await access.read(this.#current.id, { roll: false }).catch(
       () => ({} as FoundSession<Data>),
     );
-    if (!session || renewed) this.#cookie = undefined;
+    if (!session || renewed) this.#answer.change = undefined;
   }
 
   /**
@@ -289,8 +283,8 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns A response of its own with it; the one that was given stays as it is. A 101 is handed on.
    */
   apply(response: Response): Response {
-    if (!this.#asked) return response;
-    return withHeaders(response, (headers) => this.#write(headers));
+    if (!this.#answer.asked) return response;
+    return withHeaders(response, (headers) => this.#answer.write(headers, this.#current));
   }
 
   /**
@@ -303,24 +297,13 @@ export class RequestSession<Data extends object = SessionData> {
    */
   headers(given?: HeadersInit): Headers {
     const headers = new Headers(given);
-    if (this.#asked) this.#write(headers);
+    this.#answer.write(headers, this.#current);
     return headers;
   }
 
   /** Whether the response sets a cookie. */
   get setsCookie(): boolean {
-    return this.#cookie !== undefined;
-  }
-
-  #write(headers: Headers): void {
-    const { cookie } = this.#sessions;
-    addVary(headers, "Cookie");
-    if (this.#known) makePrivate(headers);
-    if (this.#cookie === undefined) return;
-    forbidStorage(headers);
-    const others = cookie.others(this.#request, (token) => this.#own.has(token));
-    if (this.#cookie === "clear") cookie.clear(headers, others);
-    else if (this.#current) cookie.write(headers, this.#current, others);
+    return this.#answer.change !== undefined;
   }
 
   #inTurn<T>(
@@ -329,7 +312,7 @@ export class RequestSession<Data extends object = SessionData> {
     names: OptionNames,
     action: string,
   ): Promise<T> {
-    this.#note("asked");
+    this.#answer.note("asked");
     return tolerated(this.#checkedTurn(run, options, names, action));
   }
 
@@ -346,19 +329,19 @@ export class RequestSession<Data extends object = SessionData> {
   async #load(roll: boolean): Promise<Session<Data> | undefined> {
     const found = await Promise.all(this.#ids.map(async (id) => {
       const one = await this.#means.access.read(id, { roll });
-      if (one.session || one.missing === "ended") this.#own.add(id);
+      if (one.session || one.missing === "ended") this.#answer.own.add(id);
       return one;
     }));
     const { session, renewed } = found.find(({ session }) => session) ?? {};
-    if (session) this.#note("known");
+    if (session) this.#answer.note("known");
     if (this.#changed) return session; // meanwhile: what is known since then is what counts
     this.#current = session;
     const [missing] = (["outage", "unreadable", "ended", "unknown"] as const)
       .filter((missing) => found.some((one) => one.missing === missing));
     this.#missing = session ? undefined : missing;
-    if (missing === "outage" || missing === "unreadable") this.#note("known");
+    if (missing === "outage" || missing === "unreadable") this.#answer.note("known");
     // What is dead need not come again, but its cookie stays: the browser may have another by now.
-    if (session?.touched && !renewed) this.#setCookie("roll");
+    if (session?.touched && !renewed) this.#answer.change = "roll";
     return session;
   }
 
@@ -382,33 +365,14 @@ export class RequestSession<Data extends object = SessionData> {
 
   #become(
     session: Session<Data> | undefined,
-    cookie: "write" | "roll" | "clear" | undefined,
+    cookie: CookieChange | undefined,
     missing?: FoundSession["missing"],
   ): void {
     this.#changed = true;
     this.#current = session;
     this.#missing = missing;
     this.#reading = Promise.resolve(session);
-    if (session) this.#note("known");
-    // What the browser has not been told yet it must be: of a new id, of an end, that it lasts longer.
-    if (
-      session ? this.#cookie === "write" || !cookie && this.#cookie === "roll" : !cookie && this.#cookie === "clear"
-    ) return;
-    if (cookie === "clear" && !this.#sessions.cookie.isSent(this.#request)) cookie = undefined;
-    this.#setCookie(cookie);
-  }
-
-  #setCookie(cookie: "write" | "roll" | "clear" | undefined): void {
-    this.#cookie = cookie;
-    if (cookie !== undefined) this.#note("cookie");
-  }
-
-  #note(trait: "asked" | "known" | "cookie"): void {
-    if (trait === "asked") {
-      if (this.#asked) return;
-      this.#asked = true;
-    } else if (trait === "known") this.#known = true;
-    noteVisitor(this.#request, trait);
+    this.#answer.become(session, cookie);
   }
 }
 

@@ -1,0 +1,67 @@
+import { addVary, forbidStorage, makePrivate } from "../http/personal.ts";
+import { noteVisitor, type VisitorTrait } from "../http/visitor.ts";
+import type { SessionCookie } from "./cookie.ts";
+import type { Session } from "./session.ts";
+
+/** What becomes of the cookie: it gets another id, lasts longer, or is removed. */
+export type CookieChange = "write" | "roll" | "clear";
+
+/** What the response to a request has to say about the session. */
+export class SessionAnswer {
+  readonly #request: Request;
+  readonly #cookie: SessionCookie;
+  #asked = false;
+  #known = false;
+  #change: CookieChange | undefined;
+  /** The tokens of the request that this service knows. */
+  readonly own: Set<string> = new Set<string>();
+
+  constructor(request: Request, cookie: SessionCookie) {
+    this.#request = request;
+    this.#cookie = cookie;
+  }
+
+  /** Whether it was asked for the session. */
+  get asked(): boolean {
+    return this.#asked;
+  }
+
+  /** What becomes of the cookie, if anything does. */
+  get change(): CookieChange | undefined {
+    return this.#change;
+  }
+
+  set change(change: CookieChange | undefined) {
+    this.#change = change;
+    if (change !== undefined) this.note("cookie");
+  }
+
+  /** Notes what was looked at. */
+  note(trait: VisitorTrait): void {
+    if (trait === "asked") {
+      if (this.#asked) return;
+      this.#asked = true;
+    } else if (trait === "known") this.#known = true;
+    noteVisitor(this.#request, trait);
+  }
+
+  /** The session was changed to this. What the browser has not been told yet it must be: of a new id, of an end, of a longer life. */
+  become(session: Session<object> | undefined, change: CookieChange | undefined): void {
+    if (session) this.note("known");
+    const before = this.#change;
+    const owed = session ? before === "write" || !change && before === "roll" : !change && before === "clear";
+    if (!owed) this.change = change === "clear" && !this.#cookie.isSent(this.#request) ? undefined : change;
+  }
+
+  /** Adds it to the headers of the response. */
+  write(headers: Headers, session: Session<object> | undefined): void {
+    if (!this.#asked) return;
+    addVary(headers, "Cookie");
+    if (this.#known) makePrivate(headers);
+    if (this.#change === undefined) return;
+    forbidStorage(headers);
+    const others = this.#cookie.others(this.#request, (token) => this.own.has(token));
+    if (this.#change === "clear") this.#cookie.clear(headers, others);
+    else if (session) this.#cookie.write(headers, session, others);
+  }
+}
