@@ -12,12 +12,20 @@ Deno.test("Sessions end by the clock of Redis", async (t) => {
   await t.step("after their idle time, which use prolongs", async () => {
     await using harness = new RedisSessionHarness(server);
     const sessions = await harness.open({ ttl: "900ms", touchEvery: "50ms" });
-    const [used, idle] = [await sessions.create("ada", {}), await sessions.create("ada", {})];
-    const start = performance.now();
-    while (performance.now() - start < 1500) {
-      assert(await sessions.get(used.id), "it is in use");
-      await delay(60);
-    }
+    /** Uses a session for a while; `false` where the machine was too busy to use it often enough. */
+    const use = async (id: string): Promise<boolean> => {
+      const start = performance.now();
+      for (let last = start, now = start; now - start < 1500; last = now, now = performance.now()) {
+        if (!await sessions.get(id)) {
+          assert(performance.now() - last > 800, "it is in use");
+          return false;
+        }
+        await delay(60);
+      }
+      return true;
+    };
+    let [used, idle] = [await sessions.create("ada", {}), await sessions.create("ada", {})];
+    while (!await use(used.id)) [used, idle] = [await sessions.create("ada", {}), await sessions.create("ada", {})];
     assertEquals(await sessions.get(idle.id), undefined);
     await until(async () => await sessions.get(used.id, { roll: false }) === undefined, "it is idle for too long");
   });
@@ -27,18 +35,27 @@ Deno.test("Sessions end by the clock of Redis", async (t) => {
     const sessions = await harness.open({ ttl: "400ms", absoluteTtl: "900ms", touchEvery: 0 });
     const { id, createdAt } = await sessions.create("ada", {});
     let last = 0;
+    let gap = 0; // between two looks, longer than the idle time where the machine is busy
+    let looked = performance.now();
     for (let session = await sessions.get(id); session; session = await sessions.get(id)) {
       last = session.lastSeenAt;
+      gap = Math.max(gap, performance.now() - looked);
+      looked = performance.now();
       assert(last - createdAt < 2000, "it does not end");
       assert(session.expiresAt <= createdAt + 900);
       await delay(20);
     }
-    assert(last - createdAt > 600 && last - createdAt <= 900, `it was last seen after ${last - createdAt} ms`);
+    gap = Math.max(gap, performance.now() - looked);
+    assert(last - createdAt <= 900, `it was last seen after ${last - createdAt} ms`);
+    assert(
+      last - createdAt > 600 || gap > 250,
+      `it was last seen after ${last - createdAt} ms, though used every ${gap} ms`,
+    );
   });
 
   await t.step("and when all have ended no key is left", async () => {
     await using harness = new RedisSessionHarness(server, { buckets: 3 });
-    const sessions = await harness.open({ ttl: "600ms", touchEvery: 0, maxPerUser: 3 });
+    const sessions = await harness.open({ ttl: "4s", touchEvery: 0, maxPerUser: 3 });
     const all = await Promise.all(
       Array.from({ length: 20 }, (_, i) => sessions.create(`user${i % 4}`, { i }, { tags: [`t${i % 3}`, "all"] })),
     );
@@ -51,7 +68,7 @@ Deno.test("Sessions end by the clock of Redis", async (t) => {
     assert((await harness.keys()).length > 10);
     for (const key of await harness.keys()) {
       const left = await server.cli("PTTL", key) as number;
-      assert(left > 0 && left <= 600, `${key} has ${left} ms left`);
+      assert(left > 0 && left <= 4000, `${key} has ${left} ms left`);
       if (!key.includes(":s:")) continue;
       // What is known of revocations outlives those whom they may concern.
       const ledger = await server.cli("PTTL", key.replace(/:s:.*/, ":sl")) as number;
@@ -79,7 +96,7 @@ Deno.test("Sessions end by the clock of Redis", async (t) => {
       for (const key of await harness.keys()) {
         if (key.endsWith("sl")) continue; // the ledger: one key, which stays where there was a session without an end
         const left = await server.cli("PTTL", key) as number;
-        assert(left > 0 && left <= 400, `${key} has ${left} ms left`);
+        assert(left === -2 || left > 0 && left <= 400, `${key} has ${left} ms left`); // -2: it has just gone
       }
     }
     await until(async () => (await harness.keys()).every((key) => key.endsWith("sl")), "no key is left");
@@ -134,7 +151,7 @@ Deno.test({
     writes = 0;
     const start = performance.now();
     let [calls, touched] = [0, 0];
-    while (performance.now() - start < 1300) {
+    while (performance.now() - start < 1300 || calls <= 100) {
       const reads = await Promise.all([sessions.get(id), sessions.get(id), sessions.get(id)]);
       touched += reads.filter((session) => session?.touched).length;
       assertEquals(await sessions.touch(id), true);
