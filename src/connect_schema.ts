@@ -88,6 +88,8 @@ const cache = {
   hardTimeout: duration(TIMER),
   beta: z.number({ error: NOT_NEGATIVE }).min(0, { error: NOT_NEGATIVE }).optional(),
   refreshAhead: duration(),
+  waitTimeout: duration(TIMER),
+  unstorable: z.enum(["serve", "throw"], { error: '"serve" or "throw"' }).optional(),
   local: z.union([z.boolean(), z.strictObject(local)], { error: "a boolean or options of the copies in this process" })
     .optional(),
   retryAfter: duration(),

@@ -137,6 +137,38 @@ export class LoaderTimeoutError extends Error {
 }
 
 /**
+ * Loaders of the cache wait for each other, or one for itself: none of them would ever end.
+ *
+ * @example Read the chain
+ * ```ts
+ * import { LoaderCycleError } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new LoaderCycleError(["a", "b", "a"]);
+ * assert.equal(error.message, 'Cannot load "a": wanted loaders that do not wait for each other, got "a" -> "b" -> "a"');
+ * ```
+ */
+export class LoaderCycleError extends Error {
+  /** The error name. */
+  override readonly name: string = "LoaderCycleError";
+  /** The keys: each waits for the next one, and the last is the first. */
+  readonly chain: readonly string[];
+
+  /**
+   * Creates the error.
+   *
+   * @param chain The keys.
+   * @param options Carries the `cause`.
+   */
+  constructor(chain: readonly string[], options?: ErrorOptions) {
+    const names = chain.map((key) => JSON.stringify(key));
+    const got = names.join(" -> ");
+    super(`Cannot load ${names.at(-1)}: wanted loaders that do not wait for each other, got ${got}`, options);
+    this.chain = [...chain];
+  }
+}
+
+/**
  * A session has another version than the one that a change was meant for.
  *
  * @example Read the version

@@ -11,18 +11,34 @@ export interface ServerEvent {
 /** What a Redis server is used for: the cache, what must not be lost (`state`), or all of it. */
 export type ServerRole = "all" | "cache" | "state";
 
+/**
+ * What became of a loader's value: `stored` · `skipped`: the loader said so · `absent`: it gave `undefined`, and what was kept is gone ·
+ * `unstorable`: it is too long or cannot be written · `unavailable`: the store did not take part · `invalidated`: an invalidation came
+ * first · `superseded`: a newer write did, or the lease was lost.
+ */
+export type LoadEnd =
+  | "stored"
+  | "skipped"
+  | "absent"
+  | "unstorable"
+  | "unavailable"
+  | "invalidated"
+  | "superseded";
+
 /** Something that happened, told to the `on` listener of `connect()`. Switch on `type`. */
 export type LarderEvent =
   /** A value was served; `stale` says that it was past its freshness. */
   | { readonly type: "cache.hit"; readonly key: string; readonly stale: boolean }
   /** There was nothing to serve. */
   | { readonly type: "cache.miss"; readonly key: string }
-  /** A loader returned; `stored` is false when an invalidation or a newer write came first. */
+  /** A loader returned; `end` says what became of its value. */
   | {
     readonly type: "cache.load";
     readonly key: string;
     readonly milliseconds: number;
     readonly stored: boolean;
+    /** Larder always says so. */
+    readonly end?: LoadEnd;
     readonly background: boolean;
   }
   /** A loader threw; `fallback` says that an older value was served instead. */

@@ -10,7 +10,7 @@ import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
 import { DisabledStore } from "./disabled_store.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
-import type { LoadRequest } from "./loading.ts";
+import { type LoadRequest, onBehalfOf, siteOf } from "./load_request.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
 import {
   BY_PATTERN,
@@ -22,6 +22,7 @@ import {
   loadOptionsOf,
   OPERATION,
   setOptionsOf,
+  VERSIONED,
   WRAP,
 } from "./option_names.ts";
 import type {
@@ -38,6 +39,7 @@ import type {
   Lookup,
   OperationOptions,
   SetOptions,
+  VersionOptions,
 } from "./options.ts";
 import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
 import { ReadThrough } from "./read_through.ts";
@@ -45,6 +47,8 @@ import { isStandardSchema } from "./standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
 import type { CacheStore, Read } from "./store.ts";
 import { Values } from "./values.ts";
+import { versionIn, versionOf } from "./version.ts";
+import { currentRun } from "./waits.ts";
 import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
 const MAX_BYTES = 8 * 2 ** 20;
@@ -134,7 +138,8 @@ export class Cache implements AsyncDisposable {
     if (options !== NONE) assertOptions(options, GET, "read from the cache");
     const { schema, signal } = options;
     assertSchema(schema);
-    const copied = this.#through.copied(key, schema);
+    const wanted = { schema, signal, version: versionOf(options.version) };
+    const copied = this.#through.copied(key, wanted);
     const copy = copied instanceof Promise ? await copied : copied;
     if (copy) return copy.value; // what there is a copy of was found to be a key before
     assertKey(key, this.#maxKeyBytes, "read from the cache");
@@ -147,7 +152,7 @@ export class Cache implements AsyncDisposable {
     } catch (error) {
       if (!through.failed("read", key, error, signal)) throw error;
     }
-    const found = through.found(key, read, schema, mark);
+    const found = through.found(key, read, wanted, mark);
     return (found instanceof Promise ? await found : found)?.value;
   }
 
@@ -165,12 +170,13 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     const distinct = this.#keys(keys, "read from the cache");
     assertSchema(schema);
+    const wanted = { schema, signal, version: versionOf(options.version) };
     const through = this.#through;
     const mark = through.mark();
     const found = await Promise.all(
       distinct.map(async (key) =>
-        await through.copied(key, schema) ??
-          await through.found(key, await through.read(key, signal), schema, mark)
+        await through.copied(key, wanted) ??
+          await through.found(key, await through.read(key, signal), wanted, mark)
       ),
     );
     const values = new Map<string, T>();
@@ -192,9 +198,10 @@ export class Cache implements AsyncDisposable {
     const { schema, signal } = options;
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
     assertSchema(schema);
+    const version = versionOf(options.version);
     const read = await this.#through.read(key, signal);
     const entry = read?.entry;
-    const found = entry && await this.#values.read(key, entry, schema);
+    const found = entry && await abortable(Promise.resolve(this.#values.read(key, entry, schema, version)), signal);
     if (!entry || !found) return MISS;
     const fresh = read.state === "fresh";
     return {
@@ -220,7 +227,7 @@ export class Cache implements AsyncDisposable {
     assertKey(key, this.#maxKeyBytes, "write to the cache");
     const tags = assertTags(settings.tags, "write to the cache");
     const policy = policyOf(settings, this.#through.policy);
-    const encoding = this.#values.codec.encode(value, JSON.stringify(key));
+    const encoding = this.#values.encode(key, value, versionOf(settings.version));
     // Only what is compressed takes time: whatever else is done in the same tick comes in the order in which it was called.
     const encoded = encoding instanceof Promise ? await encoding : encoding;
     return await this.#write(key, encoded, tags, policy, settings.signal);
@@ -252,7 +259,8 @@ export class Cache implements AsyncDisposable {
     const tags = assertTags(settings.tags, "write to the cache");
     const policy = policyOf(settings, this.#through.policy);
     const keys = this.#keys(pairs.keys(), "write to the cache");
-    const encoding = keys.map((key) => this.#values.codec.encode(pairs.get(key), JSON.stringify(key)));
+    const version = versionOf(settings.version);
+    const encoding = keys.map((key) => this.#values.encode(key, pairs.get(key), version));
     const encoded = encoding.some((one) => one instanceof Promise)
       ? await Promise.all(encoding)
       : encoding as Encoded[];
@@ -274,9 +282,9 @@ export class Cache implements AsyncDisposable {
    * @param key The key.
    * @param loader Gets the value from where it really lives.
    * @param options How long, under which tags, with which schema; or how long alone, as in `300` or `"5m"`.
-   * @returns The value.
-   * @throws {TypeError | RangeError} If an argument is not as it should be, or the loader's value cannot be stored or does not fit the
-   * schema.
+   * @returns The value; `undefined` if the loader gives that, which takes away what was kept.
+   * @throws {TypeError | RangeError} If an argument is not as it should be, or the loader's value does not fit the schema.
+   * @throws {LoaderCycleError} If this is called within a loader that the loader of `key` waits for.
    * @throws What the loader throws, when there is nothing older to serve.
    */
   getOrSet<Known, T extends Known = Known>(
@@ -303,8 +311,9 @@ export class Cache implements AsyncDisposable {
    * @param keys The keys.
    * @param loader Given the keys that are missing; gives the values that there are, as a `Map` or an object.
    * @param options How long, under which tags, with which schema, for each value; or how long alone.
-   * @returns The values by key; keys for which the loader gave none are absent.
+   * @returns The values by key; keys for which the loader gave none are absent, and what was kept under them is taken away.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
+   * @throws {LoaderCycleError} As {@linkcode Cache.getOrSet} does.
    * @throws What the loader throws, when there is nothing older to serve.
    */
   async getOrSetMany<T>(
@@ -318,8 +327,10 @@ export class Cache implements AsyncDisposable {
       throw new TypeError(`Cannot read from the cache: wanted a function as the loader, got ${describe(loader)}`);
     }
     assertSchema(settings.schema);
-    return await loadMany(distinct, loader, (key, load) => {
-      const request = { ...this.#through.request(load, settings), absent: true };
+    const site = siteOf(loader, settings);
+    const sayAbsent = (key: string) => this.#through.loading.sayAbsent(key, site);
+    return await loadMany(distinct, loader, sayAbsent, (key, load) => {
+      const request = { ...this.#through.request(load, settings), site, absent: true };
       return this.#through.getOrSet(key, request, settings.signal);
     });
   }
@@ -375,7 +386,8 @@ export class Cache implements AsyncDisposable {
     fn: (...args: Args) => T | Promise<T>,
     options: GetOrSetOptions<T> & { key: (...args: Args) => string },
   ): (...args: Args) => Promise<T> {
-    const { key, ...rest } = options ?? {};
+    const { key, ...given } = options ?? {};
+    const rest = onBehalfOf(given, given);
     for (const [name, value] of Object.entries({ function: fn, key })) {
       if (typeof value !== "function") {
         throw new TypeError(`Cannot wrap: wanted a function as the ${name}, got ${describe(value)}`);
@@ -420,7 +432,7 @@ export class Cache implements AsyncDisposable {
     for await (const [key, read] of this.#store.inspect(pattern)) {
       signal?.throwIfAborted();
       const entry = read.entry!;
-      const found = values && await this.#values.read(key, entry, schema);
+      const found = values && await this.#values.read(key, entry, schema, versionIn(entry));
       yield {
         key,
         age: Math.max(0, read.now - entry.asOf / 1000) / 1000,
@@ -513,29 +525,29 @@ export class Cache implements AsyncDisposable {
    * Whether there is a fresh value.
    *
    * @param key The key.
-   * @param options A signal.
+   * @param options A signal, a version.
    * @returns Whether there is one; `false` when the store does not answer.
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
-  async has(key: string, options: OperationOptions = {}): Promise<boolean> {
-    assertOptions(options, OPERATION, "look up in the cache");
+  async has(key: string, options: OperationOptions & VersionOptions = {}): Promise<boolean> {
+    assertOptions(options, VERSIONED, "look up in the cache");
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
-    return (await this.#through.read(key, options.signal))?.state === "fresh";
+    return await this.#fresh(key, options) !== undefined;
   }
 
   /**
    * How long a value will still be fresh.
    *
    * @param key The key.
-   * @param options A signal.
+   * @param options A signal, a version.
    * @returns Seconds, `Infinity` = for ever; `undefined` if there is no fresh value or the store does not answer.
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
-  async ttl(key: string, options: OperationOptions = {}): Promise<number | undefined> {
-    assertOptions(options, OPERATION, "look up in the cache");
+  async ttl(key: string, options: OperationOptions & VersionOptions = {}): Promise<number | undefined> {
+    assertOptions(options, VERSIONED, "look up in the cache");
     assertKey(key, this.#maxKeyBytes, "look up in the cache");
-    const read = await this.#through.read(key, options.signal);
-    return read?.state === "fresh" ? secondsLeft(read) : undefined;
+    const read = await this.#fresh(key, options);
+    return read && secondsLeft(read);
   }
 
   /**
@@ -698,6 +710,13 @@ export class Cache implements AsyncDisposable {
     return this.#path === "" ? name : `${this.#path}.${name}`;
   }
 
+  /** The entry of a key, if it is fresh and of the version that is wanted. */
+  async #fresh(key: string, options: OperationOptions & VersionOptions): Promise<Read | undefined> {
+    const version = versionOf(options.version);
+    const read = await this.#through.read(key, options.signal);
+    return read?.state === "fresh" && versionIn(read.entry!) === version ? read : undefined;
+  }
+
   async #write(
     key: string,
     encoded: { payload: Uint8Array; flags: number },
@@ -719,6 +738,8 @@ export class Cache implements AsyncDisposable {
     work: Promise<InvalidationResult>,
     signal: AbortSignal | undefined,
   ): Promise<InvalidationResult> {
+    const run = currentRun();
+    if (run && by === "tag") { for (const tag of what) run.invalidated.add(tag); }
     const result = await abortable(work, signal);
     this.#stats.invalidations++;
     this.#on?.({ type: "cache.invalidate", by, what, status: result.status });

@@ -3,10 +3,12 @@ import { describe } from "../describe.ts";
 import { assertTag } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
 import type { Cache } from "./cache.ts";
-import { OPERATION } from "./option_names.ts";
+import { LOAD_CALL, OPERATION } from "./option_names.ts";
+import { onBehalfOf } from "./load_request.ts";
 import type {
   GetOrSetOptions,
   InvalidationResult,
+  LoadCallOptions,
   LoaderContext,
   Lookup,
   OperationOptions,
@@ -15,15 +17,15 @@ import type {
 
 /** One kind of value: what identifies it, where it comes from, how it is kept. */
 export interface DefinitionOptions<Id, Known, T extends Known = Known>
-  extends Omit<GetOrSetOptions<T>, "tags" | "signal"> {
+  extends Omit<GetOrSetOptions<T>, "tags" | "signal" | "fresh"> {
   /** Its name: the first part of its keys, and a tag of all its entries. */
   name: string;
   /** What identifies a value within the kind. */
   key: (id: Id) => string | number | bigint;
-  /** Gets a value from where it really lives. */
+  /** Gets a value from where it really lives; `undefined` says that there is none, and takes away what was kept. */
   load: (id: Id, context: LoaderContext<Known>) => T | Promise<T>;
   /**
-   * Gets several; those that there are, by what `key` gives.
+   * Gets several; those that there are, by id. What was kept under an id that is missing is taken away.
    *
    * @default {`load` for each}
    */
@@ -75,8 +77,8 @@ export class Definition<Id, T> {
   }
 
   /** Reads a value, or has it loaded. See {@linkcode Cache.getOrSet}. */
-  async get(id: Id, options: OperationOptions = {}): Promise<T> {
-    assertOptions(options, OPERATION, "read from the cache");
+  async get(id: Id, options: LoadCallOptions = {}): Promise<T> {
+    assertOptions(options, LOAD_CALL, "read from the cache");
     const { load } = this.#options;
     return await this.#cache.getOrSet<T>(
       this.keyOf(id),
@@ -86,8 +88,8 @@ export class Definition<Id, T> {
   }
 
   /** Reads several values, or has them loaded together. Ids for which there is none are absent. */
-  async getMany(ids: Iterable<Id>, options: OperationOptions = {}): Promise<Map<Id, T>> {
-    assertOptions(options, OPERATION, "read from the cache");
+  async getMany(ids: Iterable<Id>, options: LoadCallOptions = {}): Promise<Map<Id, T>> {
+    assertOptions(options, LOAD_CALL, "read from the cache");
     const { loadMany } = this.#options;
     const keys = new Map<Id, string>();
     const byKey = new Map<string, Id>();
@@ -98,7 +100,10 @@ export class Definition<Id, T> {
     }
     let found = new Map<string, T>();
     if (!loadMany) {
-      await Promise.all([...byKey].map(async ([key, id]) => found.set(key, await this.get(id, options))));
+      await Promise.all([...byKey].map(async ([key, id]) => {
+        const value = await this.get(id, options);
+        if (value !== undefined) found.set(key, value);
+      }));
     } else {
       found = await this.#cache.getOrSetMany<T>(byKey.keys(), async (missing) => {
         const loaded = await loadMany(missing.map((key) => byKey.get(key)!));
@@ -113,14 +118,14 @@ export class Definition<Id, T> {
   /** How a value stands, without loading it. */
   async lookup(id: Id, options: OperationOptions = {}): Promise<Lookup<T>> {
     assertOptions(options, OPERATION, "look up in the cache");
-    const { schema } = this.#options;
-    return await this.#cache.lookup<T>(this.keyOf(id), { ...options, schema });
+    const { schema, version } = this.#options;
+    return await this.#cache.lookup<T>(this.keyOf(id), { ...options, schema, version });
   }
 
   /** Stores a value that is known already. */
   async set(id: Id, value: T, options: OperationOptions = {}): Promise<boolean> {
     assertOptions(options, OPERATION, "write to the cache");
-    const { ttl, staleWhileRevalidate, staleIfError, jitter } = this.#options;
+    const { ttl, staleWhileRevalidate, staleIfError, jitter, version } = this.#options;
     const { tags } = this.#getOptions(() => id, options);
     const settings: SetOptions = {
       ...options,
@@ -128,6 +133,7 @@ export class Definition<Id, T> {
       staleWhileRevalidate,
       staleIfError,
       jitter,
+      version,
       tags: typeof tags === "function" ? tags(value, this.keyOf(id)) : tags,
     };
     return await this.#cache.set(this.keyOf(id), value, settings);
@@ -144,14 +150,14 @@ export class Definition<Id, T> {
     return await this.#cache.invalidateByTag(this.name, options);
   }
 
-  #getOptions(idOf: (key: string) => Id, { signal }: OperationOptions): GetOrSetOptions<T> {
+  #getOptions(idOf: (key: string) => Id, options: LoadCallOptions): GetOrSetOptions<T> {
     const { name: _name, key: _key, load: _load, loadMany: _loadMany, tags, ...rest } = this.#options;
-    return {
+    return onBehalfOf(this, {
       ...rest,
-      signal,
+      ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
       tags: typeof tags === "function"
         ? (value: T, key: string) => [this.name, ...tags(value, idOf(key))]
         : [this.name, ...(tags ?? [])],
-    };
+    });
   }
 }

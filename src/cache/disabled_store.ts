@@ -53,6 +53,10 @@ export class DisabledStore implements CacheStore {
     return Promise.resolve();
   }
 
+  remove(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   extend(): Promise<boolean> {
     return Promise.resolve(false);
   }

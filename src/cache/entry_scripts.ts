@@ -101,14 +101,15 @@ return 1
 );
 
 /**
- * Extends or gives back a lease.
+ * Extends or gives back a lease, or removes what it is for.
  *
- * KEYS: 1 entry · 2 ledger. ARGV: 1 nonce · 2 check the run · 3 token · 4 "extend" or "release" · 5 milliseconds: how long the lease
- * is extended, or how long nobody is granted one.
+ * KEYS: 1 entry · 2 ledger. ARGV: 1 nonce · 2 check the run · 3 token · 4 "extend", "release" or "remove" · 5 milliseconds: how long
+ * the lease is extended, or how long nobody is granted one.
  * Reply: 1 done, 0 the lease was lost.
  */
 export const LEASE: Script = new Script(
-  PRELUDE + `
+  // A full server must not keep leases whose loaders are over; nothing here takes room.
+  "#!lua flags=allow-oom" + PRELUDE + `
 local h = header(redis.pcall('GETRANGE', KEYS[1], 0, 67))
 if not h or h.token ~= tonumber(ARGV[3]) then return 0 end
 local ms = tonumber(ARGV[5])
@@ -116,12 +117,12 @@ if ARGV[4] == 'extend' then
   redis.call('SETRANGE', KEYS[1], 56, struct.pack('>d', now + ms))
   redis.call('PEXPIRE', KEYS[1], ms, 'GT')
   outlive()
-elseif h.placeholder then
+elseif h.placeholder or ARGV[4] == 'remove' then
   redis.call('DEL', KEYS[1])
 else
   redis.call('SETRANGE', KEYS[1], 48, struct.pack('>dd', ms > 0 and -1 or 0, ms > 0 and now + ms or 0))
 end
-if ARGV[4] == 'release' then ring_keys({ KEYS[1] }) end
+if ARGV[4] ~= 'extend' then ring_keys({ KEYS[1] }) end
 return 1
 `,
 );

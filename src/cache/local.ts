@@ -6,6 +6,7 @@ import { LOCAL } from "./option_names.ts";
 import { FORMAT } from "./serializer.ts";
 import type { ChangeListener, Changes, Read } from "./store.ts";
 import type { Found } from "./values.ts";
+import { versionIn } from "./version.ts";
 
 /** How copies of entries are kept in this process. */
 export interface LocalOptions {
@@ -34,6 +35,8 @@ export interface Copy {
   readonly writtenAsOf: number;
   /** Its tags. */
   readonly tags: readonly string[];
+  /** Its version. */
+  readonly version: string | undefined;
   /** By `performance.now()`, when it stops being fresh. */
   readonly until: number;
   /** By `performance.now()`, when it stops being used. */
@@ -137,9 +140,10 @@ export class Local implements ChangeListener {
     const shared = this.#freeze && (entry.flags & 7) === FORMAT.json ? { value: freeze(value) } : undefined;
     this.#copies.set(key, {
       epoch: entry.epoch,
-      asOf: read.clock,
+      asOf: read.between ?? read.clock,
       writtenAsOf: entry.asOf,
       tags: entry.tags,
+      version: versionIn(entry),
       until: mark + left,
       usedUntil: mark + Math.min(left, this.#ttl),
       loadTime: entry.loadTime,

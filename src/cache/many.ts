@@ -1,6 +1,7 @@
 import { describe } from "../describe.ts";
-import { setTimeout } from "../redis/timers.ts";
-import { AbsentError } from "./loading.ts";
+import { AbsentError } from "./load_request.ts";
+import { turn } from "./turn.ts";
+import { currentRun, Run, runAs } from "./waits.ts";
 
 /** Gets several values from where they really live: those that there are, as a `Map` or an object. */
 export type ManyLoader<T> = (
@@ -15,14 +16,16 @@ export type ManyLoader<T> = (
  *
  * @param keys The keys.
  * @param loader Loads several.
+ * @param sayAbsent Told when that gives `undefined` for a key.
  * @param getOrSet Reads one; runs the function it is given if this caller is to load it.
  */
 export async function loadMany<T>(
   keys: readonly string[],
   loader: ManyLoader<T>,
+  sayAbsent: (key: string) => void,
   getOrSet: (key: string, load: () => Promise<T>) => Promise<T>,
 ): Promise<Map<string, T>> {
-  const gathered = new Gathered(loader);
+  const gathered = new Gathered(loader, sayAbsent);
   const values = await Promise.all(keys.map(async (key) => {
     try {
       return { value: await getOrSet(key, () => gathered.load(key)) };
@@ -39,31 +42,47 @@ export async function loadMany<T>(
 /** Keys that come in the same moment, loaded by one call. */
 class Gathered<T> {
   readonly #loader: ManyLoader<T>;
+  readonly #sayAbsent: (key: string) => void;
   #keys: string[] = [];
+  #run = new Run(undefined);
   #loaded: Promise<ReadonlyMap<string, T>> | undefined;
 
-  constructor(loader: ManyLoader<T>) {
+  constructor(loader: ManyLoader<T>, sayAbsent: (key: string) => void) {
     this.#loader = loader;
+    this.#sayAbsent = sayAbsent;
   }
 
   async load(key: string): Promise<T> {
     this.#keys.push(key);
+    currentRun()?.wait(this.#run);
     const loaded = await (this.#loaded ??= this.#load());
-    if (!loaded.has(key)) throw new AbsentError(`Cannot load ${JSON.stringify(key)}: the loader gave no value for it`);
-    return loaded.get(key)!;
+    const value = loaded.get(key);
+    if (value !== undefined) return value;
+    if (loaded.has(key)) this.#sayAbsent(key);
+    throw new AbsentError();
   }
 
   async #load(): Promise<ReadonlyMap<string, T>> {
     // One reply of the store decides for many keys; a turn of the event loop later all of them are here.
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await turn();
     const keys = this.#keys;
+    const run = this.#run;
     this.#keys = [];
+    this.#run = new Run(undefined);
     this.#loaded = undefined;
-    const loaded: unknown = await this.#loader(keys);
-    if (loaded instanceof Map) return loaded;
-    if (typeof loaded === "object" && loaded !== null && !Array.isArray(loaded)) {
-      return new Map(Object.entries(loaded as Record<string, T>));
+    try {
+      return mapOf(await runAs(run, () => this.#loader(keys)));
+    } finally {
+      run.over = true;
     }
-    throw new TypeError(`Cannot load: wanted a Map or an object of values by key, got ${describe(loaded)}`);
   }
+}
+
+/** What a loader of several gave, as a map. */
+function mapOf<T>(loaded: unknown): ReadonlyMap<string, T> {
+  if (loaded instanceof Map) return loaded;
+  if (typeof loaded === "object" && loaded !== null && !Array.isArray(loaded)) {
+    return new Map(Object.entries(loaded as Record<string, T>));
+  }
+  throw new TypeError(`Cannot load: wanted a Map or an object of values by key, got ${describe(loaded)}`);
 }

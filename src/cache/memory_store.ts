@@ -99,11 +99,12 @@ export class MemoryStore implements CacheStore {
     if (lease > 0 && state !== "fresh" && held === 0) {
       clock = this.#tick(now);
       granted = ++this.#lastToken;
+      const until = now + lease;
       if (entry && state !== "none") {
         entry.leaseToken = granted;
-        entry.leaseUntil = now + lease;
+        entry.leaseUntil = until;
       } else {
-        this.#entries.set(key, placeholder(epoch, clock, granted, now + lease));
+        this.#entries.set(key, placeholder(epoch, clock, granted, until));
         entry = undefined;
       }
     }
@@ -148,6 +149,15 @@ export class MemoryStore implements CacheStore {
   async release(key: string, lease: number, pause = 0): Promise<void> {
     this.#assertOpen("release lease");
     this.#release(key, lease, pause);
+  }
+
+  // deno-lint-ignore require-await -- answers at once, but like a store that cannot
+  async remove(key: string, lease: number): Promise<boolean> {
+    this.#assertOpen("remove cache entry");
+    if (this.#entries.peek(key)?.leaseToken !== lease) return false;
+    this.#entries.delete(key);
+    this.#watches.ring(key);
+    return true;
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot

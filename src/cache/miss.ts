@@ -1,10 +1,13 @@
 import { abortable, delay } from "../abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
-import { AbsentError, type Flight, type Loading, type LoadRequest } from "./loading.ts";
+import { PROOF } from "./heartbeat.ts";
+import { AbsentError, type LoadRequest } from "./load_request.ts";
+import type { Flight, Loading, Outcome } from "./loading.ts";
 import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Read, Watch } from "./store.ts";
+import type { CacheStore, Read, ReadOptions, Watch } from "./store.ts";
 import type { Found, Values } from "./values.ts";
+import { currentRun, waitFor } from "./waits.ts";
 
 /** First wait for somebody else's loader where changes are not told, in milliseconds; it grows. */
 const POLL_FIRST = 10;
@@ -12,8 +15,16 @@ const POLL_FIRST = 10;
 const POLL_LONGEST = 200;
 /** Longest wait where changes are told: the bell may have been missed. */
 const POLL_LIVE = 1000;
+/** How long a loader waits for another process, which may be waiting for it, in milliseconds. */
+const WAIT_WITHIN_LOADER = 10_000;
 /** Rounds after which a caller loads for itself: whatever keeps it waiting, it gets an answer. */
 const ROUNDS = 1000;
+
+/** A flight took longer than its caller waits for others. */
+const TOO_LATE = Symbol("too late");
+
+/** How an entry is read by who does not want what is there. */
+export const ANEW: ReadOptions = { steal: true, refresh: Infinity };
 
 /** What a miss works on. */
 export interface MissHost {
@@ -40,6 +51,8 @@ export class Miss<T> {
   #missed = false;
   readonly #since = performance.now();
   readonly #began: number;
+  /** How long it waits for another process, in milliseconds. */
+  readonly #patience: number;
 
   /** `began` is how many loaders had been started when the caller came. */
   constructor(host: MissHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined, began: number) {
@@ -48,6 +61,7 @@ export class Miss<T> {
     this.#key = key;
     this.#request = request;
     this.#signal = signal;
+    this.#patience = (request.waitTimeout ?? (currentRun() ? WAIT_WITHIN_LOADER : 0)) || Infinity;
   }
 
   /**
@@ -64,7 +78,7 @@ export class Miss<T> {
         if (!result.again) break;
         this.#signal?.throwIfAborted();
         read = await this.#read(result.again);
-        found = read?.entry && await this.#host.values.read(this.#key, read.entry, this.#request.schema);
+        found = read?.entry && await this.#decoded(read);
         if (found && read!.state === "fresh") return this.#missed ? this.#shared(found.value) : this.#hit(found, false);
       }
       return await this.#alone();
@@ -84,6 +98,7 @@ export class Miss<T> {
     const flight = loading.get(key);
     // Who reads the same key in the same tick shares the read, and with it the lease: the first of them loads.
     const granted = loading.claim(read);
+    if (this.#request.fresh) return await this.#anew(read, found, granted, flight);
     if (found && read.state === "stale") {
       if (!granted) return { value: this.#hit(found, true) };
       loading.start(key, this.#request, { fence: read, previous: found, background: true, fallback: true });
@@ -98,10 +113,22 @@ export class Miss<T> {
       const started = loading.start(key, this.#request, how);
       return { value: await this.#landed(started, found && await this.#copy(read), false) as T };
     }
+    if (flight) {
+      // Whoever holds the lease by now: the loader that this process has for the key may be waiting for this very call.
+      try {
+        this.#waitFor(flight)?.[Symbol.dispose]();
+      } catch (error) {
+        if (found) return { value: this.#hit(found, true) };
+        throw error;
+      }
+    }
     if (flight && flight.lease !== 0 && (flight.lease === read.held || flight.lease === read.lease)) {
       const landed = await this.#landed(flight, found, true);
-      return landed === flight ? { again: {} } : { value: landed as T };
+      if (landed === flight) return { again: {} };
+      return landed === TOO_LATE ? { again: { steal: true } } : { value: landed as T };
     }
+    // A loader of this process that is over, though the store could not be told.
+    if (loading.isOver(read.held)) return { again: { steal: true } };
     if (read.lease !== 0) return { again: {} }; // who else shared the read has used its lease up
     if (read.held === 0) return {}; // a store that is full grants no lease
     if (found && read.held < 0) return { value: this.#hit(found, true) }; // a loader has just failed
@@ -109,8 +136,26 @@ export class Miss<T> {
     return await this.#waited(read, found, round);
   }
 
+  /** Has it loaded anew, or takes what a loader gives that began after this caller came. */
+  async #anew(
+    read: Read,
+    found: Found<T>,
+    granted: boolean,
+    flight: Flight | undefined,
+  ): Promise<{ value: T } | { again?: { steal?: boolean } }> {
+    const { loading } = this.#host;
+    this.#miss();
+    if (granted) {
+      const how = { fence: read, previous: found, background: false, fallback: false };
+      return { value: await this.#landed(loading.start(this.#key, this.#request, how), undefined, false) as T };
+    }
+    if (!flight || flight.number <= this.#began) return read.lease !== 0 ? { again: {} } : {};
+    const landed = await this.#landed(flight, undefined, true);
+    return landed === flight || landed === TOO_LATE ? { again: {} } : { value: landed as T };
+  }
+
   /** Waits until who holds the lease is done, or its lease ends. */
-  async #waited(read: Read, found: Found<T>, round: number): Promise<{ value: T } | { again: Record<never, never> }> {
+  async #waited(read: Read, found: Found<T>, round: number): Promise<{ value: T } | { again: { steal?: boolean } }> {
     // The watch begins before the next look, so that nothing falls between the two.
     if (!this.#watch) {
       this.#watch = this.#host.store.watch(this.#key);
@@ -119,14 +164,17 @@ export class Miss<T> {
     const { timeout } = this.#request;
     const soft = found && timeout !== undefined ? timeout - (performance.now() - this.#since) : Infinity;
     if (found && soft <= 0) return { value: this.#hit(found, true) };
+    const patience = this.#patience - (performance.now() - this.#since);
+    if (patience <= 0) return { again: { steal: true } };
     const poll = this.#watch.live ? POLL_LIVE : Math.min(POLL_LONGEST, POLL_FIRST * 1.5 ** round);
-    await this.#watch.next(Math.min(poll, Math.max(1, read.heldFor + 1), soft), this.#signal);
+    await this.#watch.next(Math.min(poll, Math.max(1, read.heldFor + 1), soft, patience), this.#signal);
     return { again: {} };
   }
 
-  async #read(how: { unusable?: number; steal?: boolean }): Promise<Read | undefined> {
+  async #read(how: ReadOptions): Promise<Read | undefined> {
     const { loading, store, stats, on } = this.#host;
-    const reading = store.read(this.#key, { lease: this.#request.lease, ...how });
+    const { lease, fresh } = this.#request;
+    const reading = store.read(this.#key, { lease, proof: PROOF, ...(fresh && ANEW), ...how });
     try {
       return await abortable(reading, this.#signal);
     } catch (error) {
@@ -140,37 +188,43 @@ export class Miss<T> {
   /** Loads without the store: shared in this process, kept nowhere. */
   async #alone(): Promise<T> {
     this.#miss();
-    const { loading, values } = this.#host;
+    const { loading } = this.#host;
     let running = loading.get(this.#key);
     // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may be too
     // old for it. The next load is shared by all who came meanwhile.
     while (running && running.lease === 0 && !running.detached && running.number <= this.#began) {
+      using _ = this.#waitFor(running);
       await abortable(running.promise.catch(() => {}), this.#signal);
       running = loading.get(this.#key);
     }
     const how = { fence: undefined, previous: undefined, background: false, fallback: false };
     if (running && !running.detached && running.number > this.#began) {
       try {
-        const outcome = await abortable(running.promise, this.#signal);
-        if (!outcome.encoded) return this.#shared(outcome.value as T);
-        const found = await values.read(this.#key, outcome.encoded, this.#request.schema);
+        const outcome = await this.#outcome(running);
+        const found = outcome === TOO_LATE ? undefined : await this.#valueOf(running, outcome);
         if (found) return this.#shared(found.value);
       } catch (error) {
         if (!(error instanceof AbsentError) || this.#request.absent) throw error;
       }
     }
     const own = loading.start(this.#key, this.#request, how);
-    return (await abortable(own.promise, this.#signal)).value as T;
+    using _ = this.#waitFor(own);
+    const outcome = await abortable(own.promise, this.#signal);
+    if (outcome.absent && this.#request.absent) throw new AbsentError();
+    return outcome.value as T;
   }
 
-  /** Waits for a flight. Resolves to the flight itself when what it gave is not for this caller. */
-  async #landed(flight: Flight, fallback: Found<T>, joined: boolean): Promise<T | Flight> {
-    const { store, values } = this.#host;
+  /**
+   * Waits for a flight. Resolves to the flight itself when what it gave is not for this caller, to {@linkcode TOO_LATE} when that takes
+   * longer than the caller waits for others.
+   */
+  async #landed(flight: Flight, fallback: Found<T>, joined: boolean): Promise<T | Flight | typeof TOO_LATE> {
     const { timeout } = this.#request;
     let outcome;
     try {
-      const landing = abortable(flight.promise, this.#signal);
-      outcome = fallback && timeout !== undefined ? await orLater(landing, timeout) : await landing;
+      const soft = fallback && timeout !== undefined ? timeout : undefined;
+      outcome = await this.#outcome(flight, soft, joined);
+      if (outcome === TOO_LATE) return outcome;
       if (!outcome) return this.#hit(fallback!, true); // the loader goes on for those who come later
     } catch (error) {
       if (joined && error instanceof AbsentError && !this.#request.absent) return flight;
@@ -180,18 +234,76 @@ export class Miss<T> {
     }
     if (!joined) {
       this.#miss();
+      if (outcome.absent && this.#request.absent) throw new AbsentError();
       return outcome.value as T;
     }
-    if (!store.isCurrent(flight)) return flight;
-    if (!outcome.encoded) return this.#shared(outcome.value as T);
-    // Each caller gets a value of its own, as from a hit.
-    const found = await values.read(this.#key, outcome.encoded, this.#request.schema);
+    // What began after this caller came is new enough for it, whatever was invalidated since.
+    if (flight.number <= this.#began && !this.#host.store.isCurrent(flight)) return flight;
+    const found = await this.#valueOf(flight, outcome);
     return found ? this.#shared(found.value) : flight;
+  }
+
+  /** What a flight gives; `undefined` if that takes longer than `soft`. */
+  async #outcome(flight: Flight, soft: number, joined: boolean): Promise<Outcome | typeof TOO_LATE | undefined>;
+  async #outcome(flight: Flight): Promise<Outcome | typeof TOO_LATE>;
+  async #outcome(
+    flight: Flight,
+    soft?: number,
+    joined?: boolean,
+  ): Promise<Outcome | typeof TOO_LATE | undefined>;
+  async #outcome(
+    flight: Flight,
+    soft: number = Infinity,
+    joined = true,
+  ): Promise<Outcome | typeof TOO_LATE | undefined> {
+    using _ = this.#waitFor(flight);
+    const { waitTimeout } = this.#request;
+    const landing = abortable(flight.promise, this.#signal);
+    const patience = joined && waitTimeout ? waitTimeout - (performance.now() - this.#since) : Infinity;
+    const most = Math.min(soft, patience);
+    if (most === Infinity) return await landing;
+    return await orLater(landing, Math.max(0, most)) ?? (patience < soft ? TOO_LATE : undefined);
+  }
+
+  /** What a flight gave, for a caller who joined it: a value of its own, as from a hit. `undefined` if it is of no use to it. */
+  async #valueOf(flight: Flight, outcome: Outcome): Promise<Found<T>> {
+    const { schema, version, absent } = this.#request;
+    if (flight.version !== version) return undefined;
+    if (outcome.absent && absent) throw new AbsentError();
+    if (!outcome.encoded) return { value: outcome.value as T };
+    return await abortable(
+      Promise.resolve(this.#host.values.read(this.#key, outcome.encoded, schema, version)),
+      this.#signal,
+    );
+  }
+
+  /** Notes that the loader within which this is called waits for a flight, unless a deadline of its own ends that wait. */
+  #waitFor(flight: Flight): Disposable | undefined {
+    try {
+      return waitFor(flight.run);
+    } catch (error) {
+      const { onCycle } = this.#request;
+      if (!onCycle) throw error;
+      onCycle(error);
+    }
+  }
+
+  /** The value of an entry, if it is of use to this caller. */
+  #decoded(read: Read): Found<T> | Promise<Found<T>> {
+    const { schema, version } = this.#request;
+    const found = this.#host.values.read(this.#key, read.entry!, schema, version);
+    if (!(found instanceof Promise) || !this.#signal) return found;
+    return abortable(found, this.#signal).catch((error) => {
+      this.#host.loading.abandon(this.#key, Promise.resolve(read)); // nobody is going to load
+      throw error;
+    });
   }
 
   /** The value of a read once more: what a loader was given, it may keep and change. */
   #copy(read: Read): Found<T> | Promise<Found<T>> {
-    return this.#host.values.read(this.#key, read.entry!, this.#request.schema);
+    const { schema, version } = this.#request;
+    const found = this.#host.values.read(this.#key, read.entry!, schema, version);
+    return found instanceof Promise ? abortable(found, this.#signal) : found;
   }
 
   /** A value that somebody else has loaded. */

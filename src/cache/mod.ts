@@ -30,4 +30,4 @@ export { escapeGlob } from "../glob.ts";
 export type { StoredEntry } from "./entry.ts";
 export type { Duration } from "../duration.ts";
 export type { ClosedBy } from "../errors.ts";
-export type { LarderEvent, ServerEvent, ServerRole } from "../events.ts";
+export type { LarderEvent, LoadEnd, ServerEvent, ServerRole } from "../events.ts";

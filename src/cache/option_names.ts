@@ -9,27 +9,47 @@ import type {
   InspectOptions,
   InvalidateByPatternOptions,
   InvalidateByTagOptions,
+  LoadCallOptions,
   OperationOptions,
   SetOptions,
+  VersionOptions,
 } from "./options.ts";
 import type { WarmOptions } from "./warm.ts";
 
 // The order is that in which a message names them.
 
 const LIFETIME = { ttl: true, staleWhileRevalidate: true, staleIfError: true, jitter: true } as const;
-const LOAD = { lease: true, timeout: true, hardTimeout: true, beta: true, refreshAhead: true } as const;
+const LOAD = {
+  lease: true,
+  timeout: true,
+  hardTimeout: true,
+  waitTimeout: true,
+  beta: true,
+  refreshAhead: true,
+  unstorable: true,
+} as const;
 const OPERATION_ONLY = { signal: true } as const;
+const VERSION = { version: true } as const;
 
 export const OPERATION: OptionNames = optionNames<OperationOptions>(OPERATION_ONLY);
-export const GET: OptionNames = optionNames<GetOptions>({ schema: true, ...OPERATION_ONLY });
+export const GET: OptionNames = optionNames<GetOptions>({ schema: true, ...VERSION, ...OPERATION_ONLY });
+export const VERSIONED: OptionNames = optionNames<OperationOptions & VersionOptions>({ ...VERSION, ...OPERATION_ONLY });
 export const INSPECT: OptionNames = optionNames<InspectOptions>({ values: true, schema: true, ...OPERATION_ONLY });
-const SET = optionNames<SetOptions>({ ...LIFETIME, tags: true, ...OPERATION_ONLY });
+const SET = optionNames<SetOptions>({ ...LIFETIME, tags: true, ...VERSION, ...OPERATION_ONLY });
 
-const KEPT = { ...LIFETIME, ...LOAD, tags: true, schema: true, lock: true } as const;
-const GET_OR_SET = optionNames<GetOrSetOptions>({ ...KEPT, ...OPERATION_ONLY });
+const KEPT = { ...LIFETIME, ...LOAD, tags: true, schema: true, lock: true, ...VERSION } as const;
+const GET_OR_SET = optionNames<GetOrSetOptions>({ ...KEPT, fresh: true, ...OPERATION_ONLY });
+export const LOAD_CALL: OptionNames = optionNames<LoadCallOptions>({
+  fresh: true,
+  timeout: true,
+  hardTimeout: true,
+  waitTimeout: true,
+  ...OPERATION_ONLY,
+});
 export const WRAP: OptionNames = optionNames<GetOrSetOptions & { key: unknown }>({
   key: true,
   ...KEPT,
+  fresh: true,
   ...OPERATION_ONLY,
 });
 export const DEFINE: OptionNames = optionNames<DefinitionOptions<unknown, unknown>>({

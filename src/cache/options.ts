@@ -34,8 +34,19 @@ export interface LoadOptions {
    * @default {as long as it takes}
    */
   timeout?: Duration | undefined;
-  /** How long a caller waits at all; then it gets a `LoaderTimeoutError`. The loader goes on. @default {as long as it takes} */
+  /**
+   * How long a caller waits at all; then it gets a `LoaderTimeoutError`. The loader goes on. 0 = as long as it takes.
+   *
+   * @default {0}
+   */
   hardTimeout?: Duration | undefined;
+  /**
+   * How long a caller waits for somebody else's loader; then it runs its own, and what the other one gives is not stored. 0 = as long
+   * as it takes. Within a loader, the wait for another process is bounded in any case, since that may be waiting for this one.
+   *
+   * @default {as long as it takes; "10s" within a loader, for another process}
+   */
+  waitTimeout?: Duration | undefined;
   /**
    * How eagerly a fresh value is refreshed before its time, at random, the more likely the longer its loader took and the nearer its end
    * (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015): 0 = never, 1 = as the
@@ -44,8 +55,20 @@ export interface LoadOptions {
    * @default {0}
    */
   beta?: number | undefined;
-  /** How long before the end of its freshness a read has the value refreshed in the background; 0 = not. @default {0} */
+  /**
+   * How long before the end of its freshness a read has the value refreshed in the background; 0 = not. One that is not shorter than the
+   * ttl counts as half of the ttl.
+   *
+   * @default {0}
+   */
   refreshAhead?: Duration | undefined;
+  /**
+   * What becomes of a loader's value that cannot be stored: too long (`maxBytes`), or of a kind that cannot be written. `"serve"`: the
+   * callers get it, an event tells, and the next call loads anew. `"throw"`: it is a failure of the loader.
+   *
+   * @default {"serve"}
+   */
+  unstorable?: "serve" | "throw" | undefined;
 }
 
 /** How a cache works. */
@@ -78,14 +101,25 @@ export interface CacheOptions extends LifetimeOptions, LoadOptions {
   memory?: Pick<MemoryStoreOptions, "maxEntries" | "maxBytes"> | undefined;
 }
 
+/** Which shape of values is meant. */
+export interface VersionOptions {
+  /**
+   * The version of the code that writes or reads the value: a number, or a text of at most 64 bytes. A value of another version, or of
+   * none, counts as a miss and is replaced, so that a release leaves old values behind. Invalidations reach every version.
+   *
+   * @default {none}
+   */
+  version?: string | number | undefined;
+}
+
 /** Options of `get`, `getMany` and `lookup`. */
-export interface GetOptions<T = unknown> extends OperationOptions {
+export interface GetOptions<T = unknown> extends OperationOptions, VersionOptions {
   /** What the value must fit; what does not counts as a miss. */
   schema?: StandardSchema<unknown, T> | undefined;
 }
 
 /** Options of `set` and `setMany`. */
-export interface SetOptions extends LifetimeOptions, OperationOptions {
+export interface SetOptions extends LifetimeOptions, OperationOptions, VersionOptions {
   /** Names by which it can be invalidated together with others; at most 64. */
   tags?: readonly string[] | undefined;
 }
@@ -108,7 +142,18 @@ export interface GetOrSetOptions<T = unknown> extends Omit<LifetimeOptions, "ttl
    * @default {true}
    */
   lock?: boolean | undefined;
+  /**
+   * Has the value loaded anew whatever there is: no loader that began before is joined, what it gives is stored, and its failure is the
+   * caller's. What there was stays until then.
+   *
+   * @default {false}
+   */
+  fresh?: boolean | undefined;
 }
+
+/** Options of `get` and `getMany` of a definition. */
+export interface LoadCallOptions
+  extends OperationOptions, Pick<GetOrSetOptions, "fresh" | "timeout" | "hardTimeout" | "waitTimeout"> {}
 
 /** Options of `invalidateByTag`. */
 export interface InvalidateByTagOptions extends OperationOptions {
@@ -131,8 +176,9 @@ export interface LoaderContext<T> {
   /** Aborted when the cache is closed. */
   readonly signal: AbortSignal;
   /**
-   * Keeps the previous value and makes it fresh again: `return ctx.notModified()`. Where the type of the value was not said, it is
-   * `never` here, so that what else the loader gives says it.
+   * Keeps the previous value, with the tags that it has, and makes it fresh again: `return ctx.notModified()`. Other tags, or another
+   * ttl, only come of `setTags()` and `setTtl()` in the same run. Where the type of the value was not said, it is `never` here, so that
+   * what else the loader gives says it.
    *
    * @throws {TypeError} If there is no previous value.
    */
@@ -145,7 +191,7 @@ export interface LoaderContext<T> {
   setTags(tags: readonly string[]): void;
 }
 
-/** Gets a value from where it really lives. */
+/** Gets a value from where it really lives; `undefined` says that there is none, and takes away what was kept. */
 export type Loader<T> = (context: LoaderContext<T>) => T | Promise<T>;
 
 /** How an entry stands. */
@@ -171,7 +217,7 @@ export interface InvalidationResult {
 }
 
 /** Options of `inspect`. */
-export interface InspectOptions<T = unknown> extends GetOptions<T> {
+export interface InspectOptions<T = unknown> extends Omit<GetOptions<T>, "version"> {
   /** Whether the values are shown too. @default {false} */
   values?: boolean | undefined;
 }

@@ -65,9 +65,21 @@ export interface LoadPolicy {
   readonly beta: number;
   /** How long before their end they are. */
   readonly refreshAhead: number;
+  /** When a caller loads although somebody else does; 0 = never. */
+  readonly waitTimeout: number | undefined;
+  /** Whether a value that cannot be stored is handed out all the same. */
+  readonly unstorable: "serve" | "throw";
 }
 
-const LOADS: LoadPolicy = { lease: 10_000, timeout: undefined, hardTimeout: undefined, beta: 0, refreshAhead: 0 };
+const LOADS: LoadPolicy = {
+  lease: 10_000,
+  timeout: undefined,
+  hardTimeout: undefined,
+  beta: 0,
+  refreshAhead: 0,
+  waitTimeout: undefined,
+  unstorable: "serve",
+};
 /** Longest time for which a timer is set: a day. */
 const TIMER_MOST = 86_400_000;
 
@@ -78,19 +90,28 @@ const TIMER_MOST = 86_400_000;
  * @throws {RangeError} If one is out of range.
  */
 export function loadPolicyOf(options: LoadOptions, defaults: LoadPolicy = LOADS): LoadPolicy {
-  const { lease, timeout, hardTimeout, beta, refreshAhead } = options;
+  const { lease, timeout, hardTimeout, beta, refreshAhead, waitTimeout, unstorable } = options;
   if (
     lease === undefined && timeout === undefined && hardTimeout === undefined && beta === undefined &&
-    refreshAhead === undefined
+    refreshAhead === undefined && waitTimeout === undefined && unstorable === undefined
   ) return defaults;
   const timer = { max: TIMER_MOST };
   return {
     lease: lease === undefined ? defaults.lease : toMilliseconds(lease, "lease", { min: 10, max: TIMER_MOST }),
     timeout: timeout === undefined ? defaults.timeout : toMilliseconds(timeout, "timeout", timer),
-    hardTimeout: hardTimeout === undefined ? defaults.hardTimeout : toMilliseconds(hardTimeout, "hardTimeout", timer),
+    hardTimeout: hardTimeout === undefined
+      ? defaults.hardTimeout
+      : toMilliseconds(hardTimeout, "hardTimeout", timer) || undefined,
     beta: beta === undefined ? defaults.beta : eagerness(beta),
     refreshAhead: refreshAhead === undefined ? defaults.refreshAhead : toMilliseconds(refreshAhead, "refreshAhead"),
+    waitTimeout: waitTimeout === undefined ? defaults.waitTimeout : toMilliseconds(waitTimeout, "waitTimeout", timer),
+    unstorable: unstorable === undefined ? defaults.unstorable : fate(unstorable),
   };
+}
+
+/** How long before the end of its freshness a value of such a ttl is refreshed: one that is always due would be loaded by each read. */
+export function capped(refreshAhead: number, ttl: number): number {
+  return refreshAhead < ttl ? refreshAhead : Math.floor(ttl / 2);
 }
 
 /**
@@ -108,6 +129,11 @@ export function isEarly(
 ): boolean {
   if (policy.refreshAhead > 0 && left <= policy.refreshAhead) return true;
   return policy.beta > 0 && -Math.log(1 - random()) * loadTime * policy.beta >= left;
+}
+
+function fate(value: unknown): "serve" | "throw" {
+  if (value === "serve" || value === "throw") return value;
+  throw new TypeError(`Cannot use "unstorable": wanted "serve" or "throw", got ${describe(value)}`);
 }
 
 function eagerness(value: unknown): number {

@@ -13,6 +13,8 @@ export interface ReadRequest {
   readonly token: number;
   /** How many milliseconds a lease lasts; negative: taken also from who holds it. */
   readonly lease: number;
+  /** How many it lasts until it is first extended. */
+  readonly proof: number;
   /** How many keys want one: the first ones. */
   readonly wanted: number;
   /**
@@ -22,18 +24,19 @@ export interface ReadRequest {
   readonly limits: readonly number[];
 }
 
-/** Encodes the third argument: f64 epoch, clock seen, clock of unknown tags, token, lease; u16 wanted; f64 limits. */
+/** Encodes the third argument: f64 epoch, clock seen, clock of unknown tags, token, lease, proof; u16 wanted; f64 limits. */
 export function encodeRequest(request: ReadRequest): Uint8Array {
-  const { epoch, seen, floor, token, lease, wanted, limits } = request;
-  const bytes = new Uint8Array(42 + 8 * limits.length);
+  const { epoch, seen, floor, token, lease, proof, wanted, limits } = request;
+  const bytes = new Uint8Array(50 + 8 * limits.length);
   const view = new DataView(bytes.buffer);
   view.setFloat64(0, epoch);
   view.setFloat64(8, seen);
   view.setFloat64(16, floor);
   view.setFloat64(24, token);
   view.setFloat64(32, lease);
-  view.setUint16(40, wanted);
-  for (let i = 0; i < limits.length; i++) view.setFloat64(42 + 8 * i, limits[i]!);
+  view.setFloat64(40, proof);
+  view.setUint16(48, wanted);
+  for (let i = 0; i < limits.length; i++) view.setFloat64(50 + 8 * i, limits[i]!);
   return bytes;
 }
 
@@ -54,7 +57,7 @@ export function encodeRequest(request: ReadRequest): Uint8Array {
 export const READ: Script = new Script(
   PRELUDE + `
 local number, byte = struct.unpack, string.byte
-local known, seen, unknown, token, lease, wanted, limits = number('>dddddI2', ARGV[3])
+local known, seen, unknown, token, lease, proof, wanted, limits = number('>ddddddI2', ARGV[3])
 if limits > #ARGV[3] then limits = nil end
 local clock = math.max(us, last)
 local granted, steal = false, lease < 0
@@ -82,11 +85,11 @@ end
 local function grant(key, keep)
   local ok
   if keep then
-    ok = redis.pcall('SETRANGE', key, 48, struct.pack('>dd', token, now + lease))
+    ok = redis.pcall('SETRANGE', key, 48, struct.pack('>dd', token, now + proof))
     if type(ok) == 'number' then redis.call('PEXPIRE', key, lease, 'GT') end
   else
     ok = redis.pcall('SET', key,
-      struct.pack('>BBI2I4dddddddI4', 1, 128, 0, 0, epoch, math.max(us, last + 1), 0, 0, 0, token, now + lease, 0),
+      struct.pack('>BBI2I4dddddddI4', 1, 128, 0, 0, epoch, math.max(us, last + 1), 0, 0, 0, token, now + proof, 0),
       'PX', lease)
   end
   -- A full server refuses the lease; the caller then loads without one.

@@ -3,14 +3,18 @@ import { LoaderTimeoutError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { assertTags } from "../keys.ts";
 import { type Copy, Local } from "./local.ts";
-import { Loading, type LoadRequest } from "./loading.ts";
-import { isStoreFailure, Miss } from "./miss.ts";
+import { RefreshAhead } from "./early.ts";
+import { PROOF } from "./heartbeat.ts";
+import { type LoadRequest, siteOf } from "./load_request.ts";
+import { Loading } from "./loading.ts";
+import { ANEW, isStoreFailure, Miss } from "./miss.ts";
 import type { CacheOptions, GetOrSetOptions, Loader } from "./options.ts";
-import { isEarly, type LoadPolicy, loadPolicyOf, type Policy, policyOf } from "./policy.ts";
+import { isEarly, type LoadPolicy, loadPolicyOf, type Policy, policyOf, ttlOf } from "./policy.ts";
 import type { StandardSchema } from "./standard_schema.ts";
 import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Read } from "./store.ts";
+import type { CacheStore, Read, ReadOptions } from "./store.ts";
 import type { Found, Values } from "./values.ts";
+import { versionOf } from "./version.ts";
 
 interface Host {
   readonly store: CacheStore;
@@ -26,24 +30,28 @@ export class ReadThrough {
   readonly loading: Loading;
   /** The defaults of how long values are kept. */
   readonly policy: Policy;
-  readonly #host: Host & { readonly loading: Loading };
+  readonly #host: Host & { readonly loading: Loading; readonly early: RefreshAhead };
   readonly #loads: LoadPolicy;
   readonly #local: Local | undefined;
   /** Keys at whose lease is being looked in order to refresh them early. */
   readonly #looking = new Set<string>();
+  /** Reads on behalf of callers who do not want what is there, until they are answered. */
+  readonly #anew = new Map<string, Promise<Read>>();
 
   constructor(host: Host, options: CacheOptions) {
     const { local } = options;
     this.policy = policyOf(options);
     this.#loads = loadPolicyOf(options);
-    this.loading = new Loading(host);
-    this.#host = { ...host, loading: this.loading };
+    const early = new RefreshAhead(host.on);
+    this.loading = new Loading({ ...host, early });
+    this.#host = { ...host, early, loading: this.loading };
     if (local) this.#local = Local.of(local === true ? {} : local, (listener) => host.store.changes(listener));
   }
 
   /** A fresh value from this process, at once where that is possible: a hit must not cost a promise more than it has to. */
-  copied<T>(key: string, schema: StandardSchema<unknown, T> | undefined): Found<T> | Promise<Found<T>> {
-    return this.#local && this.#copied(key, this.#local.get(key), schema);
+  copied<T>(key: string, { schema, version, signal }: Wanted<T>): Found<T> | Promise<Found<T>> {
+    const copied = this.#local && this.#copied(key, this.#local.get(key), schema, version);
+    return copied instanceof Promise ? abortable(copied, signal) : copied;
   }
 
   /** Reads an entry. Hand what comes to {@linkcode ReadThrough.found}, a failure to {@linkcode ReadThrough.failed}. */
@@ -62,12 +70,14 @@ export class ReadThrough {
   found<T>(
     key: string,
     read: Read | undefined,
-    schema: StandardSchema<unknown, T> | undefined,
+    { schema, version, signal }: Wanted<T>,
     mark: number,
   ): Found<T> | Promise<Found<T>> {
     if (read?.state !== "fresh") return this.#counted<T>(key, undefined);
-    const found = this.#host.values.read(key, read.entry!, schema);
-    if (found instanceof Promise) return found.then((found) => this.#kept(key, read, found, schema, mark));
+    const found = this.#host.values.read(key, read.entry!, schema, version);
+    if (found instanceof Promise) {
+      return abortable(found, signal).then((found) => this.#kept(key, read, found, schema, mark));
+    }
     return this.#kept(key, read, found, schema, mark);
   }
 
@@ -92,28 +102,39 @@ export class ReadThrough {
 
   /** A fresh value, or whatever comes of not having one. */
   async getOrSet<T>(key: string, request: LoadRequest<T>, signal: AbortSignal | undefined): Promise<T> {
-    const { schema, lease } = request;
-    if (this.#local) {
+    const { schema, version, lease, fresh } = request;
+    if (this.#local && !fresh) {
       const copy = this.#local.get(key);
-      const copied = this.#copied(key, copy, schema);
-      const found = copied instanceof Promise ? await copied : copied;
+      const copied = this.#copied(key, copy, schema, version);
+      const found = copied instanceof Promise ? await abortable(copied, signal) : copied;
       if (found) {
         // The time is not asked for where it does not matter: that alone is a good part of a hit.
         if (request.beta !== 0 || request.refreshAhead !== 0) {
-          this.#refreshEarly(key, request, copy!.writtenAsOf, copy!.until - performance.now(), copy!.loadTime);
+          this.#refreshEarly(
+            key,
+            request,
+            found.value,
+            copy!.writtenAsOf,
+            copy!.until - performance.now(),
+            copy!.loadTime,
+          );
         }
         return found.value;
       }
     }
     const { hardTimeout } = request;
     if (hardTimeout !== undefined) {
-      const patient = { ...request, hardTimeout: undefined };
-      return await inTime(key, hardTimeout, signal, (signal) => this.getOrSet(key, patient, signal));
+      return await inTime(
+        key,
+        hardTimeout,
+        signal,
+        (signal, onCycle) => this.getOrSet(key, { ...request, hardTimeout: undefined, onCycle }, signal),
+      );
     }
     const mark = this.#local?.mark() ?? 0;
     const began = this.loading.started;
     signal?.throwIfAborted();
-    const reading = this.#host.store.read(key, { lease });
+    const reading = fresh ? this.#readAnew(key, lease) : this.#host.store.read(key, { lease, proof: PROOF });
     let read: Read | undefined;
     try {
       read = await (signal ? abortable(reading, signal) : reading);
@@ -125,10 +146,17 @@ export class ReadThrough {
     }
     let found: Found<T>;
     if (read?.entry) {
-      const decoded = this.#host.values.read(key, read.entry, schema);
-      found = decoded instanceof Promise ? await decoded : decoded;
+      const decoded = this.#host.values.read(key, read.entry, schema, version);
+      found = decoded instanceof Promise ? await this.#inTime(key, reading, decoded, signal) : decoded;
       if (found && read.state === "fresh") {
-        this.#refreshEarly(key, request, read.entry.asOf, read.entry.freshUntil - read.now, read.entry.loadTime);
+        this.#refreshEarly(
+          key,
+          request,
+          found.value,
+          read.entry.asOf,
+          read.entry.freshUntil - read.now,
+          read.entry.loadTime,
+        );
         this.#fill(key, read, found, schema, mark);
         return this.#counted(key, found)!.value;
       }
@@ -142,16 +170,23 @@ export class ReadThrough {
    * @throws {TypeError | RangeError} If one is not as it should be.
    */
   request<T>(loader: Loader<T>, options: GetOrSetOptions<T>): LoadRequest<T> {
-    const { ttl, tags, schema, lock = true, staleWhileRevalidate, staleIfError, jitter } = options;
+    const { ttl, tags, schema, lock = true, fresh = false, staleWhileRevalidate, staleIfError, jitter } = options;
     const varies = typeof ttl === "function";
+    const loads = loadPolicyOf(options, this.#loads);
+    const policy = policyOf({ ttl: varies ? undefined : ttl, staleWhileRevalidate, staleIfError, jitter }, this.policy);
+    const { refreshAhead } = loads;
     return {
-      ...loadPolicyOf(options, this.#loads),
+      ...loads,
+      refreshAhead: refreshAhead === 0 || varies ? refreshAhead : this.#host.early.within(refreshAhead, policy.ttl),
       loader,
-      policy: policyOf({ ttl: varies ? undefined : ttl, staleWhileRevalidate, staleIfError, jitter }, this.policy),
+      policy,
       ttl: varies ? ttl : undefined,
       tags: typeof tags === "function" ? tags : assertTags(tags, "read from the cache"),
       schema,
+      version: versionOf(options.version),
       lock,
+      fresh,
+      site: siteOf(loader, options),
     };
   }
 
@@ -188,27 +223,74 @@ export class ReadThrough {
     key: string,
     copy: Copy | undefined,
     schema: StandardSchema<unknown, T> | undefined,
+    version: string | undefined,
   ): Found<T> | Promise<Found<T>> {
-    if (!copy) return undefined;
+    if (!copy || copy.version !== version) return undefined;
     const { values } = this.#host;
-    const found = copy.shared ? values.check(key, copy.shared.value, schema) : values.read(key, copy, schema);
+    const found = copy.shared ? values.check(key, copy.shared.value, schema) : values.read(key, copy, schema, version);
     if (found instanceof Promise) return found.then((found) => found && this.#counted(key, found));
     return found && this.#counted(key, found);
   }
 
   /** Has a fresh value refreshed in the background when its time is near. */
-  #refreshEarly<T>(key: string, request: LoadRequest<T>, asOf: number, left: number, loadTime: number): void {
+  #refreshEarly<T>(
+    key: string,
+    request: LoadRequest<T>,
+    value: T,
+    asOf: number,
+    left: number,
+    loadTime: number,
+  ): void {
     if ((request.beta === 0 && request.refreshAhead === 0) || !isEarly(request, left, loadTime)) return;
+    if (!isEarly({ ...request, refreshAhead: this.#ahead(key, request, value) }, left, loadTime)) return;
     if (this.loading.get(key) || this.#looking.has(key)) return;
     const { store, values, on } = this.#host;
     this.#looking.add(key);
-    store.read(key, { lease: request.lease, refresh: asOf }).finally(() => this.#looking.delete(key)).then(
-      async (read) => {
-        if (!this.loading.claim(read)) return;
-        const previous = read.entry && await values.read(key, read.entry, request.schema);
-        this.loading.start(key, request, { fence: read, previous, background: true, fallback: true });
-      },
-    ).catch((error) => on?.({ type: "cache.error", operation: "refresh", key, error }));
+    store.read(key, { lease: request.lease, proof: PROOF, refresh: asOf }).finally(() => this.#looking.delete(key))
+      .then(
+        async (read) => {
+          if (!this.loading.claim(read)) return;
+          const previous = read.entry && await values.read(key, read.entry, request.schema, request.version);
+          this.loading.start(key, request, { fence: read, previous, background: true, fallback: true });
+        },
+      ).catch((error) => on?.({ type: "cache.error", operation: "refresh", key, error }));
+  }
+
+  /** How long before the end of its freshness this value is refreshed. */
+  #ahead<T>(key: string, { refreshAhead, ttl }: LoadRequest<T>, value: T): number {
+    const { early } = this.#host;
+    const ahead = early.of(key, refreshAhead);
+    if (!ttl || ahead === 0) return ahead;
+    try {
+      return early.within(ahead, ttlOf(ttl(value)));
+    } catch {
+      return ahead; // the load that comes of it will say so
+    }
+  }
+
+  /** A read for who does not want what is there, shared by all who come until it is answered. */
+  #readAnew(key: string, lease: number): Promise<Read> {
+    const known = this.#anew.get(key);
+    if (known) return known;
+    const options: ReadOptions = { lease, proof: PROOF, ...ANEW };
+    const reading = this.#host.store.read(key, options).finally(() => this.#anew.delete(key));
+    this.#anew.set(key, reading);
+    return reading;
+  }
+
+  /** Ends the wait for a value that takes time to decode; nobody loads on behalf of its caller then. */
+  async #inTime<T>(
+    key: string,
+    reading: Promise<Read>,
+    decoding: Promise<Found<T>>,
+    signal: AbortSignal | undefined,
+  ): Promise<Found<T>> {
+    try {
+      return await abortable(decoding, signal);
+    } catch (error) {
+      this.loading.abandon(key, reading);
+      throw error;
+    }
   }
 
   #counted<T>(key: string, found: Found<T>): Found<T> {
@@ -224,17 +306,32 @@ export class ReadThrough {
   }
 }
 
+/** What a reader wants. */
+export interface Wanted<T> {
+  /** What the value must fit. */
+  readonly schema: StandardSchema<unknown, T> | undefined;
+  /** Its version. */
+  readonly version: string | undefined;
+  /** Ends the wait. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Ends the wait for `work` after so many milliseconds. What loads does not see the signal that it is given. */
 async function inTime<T>(
   key: string,
   milliseconds: number,
   signal: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, onCycle: (error: unknown) => void) => Promise<T>,
 ): Promise<T> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new LoaderTimeoutError(key, milliseconds)), milliseconds);
+  let cause: unknown;
+  const timer = setTimeout(
+    () => late.abort(new LoaderTimeoutError(key, milliseconds, cause === undefined ? undefined : { cause })),
+    milliseconds,
+  );
+  const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
   try {
-    return await abortable(work(signal ? AbortSignal.any([signal, late.signal]) : late.signal), late.signal);
+    return await abortable(work(either, (error) => cause = error), late.signal);
   } finally {
     clearTimeout(timer);
   }

@@ -3,6 +3,7 @@ import type { EventListener } from "../events.ts";
 import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
 import { Deadline } from "../redis/deadline.ts";
+import type { OwedLeases } from "./owed_leases.ts";
 import type { WireEntry } from "./entry.ts";
 import type { Invalidations, TagLookup, Verdict } from "./invalidations.ts";
 import { encodeRequest, READ } from "./read_script.ts";
@@ -14,6 +15,7 @@ import type { Read } from "./store.ts";
 interface Pending {
   readonly key: string;
   readonly lease: number;
+  readonly proof: number;
   /** > 0: what is as old is known to be invalid; < 0: what is as old is known to be stale. */
   limit: number;
   tries: number;
@@ -39,8 +41,6 @@ interface Group {
 const KEYS_PER_CALL = 500;
 /** How often a read is repeated before it counts as a miss; more than one repetition means heavy invalidation. */
 const TRIES = 5;
-/** Most leases of which it is remembered that they may have been granted; beyond that they end by themselves. */
-const ORPHANS = 10_000;
 
 /** What the store shares with its reader. */
 export interface ReaderHost {
@@ -55,8 +55,8 @@ export interface ReaderHost {
   checked(generation: number): void;
   /** The server's time in milliseconds was this just now, at the earliest. */
   told(now: number): void;
-  /** Gives a lease back, if it was granted. */
-  lease(key: string, token: number, action: "release", pause: number): Promise<boolean>;
+  /** Leases that may have been granted by calls whose reply was lost. */
+  readonly owed: OwedLeases;
 }
 
 /** Turns all reads of one write into one script call, and its one reply into judged entries. */
@@ -67,8 +67,6 @@ export class RedisReader implements CallSource {
   #leased = new Map<string, Pending>();
   #again: Pending[] = [];
   #joined = false;
-  /** Leases that may have been granted by calls whose reply was lost: key and token. */
-  #orphans: [string, number][] = [];
 
   constructor(host: ReaderHost) {
     this.#host = host;
@@ -76,12 +74,12 @@ export class RedisReader implements CallSource {
 
   /**
    * Reads a key with the next batch; `lease` asks for one of so many milliseconds, 0 for none, negative
-   * also from who holds it. `limit` > 0: what is as old is of
+   * also from who holds it, `proof` for how many until it is extended. `limit` > 0: what is as old is of
    * no use; < 0: what is as old is to be refreshed.
    */
-  read(key: string, lease: number, limit: number = 0): Promise<Read> {
+  read(key: string, lease: number, proof: number = lease, limit: number = 0): Promise<Read> {
     if (limit !== 0) {
-      const pending = this.#pending(key, lease);
+      const pending = this.#pending(key, lease, proof);
       pending.limit = limit;
       this.#again.push(pending);
       this.#join();
@@ -89,11 +87,11 @@ export class RedisReader implements CallSource {
     }
     const waiting = lease !== 0 ? this.#leased : this.#plain;
     const known = waiting.get(key);
-    if (known && known.lease === lease) return known.promise;
+    if (known && known.lease === lease && known.proof === proof) return known.promise;
     if (this.#plain.size + this.#leased.size + this.#again.length >= this.#host.batch.maxQueued) {
       return Promise.reject(this.#host.batch.diagnosis.unavailable(this.operation, "overload"));
     }
-    const pending = this.#pending(key, lease);
+    const pending = this.#pending(key, lease, proof);
     if (known) this.#again.push(pending);
     else waiting.set(key, pending);
     this.#join();
@@ -122,12 +120,12 @@ export class RedisReader implements CallSource {
     // One lease time per call; who wants another goes in a call of its own, which in practice nobody does. And each key once:
     // a call reads all keys before it grants leases, so the second of two would be granted the same lease.
     while (leased.length > 0) {
-      const lease = leased[0]!.lease;
+      const { lease, proof } = leased[0]!;
       const keys = new Set<string>();
       const same: Pending[] = [];
       const rest: Pending[] = [];
       for (const read of leased) {
-        const fits = read.lease === lease && (repeated.length === 0 || !keys.has(read.key));
+        const fits = read.lease === lease && read.proof === proof && (repeated.length === 0 || !keys.has(read.key));
         if (fits && repeated.length > 0) keys.add(read.key);
         (fits ? same : rest).push(read);
       }
@@ -160,6 +158,7 @@ export class RedisReader implements CallSource {
       floor: known.floor,
       token,
       lease: leased[0]?.lease ?? 0,
+      proof: leased[0]?.proof ?? 0,
       wanted: leased.length,
       limits: leased.some((read) => read.limit !== 0) ? leased.map((read) => read.limit) : [],
     });
@@ -207,7 +206,7 @@ export class RedisReader implements CallSource {
     if (found.count !== group.reads.length) throw new RangeError("the reply to a read is not complete");
     const news = readNews(found.news, this.#host.known, this.#host.on);
     this.#host.told(news.now);
-    if (this.#orphans.length > 0) this.#giveBack();
+    this.#host.owed.answered();
     for (let i = 0; i < group.reads.length; i++) {
       const read = group.reads[i]!;
       const note = news.notes?.get(i);
@@ -265,6 +264,7 @@ export class RedisReader implements CallSource {
     read.resolve({
       epoch,
       clock,
+      between: news.last + 0.5,
       now,
       state,
       entry: state === "none" ? undefined : entry,
@@ -290,28 +290,23 @@ export class RedisReader implements CallSource {
 
   /** Gives back what was granted to somebody who has given up. */
   #missed({ key }: Pending, token: number): void {
-    if (token !== 0) this.#host.lease(key, token, "release", 0).catch(() => {});
+    if (token === 0) return;
+    this.#host.owed.owe(key, token);
+    this.#host.owed.answered();
   }
 
   #orphan({ reads, leases, token }: Group): void {
-    for (let i = 0; i < leases && this.#orphans.length < ORPHANS; i++) this.#orphans.push([reads[i]!.key, token]);
+    for (let i = 0; i < leases; i++) this.#host.owed.owe(reads[i]!.key, token);
   }
 
-  /** Nobody holds these leases, and others wait for them. */
-  #giveBack(): void {
-    const orphans = this.#orphans;
-    this.#orphans = [];
-    for (const [key, token] of orphans) this.#host.lease(key, token, "release", 0).catch(() => {});
-  }
-
-  #pending(key: string, lease: number): Pending {
+  #pending(key: string, lease: number, proof: number): Pending {
     let resolve!: (read: Read) => void;
     let reject!: (error: unknown) => void;
     const promise = new Promise<Read>((onResolve, onReject) => {
       resolve = onResolve;
       reject = onReject;
     });
-    return { key, lease, limit: 0, tries: 0, deadline: Infinity, ended: false, promise, resolve, reject };
+    return { key, lease, proof, limit: 0, tries: 0, deadline: Infinity, ended: false, promise, resolve, reject };
   }
 }
 

@@ -16,6 +16,8 @@ export interface News {
   readonly epoch: number;
   /** The place of the read in the store's order. */
   readonly clock: number;
+  /** The last place that was given away. */
+  readonly last: number;
   /** The store's time in milliseconds. */
   readonly now: number;
   /** Nothing as old is valid. */
@@ -130,7 +132,7 @@ export function readNews(bytes: Uint8Array, known: Invalidations, on: EventListe
       stale: view.getFloat64(at + 11),
     });
   }
-  return { epoch, clock: view.getFloat64(8), now: view.getFloat64(16), floor: view.getFloat64(40), notes };
+  return { epoch, last, clock: view.getFloat64(8), now: view.getFloat64(16), floor: view.getFloat64(40), notes };
 }
 
 function uint(bytes: Uint8Array, at: number, length: number): number {

@@ -8,6 +8,7 @@ import { escapeGlob } from "../glob.ts";
 import { LEASE, REMOVE, TOUCH } from "./entry_scripts.ts";
 import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
 import { Invalidations } from "./invalidations.ts";
+import { OwedLeases } from "./owed_leases.ts";
 import { nonce, type ReaderHost, RedisReader } from "./redis_reader.ts";
 import { milliseconds, RedisWriter, type WriterHost } from "./redis_writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "./store.ts";
@@ -39,6 +40,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   readonly ledger: string;
   readonly known: Invalidations = new Invalidations();
   readonly on: EventListener | undefined;
+  readonly owed: OwedLeases = new OwedLeases((key, lease, pause) => this.lease(key, lease, "release", pause));
   readonly #reader: RedisReader;
   readonly #writer: RedisWriter;
   #checkedGeneration = -1;
@@ -95,8 +97,9 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   read(key: string, options: ReadOptions): Promise<Read> {
-    const { lease = 0, unusable = 0, refresh = 0, steal = false } = options;
-    return this.#reader.read(key, steal ? -lease : lease, unusable > 0 ? unusable : -refresh);
+    const { lease = 0, proof = lease, unusable = 0, refresh = 0, steal = false } = options;
+    const limit = unusable > 0 ? unusable : -refresh;
+    return this.#reader.read(key, steal ? -lease : lease, Math.min(lease, proof), limit);
   }
 
   write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
@@ -107,7 +110,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
     return await this.#run(TOUCH, [this.prefix + key], [milliseconds(fresh)], "touch cache entry") === 1;
   }
 
-  async lease(key: string, token: number, action: "extend" | "release", ms: number): Promise<boolean> {
+  async lease(key: string, token: number, action: "extend" | "release" | "remove", ms: number): Promise<boolean> {
     return await this.#run(LEASE, [this.prefix + key], [token, action, ms], `${action} lease`) === 1;
   }
 

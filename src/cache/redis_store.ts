@@ -129,7 +129,27 @@ export class RedisStore implements CacheStore {
 
   async release(key: string, lease: number, pause = 0): Promise<void> {
     this.#assertOpen("release lease");
-    await this.#slotOf(key).lease(key, lease, "release", pause);
+    const slot = this.#slotOf(key);
+    try {
+      await slot.lease(key, lease, "release", pause);
+    } catch (error) {
+      slot.owed.owe(key, lease, pause);
+      throw error;
+    }
+  }
+
+  async remove(key: string, lease: number): Promise<boolean> {
+    this.#assertOpen("remove cache entry");
+    try {
+      const removed = await this.#slotOf(key).lease(key, lease, "remove", 0);
+      this.#copies?.key(key);
+      return removed;
+    } catch (error) {
+      // The source has it no more, so it must not be served whenever the store is back.
+      this.#copies?.key(key);
+      if (isPassing(error)) this.#keep(() => this.#queue.add({ keys: [key] }));
+      throw error;
+    }
   }
 
   async extend(key: string, lease: number, milliseconds: number): Promise<boolean> {
@@ -242,6 +262,7 @@ export class RedisStore implements CacheStore {
     this.#closed ??= by;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    for (const slot of this.#slots) slot.owed.close();
     this.#watches.ringAll();
     await Promise.all([
       this.#bell[Symbol.asyncDispose](),

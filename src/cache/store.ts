@@ -18,6 +18,13 @@ export type EntryState = "fresh" | "stale" | "expired" | "none";
 
 /** What a read found. */
 export interface Read extends Position {
+  /**
+   * A place behind all that happened before this read, and before all that happens later, whatever the time does: `clock` is not, where
+   * the time is set back and the read was granted no lease.
+   *
+   * @default {`clock`}
+   */
+  readonly between?: number;
   /** The store's time in milliseconds. */
   readonly now: number;
   /** How the entry stands. */
@@ -36,6 +43,11 @@ export interface Read extends Position {
 export interface ReadOptions {
   /** Milliseconds that a granted lease lasts. 0 or absent = no lease wanted. */
   lease?: number;
+  /**
+   * Milliseconds that it lasts until it is first extended, if that is less: who was cut off does not know of it. Of no use where nobody
+   * can be cut off.
+   */
+  proof?: number;
   /** An entry as old as this, or older, is of no use to the caller and may be replaced by a lease. */
   unusable?: number;
   /** An entry as old as this, or older, is to be refreshed by the caller although it is fresh. */
@@ -141,6 +153,8 @@ export interface CacheStore extends AsyncDisposable {
   write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean>;
   /** Gives a lease back without writing. With `pause`, nobody is granted one for so many milliseconds. */
   release(key: string, lease: number, pause?: number): Promise<void>;
+  /** Removes an entry while its lease is held, and with it the lease. Resolves to false when it is lost; then nothing is removed. */
+  remove(key: string, lease: number): Promise<boolean>;
   /** Makes a lease last `milliseconds` from now. Resolves to false when it is lost. */
   extend(key: string, lease: number, milliseconds: number): Promise<boolean>;
   /** Gives an entry a new freshness from now, its further windows kept. Resolves to whether there was one. */

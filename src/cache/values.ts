@@ -1,8 +1,9 @@
 import type { EventListener } from "../events.ts";
-import type { Codec } from "./codec.ts";
+import type { Codec, Encoded } from "./codec.ts";
 import type { StoredEntry } from "./entry.ts";
 import { type SchemaIssue, type StandardSchema, validate } from "./standard_schema.ts";
 import type { StatsCounter } from "./stats.ts";
+import { isVersioned, versionIn, withoutVersion, withVersion } from "./version.ts";
 
 /** A value that was read, wrapped because it may be `undefined`; or `undefined` when it is of no use. */
 export type Found<T> = { readonly value: T } | undefined;
@@ -19,12 +20,30 @@ export class Values {
     this.#on = on;
   }
 
-  /** Reads an entry; a promise only when decoding or the schema takes one. */
+  /**
+   * Writes a value; a promise only when it is being compressed.
+   *
+   * @throws {TypeError | RangeError} If it cannot be stored. Never as a rejection.
+   */
+  encode(key: string, value: unknown, version: string | undefined): Encoded | Promise<Encoded> {
+    const encoded = this.codec.encode(value, JSON.stringify(key));
+    if (version === undefined) return encoded;
+    return encoded instanceof Promise
+      ? encoded.then((encoded) => withVersion(encoded, version))
+      : withVersion(encoded, version);
+  }
+
+  /** Reads an entry of one version, or of none; a promise only when decoding or the schema takes one. */
   read<T>(
     key: string,
     entry: Pick<StoredEntry, "payload" | "flags" | "takeValue">,
     schema: StandardSchema<unknown, T> | undefined,
+    version?: string | undefined,
   ): Found<T> | Promise<Found<T>> {
+    if (version !== undefined || isVersioned(entry.flags)) {
+      if (versionIn(entry) !== version) return undefined;
+      entry = withoutVersion(entry);
+    }
     let value = entry.takeValue?.();
     try {
       value ??= this.codec.decode(entry.payload, entry.flags);

@@ -29,5 +29,5 @@ export * from "./store.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "../cache/standard_schema.ts";
 export type { Duration } from "../duration.ts";
 export type { Deadline } from "../redis/deadline.ts";
-export type { EventListener, LarderEvent, ServerEvent, ServerRole } from "../events.ts";
+export type { EventListener, LarderEvent, LoadEnd, ServerEvent, ServerRole } from "../events.ts";
 export { type ClosedBy, SessionConflictError } from "../errors.ts";

@@ -21,6 +21,8 @@ export class FlakyStore implements CacheStore {
   delay = 0;
   readonly #store: CacheStore;
   #kept: (() => Promise<StoreInvalidation>)[] = [];
+  /** Leases to give back. */
+  #owed: (() => Promise<void>)[] = [];
 
   /**
    * Wraps a store.
@@ -57,9 +59,24 @@ export class FlakyStore implements CacheStore {
     }
   }
 
-  /** Releases unless it is down. */
-  release(...args: Parameters<CacheStore["release"]>): ReturnType<CacheStore["release"]> {
-    return this.#run("release", () => this.#store.release(...args));
+  /** Releases unless it is down; then as soon as it is not. */
+  async release(...args: Parameters<CacheStore["release"]>): ReturnType<CacheStore["release"]> {
+    try {
+      await this.#run("release", () => this.#store.release(...args));
+    } catch (error) {
+      if (this.down) this.#owed.push(() => this.#store.release(...args));
+      throw error;
+    }
+  }
+
+  /** Removes unless it is down; then the entry is invalidated as soon as it is not. */
+  async remove(...args: Parameters<CacheStore["remove"]>): ReturnType<CacheStore["remove"]> {
+    try {
+      return await this.#run("remove", () => this.#store.remove(...args));
+    } catch (error) {
+      if (this.down) this.#kept.push(() => this.#store.invalidateKeys([args[0]]));
+      throw error;
+    }
   }
 
   /** Extends unless it is down. */
@@ -135,6 +152,7 @@ export class FlakyStore implements CacheStore {
   async #run<T>(operation: string, run: () => Promise<T>): Promise<T> {
     if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
     if (this.down) throw new UnavailableError(operation, "connection");
+    while (this.#owed.length > 0) await this.#owed.shift()!();
     while (this.#kept.length > 0) await this.#kept.shift()!();
     return await run();
   }

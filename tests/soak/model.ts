@@ -14,8 +14,8 @@ export interface Load {
   readonly call: number;
   readonly life: Life;
   readonly tags: readonly string[];
-  /** How the loader ends. */
-  readonly ends: "value" | "throw" | "skip" | "notModified";
+  /** How the loader ends; `unstored` = with a value that the store does not take. */
+  readonly ends: "value" | "throw" | "skip" | "notModified" | "absent" | "unstored";
   readonly value: unknown;
   /** Given to `setTtl()` and `setTags()` by the loader. */
   readonly setTtl?: number | undefined;
@@ -109,7 +109,7 @@ export class Model {
 
   touch(key: string, ttl: number): boolean {
     const entry = this.#live(key);
-    if (!entry) return false;
+    if (!entry || entry.stale) return false; // a tag keeps it stale, whatever its times
     const fresh = ttl === 0 ? Infinity : this.now + ttl;
     const beyond = (time: number) => entry.freshUntil === Infinity ? 0 : time - entry.freshUntil;
     [entry.staleUntil, entry.errorUntil] = [fresh + beyond(entry.staleUntil), fresh + beyond(entry.errorUntil)];
@@ -145,7 +145,9 @@ export class Model {
     const holder = this.#flights.find((flight) => flight.key === key && flight.holds);
     const free = !holder && (!entry || entry.pausedUntil <= this.now);
     if (entry && state === "fresh") {
-      const early = load.refreshAhead > 0 && entry.freshUntil - this.now <= load.refreshAhead;
+      const { refreshAhead, life: { ttl } } = load;
+      const ahead = ttl === 0 || refreshAhead < ttl ? refreshAhead : ttl / 2;
+      const early = ahead > 0 && entry.freshUntil - this.now <= ahead;
       const busy = this.#flights.some((flight) => flight.key === key && flight.by === by && flight.newest);
       if (early && free && !busy) this.#start(by, key, load, entry, true);
       return { value: entry.value };
@@ -199,7 +201,9 @@ export class Model {
         } else {
           failed = true;
         }
-      } else if (given.has(key)) {
+      } else if (given.get(key) === undefined) {
+        this.#entries.delete(key);
+      } else {
         this.#put(key, given.get(key), load.life, load.tags, this.now, false);
         if (state !== "stale") values.set(key, given.get(key));
       }
@@ -227,6 +231,16 @@ export class Model {
   /** Loaders for which somebody waits who did not start them. */
   awaited(): number[] {
     return this.#flights.filter(({ joined }) => joined.length > 0).map(({ load }) => load.call);
+  }
+
+  /** A process dies, and the leases of its loaders run out. Gives their keys, and the calls that nobody hears of again. */
+  kill(by: number): { keys: string[]; calls: number[] } {
+    const dead = this.#flights.filter((flight) => flight.by === by);
+    this.#flights = this.#flights.filter((flight) => flight.by !== by);
+    return {
+      keys: dead.filter(({ holds }) => holds).map(({ key }) => key),
+      calls: dead.flatMap(({ load, joined }) => [load.call, ...joined.map(({ load }) => load.call)]),
+    };
   }
 
   /** Ends a loader. Gives how each call ends that waited for it, by number. */
@@ -268,8 +282,17 @@ export class Model {
     }
     const value = load.ends === "notModified" ? previous!.value : load.value;
     if (load.ends === "skip") return { own: { value }, shared: { value } };
-    const tags = load.setTags ?? load.tags;
+    if (load.ends === "absent") {
+      if (holds) this.#entries.delete(key);
+      return { own: { value: undefined }, shared: { value: undefined } };
+    }
+    const tags = load.setTags ?? (load.ends === "notModified" ? previous!.tags : load.tags);
     if (!holds || tags.some((tag) => flight.hard.has(tag))) return { own: { value }, shared: undefined };
+    if (load.ends === "unstored") {
+      const entry = this.#live(key);
+      if (entry) entry.pausedUntil = previous ? this.now + RETRY_AFTER : 0;
+      return { own: { value }, shared: { value } };
+    }
     const life = { ...load.life, ttl: load.setTtl ?? load.life.ttl };
     this.#put(key, value, life, tags, flight.began, tags.some((tag) => flight.stale.has(tag)));
     return { own: { value }, shared: { value } };

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Life } from "./model.ts";
+import type { Life, Load } from "./model.ts";
 
 /** Keys, some of which patterns and scripts could mistake for something else. */
 export const KEYS = ["a", "a:1", "a:2", "b:1", "b:ü*", "[b]"] as const;
@@ -20,7 +20,7 @@ const STEPS = [60, 120, 180, 600];
 
 /** What a loader does, for one call or several. */
 export interface LoadChoice {
-  readonly ends: "value" | "throw" | "skip" | "notModified";
+  readonly ends: Load["ends"];
   readonly kind: number;
   readonly life: Life;
   readonly tags: readonly string[];
@@ -50,7 +50,7 @@ export type Operation =
     | { readonly do: "touch"; readonly key: string; readonly ttl: number }
     | { readonly do: "tags"; readonly tags: string[]; readonly mode: "hard" | "stale" }
     | { readonly do: "pattern" | "inspect"; readonly pattern: string }
-    | { readonly do: "clear" | "restart" }
+    | { readonly do: "clear" | "restart" | "kill" }
     | { readonly do: "getOrSet"; readonly key: string; readonly load: LoadChoice }
     | { readonly do: "getOrSetMany"; readonly keys: string[]; readonly absent: string[]; readonly load: LoadChoice }
     | { readonly do: "land"; readonly nth: number }
@@ -82,7 +82,7 @@ const life = fc.record({
 const seldom = (arity: number) => fc.nat(arity - 1).map((n) => n === 0);
 const optionally = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined, freq: 3 });
 const load: fc.Arbitrary<LoadChoice> = fc.record({
-  ends: fc.constantFrom("value", "value", "value", "throw", "skip", "notModified"),
+  ends: fc.constantFrom("value", "value", "value", "throw", "skip", "notModified", "notModified", "absent", "unstored"),
   kind,
   life,
   tags,
@@ -142,6 +142,7 @@ const timed: fc.WeightedArbitrary<Operation>[] = [
     arbitrary: fc.record({ ...common, do: fc.constant("advance" as const), seconds: fc.constantFrom(...STEPS) }),
   },
   { weight: 1, arbitrary: fc.record({ ...common, do: fc.constant("restart" as const) }) },
+  { weight: 2, arbitrary: fc.record({ ...common, do: fc.constant("kill" as const) }) },
   {
     weight: 1,
     arbitrary: fc.record({ ...common, do: fc.constant("lose" as const), what: fc.constantFrom("ledger", "scripts") }),

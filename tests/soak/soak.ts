@@ -104,6 +104,17 @@ export class Soak {
       for (const beside of [false, true]) await this.#land(beside, this.#model(beside).running(by));
       return await this.#all((subject) => subject.system.restart(by));
     }
+    if (operation.do === "kill") {
+      for (const beside of [false, true]) {
+        await this.#land(beside, this.#model(beside).awaited());
+        const { keys, calls } = this.#model(beside).kill(by);
+        await this.#all(async ({ system, calls: waiting }) => {
+          await system.expire(keys, beside);
+          for (const call of calls) waiting.delete(call); // its loader never ends
+        });
+      }
+      return await this.#all(({ system }) => system.kill(by));
+    }
     if (operation.do === "advance") {
       if (this.#landing) {
         for (const beside of [false, true]) await this.#land(beside, this.#model(beside).running());
@@ -252,15 +263,25 @@ export class Soak {
       if (load.setTtl !== undefined) context.setTtl(load.setTtl);
       if (load.setTags) context.setTags(load.setTags);
       if (load.ends === "throw") throw new Error(`load ${load.call}`);
+      if (load.ends === "absent") return undefined;
+      if (load.ends === "unstored") subject.system.refused.add(key);
       if (load.ends === "notModified") return context.notModified();
       return load.ends === "skip" ? context.skip(load.value) : load.value;
     };
-    return outcomeOf(subject.system.cache(by, beside).getOrSet(key, loader, optionsOf(load, choice.dynamic)));
+    return outcomeOf(
+      subject.system.cache(by, beside).getOrSet(
+        key,
+        loader,
+        optionsOf(load, choice.dynamic && load.refreshAhead === 0),
+      ),
+    );
   }
 
   #getOrSetMany({ by, beside, keys, absent, load: choice }: Extract<Operation, { do: "getOrSetMany" }>): Judged {
     const model = this.#model(beside);
-    const load = { ...loadOf(choice, ++this.#calls), refreshAhead: 0, impatient: false };
+    // One call loads several, so it ends in one way for all of them; which of them are absent is drawn for each.
+    const ends = choice.ends === "throw" ? "throw" : "value";
+    const load = { ...loadOf(choice, ++this.#calls), ends, refreshAhead: 0, impatient: false } as const;
     const wanted = keys.filter((key) => !model.waits(key));
     const given = new Map(
       wanted.filter((key) => !absent.includes(key)).map((key) => [key, valueOf(choice.kind, ++this.#calls)]),
@@ -371,7 +392,15 @@ export class Soak {
 
 function loadOf(choice: LoadChoice, call: number): Load {
   const { kind, dynamic: _, ...rest } = choice;
-  return { ...rest, call, value: valueOf(kind, call), impatient: choice.impatient && choice.blocked };
+  const value = valueOf(kind, call);
+  return {
+    ...{ ...rest, call, value },
+    // A loader that gives undefined says that there is nothing.
+    ends: value === undefined && (rest.ends === "value" || rest.ends === "unstored") ? "absent" : rest.ends,
+    impatient: choice.impatient && choice.blocked,
+    // A ttl that a loader sets is known to one process, and says nothing of refreshing ahead to the others.
+    setTtl: rest.refreshAhead > 0 ? undefined : rest.setTtl,
+  };
 }
 
 function optionsOf({ life, tags, refreshAhead, lock, impatient }: Load, dynamic: boolean): GetOrSetOptions {

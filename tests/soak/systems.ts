@@ -6,10 +6,11 @@ import { UnavailableError } from "../../src/errors.ts";
 import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { ManualClock } from "../../src/testing/manual_clock.ts";
+import type { CacheStore } from "../../src/cache/store.ts";
 import type { RedisServer } from "../support/redis_server.ts";
 import { RETRY_AFTER } from "./model.ts";
 
-/** A loader never loses its lease to the time that is made to pass. */
+/** A loader never loses its lease to time: what is made to pass leaves leases alone (see AGE), and a day is long. */
 const OPTIONS: CacheOptions = { lease: "24h", retryAfter: RETRY_AFTER };
 const BESIDE = "v2";
 
@@ -26,6 +27,12 @@ export interface System extends AsyncDisposable {
   readonly advance: (seconds: number, keys: readonly string[]) => Promise<void>;
   /** Ends a process and starts another in its place. */
   readonly restart: (by: number) => Promise<void>;
+  /** Puts a process in the place of one that died; nothing of that is told to anybody. */
+  readonly kill: (by: number) => Promise<void>;
+  /** Has the leases for these keys run out. */
+  readonly expire: (keys: readonly string[], beside: boolean) => Promise<void>;
+  /** Keys of which the store does not take the next value of a loader. */
+  readonly refused: Set<string>;
   /** Loses the records of invalidations, or the scripts. */
   readonly lose: (what: "ledger" | "scripts", beside: boolean) => Promise<void>;
   /** Has a process invalidate by a pattern that dies before what matches is removed. */
@@ -36,10 +43,31 @@ export interface System extends AsyncDisposable {
   readonly reads: () => number;
 }
 
+/** Has a store refuse the value of a loader. */
+function refuse(store: CacheStore, refused: Set<string>): void {
+  for (const each of [store, store.beside(BESIDE)]) {
+    const write = each.write.bind(each);
+    each.write = (...args) =>
+      args[2] && refused.delete(args[0])
+        ? Promise.reject(new UnavailableError("write cache entry", "timeout"))
+        : write(...args);
+  }
+}
+
+/** Ends the leases for some keys, as time would. */
+async function expire(store: CacheStore, keys: readonly string[]): Promise<void> {
+  for (const key of keys) {
+    const { held } = await store.read(key);
+    if (held > 0) await store.extend(key, held, 0);
+  }
+}
+
 /** The embedded store, on a clock of its own. All processes share it. */
 export function memory(): System {
   const clock = new ManualClock();
   const store = new MemoryStore({ now: clock.now });
+  const refused = new Set<string>();
+  refuse(store, refused);
   const caches = [-1, 0, 1].map(() => new Cache(store, OPTIONS));
   const cache = (by: number, beside: boolean) => beside ? caches[by + 1]!.namespace(BESIDE) : caches[by + 1]!;
   return {
@@ -52,6 +80,12 @@ export function memory(): System {
       caches[by + 1] = new Cache(store, OPTIONS);
       return Promise.resolve();
     },
+    kill: (by) => {
+      caches[by + 1] = new Cache(store, OPTIONS);
+      return Promise.resolve();
+    },
+    expire: (keys, beside) => expire(beside ? store.beside(BESIDE) : store, keys),
+    refused,
     lose: async (what, beside) => {
       if (what === "ledger") await cache(-1, beside).clear();
     },
@@ -65,7 +99,7 @@ export function memory(): System {
 }
 
 /**
- * Makes all times of the entries and leases in KEYS, the last of which is the ledger, earlier by ARGV[1] milliseconds, which is as good as
+ * Makes all times of the entries in KEYS, and of the pauses after failures, the last of which is the ledger, earlier by ARGV[1] milliseconds, which is as good as
  * waiting. With ARGV[2] = 1, the places in the order too, as if all had been written so much earlier.
  */
 const AGE = `
@@ -76,9 +110,10 @@ for i = 1, #KEYS - 1 do
   if redis.call('STRLEN', key) >= 68 then
     local as_of, fresh, stale, failing, token, till = struct.unpack('>dddddd', redis.call('GETRANGE', key, 16, 63))
     redis.call('SETRANGE', key, 16, struct.pack('>dddddd', whole and as_of - ms * 1000 or as_of,
-      earlier(fresh, ms), earlier(stale, ms), earlier(failing, ms), token, earlier(till, ms)))
+      earlier(fresh, ms), earlier(stale, ms), earlier(failing, ms), token, token > 0 and till or earlier(till, ms)))
     local left = redis.call('PTTL', key)
-    if left > ms then redis.call('PEXPIRE', key, left - ms) elseif left >= 0 then redis.call('DEL', key) end
+    if token > 0 then -- its loader keeps it
+    elseif left > ms then redis.call('PEXPIRE', key, left - ms) elseif left >= 0 then redis.call('DEL', key) end
   end
 end
 local records = whole and redis.call('ZRANGE', KEYS[#KEYS], 0, -1, 'WITHSCORES') or {}
@@ -129,8 +164,15 @@ export interface RedisOptions {
 export function redis({ batches, doomed }: Connections, name: string, options: RedisOptions = {}): System {
   const { buckets = 1, whole = false } = options;
   const namespace = `soak-${crypto.randomUUID()}`;
-  const open = (batch: Batch) => new Cache(new RedisStore(batch, { namespace, buckets }), OPTIONS);
+  const refused = new Set<string>();
+  const open = (batch: Batch) => {
+    const store = new RedisStore(batch, { namespace, buckets });
+    refuse(store, refused);
+    return new Cache(store, OPTIONS);
+  };
   const caches = batches.map(open);
+  const dead: Cache[] = [];
+  const observer = new RedisStore(batches[0]!, { namespace, buckets });
   const started = performance.now();
   const slots = (beside: boolean) =>
     Array.from(
@@ -156,6 +198,13 @@ export function redis({ batches, doomed }: Connections, name: string, options: R
       if (whole) { for (const by of [-1, 0, 1]) await restart(by); }
     },
     restart,
+    kill: (by) => {
+      dead.push(caches[by + 1]!);
+      caches[by + 1] = open(batches[by + 1]!);
+      return Promise.resolve();
+    },
+    expire: (keys, beside) => expire(beside ? observer.beside(BESIDE) : observer, keys),
+    refused,
     lose: async (what, beside) => {
       if (what === "scripts") await send("SCRIPT", ["FLUSH"]);
       else await send("DEL", slots(beside).map((slot) => `${slot}:ledger`));
@@ -167,7 +216,8 @@ export function redis({ batches, doomed }: Connections, name: string, options: R
     flushed: async (by) => void await batches[by + 1]!.send("PING", []),
     reads: () => 0,
     [Symbol.asyncDispose]: async () => {
-      for (const cache of caches) await cache[Symbol.asyncDispose]();
+      for (const cache of [...caches, ...dead]) await cache[Symbol.asyncDispose]();
+      await observer[Symbol.asyncDispose]();
       const keys = await batches[0]!.send("KEYS", [`{${namespace}*`], { text: true }) as string[];
       if (keys.length > 0) await send("UNLINK", keys);
     },
@@ -182,12 +232,14 @@ export class Copies implements AsyncDisposable {
   readonly #batch: Batch;
   readonly #cache: Cache;
   readonly #observer: Cache;
+  readonly #refused = new Set<string>();
   #reads = 0;
 
   constructor({ batches }: Connections) {
     const namespace = `soak-${crypto.randomUUID()}`;
     this.#batch = batches[1]!;
     const store = new RedisStore(this.#batch, { namespace });
+    refuse(store, this.#refused);
     for (const each of [store, store.beside(BESIDE)]) {
       const read = each.read.bind(each);
       each.read = (...args) => {
@@ -213,6 +265,9 @@ export class Copies implements AsyncDisposable {
       },
       advance: () => Promise.reject(new Error("Cannot let time pass for copies")),
       restart: () => Promise.reject(new Error("Cannot restart")),
+      kill: () => Promise.reject(new Error("Cannot be killed")),
+      expire: () => Promise.reject(new Error("Cannot expire")),
+      refused: this.#refused,
       lose: () => Promise.reject(new Error("Cannot lose")),
       half: () => Promise.reject(new Error("Cannot die")),
       flushed: async () => void await this.#batch.send("PING", []),

@@ -82,8 +82,9 @@ const cases: Cases = {
   },
 
   "A caller that goes away does not take the refresh ahead along": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 20, refreshAhead: 20 });
+    const { cache, events } = await openCache(harness, { ttl: 20, refreshAhead: 10 });
     await cache.set("a", "old");
+    await harness.advance(11_000);
     const gate = new Gate<string>();
     const caller = new AbortController();
     assertEquals(await cache.getOrSet("a", gate.load, { signal: caller.signal }), "old");
@@ -95,8 +96,9 @@ const cases: Cases = {
   },
 
   "An invalidation while a value is refreshed ahead hides both the old and the new": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 20, refreshAhead: 20 });
+    const { cache, events } = await openCache(harness, { ttl: 20, refreshAhead: 10 });
     await cache.set("a", "old", { tags: ["t"] });
+    await harness.advance(11_000);
     const gate = new Gate<string>();
     assertEquals(await cache.getOrSet("a", gate.load, { tags: ["t"] }), "old");
     await gate.started;

@@ -1,0 +1,73 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { LoaderCycleError } from "../errors.ts";
+
+/** Which loader the code that asks runs in, whatever it has awaited meanwhile. */
+const running = new AsyncLocalStorage<Run>();
+
+/**
+ * A loader that runs, and the loaders that it waits for. One of several keys is waited for by a run for each of them, and has no key
+ * itself.
+ */
+export class Run {
+  /** The key that is loaded. */
+  readonly key: string | undefined;
+  /** Whether it has ended. What it has started and not awaited may go on. */
+  over = false;
+  /** Tags that it has invalidated itself. */
+  readonly invalidated: Set<string> = new Set();
+  readonly #waits = new Map<Run, number>();
+
+  constructor(key: string | undefined) {
+    this.key = key;
+  }
+
+  /** Notes that it waits for another. */
+  wait(other: Run): void {
+    this.#waits.set(other, (this.#waits.get(other) ?? 0) + 1);
+  }
+
+  /** One wait is over. */
+  go(other: Run): void {
+    const waits = this.#waits.get(other) ?? 0;
+    if (waits > 1) this.#waits.set(other, waits - 1);
+    else this.#waits.delete(other);
+  }
+
+  /** The runs from this one to another that it waits for, directly or through others; `undefined` if it does not. */
+  pathTo(other: Run, seen: Set<Run> = new Set()): Run[] | undefined {
+    if (this === other) return [this];
+    seen.add(this);
+    for (const next of this.#waits.keys()) {
+      const path = next.over || seen.has(next) ? undefined : next.pathTo(other, seen);
+      if (path) return [this, ...path];
+    }
+  }
+}
+
+/** The loader within which this is called, if one is running. */
+export function currentRun(): Run | undefined {
+  const run = running.getStore();
+  return run?.over ? undefined : run;
+}
+
+/** Runs a loader. What it calls knows that. */
+export function runAs<T>(run: Run, load: () => T): T {
+  return running.run(run, load);
+}
+
+/**
+ * Notes that the loader within which this is called waits for another; dispose of what it gives when the wait is over.
+ *
+ * @throws {LoaderCycleError} If the other one waits for this one.
+ */
+export function waitFor(other: Run): Disposable | undefined {
+  const current = currentRun();
+  if (!current || other.over) return undefined;
+  const path = other.pathTo(current);
+  if (path) {
+    const keys = path.map(({ key }) => key).filter((key) => key !== undefined);
+    throw new LoaderCycleError([current.key ?? keys.at(-1)!, ...keys]);
+  }
+  current.wait(other);
+  return { [Symbol.dispose]: () => current.go(other) };
+}
