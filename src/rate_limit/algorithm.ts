@@ -6,16 +6,24 @@ export interface Outcome<State> {
   readonly standing: Standing;
   /** The state after it, if it differs from that before. */
   readonly state?: State;
+  /** Whether a penalty has displaced what may have been counted at the same moment: what that was can no more be taken back. */
+  readonly cut?: boolean;
+  /** How much a refund has given back, by `gcra`, in its own parts. */
+  readonly given?: number;
 }
 
 /** What an algorithm is asked. */
 export interface Question {
-  /** What is done; a reset is the store's own business. */
-  readonly action: Exclude<Action, "reset">;
+  /** What is done; resets and reservations are the store's own business. */
+  readonly action: Exclude<Action, "reset" | "reserve">;
   /** How much. */
   readonly cost: number;
   /** The receipt of the check that a refund takes back. */
   readonly receipt: number;
+  /** When that was, in microseconds. */
+  readonly at: number;
+  /** Whether the limit was changed since. */
+  readonly moved: boolean;
 }
 
 /**

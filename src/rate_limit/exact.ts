@@ -26,16 +26,21 @@ export function exact(
   if (first > 0) times = times.slice(first);
   const live = times.length;
   let allowed = true;
+  let cut = false;
   let retryAfter = 0;
   if (action === "penalize") {
-    times = [...times, ...Array(Math.min(cost, limit)).fill(now)].slice(-Math.max(limit, live));
+    const all = [...times, ...Array(Math.min(cost, limit)).fill(now)];
+    const over = Math.max(0, all.length - Math.max(limit, live));
+    cut = live > 0 && over > 0 && all[over - 1] === now;
+    times = all.slice(over);
     changed = true;
   } else if (action === "refund") {
     let end = times.length;
     while (end > 0 && times[end - 1]! > receipt) end--;
     let start = end;
     while (start > 0 && times[start - 1] === receipt && end - start < cost) start--;
-    if (end > start) {
+    allowed = end > start;
+    if (allowed) {
       times = [...times.slice(0, start), ...times.slice(end)];
       changed = true;
     }
@@ -58,6 +63,7 @@ export function exact(
       moreAfter: used === 0 ? 0 : times[Math.max(0, used - limit)]! + window - now,
       receipt: now,
     },
+    cut,
     ...(changed && { state: times }),
   };
 }

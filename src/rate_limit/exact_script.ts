@@ -50,7 +50,7 @@ local function exact(state, rule, action, cost, receipt)
       count = count - low + 1
     end
   end
-  local allowed, retry, live = true, 0, count
+  local allowed, retry, live, cut = true, 0, count, false
   local function append(amount)
     if count == 0 then
       base, width, body = upper, size, ''
@@ -68,6 +68,7 @@ local function exact(state, rule, action, cost, receipt)
     append(min(cost, limit))
     local over = count - max(limit, live)
     if over > 0 then
+      cut = live > 0 and at(over) == upper
       body = sub(body, over * width + 1)
       count = count - over
     end
@@ -76,7 +77,8 @@ local function exact(state, rule, action, cost, receipt)
     while last > 0 and at(last) > receipt do last = last - 1 end
     local start = last
     while start > 0 and last - start < cost and at(start) == receipt do start = start - 1 end
-    if start < last then
+    allowed = start < last
+    if allowed then
       body = sub(body, 1, start * width) .. sub(body, last * width + 1)
       count = count - (last - start)
       changed = true
@@ -101,6 +103,7 @@ local function exact(state, rule, action, cost, receipt)
   else
     till, ttl = 0, 0
   end
-  return allowed, limit - count, reset, retry, more, upper, longer or changed and (pack('>BI4I6', width, till, base) .. body), ttl
+  return allowed, limit - count, reset, retry, more, upper,
+    longer or changed and (pack('>BI4I6', width, till, base) .. body), ttl, cut
 end
 `;

@@ -27,15 +27,18 @@ export function fixedWindow(
     changed = end !== state.end; // the clock went back, or the preset was changed
   }
   let allowed = true;
+  let cut = false;
   const add = (amount: number) => {
     if (count === 0) end = now + window;
     count += amount;
     changed = true;
   };
   if (action === "penalize") {
+    cut = count > 0 && count + cost > limit;
     add(Math.min(cost, Math.max(0, limit - count)));
   } else if (action === "refund") {
-    if (count > 0 && end === receipt) {
+    allowed = count > 0 && end === receipt;
+    if (allowed) {
       count = Math.max(0, count - cost);
       changed = true;
     }
@@ -50,10 +53,11 @@ export function fixedWindow(
       allowed,
       remaining: Math.max(0, limit - count),
       resetAfter: left,
-      retryAfter: allowed ? 0 : left,
+      retryAfter: allowed || action === "refund" ? 0 : left,
       moreAfter: left,
       receipt: end,
     },
+    cut,
     ...(changed && { state: { end, count } }),
   };
 }

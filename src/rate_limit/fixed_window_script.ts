@@ -13,16 +13,18 @@ local function fixed(state, rule, action, cost, receipt)
       if till ~= stored_end then changed, ttl = true, nil end
     end
   end
-  local allowed = true
+  local allowed, cut = true, false
   local function add(amount)
     if count == 0 then till, ttl = upper + window, nil end
     count = count + amount
     changed = true
   end
   if action == PENALIZE then
+    cut = count > 0 and count + cost > limit
     add(min(cost, max(0, limit - count)))
   elseif action == REFUND then
-    if count > 0 and till == receipt then
+    allowed = count > 0 and till == receipt
+    if allowed then
       count = max(0, count - cost)
       changed = true
     end
@@ -33,6 +35,7 @@ local function fixed(state, rule, action, cost, receipt)
   end
   local left = count > 0 and till - now or 0
   if not ttl or count == 0 then ttl = left end
-  return allowed, limit - count, left, allowed and 0 or left, left, till, changed and pack('>I6I4', till, count), ttl
+  local retry = (allowed or action == REFUND) and 0 or left
+  return allowed, limit - count, left, retry, left, till, changed and pack('>I6I4', till, count), ttl, cut
 end
 `;

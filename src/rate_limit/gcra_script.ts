@@ -2,46 +2,84 @@
  * `gcra` and `token-bucket` in Lua, with the prelude of `scripts.ts`: step by step what `gcra.ts` does.
  */
 export const GCRA: string = `
-local function gcra(state, rule, action, cost, receipt)
-  local interval, burst = rule[3], rule[4]
-  local tolerance = burst * interval
-  local mark, till, arrival = 0, 0, 0
-  if #state == 12 then mark, till, arrival = unpack_('>BI4I7', state) end
-  if mark ~= 103 then till, arrival = 0, 0 end
-  local changed = arrival > us + tolerance
-  arrival = max(us, min(arrival, us + tolerance))
-  local allowed, retry = true, 0
+-- A number as an exponent and so many bits, rounded down.
+local function short(number, bits)
+  local _, exponent = math.frexp(number)
+  local e = max(0, exponent - bits)
+  return e * 2 ^ bits + floor(number / 2 ^ e)
+end
+local function long(code, bits)
+  local e = floor(code / 2 ^ bits)
+  return (code - e * 2 ^ bits) * 2 ^ e
+end
+
+local function gcra(state, rule, action, cost, receipt, at, moved)
+  local burst, token, drain = rule[2], rule[3], rule[4]
+  local most = burst * token
+  local mark, till, since, debt, size, pace = 0, 0, 0, 0, 0, 1
+  local own = drain == 1 and long(short(token, 18), 18) or token
+  if #state == 12 then
+    local top, low, rest
+    mark, top, low, rest = unpack_('>BI3I4I4', state)
+    since = floor(top / 16) * 4294967296 + low
+    size = long(floor(rest / 256), 18)
+    till = floor(since / 1000000) + long(top % 16 * 256 + rest % 256, 7)
+  elseif #state == 29 then
+    mark, till, since, debt, size, pace = unpack_('>BI4I7I7I6I4', state)
+  end
+  local changed = false
+  if mark == 71 and size > 0 then
+    local left = debt - (us - since) * pace
+    if size ~= own or pace ~= drain then left = ceil(left / size * token) end
+    changed = left > most
+    debt = max(0, min(left, most))
+  else
+    till, debt = 0, 0
+  end
+  local allowed, retry, note = true, 0, nil
   if action == PENALIZE then
-    arrival = min(arrival + cost * interval, us + tolerance)
+    note = debt > 0 and debt + cost * token > most
+    debt = min(debt + cost * token, most)
     changed = true
   elseif action == REFUND then
-    local back = min(cost * interval, receipt - us, arrival - us)
-    if back > 0 then
-      arrival = arrival - back
-      changed = true
-    end
-  elseif arrival + cost * interval - tolerance <= us then
+    local left = (moved and cost * token or receipt) - (us - at) * drain
+    note = max(0, min(cost * token, left, debt))
+    allowed = note > 0
+    debt = debt - note
+    changed = changed or allowed
+  elseif debt + cost * token <= most then
     if action == CHECK then
-      arrival = arrival + cost * interval
+      debt = debt + cost * token
       changed = true
     end
   else
     allowed = false
-    retry = ceil((arrival + cost * interval - tolerance - us) / 1000)
+    retry = ceil((debt + cost * token - most) / (drain * 1000))
   end
-  local remaining = floor((us + tolerance - arrival) / interval)
+  local remaining = floor((most - debt) / token)
   local more = 0
-  if remaining ~= burst then more = ceil((arrival + (remaining + 1) * interval - tolerance - us) / 1000) end
-  local reset, ttl = ceil((arrival - us) / 1000), KEEP
+  if remaining ~= burst then more = ceil((debt + (remaining + 1) * token - most) / (drain * 1000)) end
+  local reset, ttl = ceil(debt / (drain * 1000)), KEEP
   if reset > 0 then
-    local most = ceil(tolerance * (1 + 1 / PARTS) / 1000)
-    if not lasts(till, now + reset, most - reset) then
-      ttl = min(2 * reset + 1000, most)
+    local longest = ceil(most * (1 + 1 / PARTS) / (drain * 1000))
+    if not lasts(till, now + reset, longest - reset) then
+      ttl = min(2 * reset + 1000, longest)
       till = floor((now + ttl) / 1000)
     end
   else
     till, ttl = 0, 0
   end
-  return allowed, remaining, reset, retry, more, arrival, changed and pack('>BI4I7', 103, till, arrival), ttl
+  local after
+  if changed then
+    if drain == 1 then
+      -- Where a microsecond is a whole part, the moment at which all is back says as much.
+      local back = us + debt
+      local high, kept = floor(back / 4294967296), short(max(0, till - floor(back / 1000000)), 7)
+      after = pack('>BI3I4I4', 71, high * 16 + floor(kept / 256), back % 4294967296, short(token, 18) * 256 + kept % 256)
+    else
+      after = pack('>BI4I7I7I6I4', 71, till, us, debt, token, drain)
+    end
+  end
+  return allowed, remaining, reset, retry, more, debt, after, ttl, note
 end
 `;

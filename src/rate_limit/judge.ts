@@ -4,7 +4,7 @@ import { Denials } from "./denials.ts";
 import { Outage, type PresetStep } from "./outage.ts";
 import { assertWhole, type Preset } from "./presets.ts";
 import type { DecisionSource, RateLimitState } from "./result.ts";
-import type { LimitStore, Standing, Step } from "./store.ts";
+import type { LimitStore, Reserved, Standing, Step } from "./store.ts";
 
 /** How a judge works. */
 export interface JudgeOptions {
@@ -20,8 +20,8 @@ export interface JudgeOptions {
 export interface Verdict {
   /** How the limit stands. */
   readonly state: RateLimitState;
-  /** What identifies the check for its refund. */
-  readonly receipt: number;
+  /** What was reserved, where it was counted. */
+  readonly reserved?: Reserved | undefined;
 }
 
 /** Decides: by what it remembers, by the store, or, while that does not answer, by the policies of the presets. */
@@ -53,7 +53,7 @@ export class Judge implements AsyncDisposable {
     const known = denials?.find(rule.name, id, cost);
     if (known) {
       signal?.throwIfAborted();
-      return { state: stateOf(rule, rule.limit, known, "deny-cache"), receipt: 0 };
+      return { state: stateOf(rule, rule.limit, known, "deny-cache") };
     }
     const since = denials ? denials.now() : 0;
     const forgotten = denials ? denials.forgotten : 0;
@@ -61,7 +61,7 @@ export class Judge implements AsyncDisposable {
     const state = states[0]!;
     const standing = standings[0]!;
     if (denials && !state.allowed && !state.degraded) denials.add(rule.name, id, cost, standing, since, forgotten);
-    return { state, receipt: standing.receipt };
+    return { state, reserved: standing.reserved };
   }
 
   /**
@@ -87,17 +87,25 @@ export class Judge implements AsyncDisposable {
     return states[0]!;
   }
 
-  /** Takes a check back, where it was counted, and tells whether that was done. */
-  async refund(step: PresetStep, source: DecisionSource, signal: AbortSignal | undefined): Promise<boolean> {
-    if (source === "local") await this.#outage.refund(step);
-    if (source === "local" || source === "policy") return source === "local";
-    return await this.#giveBack({ ...step, action: "refund" }, signal);
+  /**
+   * Takes back what was reserved, where it was counted, and tells whether something was given back; nothing when the store does not
+   * answer, so that nobody knows.
+   */
+  async refund(
+    step: PresetStep,
+    source: DecisionSource,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean | undefined> {
+    if (source === "policy" || source === "deny-cache") return false;
+    if (source === "local") return await this.#outage.refund(step);
+    const standing = await this.#giveBack(step, signal);
+    return standing?.allowed;
   }
 
   /** Forgets what was counted, and tells whether the store has done so. */
   async reset(step: PresetStep, signal: AbortSignal | undefined): Promise<boolean> {
     const [done] = await Promise.all([this.#giveBack(step, signal), this.#outage.reset(step.rule, step.id)]);
-    return done;
+    return done !== undefined;
   }
 
   /** Forgets what it remembers. */
@@ -131,15 +139,15 @@ export class Judge implements AsyncDisposable {
     return { states, standings };
   }
 
-  /** Takes a step after which there is more than before, and tells whether it was taken. */
-  async #giveBack(step: Step, signal: AbortSignal | undefined): Promise<boolean> {
+  /** Takes a step after which there is more than before, and tells how it stands then, if the store answers. */
+  async #giveBack(step: Step, signal: AbortSignal | undefined): Promise<Standing | undefined> {
     try {
       const standings = await this.#store.run([step], signal);
       if (this.#degraded) this.#succeeded([step], standings);
-      return true;
+      return standings[0];
     } catch (error) {
       this.#failed(error, signal);
-      return false;
+      return undefined;
     } finally {
       // Afterwards: a refusal from before may have arrived meanwhile.
       this.#denials?.delete(step.rule.name, step.id);
@@ -160,7 +168,8 @@ export class Judge implements AsyncDisposable {
   /** The store has answered: a full server answers looks, refusals and resets, too. */
   #succeeded(steps: readonly Step[], standings: readonly Standing[]): void {
     const { action } = steps[0]!;
-    const wrote = action === "penalize" || (action === "check" && standings.every(({ allowed }) => allowed));
+    const wrote = action === "penalize" ||
+      ((action === "check" || action === "reserve") && standings.every(({ allowed }) => allowed));
     if (action === "peek" || (this.#refuses && !wrote)) return;
     this.#degraded = this.#refuses = false;
     this.#on?.({ type: "limit.recovered" });

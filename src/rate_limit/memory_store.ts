@@ -1,14 +1,15 @@
+import { LRUCache } from "lru-cache";
 import { describe } from "../describe.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
-import type { Algorithm, Outcome } from "./algorithm.ts";
+import type { Algorithm, Outcome, Question } from "./algorithm.ts";
 import { exact } from "./exact.ts";
 import { fixedWindow } from "./fixed_window.ts";
 import { gcra } from "./gcra.ts";
 import { LiveStates } from "./live_states.ts";
 import { slidingWindow } from "./sliding_window.ts";
-import { type LimitStore, type Rule, type Standing, STATES, type Step } from "./store.ts";
+import { type Action, type LimitStore, type Rule, type Standing, STATES, type Step } from "./store.ts";
 
 /** How much a memory store keeps. */
 export interface MemoryLimitStoreOptions {
@@ -27,11 +28,22 @@ export interface MemoryLimitStoreOptions {
 
 const OPTIONS = optionNames<MemoryLimitStoreOptions>({ maxEntries: true, now: true, on: true });
 
-/** What a step leaves behind, if all steps pass. */
-interface Tentative {
+/** What is kept of one limit of one identity. */
+interface Kept {
   readonly id: string;
-  readonly outcome: Outcome<unknown>;
+  readonly state: unknown;
+  /** Milliseconds until nothing counts any more, from when it was kept. */
+  readonly resetAfter: number;
+  /** See {@linkcode Reserved.mark}. */
+  readonly mark: number;
+  /** See {@linkcode Reserved.given}. */
+  readonly given: number;
 }
+
+const NOTHING: Omit<Kept, "id"> = { state: undefined, resetAfter: 0, mark: 0, given: 0 };
+
+/** Refunds that are remembered; only one that is tried again is looked for. */
+const MOST_TICKETS = 10_000;
 
 // Each limit has one algorithm, so a state only ever meets the one that made it.
 const ALGORITHMS: Readonly<Record<Rule["algorithm"], Algorithm<unknown>>> = {
@@ -64,6 +76,9 @@ export class MemoryLimitStore implements LimitStore {
   /** It is one in memory. */
   readonly kind = "memory" as const;
   readonly #states: LiveStates;
+  /** Refunds that were taken, so that none is taken twice. */
+  readonly #tickets: LRUCache<string, boolean>;
+  #marks = 0;
   readonly #now: () => number;
   #closed: ClosedBy | undefined;
 
@@ -80,6 +95,7 @@ export class MemoryLimitStore implements LimitStore {
       throw new RangeError(`Cannot create store: wanted "maxEntries" of at least 1, got ${describe(maxEntries)}`);
     }
     this.#states = new LiveStates(maxEntries, on);
+    this.#tickets = new LRUCache({ max: Math.min(maxEntries, MOST_TICKETS) });
     this.#now = now;
   }
 
@@ -94,16 +110,16 @@ export class MemoryLimitStore implements LimitStore {
     signal?.throwIfAborted();
     if (this.#closed) throw new UnavailableError("count rate limit", "closed", { closedBy: this.#closed });
     const now = Math.floor(this.#now());
-    const tentative = new Map<string, Tentative>();
+    const tentative = new Map<string, Kept>();
     const standings = steps.map((step) => this.#step(step, now, tentative));
     if (standings.every(({ allowed }) => allowed) || steps.length === 1) {
-      for (const [key, { id, outcome }] of tentative) this.#keep(key, id, outcome, now);
+      for (const [key, kept] of tentative) this.#keep(key, kept, now);
       return standings;
     }
     return standings.map((standing, i) => {
       if (!standing.allowed) return standing;
       const look = this.#step({ ...steps[i]!, action: "peek" }, now, new Map());
-      return { ...look, allowed: true, retryAfter: 0 };
+      return { ...standing, ...look, allowed: true, retryAfter: 0 };
     });
   }
 
@@ -111,27 +127,52 @@ export class MemoryLimitStore implements LimitStore {
   [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     this.#closed ??= by;
     this.#states.clear();
+    this.#tickets.clear();
     return Promise.resolve();
   }
 
-  #step(step: Step, now: number, tentative: Map<string, Tentative>): Standing {
-    const { rule, id, action, cost, receipt = 0 } = step;
+  #step(step: Step, now: number, tentative: Map<string, Kept>): Standing {
+    const { rule, id, action, ticket } = step;
     const key = `${STATES[rule.algorithm]}:${rule.name}:${id}`;
     if (action === "reset") {
       const standing = fresh(rule);
-      tentative.set(key, { id, outcome: { standing, state: undefined } });
+      tentative.set(key, { id, state: undefined, resetAfter: 0, mark: 0, given: 0 });
       return standing;
     }
-    const before = tentative.get(key);
-    const state = before ? before.outcome.state : this.#states.get(key, id);
-    const outcome = ALGORITHMS[rule.algorithm](state, rule, now, { action, cost, receipt });
-    if ("state" in outcome) tentative.set(key, { id, outcome });
-    return outcome.standing;
+    // What was forgotten, or is new, has a mark that nothing else has had.
+    const before = tentative.get(key) ?? this.#states.get(key, id) as Kept | undefined ?? NOTHING;
+    const kept = before.state === undefined ? { ...before, mark: ++this.#marks, given: 0 } : before;
+    const look = (asked: Action) => this.#ask(step, asked, kept, now);
+    const taken = ticket === undefined ? undefined : this.#tickets.get(ticket);
+    if (action === "refund" && (taken !== undefined || (step.reserved && step.reserved.mark !== kept.mark))) {
+      return { ...look("peek").standing, allowed: taken ?? false, retryAfter: 0 };
+    }
+    const outcome = look(action);
+    const { standing } = outcome;
+    const mark = outcome.cut ? ++this.#marks : kept.mark;
+    const given = kept.given + (outcome.given ?? 0);
+    if ("state" in outcome) {
+      tentative.set(key, { id, state: outcome.state, resetAfter: standing.resetAfter, mark, given });
+    }
+    if (action === "refund" && ticket !== undefined) this.#tickets.set(ticket, standing.allowed);
+    if (action !== "reserve") return standing;
+    return { ...standing, reserved: { receipt: standing.receipt, at: now * 1000, mark, given } };
   }
 
-  #keep(key: string, id: string, { standing, state }: Outcome<unknown>, now: number): void {
-    if (state === undefined || standing.resetAfter <= 0) this.#states.delete(key, id);
-    else this.#states.set(key, id, { state, until: now + standing.resetAfter }, now);
+  #ask(step: Step, action: Action, { state, given }: Pick<Kept, "state" | "given">, now: number): Outcome<unknown> {
+    const { rule, reserved, moved = false } = step;
+    return ALGORITHMS[rule.algorithm](state, rule, now, {
+      action: action === "reserve" ? "check" : action as Question["action"],
+      cost: action === "peek" && step.action === "refund" ? 1 : step.cost,
+      receipt: reserved ? reserved.receipt - (given - reserved.given) : step.receipt ?? 0,
+      at: reserved?.at ?? 0,
+      moved,
+    });
+  }
+
+  #keep(key: string, kept: Kept, now: number): void {
+    if (kept.state === undefined || kept.resetAfter <= 0) this.#states.delete(key, kept.id);
+    else this.#states.set(key, kept.id, { state: kept, until: now + kept.resetAfter }, now);
   }
 }
 

@@ -32,7 +32,9 @@ export class Outage {
 
   /** Takes steps together, all or nothing. */
   async run(steps: readonly PresetStep[]): Promise<PolicyStanding[]> {
-    const closed = steps.some(({ rule, action }) => rule.onUnavailable === "closed" && action === "check");
+    const closed = steps.some(({ rule, action }) =>
+      rule.onUnavailable === "closed" && (action === "check" || action === "reserve")
+    );
     const local = steps.filter(({ rule }) => rule.onUnavailable === "local");
     const counted = local.length === 0 ? [] : await this.#store.run(local.map((step): Step => {
       const rule = this.#ruleOf(step.rule);
@@ -58,10 +60,11 @@ export class Outage {
     });
   }
 
-  /** Takes back what was counted here. */
-  async refund(step: PresetStep): Promise<void> {
+  /** Takes back what was counted here, and tells whether something was. */
+  async refund(step: PresetStep): Promise<boolean> {
     const rule = this.#ruleOf(step.rule);
-    await this.#store.run([{ ...step, rule, cost: Math.min(step.cost, rule.burst), action: "refund" }]);
+    const [standing] = await this.#store.run([{ ...step, rule, cost: Math.min(step.cost, rule.burst) }]);
+    return standing!.allowed;
   }
 
   /** Forgets what was counted here. */

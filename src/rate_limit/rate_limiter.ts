@@ -22,7 +22,7 @@ import {
   type PresetOptions,
   PRESETS,
 } from "./presets.ts";
-import { type Reservation, ReservedResult } from "./reservation.ts";
+import { refundOf, type Reservation, ReservedResult } from "./reservation.ts";
 import { CheckResult, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
 import type { Rules } from "./rules.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
@@ -232,10 +232,13 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * ```
    */
   async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
-    const step = this.#stepOf("check", name, id, costOf(options, "reserve"));
-    const { state, receipt } = await this.#judge.check(step, options.signal);
-    const takeBack = (signal: AbortSignal | undefined) =>
-      this.#judge.refund({ ...step, receipt }, state.source, signal);
+    const step = this.#stepOf("reserve", name, id, costOf(options, "reserve"));
+    const { state, reserved } = await this.#judge.check(step, options.signal);
+    const refund = refundOf(step, reserved);
+    const takeBack = async (signal: AbortSignal | undefined) => {
+      const taken = refund(this.#presets.get(name));
+      return taken && await this.#judge.refund(taken, state.source, signal);
+    };
     return new ReservedResult(this.#result(state, id), this.#style, takeBack);
   }
 

@@ -4,18 +4,14 @@ import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import { Breaker } from "../redis/breaker.ts";
 import type { RedisReply } from "../redis/client.ts";
 import { Deadline } from "../redis/deadline.ts";
-import { bytesOf, widthOf } from "./sliding_window.ts";
-import { intervalOf } from "./gcra.ts";
-import { ACTIONS, ALGORITHMS, STEPS } from "./scripts.ts";
-import { type Rule, type Standing, STATES, type Step } from "./store.ts";
+import { STEPS } from "./scripts.ts";
+import { type Asked, STEPS_PER_CALL, StepsCall } from "./steps_call.ts";
+import type { Standing, Step } from "./store.ts";
 
 /** Steps that belong together, and who waits for them. */
-interface Pending {
-  readonly steps: readonly Step[];
+interface Pending extends Asked {
   /** When they came, by `performance.now()`. */
   readonly since: number;
-  settled: boolean;
-  resolve(standings: Standing[]): void;
   reject(error: unknown): void;
 }
 
@@ -37,15 +33,6 @@ const CALLS_PER_WRITE = 1;
 const STEP = 0.1;
 /** How many deadlines of commands somebody may wait for his turn. */
 const TURNS = 4;
-/** Most steps of one script call, and of one transaction. */
-const STEPS_PER_CALL = 1000;
-/** Most different rules of one script call. */
-const RULES_PER_CALL = 255;
-/** Bytes of a step in the reply. */
-const REPLY = 28;
-/** Days of a window from which on the times of `exact` take five bytes. */
-const LONG = 24 * 86_400_000;
-
 /** The limits in one Redis hash slot. Turns all steps of one write into one script call. */
 export class RedisCounter implements CallSource {
   readonly operation: string = "count rate limit";
@@ -59,8 +46,6 @@ export class RedisCounter implements CallSource {
   #joined = false;
   /** Script calls that are out. */
   readonly #out = new Set<readonly Pending[]>();
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
-  #view: DataView = new DataView(this.#bytes.buffer);
 
   constructor(batch: Batch, { prefix, timeout, now }: RedisCounterOptions) {
     this.#batch = batch;
@@ -103,7 +88,7 @@ export class RedisCounter implements CallSource {
     const failed = once(() => this.#breaker.fail());
     let start = 0;
     while (start < waiting.length && calls.length < CALLS_PER_WRITE) {
-      const part = new Part(this.#prefix);
+      const part = new StepsCall<Pending>(this.#prefix);
       let end = start;
       while (end < waiting.length && part.add(waiting[end]!)) end++;
       start = end;
@@ -152,7 +137,7 @@ export class RedisCounter implements CallSource {
     for (const pending of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) reject(pending, error);
   }
 
-  #call(part: Part, timeout: number, failed: () => void): Call {
+  #call(part: StepsCall<Pending>, timeout: number, failed: () => void): Call {
     const { waiting, keys } = part;
     const now = this.#now;
     this.#out.add(waiting);
@@ -161,7 +146,7 @@ export class RedisCounter implements CallSource {
       resolve: (reply: RedisReply) => {
         if (this.#out.delete(waiting)) this.#breaker.succeed();
         try {
-          settle(waiting, reply);
+          part.settle(reply);
         } catch (error) {
           for (const pending of waiting) reject(pending, error);
         }
@@ -173,146 +158,9 @@ export class RedisCounter implements CallSource {
       },
     };
     const within = new Deadline(timeout);
-    const args = [keys.length, ...keys, this.#encode(part), now ? String(now()) : ""];
+    const args = [keys.length, ...keys, part.encode(), now ? String(now()) : "", nonce()];
     return STEPS.call(this.#batch, args, handlers, { within, whole: STEPS.isNew(this.#batch) });
   }
-
-  #encode({ waiting, rules, indexes, count }: Part): Uint8Array {
-    this.#reserve(3 + 15 * rules.size + 17 * count);
-    const view = this.#view;
-    view.setUint8(0, rules.size);
-    view.setUint16(1, waiting.length);
-    let at = 3;
-    for (const rule of rules.keys()) {
-      const [a, b] = numbersOf(rule);
-      view.setUint8(at, ALGORITHMS[rule.algorithm]);
-      view.setUint32(at + 1, rule.limit);
-      view.setUint16(at + 5, Math.floor(a / 2 ** 32));
-      view.setUint32(at + 7, a % 2 ** 32);
-      view.setUint32(at + 11, b);
-      at += 15;
-    }
-    let next = 0;
-    for (const { steps } of waiting) {
-      view.setUint8(at++, steps.length);
-      for (const { rule, action, cost, receipt } of steps) {
-        view.setUint16(at, indexes[next++]!);
-        view.setUint8(at + 2, rules.get(rule)!.index);
-        view.setUint8(at + 3, ACTIONS[action]);
-        view.setUint32(at + 4, cost);
-        at += 8;
-        if (action === "refund") {
-          view.setFloat64(at, receipt ?? 0);
-          at += 8;
-        }
-      }
-    }
-    return this.#bytes.slice(0, at);
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#bytes.length >= bytes) return;
-    this.#bytes = new Uint8Array(bytes * 2);
-    this.#view = new DataView(this.#bytes.buffer);
-  }
-}
-
-/** A rule in one script call. */
-interface RulePart {
-  /** From 1 on. */
-  readonly index: number;
-  /** What its keys begin with. */
-  readonly prefix: string;
-  /** The index of the key of each identity, from 1 on. */
-  readonly indexes: Map<string, number>;
-}
-
-/** What goes into one script call. */
-class Part {
-  readonly waiting: Pending[] = [];
-  readonly keys: string[] = [];
-  /** The rules, the first first. */
-  readonly rules = new Map<Rule, RulePart>();
-  /** The index of the key of each step, from 1 on. */
-  readonly indexes: number[] = [];
-  count = 0;
-  readonly #prefix: string;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  /** Whether it fits. */
-  add(pending: Pending): boolean {
-    const { steps } = pending;
-    if (this.count > 0) {
-      if (this.count + steps.length > STEPS_PER_CALL) return false;
-      if (this.rules.size + steps.length > RULES_PER_CALL) return false;
-    }
-    for (const { rule, id } of steps) {
-      const part = this.rules.get(rule) ?? this.#addRule(rule);
-      let index = part.indexes.get(id);
-      if (index === undefined) {
-        index = this.keys.push(part.prefix + id);
-        part.indexes.set(id, index);
-      }
-      this.indexes.push(index);
-    }
-    this.count += steps.length;
-    this.waiting.push(pending);
-    return true;
-  }
-
-  #addRule(rule: Rule): RulePart {
-    const prefix = `${this.#prefix}${STATES[rule.algorithm]}:${rule.name}:`;
-    // A limit that was defined anew meanwhile counts in the same keys, and each key is named once.
-    const twin = [...this.rules.values()].find((part) => part.prefix === prefix);
-    const part = { index: this.rules.size + 1, prefix, indexes: twin?.indexes ?? new Map<string, number>() };
-    this.rules.set(rule, part);
-    return part;
-  }
-}
-
-/** The two numbers of a rule that depend on its algorithm. */
-function numbersOf(rule: Rule): [number, number] {
-  switch (rule.algorithm) {
-    case "exact":
-      return [rule.window, rule.window <= LONG ? 4 : 5];
-    case "sliding-window":
-      return [widthOf(rule), bytesOf(rule)];
-    case "fixed-window":
-      return [rule.window, 0];
-    default:
-      return [intervalOf(rule), rule.burst];
-  }
-}
-
-function settle(waiting: readonly Pending[], reply: unknown): void {
-  if (!(reply instanceof Uint8Array)) throw new RedisError("ERR the reply to a rate limit is no string");
-  const steps = waiting.reduce((sum, pending) => sum + pending.steps.length, 0);
-  if (reply.length !== steps * REPLY) throw new RedisError("ERR the reply to a rate limit is not complete");
-  const view = new DataView(reply.buffer, reply.byteOffset, reply.byteLength);
-  let at = 0;
-  for (const pending of waiting) {
-    const standings: Standing[] = [];
-    for (let i = 0; i < pending.steps.length; i++, at += REPLY) {
-      standings.push({
-        allowed: view.getUint8(at) === 1,
-        remaining: view.getUint32(at + 1),
-        resetAfter: uint40(view, at + 5),
-        retryAfter: uint40(view, at + 10),
-        moreAfter: uint40(view, at + 15),
-        receipt: view.getFloat64(at + 20),
-      });
-    }
-    if (pending.settled) continue;
-    pending.settled = true;
-    pending.resolve(standings);
-  }
-}
-
-function uint40(view: DataView, at: number): number {
-  return view.getUint8(at) * 2 ** 32 + view.getUint32(at + 1);
 }
 
 function reject(pending: Pending, error: unknown): void {
@@ -329,4 +177,9 @@ function once(work: () => void): () => void {
     done = true;
     work();
   };
+}
+
+/** A number from 1 to 2^48 that nobody else draws. */
+function nonce(): number {
+  return 1 + Math.floor(Math.random() * (2 ** 48 - 1));
 }

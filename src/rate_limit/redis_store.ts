@@ -73,7 +73,7 @@ export class RedisLimitStore implements LimitStore {
     const within = new Deadline(this.timeout);
     within.begin();
     const ended = await Promise.allSettled([...parts].map(async ([counter, part]) => {
-      const found = await counter.run(part.map((i) => steps[i]!), signal);
+      const found = await counter.run(part.map((i) => asReserved(steps[i]!)), signal);
       part.forEach((i, at) => standings[i] = found[at]!);
     }));
     const failed = ended.find((end) => end.status === "rejected");
@@ -82,9 +82,9 @@ export class RedisLimitStore implements LimitStore {
       // What was refused in part was not counted, and of what failed nobody knows.
       if (!part.every((i) => standings[i]?.allowed)) return;
       await Promise.all(part.map(async (i) => {
-        const { receipt } = standings[i]!;
-        if (steps[i]!.action !== "check") return;
-        const [found] = await counter.run([{ ...steps[i]!, action: "refund", receipt }]);
+        const { reserved } = standings[i]!;
+        if (!reserved) return;
+        const [found] = await counter.run([{ ...steps[i]!, action: "refund", reserved }]);
         standings[i] = { ...found!, allowed: true };
       }));
     }));
@@ -102,4 +102,9 @@ export class RedisLimitStore implements LimitStore {
     for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
     return counters[(hash >>> 0) % counters.length]!;
   }
+}
+
+/** A check that can be taken back. */
+function asReserved(step: Step): Step {
+  return step.action === "check" ? { ...step, action: "reserve" } : step;
 }

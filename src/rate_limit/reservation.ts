@@ -1,7 +1,11 @@
 import { assertOptions } from "../option_names.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { OPERATION } from "./option_names.ts";
+import type { PresetStep } from "./outage.ts";
+import type { Preset } from "./presets.ts";
 import { CheckResult, type RateLimitResult } from "./result.ts";
+import { TICKET_KEPT } from "./scripts.ts";
+import { type Reserved, STATES } from "./store.ts";
 
 /** A call that was counted and can be taken back, once. */
 export interface Reservation extends RateLimitResult {
@@ -12,23 +16,24 @@ export interface Reservation extends RateLimitResult {
    */
   commit(): Promise<boolean>;
   /**
-   * Takes the call back, as far as it still counts: nobody gets more than the limit by it.
+   * Takes the call back, as far as it still counts, and nothing that others have used: not after the limit was reset, or has
+   * forgotten the call by itself. When Redis does not answer it may be tried again, for some minutes: it is taken back once.
    *
    * @param options A signal.
-   * @returns Whether that was done; `false` when it was settled before or Redis does not answer.
+   * @returns Whether something was given back; `false` when it was settled before, does not count any more, or Redis does not answer.
    */
   refund(options?: { signal?: AbortSignal | undefined }): Promise<boolean>;
 }
 
 /** The result of a check with the means to take it back. */
 export class ReservedResult extends CheckResult implements Reservation {
-  readonly #takeBack: (signal: AbortSignal | undefined) => Promise<boolean>;
+  readonly #takeBack: (signal: AbortSignal | undefined) => Promise<boolean | undefined>;
   #settled = false;
 
   constructor(
     result: RateLimitResult,
     style: HeaderStyle,
-    takeBack: (signal: AbortSignal | undefined) => Promise<boolean>,
+    takeBack: (signal: AbortSignal | undefined) => Promise<boolean | undefined>,
   ) {
     super(result, style);
     this.#takeBack = takeBack;
@@ -46,6 +51,34 @@ export class ReservedResult extends CheckResult implements Reservation {
     if (this.#settled) return false;
     options.signal?.throwIfAborted();
     this.#settled = true;
-    return await this.#takeBack(options.signal);
+    let done: boolean | undefined;
+    try {
+      done = await this.#takeBack(options.signal);
+    } finally {
+      this.#settled = done !== undefined; // of what was not answered nobody knows: it may be tried again
+    }
+    return done ?? false;
   }
+}
+
+/** For how long a refund that was not answered may be tried again, in milliseconds: a little less than its ticket is kept. */
+const TRIED_FOR = TICKET_KEPT - 30_000;
+
+/** Makes the step that takes a reservation back under the preset of the day; nothing, when it is too late to try again. */
+export function refundOf(
+  step: PresetStep,
+  reserved: Reserved | undefined,
+): (preset: Preset | undefined) => PresetStep | false {
+  const ticket = crypto.randomUUID();
+  let first: number | undefined;
+  return (preset = step.rule) => {
+    const now = performance.now();
+    first ??= now;
+    if (now - first > TRIED_FOR) return false;
+    const { rule: before } = step;
+    // Where it is counted in another way now, the call is still where it was.
+    const rule = STATES[preset.algorithm] === STATES[before.algorithm] ? preset : before;
+    const moved = rule.limit !== before.limit || rule.window !== before.window;
+    return { ...step, rule, action: "refund", moved, ticket, ...(reserved && { reserved }) };
+  };
 }

@@ -45,6 +45,7 @@ export function slidingWindow(
   let { counts, last, changed } = present(state, width, us, limit);
   let total = sum(counts);
   let allowed = true;
+  let cut = false;
   let retryAfter = 0;
   // When the part with this number stops to count.
   const ends = (part: number) => Math.ceil(((part + PARTS + 1) * width - us) / 1000);
@@ -57,6 +58,7 @@ export function slidingWindow(
   const add = (amount: number, most: number) => {
     const grown = counts.length === 0 ? [0] : [...counts, ...Array(current - last).fill(0)];
     const before = grown.at(-1)!;
+    cut = before > 0 && before + amount > most;
     grown[grown.length - 1] = Math.min(most, before + amount, before + MAX_TOTAL - total);
     counts = grown;
     last = current;
@@ -68,7 +70,8 @@ export function slidingWindow(
   } else if (action === "refund") {
     const i = receipt - (last - counts.length + 1);
     const found = counts[i] ?? 0;
-    if (found > 0) {
+    allowed = found > 0;
+    if (allowed) {
       const after = [...counts];
       after[i] = Math.max(0, found - cost);
       ({ counts, last } = trimmed(after, last));
@@ -90,6 +93,7 @@ export function slidingWindow(
       moreAfter: total === 0 ? 0 : freed(Math.max(1, total - limit + 1)),
       receipt: current,
     },
+    cut,
     ...(changed && { state: { width, last, counts } }),
   };
 }

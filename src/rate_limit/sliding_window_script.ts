@@ -28,7 +28,7 @@ local function sliding(state, rule, action, cost, receipt)
         pack(WHOLE[size], head, current, total, before, newest + cost), last == current and KEEP or reset
     end
   end
-  local body, last, total, count, changed = '', current, 0, 0, false
+  local body, last, total, count, changed, cut = '', current, 0, 0, false, false
   local format = INT[size]
   local function at(i) return (unpack_(format, body, (i - 1) * size + 1)) end
   local function trim()
@@ -108,6 +108,7 @@ local function sliding(state, rule, action, cost, receipt)
       body = body .. rep(pack(format, 0), current - last - 1)
       count = count + current - last
     end
+    cut = before > 0 and before + amount > limit
     local after = min(limit, before + amount, before + MAX_TOTAL - total)
     body = body .. pack(format, after)
     last, total, changed = current, total + after - before, true
@@ -118,7 +119,8 @@ local function sliding(state, rule, action, cost, receipt)
   elseif action == REFUND then
     local i = receipt - (last - count)
     local found = i >= 1 and i <= count and at(i) or 0
-    if found > 0 then
+    allowed = found > 0
+    if allowed then
       local after = max(0, found - cost)
       body = sub(body, 1, (i - 1) * size) .. pack(format, after) .. sub(body, i * size + 1)
       total = total + after - found
@@ -137,6 +139,6 @@ local function sliding(state, rule, action, cost, receipt)
     more = freed(max(1, total - limit + 1))
   end
   return allowed, limit - total, reset, retry, more, current,
-    changed and (pack('>I6I6I4', width * 4 + size - 1, last, total) .. body), reset
+    changed and (pack('>I6I6I4', width * 4 + size - 1, last, total) .. body), reset, cut
 end
 `;

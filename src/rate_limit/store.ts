@@ -37,10 +37,22 @@ export interface Rule {
 
 /**
  * What is done to a limit:
- * `check`: count, if it fits · `peek`: look only · `penalize`: count, whether it fits or not · `refund`: take a check back ·
- * `reset`: forget all.
+ * `check`: count, if it fits · `reserve`: the same, so that it can be taken back · `peek`: look only · `penalize`: count, whether it
+ * fits or not · `refund`: take back what was reserved · `reset`: forget all.
  */
-export type Action = "check" | "peek" | "penalize" | "refund" | "reset";
+export type Action = "check" | "reserve" | "peek" | "penalize" | "refund" | "reset";
+
+/** What was reserved, for its refund. */
+export interface Reserved {
+  /** The receipt. */
+  readonly receipt: number;
+  /** When, in microseconds. */
+  readonly at: number;
+  /** The mark of the count: another one once what was counted before cannot be taken back. */
+  readonly mark: number;
+  /** How much refunds had given back, by the algorithms that have to know. */
+  readonly given: number;
+}
 
 /** One step of a {@linkcode LimitStore}. */
 export interface Step {
@@ -52,13 +64,19 @@ export interface Step {
   readonly action: Action;
   /** How much. */
   readonly cost: number;
-  /** The receipt of the check that a refund takes back. */
+  /** What a refund takes back. */
+  readonly reserved?: Reserved;
+  /** Whether the limit was changed since, for a refund. */
+  readonly moved?: boolean;
+  /** What makes a refund one that is taken once, however often it is tried: a name that nobody else draws. */
+  readonly ticket?: string;
+  /** The receipt of the check that a refund takes back, where nothing else is known of it. */
   readonly receipt?: number;
 }
 
 /** How a limit stands after a step. Times are milliseconds from the step on. */
 export interface Standing {
-  /** Whether it fits, or would. */
+  /** Whether it fits, or would; of a refund, whether something was given back. */
   readonly allowed: boolean;
   /** How much is left. */
   readonly remaining: number;
@@ -70,6 +88,8 @@ export interface Standing {
   readonly moreAfter: number;
   /** What identifies a check for its refund. */
   readonly receipt: number;
+  /** What was reserved. */
+  readonly reserved?: Reserved;
 }
 
 /** Where limits are counted. Each call is one atomic step, decided by the clock of the store. */
