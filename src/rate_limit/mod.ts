@@ -41,6 +41,6 @@ export type {
   Rules,
 } from "./guard.ts";
 export { MemoryLimitStore, type MemoryLimitStoreOptions } from "./memory_store.ts";
-export type { Action, Algorithm, LimitStore, Rule, Standing, Step } from "./store.ts";
+export type { Action, Algorithm, LimitStore, Reserved, Rule, Standing, Step } from "./store.ts";
 export type { ClosedBy } from "../errors.ts";
 export type { Duration } from "../duration.ts";

@@ -26,7 +26,7 @@ import { refundOf, type Reservation, ReservedResult } from "./reservation.ts";
 import { CheckResult, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
 import type { Rules } from "./rules.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
-import type { Action, LimitStore } from "./store.ts";
+import { type Action, type LimitStore, STATES } from "./store.ts";
 
 /** One limit of a {@linkcode RateLimiter.checkAll}: its name, whose, and how much. */
 export type LimitEntry<Names extends string = string> = readonly [name: Names, id: string, cost?: number];
@@ -107,7 +107,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * Adds a named limit, or changes one. It holds for this limiter, whatever else refers to it.
+   * Adds a named limit, or changes one. It holds for this limiter, whatever else refers to it. What was counted stays, unless it is
+   * counted by another algorithm now: then it begins anew, and a `warning` says so.
    *
    * @param name 1 to 64 letters, digits, `.`, `_` or `-`.
    * @param options How much, in which time.
@@ -126,6 +127,13 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   define<Name extends string>(name: Name, options: PresetOptions): RateLimiter<Names | Name> {
     const preset = presetOf(name, options);
+    const before = this.#presets.get(name);
+    if (before && STATES[before.algorithm] !== STATES[preset.algorithm]) {
+      const why = options.algorithm === undefined ? `, since its limit is ${preset.limit}` : "";
+      const message = `The rate limit "${name}" is counted by "${preset.algorithm}" from now on${why}, and was by ` +
+        `"${before.algorithm}": it begins anew. Say algorithm: "${before.algorithm}" to keep what was counted`;
+      this.#on?.({ type: "warning", message });
+    }
     this.#presets.set(name, preset);
     this.#judge.forget();
     return this as unknown as RateLimiter<Names | Name>;

@@ -70,12 +70,15 @@ export function refundOf(
   reserved: Reserved | undefined,
 ): (preset: Preset | undefined) => PresetStep | false {
   const ticket = crypto.randomUUID();
+  const since = performance.now();
   let first: number | undefined;
   return (preset = step.rule) => {
     const now = performance.now();
     first ??= now;
-    if (now - first > TRIED_FOR) return false;
     const { rule: before } = step;
+    // What is older than a window that has become shorter counts no more, and whether it was reset is not known for longer.
+    const ended = preset.window < before.window && now - since > preset.window;
+    if (ended || now - first > TRIED_FOR) return false;
     // Where it is counted in another way now, the call is still where it was.
     const rule = STATES[preset.algorithm] === STATES[before.algorithm] ? preset : before;
     const moved = rule.limit !== before.limit || rule.window !== before.window;

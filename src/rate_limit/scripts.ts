@@ -113,10 +113,8 @@ local function read_mark(changes, key)
   return { 0, 0, 0 }
 end
 -- What was counted before can no more be taken back.
-local function new_mark(changes, key, rule, state_key)
-  local ttl = life(rule)
-  if stored[state_key] then ttl = max(ttl, redis.call('PTTL', KEYS[state_key])) end
-  changes[key] = { (ARGV[3] + made) % 281474976710656, 0, ttl }
+local function new_mark(changes, key, rule)
+  changes[key] = { (ARGV[3] + made) % 281474976710656, 0, life(rule) }
   made = made + 1
 end
 
@@ -125,7 +123,7 @@ local function step(states, changes, ask)
   local run = rule[1]
   local state = states[key] or present[key] or stored[key] or ''
   if action == RESET then
-    if state ~= '' then new_mark(changes, ask[5], rule, key) end
+    if state ~= '' then new_mark(changes, ask[5], rule) end
     return { true, rule[2], 0, 0, 0, 0, '', 0 }
   end
   if action == RESERVE then
@@ -136,7 +134,7 @@ local function step(states, changes, ask)
   end
   if action == PENALIZE then
     local result = { run(state, rule, action, cost, 0, 0, false) }
-    if result[9] then new_mark(changes, ask[5], rule, key) end
+    if result[9] then new_mark(changes, ask[5], rule) end
     return result
   end
   if action ~= REFUND then return { run(state, rule, action, cost, 0, 0, false) } end

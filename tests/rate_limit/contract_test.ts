@@ -289,6 +289,29 @@ Deno.test("RateLimiter keeps a limit over changes of its preset", async (t) => {
   });
 });
 
+Deno.test("RateLimiter says so when a limit is counted in another way from now on, and nothing else", async (t) => {
+  await onBothStores(t, {
+    "warning": async ({ limiter, events }) => {
+      const warnings = () => events.flatMap((event) => event.type === "warning" ? [event.message] : []);
+      limiter.define("MOVES", { limit: 100, window: "1m" });
+      limiter.define("MOVES", { limit: 99, window: "2m" });
+      limiter.define("MOVES", { limit: 150, window: "1m", algorithm: "exact" });
+      limiter.define("TOKENS", { limit: 5, window: "1m", algorithm: "gcra" });
+      limiter.define("TOKENS", { limit: 500, window: "1m", algorithm: "token-bucket" });
+      assertEquals(warnings(), []);
+      limiter.define("MOVES", { limit: 100, window: "1m" });
+      limiter.define("MOVES", { limit: 101, window: "1m" });
+      assertEquals(warnings(), [
+        'The rate limit "MOVES" is counted by "sliding-window" from now on, since its limit is 101, and was by "exact": ' +
+        'it begins anew. Say algorithm: "exact" to keep what was counted',
+      ]);
+      limiter.define("MOVES", { limit: 101, window: "1m", algorithm: "gcra" });
+      assertEquals(warnings().length, 2);
+      assertEquals((await limiter.check("MOVES", ID)).remaining, 100);
+    },
+  });
+});
+
 Deno.test("RateLimiter refuses names and ids that are none, before it asks anybody", async (t) => {
   await onBothStores(t, {
     "names": async ({ limiter }) => {
