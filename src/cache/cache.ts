@@ -10,6 +10,7 @@ import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
 import { DisabledStore } from "./disabled_store.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
+import { setListener } from "./listener.ts";
 import { type LoadRequest, onBehalfOf, siteOf } from "./load_request.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
 import {
@@ -83,6 +84,7 @@ export class Cache implements AsyncDisposable {
   readonly #through: ReadThrough;
   readonly #options: CacheOptions;
   readonly #maxKeyBytes: number;
+  readonly #maxBytes: number;
   /** This cache or the one that it is a namespace of, however deep, with all namespaces by their names from there. */
   #family: { readonly store: CacheStore; readonly caches: Map<string, Cache> };
   /** The name from there. */
@@ -115,6 +117,8 @@ export class Cache implements AsyncDisposable {
     this.#on = safeListener(on);
     this.#options = options;
     this.#maxKeyBytes = integer("maxKeyBytes", maxKeyBytes, 1);
+    this.#maxBytes = maxBytes;
+    setListener(this, this.#on);
     this.#values = new Values(new Codec({ serializer, compress, maxBytes }), this.#stats, this.#on);
     this.#through = new ReadThrough({
       store: this.#store,
@@ -123,6 +127,11 @@ export class Cache implements AsyncDisposable {
       retryAfter: toMilliseconds(retryAfter, "retryAfter"),
       on: this.#on,
     }, options);
+  }
+
+  /** The most bytes of one encoded value. */
+  get maxBytes(): number {
+    return this.#maxBytes;
   }
 
   /**

@@ -2,8 +2,8 @@ import { unawaited } from "../callbacks.ts";
 import type { Duration } from "../duration.ts";
 import { assertTags } from "../keys.ts";
 import type { LoadRequest } from "./load_request.ts";
-import type { LoaderContext } from "./options.ts";
-import { type Policy, ttlOf } from "./policy.ts";
+import type { LifetimeOptions, LoaderContext } from "./options.ts";
+import { type Policy, policyOf, ttlOf } from "./policy.ts";
 
 /** What was there before a load, in this process for as long as it takes. */
 export interface Previous<T> {
@@ -73,8 +73,8 @@ export class Context<T> implements LoaderContext<T> {
     return value;
   }
 
-  setTtl(ttl: Duration): void {
-    this.#policy = { ...this.#policy, ttl: ttlOf(ttl) };
+  setTtl(ttl: Duration, windows: Pick<LifetimeOptions, "staleWhileRevalidate" | "staleIfError"> = {}): void {
+    this.#policy = policyOf({ ttl, ...windows }, this.#policy);
     this.#ttlOf = undefined;
   }
 

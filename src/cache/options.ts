@@ -185,8 +185,13 @@ export interface LoaderContext<T> {
   notModified(): unknown extends T ? never : T;
   /** Gives a value to the callers without storing it: `return ctx.skip(value)`. */
   skip<Skipped extends T>(value: Skipped): Skipped;
-  /** Sets how long this value is fresh. */
-  setTtl(ttl: Duration): void;
+  /**
+   * Sets how long this value is fresh, and how long it is served after that: what is not said is as in the options.
+   *
+   * @param ttl Seconds, or a string such as `"5m"`; 0 = for ever.
+   * @param windows How long after that it is served while it is refreshed, and when the loader fails.
+   */
+  setTtl(ttl: Duration, windows?: Pick<LifetimeOptions, "staleWhileRevalidate" | "staleIfError">): void;
   /** Sets the tags of this value. */
   setTags(tags: readonly string[]): void;
 }

@@ -1,42 +1,70 @@
 import type { Cache } from "../cache/cache.ts";
-import type { LoaderContext } from "../cache/options.ts";
-import { describe } from "../describe.ts";
 import type { Duration } from "../duration.ts";
-import { answerFrom, mark } from "./cached_answer.ts";
-import { keep, keyOf, refusalOf, responsePolicyOf, tagsOf, wishOf } from "./response_policy.ts";
-import { badRequest, targetOf } from "./target.ts";
-import { watchVisitor } from "./visitor.ts";
-import { decodeResponse, encodeResponse } from "./stored_response.ts";
+import { cacheOf, ResponseCache } from "./response_cache.ts";
 
 /** Options of {@linkcode cacheResponse}. */
 export interface CacheResponseOptions {
   /**
-   * How long a response is fresh that does not say it itself by `s-maxage` or `max-age`: seconds, or a string such as `"5m"`.
+   * How long a response is fresh that does not say it itself by `s-maxage`, `max-age` or `Expires`: seconds, a string such as `"5m"`,
+   * 0 = for ever; `"response"` = it is not kept.
    *
    * @default {"1m"}
    */
-  ttl?: Duration | undefined;
-  /** How long after that it is served while it is made anew behind the scenes. @default {0} */
+  ttl?: Duration | "response" | undefined;
+  /**
+   * How long after that it is served while it is made anew behind the scenes, unless the response forbids to be served stale.
+   *
+   * @default {what the response says by `stale-while-revalidate` (RFC 5861), else 0}
+   */
   staleWhileRevalidate?: Duration | undefined;
-  /** How long after the end of its freshness it is served when the handler throws or answers 5xx. @default {0} */
+  /**
+   * How long after the end of its freshness it is served when the handler throws, answers 5xx or does not answer, unless the response
+   * forbids to be served stale.
+   *
+   * @default {what the response says by `stale-if-error` (RFC 5861), else 0}
+   */
   staleIfError?: Duration | undefined;
-  /** Names by which responses can be invalidated together, or a function that gives them. @default {[]} */
+  /** Names by which responses can be invalidated together, or a function that gives them; at most 63. @default {[]} */
   tags?: readonly string[] | ((request: Request, response: Response) => readonly string[]) | undefined;
   /**
-   * Headers of the request on which the response depends. One that has other names in its `Vary` is not kept.
+   * Headers of the request on which each response depends, beside those that it names in its `Vary`. `Forwarded` and `X-Forwarded-…` reach
+   * the handler of a shared response only where they are named here. Who the visitor is, is for `key`.
    *
    * @default {[]}
    */
   vary?: readonly string[] | undefined;
   /**
-   * What the response depends on instead of host, path and query, such as the user; `undefined` = do not cache this one. With it,
-   * you say that requests with `Cookie` or `Authorization` may share a response when they share a key.
+   * What a response depends on beside its URL, such as the user: text, or `undefined` = do not cache this one. With it, you say that
+   * requests with `Cookie` or `Authorization` may share a response when they share a key, and the handler is given both.
+   * `{ replace: text }` takes the place of the URL: then all URLs with that text share one response.
    */
-  key?: ((request: Request) => string | undefined) | undefined;
-  /** Whether `no-store` and `no-cache` of a request are ignored, so that nobody can make the handler work. @default {false} */
+  key?: ((request: Request) => string | { readonly replace: string } | undefined) | undefined;
+  /**
+   * Headers beside `Cookie` and `Authorization` that say who the visitor is, as in `["x-api-key"]`. Who sends one is given no response
+   * that is not said to be `public`, and leaves none for others.
+   *
+   * @default {[]}
+   */
+  personal?: readonly string[] | undefined;
+  /** Names of cookies that mean nobody, with `*` for what varies, as in `["_ga*"]`. @default {[]} */
+  ignoreCookies?: readonly string[] | undefined;
+  /** Names of parameters of the query that mean nothing to the handler, which does not see them, as in `["utm_*"]`. @default {[]} */
+  ignoreQuery?: readonly string[] | undefined;
+  /** Whether `Cache-Control` and `Pragma` of a request are ignored, so that nobody can make the handler work. @default {false} */
   ignoreRequestCacheControl?: boolean | undefined;
-  /** The longest body that is kept, in bytes; longer ones go through. @default {1_048_576} (1 MiB) */
+  /**
+   * The longest body that is kept, in bytes; longer ones go through.
+   *
+   * @default {1_048_576} (1 MiB), or what fits into a value of the cache
+   */
   maxBytes?: number | undefined;
+  /**
+   * How long the handler may take for a shared response: then its own caller gets 504, and who waits besides asks the handler himself;
+   * 0 = for ever.
+   *
+   * @default {"30s"}
+   */
+  timeout?: Duration | undefined;
 }
 
 /** Makes a response for a request. */
@@ -45,23 +73,19 @@ export type Next = (request: Request) => Response | Promise<Response>;
 /** Answers a request, or has it answered. */
 export type Middleware = (request: Request, next: Next) => Promise<Response>;
 
-/** Seconds for which it is remembered that a response is not to be kept, so that nobody waits for another's. */
-const NOT_KEPT_FOR = 5;
-const NOT_KEPT = new Uint8Array(0);
-
-/** The handler answered 5xx: an older response is served instead, if there is one. */
-class FailedResponseError extends Error {
-  override readonly name: string = "FailedResponseError";
-}
-
 /**
- * Makes a middleware that keeps responses in the cache.
+ * Makes a middleware that keeps responses in the cache, as a shared cache does by RFC 9111.
  *
- * Kept are responses to `GET` with status 200, 203, 204, 300, 301 or 308, without `Set-Cookie`, whose `Cache-Control` does not say
- * `no-store`, `no-cache` or `private`. Requests with `Cookie` or `Authorization` share only what says `public` or `s-maxage`,
- * or what you give a `key`. A response for which the session was looked at is for its visitor, whether `withSession()` is inside of this or
- * around it. All who ask for the same at the same time share one call of the handler, across processes. `X-Cache` and
- * `Cache-Status` (RFC 9211) say what happened; `If-None-Match` and `If-Modified-Since` are answered with 304.
+ * Kept are responses to `GET` with status 200, 203, 204, 300, 301 or 308 (and 302, 303, 307, 404, 405, 410, 414 where they say how long),
+ * without `Set-Cookie`, whose `Cache-Control` does not say `no-store`, `no-cache` or `private`; up to 16 variants by their `Vary`.
+ * All who ask for the same at the same time share one call of the handler, across processes. The request that the handler is given for
+ * it has no visitor: no cookie, no credential, no condition, no range, and a signal of its own, since it also makes a response
+ * anew when nobody waits. Visitors with `Cookie` or `Authorization` are given the handler's own answer, and of what is kept only
+ * what says `public` or `s-maxage`. A response for which a session was looked at is for its visitor.
+ *
+ * `HEAD`, a range of bytes, and `If-None-Match` and `If-Modified-Since` are answered from what is kept. What has a validator is made
+ * fresh by a conditional request to the handler. A successful `POST`, `PUT`, `PATCH` or `DELETE` through the middleware takes what is
+ * kept of its URL along, for every key and variant. `X-Cache` and `Cache-Status` (RFC 9211) say what happened.
  *
  * @param redis What `connect()` gave, or a cache.
  * @param options How long, under which tags, for whom.
@@ -92,61 +116,6 @@ export function cacheResponse(
   redis: { readonly cache: Cache } | Cache,
   options: CacheResponseOptions = {},
 ): Middleware {
-  const cache = cacheOf(redis);
-  const policy = responsePolicyOf(options);
-  return async (request, next) => {
-    if (!targetOf(request)) return badRequest();
-    const refusal = refusalOf(request);
-    const key = refusal === undefined ? await keyOf(request, policy) : undefined;
-    if (key === undefined) return mark(await next(request), { fwd: refusal ?? "bypass" });
-    const wish = policy.deaf ? undefined : wishOf(request);
-    // Whoever is known already is given what is made for nobody else.
-    if (watchVisitor(request, ({ isPersonal }) => isPersonal)) return mark(await next(request), { fwd: "bypass" });
-    if (wish === "no-store") return mark(await next(request), { fwd: "request" });
-
-    // What is not kept is for its own caller alone.
-    let own: Response | undefined;
-    let madeAt: number | undefined;
-    let waiting = true;
-    const load = async (context: LoaderContext<Uint8Array>) => {
-      const [response, visitor] = await watchVisitor(
-        request,
-        async (visitor) => [await next(request), visitor] as const,
-      );
-      if (response.status >= 500) {
-        if (waiting) own = response;
-        throw new FailedResponseError(`Cannot keep the response: its status is ${response.status}`);
-      }
-      const kept = await keep(request, response, policy, visitor);
-      if (kept instanceof Response) {
-        if (waiting) own = kept;
-        context.setTtl(NOT_KEPT_FOR);
-        return NOT_KEPT;
-      }
-      if (waiting) madeAt = kept.storedAt;
-      context.setTtl(kept.ttl);
-      context.setTags(tagsOf(request, response, policy));
-      return encodeResponse(kept);
-    };
-    let bytes: Uint8Array;
-    try {
-      if (wish === "no-cache") await cache.delete(key);
-      bytes = await cache.getOrSet(key, load, policy.lifetime);
-    } catch (error) {
-      if (!(error instanceof FailedResponseError)) throw error;
-      return mark(own ?? await next(request), { fwd: "uri-miss" });
-    } finally {
-      waiting = false;
-    }
-    if (bytes.length === 0) return mark(own ?? await next(request), { fwd: own ? "uri-miss" : "bypass" });
-    const stored = decodeResponse(bytes);
-    const made = madeAt === stored.storedAt;
-    return answerFrom(request, stored, made ? { fwd: "uri-miss", stored: true } : { hit: true });
-  };
-}
-
-function cacheOf(redis: { readonly cache: Cache } | Cache): Cache {
-  const cache = (redis as { cache?: Cache } | undefined)?.cache ?? redis as Cache;
-  if (typeof cache?.getOrSet === "function") return cache;
-  throw new TypeError(`Cannot cache responses: wanted what connect() gave, or a cache, got ${describe(redis)}`);
+  const cache = new ResponseCache(cacheOf(redis), options);
+  return (request, next) => cache.answer(request, { next: () => next(request), load: next });
 }

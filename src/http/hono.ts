@@ -35,9 +35,11 @@ import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { RequestSessionOptions } from "../sessions/with_session.ts";
-import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
+import type { cacheResponse as cached, CacheResponseOptions } from "./cache_response.ts";
+import { restOf } from "./hono_rest.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
+import { cacheOf, ResponseCache } from "./response_cache.ts";
 
 /** The part of Hono's context that is used. */
 export interface HonoContextLike {
@@ -67,17 +69,25 @@ export function cacheResponse(
   redis: { readonly cache: Cache } | Cache,
   options: CacheResponseOptions = {},
 ): HonoMiddleware {
-  const middleware = cached(redis, options);
-  return async (context, next) => {
+  const cache = new ResponseCache(cacheOf(redis), options);
+  const middleware: HonoMiddleware = async (context, next) => {
     let ran = false;
-    const response = await middleware(context.req.raw, async () => {
+    const rest = restOf(context, middleware);
+    const behind = async () => {
       ran = true;
       await next();
       return context.res;
+    };
+    const response = await cache.answer(context.req.raw, {
+      next: behind,
+      load: (request, foreground) => rest ? rest(request, (own) => passSession(context, own, foreground)) : behind(),
+      once: !rest,
+      connection: connectionOf(context),
     });
     if (!ran) return response;
     replace(context, response);
   };
+  return middleware;
 }
 
 /**
@@ -168,6 +178,14 @@ export function session<Data extends object>(
     }, options);
     replace(context, await handler(context.req.raw, connectionOf(context)));
   };
+}
+
+/** Gives the context of a load the session that it may see: the visitor's while he waits for it, else nobody's. */
+function passSession(context: HonoContextLike, own: HonoContextLike, foreground: boolean): void {
+  const here = placed.get(context) ?? placed.get(context.req.raw);
+  if (!here) return;
+  const { sessions } = here;
+  placed.set(own, foreground ? here : { sessions, session: (sessions as Sessions).forRequest(own.req.raw) });
 }
 
 /**

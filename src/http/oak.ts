@@ -31,11 +31,13 @@ import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { RequestSessionOptions } from "../sessions/with_session.ts";
 import { watchVisitor } from "./visitor.ts";
-import { cacheResponse as cached, type CacheResponseOptions } from "./cache_response.ts";
+import type { cacheResponse as cached, CacheResponseOptions } from "./cache_response.ts";
+import { currentLoad } from "./current_load.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { bareRequest } from "./node_request.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
+import { cacheOf, ResponseCache } from "./response_cache.ts";
 import { badRequest, keepTarget, targetOf } from "./target.ts";
 
 /** The part of Oak's context that is used. */
@@ -50,8 +52,11 @@ export interface OakContextLike {
     readonly ip?: string;
     readonly ips?: readonly string[];
   };
+  /** The app. */
+  readonly app?: unknown;
   /** The response. */
   readonly response: {
+    readonly headers?: Headers;
     toDomResponse(): Promise<OakResponseLike>;
     with(body: ReadableStream<Uint8Array> | null, init: { status: number; headers: Headers }): void;
   };
@@ -76,17 +81,28 @@ export function cacheResponse(
   redis: { readonly cache: Cache } | Cache,
   options: CacheResponseOptions = {},
 ): OakMiddleware {
-  const middleware = cached(redis, options);
+  const cache = new ResponseCache(cacheOf(redis), options);
   return async (context, next) => {
     const { response } = context;
+    const application = context.app as Application | undefined;
     let made: OakResponseLike | undefined;
-    const given = await middleware(requestOf(context), async () => {
+    const load = currentLoad();
+    if (load) reached.add(context.request);
+    const before = load && [...response.headers ?? []];
+    const behind = async () => {
       await next();
       made = await response.toDomResponse();
       const { status } = made;
       const bare = [101, 204, 205, 304].includes(status);
       const body = bare ? null : made.clone().body as ReadableStream<Uint8Array> | null;
       return new Response(body, { status, headers: [...made.headers] });
+    };
+    const given = await cache.answer(requestOf(context), {
+      next: behind,
+      // Oak takes what is behind a middleware once, so the app answers the request of a load from the start.
+      load: async (request) => application ? ownOf(await application.handle(request)) : await behind(),
+      once: !application,
+      connection: connectionOf(context),
     });
     if (!made) {
       return response.with(given.body, { status: given.status, headers: given.headers });
@@ -94,11 +110,28 @@ export function cacheResponse(
     // Oak sends what it has made, so that only gets the headers.
     atEnd(response, (made) => {
       const headers = new Headers(made.headers);
-      for (const name of OUTCOME) headers.set(name, given.headers.get(name) ?? "");
+      for (const name of OUTCOME) if (given.headers.has(name)) headers.set(name, given.headers.get(name)!);
+      // What was set in front of the handler is for one caller.
+      for (const [name, value] of before ?? []) if (headers.get(name) === value) headers.delete(name);
       return new Response(null, { headers });
     });
     given.body?.cancel().catch(() => {}); // it ends with the other half, which Oak sends
   };
+}
+
+/** Requests of loads that have come to where what is behind is kept: what is in front was done for the visitor. */
+const reached = new WeakSet<object>();
+
+/** As much of an app as a load needs. */
+interface Application {
+  handle(request: Request): Promise<OakResponseLike | undefined>;
+}
+
+function ownOf(made: OakResponseLike | undefined): Response {
+  if (!made) throw new TypeError("Cannot keep the response: wanted one that Oak sends, got none");
+  return made instanceof Response
+    ? made
+    : new Response(made.body as BodyInit | null, { status: made.status, headers: made.headers });
 }
 
 /**
@@ -117,6 +150,7 @@ export function rateLimit<Names extends string>(
 ): OakMiddleware {
   const gate = redis.rateLimit.gate(rules, options);
   return async (context, next) => {
+    if (currentLoad() && !reached.has(context.request)) return void await next();
     // What its router goes by, which with `proxy: true` depends on more headers.
     const path = urlOf(context)?.pathname;
     const request = requestOf(context);

@@ -47,6 +47,12 @@ export function watchVisitor<T>(request: Request, run: (visitor: Visitor) => T):
   return current.run(visitor, () => run(visitor));
 }
 
+/** Has a load of a response for all run, which has no visitor but its own, and watches whether it looks for one. */
+export function watchLoad<T>(run: (visitor: Visitor) => T): T {
+  const visitor = new Visitor();
+  return current.run(visitor, () => run(visitor));
+}
+
 /** Notes what of its visitor was looked at for a request: now, and by who began to look at it then. */
 export function noteVisitor(request: Request, trait: VisitorTrait): void {
   current.getStore()?.note(trait);

@@ -1,6 +1,7 @@
 import { callQuietly } from "../callbacks.ts";
 import { describe } from "../describe.ts";
 import type { EventListener } from "../events.ts";
+import { currentLoad } from "../http/current_load.ts";
 import { withHeaders } from "../http/own_response.ts";
 import { badRequest, targetOf, targetTooLong } from "../http/target.ts";
 import { assertOptions } from "../option_names.ts";
@@ -82,6 +83,16 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
    */
   async decide(request: Request, info?: Info, options: DecideOptions = {}): Promise<GateDecision> {
     assertOptions(options, DECIDE, "decide about a request");
+    const load = currentLoad();
+    if (load) {
+      // A shared response is made for whoever waits for it, or for nobody.
+      if (!load.asker) return untouched;
+      return await this.#decide(load.asker, load.connection as Info | undefined ?? info, options);
+    }
+    return await this.#decide(request, info, options);
+  }
+
+  async #decide(request: Request, info: Info | undefined, options: DecideOptions): Promise<GateDecision> {
     const target = targetOf(request);
     if (!target) return { ...untouched, response: badRequest() };
     const { path } = options;

@@ -1,0 +1,56 @@
+import type { ResponsePolicy } from "./response_policy.ts";
+
+/** Headers of one hop (RFC 9110, section 7.6.1), conditions, ranges, and what a cache is asked: none is the business of others. */
+const NEVER = new Set([
+  ...["connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding"],
+  ...["upgrade", "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"],
+  ...["proxy-authorization", "cache-control", "pragma", "content-length", "expect"],
+]);
+const CREDENTIALS = new Set(["cookie", "authorization"]);
+const FORWARDED = /^(?:forwarded$|x-forwarded-|via$|x-real-ip$|cf-connecting-ip$|true-client-ip$)/;
+
+/** Whether a header says something of the visitor, so that a load goes without it. */
+export function isOfVisitor(name: string, policy: ResponsePolicy): boolean {
+  if (NEVER.has(name)) return true;
+  if (CREDENTIALS.has(name)) return true;
+  if (policy.personal.includes(name)) return true;
+  return FORWARDED.test(name) && !policy.vary.includes(name);
+}
+
+/** Whether a request says who the visitor is, so that what it is answered may be for nobody else. */
+export function isPersonal({ headers }: Request, policy: ResponsePolicy): boolean {
+  if (headers.has("authorization") || headers.has("proxy-authorization")) return true;
+  if (policy.personal.some((name) => headers.has(name))) return true;
+  const cookies = headers.get("cookie");
+  return cookies !== null && cookies.split(";").some((pair) => {
+    const name = pair.split("=")[0]!.trim();
+    return pair.trim() !== "" && !policy.ignoresCookie(name);
+  });
+}
+
+/** What a load is made of. */
+export interface LoadOf {
+  /** The request that is answered. */
+  readonly request: Request;
+  /** Where it goes. */
+  readonly url: string;
+  /** Whether a key vouches for who asks. */
+  readonly keyed: boolean;
+  /** Validators of what is kept already. */
+  readonly validators: Readonly<Record<string, string>>;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** The request of a load, which has no visitor: no cookie, no credential, no condition, no signal of whoever came first. */
+export function loadRequestOf({ request, url, keyed, validators, signal }: LoadOf, policy: ResponsePolicy): Request {
+  const headers = new Headers();
+  const hops = (request.headers.get("connection") ?? "").toLowerCase().split(",").map((name) => name.trim());
+  for (const [name, value] of request.headers) {
+    if (hops.includes(name)) continue;
+    const vouched = keyed && (CREDENTIALS.has(name) || policy.personal.includes(name));
+    if (vouched || !isOfVisitor(name, policy)) headers.append(name, value);
+  }
+  for (const [name, value] of Object.entries(validators)) headers.set(name, value);
+  return new Request(url, { headers, signal });
+}
