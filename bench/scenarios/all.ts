@@ -8,6 +8,7 @@ import { METRICS_OVERHEAD } from "./metrics_overhead.ts";
 import { RATE_LIMIT } from "./rate_limit.ts";
 import { READ_HIT_1, READ_HIT_256, READ_HIT_64, READ_HIT_INVALIDATED } from "./read_hit.ts";
 import { READ_HIT_DELAYED } from "./read_hit_delayed.ts";
+import { RESPONSE_HIT } from "./response_hit.ts";
 import { SESSIONS_GET } from "./sessions_get.ts";
 import { WRITE } from "./write.ts";
 
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   WRITE,
   METRICS_OVERHEAD,
   SESSIONS_GET,
+  RESPONSE_HIT,
   INVALIDATE_TAG,
   CLEAR,
   COLD_KEY,

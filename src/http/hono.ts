@@ -35,7 +35,7 @@ import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { RequestSessionOptions } from "../sessions/with_session.ts";
-import type { cacheResponse as cached, CacheResponseOptions } from "./cache_response.ts";
+import type { CacheResponseOptions } from "./cache_response.ts";
 import { restOf } from "./hono_rest.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";

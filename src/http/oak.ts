@@ -31,7 +31,7 @@ import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { RequestSessionOptions } from "../sessions/with_session.ts";
 import { watchVisitor } from "./visitor.ts";
-import type { cacheResponse as cached, CacheResponseOptions } from "./cache_response.ts";
+import type { CacheResponseOptions } from "./cache_response.ts";
 import { currentLoad } from "./current_load.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
