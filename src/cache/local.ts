@@ -155,6 +155,16 @@ export class Local implements ChangeListener {
     });
   }
 
+  /**
+   * The value as who comes later will get it from a copy, so that a change of it shows at once and not only then.
+   *
+   * @param value A value that nobody else has.
+   * @param flags How it is encoded.
+   */
+  guarded<T>(value: T, flags: number): T {
+    return this.#freeze && (flags & 7) === FORMAT.json ? freeze(value) as T : value;
+  }
+
   key(key: string): void {
     this.#copies.delete(key);
     this.#changed.delete(key);

@@ -4,6 +4,7 @@ import type { EventListener } from "../events.ts";
 import { PROOF } from "./heartbeat.ts";
 import { AbsentError, type LoadRequest } from "./load_request.ts";
 import type { Flight, Loading, Outcome } from "./loading.ts";
+import type { Local } from "./local.ts";
 import type { StatsCounter } from "./stats.ts";
 import type { CacheStore, Read, ReadOptions, Watch } from "./store.ts";
 import type { Found, Values } from "./values.ts";
@@ -31,6 +32,7 @@ export interface MissHost {
   readonly store: CacheStore;
   readonly values: Values;
   readonly loading: Loading;
+  readonly local: Local | undefined;
   readonly stats: StatsCounter;
   readonly on: EventListener | undefined;
 }
@@ -49,6 +51,8 @@ export class Miss<T> {
   readonly #signal: AbortSignal | undefined;
   #watch: Watch | undefined;
   #missed = false;
+  /** How the entry that was read last is encoded. */
+  #flags = 0;
   readonly #since = performance.now();
   readonly #began: number;
   /** How long it waits for another process, in milliseconds. */
@@ -71,6 +75,7 @@ export class Miss<T> {
    * @param found Its value, if that is of use to this caller.
    */
   async settle(read: Read | undefined, found: Found<T>): Promise<T> {
+    this.#flags = read?.entry?.flags ?? 0;
     try {
       for (let round = 0; read && round < ROUNDS; round++) {
         const result = await this.#step(read, found, round);
@@ -79,6 +84,7 @@ export class Miss<T> {
         this.#signal?.throwIfAborted();
         read = await this.#read(result.again);
         found = read?.entry && await this.#decoded(read);
+        this.#flags = read?.entry?.flags ?? 0;
         if (found && read!.state === "fresh") return this.#missed ? this.#shared(found.value) : this.#hit(found, false);
       }
       return await this.#alone();
@@ -211,7 +217,7 @@ export class Miss<T> {
     using _ = this.#waitFor(own);
     const outcome = await abortable(own.promise, this.#signal);
     if (outcome.absent && this.#request.absent) throw new AbsentError();
-    return outcome.value as T;
+    return await this.#own(outcome);
   }
 
   /**
@@ -235,7 +241,7 @@ export class Miss<T> {
     if (!joined) {
       this.#miss();
       if (outcome.absent && this.#request.absent) throw new AbsentError();
-      return outcome.value as T;
+      return await this.#own(outcome);
     }
     // What began after this caller came is new enough for it, whatever was invalidated since.
     if (flight.number <= this.#began && !this.#host.store.isCurrent(flight)) return flight;
@@ -271,10 +277,25 @@ export class Miss<T> {
     if (flight.version !== version) return undefined;
     if (outcome.absent && absent) throw new AbsentError();
     if (!outcome.encoded) return { value: outcome.value as T };
+    this.#flags = outcome.encoded.flags;
     return await abortable(
       Promise.resolve(this.#host.values.read(this.#key, outcome.encoded, schema, version)),
       this.#signal,
     );
+  }
+
+  /** What this caller's own loader gave: where there are copies, as those who find one get it. */
+  async #own(outcome: Outcome): Promise<T> {
+    const { schema, version } = this.#request;
+    if (!this.#host.local || schema || !outcome.encoded) return outcome.value as T;
+    this.#flags = outcome.encoded.flags;
+    const found = await this.#host.values.read<T>(this.#key, outcome.encoded, undefined, version);
+    return found ? this.#guarded(found.value) : outcome.value as T;
+  }
+
+  #guarded(value: T): T {
+    const { local } = this.#host;
+    return local && !this.#request.schema ? local.guarded(value, this.#flags) : value;
   }
 
   /** Notes that the loader within which this is called waits for a flight, unless a deadline of its own ends that wait. */
@@ -310,7 +331,7 @@ export class Miss<T> {
   #shared(value: T): T {
     this.#miss();
     this.#host.stats.coalesced++;
-    return value;
+    return this.#guarded(value);
   }
 
   #hit(found: { readonly value: T }, stale: boolean): T {
@@ -318,7 +339,7 @@ export class Miss<T> {
     if (stale) stats.stale++;
     else stats.hits++;
     on?.({ type: "cache.hit", key: this.#key, stale });
-    return found.value;
+    return this.#guarded(found.value);
   }
 
   #miss(): void {

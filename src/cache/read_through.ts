@@ -7,7 +7,7 @@ import { RefreshAhead } from "./early.ts";
 import { PROOF } from "./heartbeat.ts";
 import { type LoadRequest, siteOf } from "./load_request.ts";
 import { Loading } from "./loading.ts";
-import { ANEW, isStoreFailure, Miss } from "./miss.ts";
+import { ANEW, isStoreFailure, Miss, type MissHost } from "./miss.ts";
 import type { CacheOptions, GetOrSetOptions, Loader } from "./options.ts";
 import { isEarly, type LoadPolicy, loadPolicyOf, type Policy, policyOf, ttlOf } from "./policy.ts";
 import type { StandardSchema } from "./standard_schema.ts";
@@ -30,7 +30,7 @@ export class ReadThrough {
   readonly loading: Loading;
   /** The defaults of how long values are kept. */
   readonly policy: Policy;
-  readonly #host: Host & { readonly loading: Loading; readonly early: RefreshAhead };
+  readonly #host: MissHost & { readonly early: RefreshAhead };
   readonly #loads: LoadPolicy;
   readonly #local: Local | undefined;
   /** Keys at whose lease is being looked in order to refresh them early. */
@@ -44,8 +44,8 @@ export class ReadThrough {
     this.#loads = loadPolicyOf(options);
     const early = new RefreshAhead(host.on);
     this.loading = new Loading({ ...host, early });
-    this.#host = { ...host, early, loading: this.loading };
     if (local) this.#local = Local.of(local === true ? {} : local, (listener) => host.store.changes(listener));
+    this.#host = { ...host, early, loading: this.loading, local: this.#local };
   }
 
   /** A fresh value from this process, at once where that is possible: a hit must not cost a promise more than it has to. */
@@ -215,7 +215,9 @@ export class ReadThrough {
 
   /** Keeps a copy in this process, unless a schema may have changed the value. */
   #fill(key: string, read: Read, found: Found<unknown>, schema: unknown, mark: number): void {
-    if (schema === undefined) this.#local?.fill(key, read, found!.value, mark);
+    if (schema !== undefined || !this.#local) return;
+    this.#local.guarded(found!.value, read.entry!.flags); // the first caller's too, even where no copy can be kept
+    this.#local.fill(key, read, found!.value, mark);
   }
 
   /** The value of a copy, counted as a hit. */
