@@ -102,6 +102,7 @@ export class Miss<T> {
     const { loading } = this.#host;
     const key = this.#key;
     const flight = loading.get(key);
+    if (flight && this.#request.fresh) this.#assertNoCircle(flight, read);
     // Who reads the same key in the same tick shares the read, and with it the lease: the first of them loads.
     const granted = loading.claim(read);
     if (this.#request.fresh) return await this.#anew(read, found, granted, flight);
@@ -306,6 +307,16 @@ export class Miss<T> {
       const { onCycle } = this.#request;
       if (!onCycle) throw error;
       onCycle(error);
+    }
+  }
+
+  /** Who wants a value anew does not wait for the loader that runs, but one within another would never end. */
+  #assertNoCircle(flight: Flight, read: Read): void {
+    try {
+      waitFor(flight.run)?.[Symbol.dispose]();
+    } catch (error) {
+      this.#host.loading.abandon(this.#key, Promise.resolve(read));
+      throw error;
     }
   }
 

@@ -248,6 +248,16 @@ const gone: Readonly<Record<string, Case>> = {
 };
 
 const cycles: Readonly<Record<string, Case>> = {
+  "A loader that has its own key loaded anew ends with the chain of keys": async (harness) => {
+    const { cache } = await openCache(harness);
+    let loads = 0;
+    const count = () => assertLess(++loads, 100, "no end");
+    const own = (): Promise<unknown> => cache.getOrSet("own", () => (count(), own()), { fresh: true });
+    assertEquals((await soon(() => assertRejects(own, LoaderCycleError))).chain, ["own", "own"]);
+    const ring = (i: number): Promise<unknown> => cache.getOrSet(`${i}`, () => (count(), ring(1 - i)), { fresh: true });
+    assertEquals((await soon(() => assertRejects(() => ring(0), LoaderCycleError))).chain.length, 3);
+    assertEquals(await soon(() => cache.getOrSet("own", () => 1)), 1);
+  },
   "A loader that waits for itself ends with an error that names the chain": async (harness) => {
     const { cache } = await openCache(harness);
     const own = (): Promise<number> => cache.getOrSet<number>("a", async () => 1 + await own());
