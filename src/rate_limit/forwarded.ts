@@ -30,26 +30,28 @@ export function forwardedHops(value: string): (string | undefined)[] {
     const match = /^for[ \t]*=/i.exec(text);
     if (match && said.length < 2) said.push(trimmed(text, match[0].length, text.length));
   };
-  const element = () => {
-    hops.push(said.length === 1 ? unquoted(said[0]!) : undefined);
-    if (hops.length > 2 * MOST) hops.splice(0, MOST);
-    said = [];
-  };
-  let start = 0;
+  let end = value.length;
   let quoted = false;
-  for (let i = 0; i < value.length; i++) {
+  // From the right: a quote that a client has left open must not take in what a proxy added behind it.
+  for (let i = value.length - 1; i >= -1 && hops.length < MOST; i--) {
     const char = value[i];
-    if (quoted && char === "\\") i++;
-    else if (char === '"') quoted = !quoted;
-    else if (!quoted && (char === "," || char === ";")) {
-      pair(start, i);
-      if (char === ",") element();
-      start = i + 1;
+    if (char === '"') quoted = !quoted || isEscaped(value, i);
+    else if (i === -1 || (!quoted && (char === "," || char === ";"))) {
+      pair(i + 1, end);
+      end = i;
+      if (char === ";") continue;
+      hops.push(said.length === 1 ? unquoted(said[0]!) : undefined);
+      said = [];
     }
   }
-  pair(start, value.length);
-  element();
-  return hops.slice(-MOST);
+  return hops.reverse();
+}
+
+/** Whether a character stands behind a backslash that is none itself. */
+function isEscaped(text: string, at: number): boolean {
+  let start = at;
+  while (text[start - 1] === "\\") start--;
+  return (at - start) % 2 === 1;
 }
 
 function unquoted(text: string): string | undefined {
@@ -59,12 +61,12 @@ function unquoted(text: string): string | undefined {
   return text.includes('"') ? undefined : withoutPort(text);
 }
 
-/** The address without brackets and port. */
+/** The address without brackets and port, which a proxy may hide, as in `:_a1` (RFC 7239, section 6). */
 function withoutPort(text: string): string | undefined {
   if (text === "" || text.length > LONGEST) return undefined;
-  const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text);
+  const bracketed = /^\[([^\]]*)\](?::(?:\d{1,5}|_[\w.-]+))?$/.exec(text);
   if (bracketed) return bracketed[1]!.includes(":") ? bracketed[1] : undefined;
-  return /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
+  return /^([\d.]+):(?:\d{1,5}|_[\w.-]+)$/.exec(text)?.[1] ?? text;
 }
 
 /** A part without white space of HTTP around it: space and tab. */

@@ -122,6 +122,7 @@ Deno.test("RateLimiter.address() believes proxies by their networks, from the ri
     ["Forwarded, without for", "10.0.0.1", forwarded("proto=https"), "unknown"],
     ["Forwarded, for twice", "10.0.0.1", forwarded("for=1.1.1.1;for=203.0.113.9"), "unknown"],
     ["Forwarded, a quote left open", "10.0.0.1", forwarded('for="203.0.113.9'), "unknown"],
+    ["Forwarded, a hidden port", "10.0.0.1", forwarded('for="203.0.113.9:_a.1"'), "203.0.113.9"],
     ["both agree", "10.0.0.1", { ...xff("203.0.113.9"), ...forwarded("for=203.0.113.9") }, "203.0.113.9"],
     // The proxy wrote one of them; the client made up the other, whichever that is.
     ["they differ", "10.0.0.1", { ...xff("203.0.113.9"), ...forwarded("for=1.1.1.1") }, "unknown"],
@@ -129,6 +130,13 @@ Deno.test("RateLimiter.address() believes proxies by their networks, from the ri
   for (const [name, peer, headers, wanted] of cases) {
     await t.step(name, () => assertEquals(who(trust, peer, headers), wanted));
   }
+  await t.step("Forwarded, behind a quote that a client left open", () => {
+    const [v4, v6] = ["for=203.0.113.9", 'for="[2001:db8:1::5]";by="[fd00::1]"'];
+    for (const open of ['for=1.1.1.1;x="', 'for=1.1.1.1;x="\\', 'for="1.1.1.1', 'x="a\\\\";for=1.1.1.1;y="']) {
+      assertEquals(who(trust, "10.0.0.1", forwarded(`${open}, ${v4}`)), "203.0.113.9", open);
+      assertEquals(who(trust, "10.0.0.1", forwarded(`${open}, ${v6}`)), "2001:db8:1::/64", open);
+    }
+  });
   await t.step("a header that is said to be the one", () => {
     const headers = { ...xff("203.0.113.9"), ...forwarded("for=1.1.1.1") };
     assertEquals(who({ proxies: trust, header: "x-forwarded-for" }, "10.0.0.1", headers), "203.0.113.9");
