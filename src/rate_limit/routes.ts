@@ -58,6 +58,8 @@ export interface KnownLimits {
 
 /** What says that a request is one of another method, for middleware that follows it. */
 const OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"];
+/** What may begin the name `_method` in a query, however it is escaped. */
+const MAYBE_METHOD = /(?:_|%5f)(?:m|%6d)/i;
 
 /**
  * Checks rules and makes them ready, in the order in which they are tried.
@@ -114,25 +116,19 @@ export function findRoutes<Info>(
 }
 
 /** The method that was sent, and those that routers and what is in front of them may make of it. */
-function methodsSent({ method, headers }: Request, query: string): readonly string[] {
-  const upper = method.toUpperCase();
-  const methods = method === upper ? [method] : [method, upper];
-  if (upper === "GET" || upper === "HEAD") return methods;
-  for (const name of OVERRIDES) {
-    const other = headers.get(name);
-    if (other !== null) methods.push(other.trim().toUpperCase());
-  }
-  if (query.includes("_method=")) {
-    for (const other of new URLSearchParams(query).getAll("_method")) methods.push(other.toUpperCase());
-  }
+function methodsSent({ method, headers }: Request, query: string): ReadonlySet<string> {
+  const methods = new Set([method, method.toUpperCase()]);
+  const add = (other: string) => methods.add(other.trim().toUpperCase());
+  for (const name of OVERRIDES) headers.get(name)?.split(",").forEach(add);
+  if (MAYBE_METHOD.test(query)) new URLSearchParams(query).getAll("_method").forEach(add);
   return methods;
 }
 
-function fitMethods(wanted: ReadonlySet<string> | undefined, sent: readonly string[]): "all" | "some" | "none" {
+function fitMethods(wanted: ReadonlySet<string> | undefined, sent: ReadonlySet<string>): "all" | "some" | "none" {
   if (!wanted) return "all";
   let count = 0;
   for (const method of sent) if (wanted.has(method)) count++;
-  return count === sent.length ? "all" : count > 0 ? "some" : "none";
+  return count === sent.size ? "all" : count > 0 ? "some" : "none";
 }
 
 /** Who answers GET answers HEAD with the same work. */

@@ -83,21 +83,29 @@ Deno.test("rateLimit() of Oak keeps its headers in errors, and leaves the respon
   }
 });
 
-Deno.test("rateLimit() of Hono in front of methodOverride() counts by the method that it makes of a request", async () => {
-  await using redis = await connect({ url: "memory:" });
-  const app = new Hono();
-  app.delete("/posts", (context) => context.text("deleted"));
-  const outer = new Hono();
-  outer.use(hono.rateLimit(redis, { "DELETE /posts": "AUTH" }));
-  outer.use("/posts", methodOverride({ app, header: "X-HTTP-METHOD-OVERRIDE" }));
-  await using server = Deno.serve(listen, outer.fetch);
-  const bodies: string[] = [];
-  for (let i = 0; i < 6; i++) {
-    const request = rawRequest("POST", "/posts", "localhost", ["X-HTTP-Method-Override: DELETE"]);
-    const { status, body } = await sendRaw(server.addr.port, request);
-    bodies.push(status === 200 ? body : String(status));
+Deno.test("rateLimit() of Hono in front of methodOverride() counts by the method that it makes of a request", async (t) => {
+  const header = "X-HTTP-Method-Override";
+  const cases = [
+    [{ header }, rawRequest("POST", "/posts", "localhost", [`${header}: DELETE`])],
+    [{ header }, rawRequest("HEAD", "/posts", "localhost", [`${header}: DELETE`])],
+    [{ query: "_method" }, rawRequest("HEAD", "/posts?_method=DELETE")],
+    [{ query: "_method" }, rawRequest("POST", "/posts?%5Fmethod=DELETE")],
+  ] as const;
+  for (const [by, request] of cases) {
+    await t.step(`${request.slice(0, request.indexOf(" HTTP"))} by ${Object.keys(by)[0]}`, async () => {
+      await using redis = await connect({ url: "memory:" });
+      let deleted = 0;
+      const app = new Hono();
+      app.delete("/posts", (context) => context.text(`deleted ${++deleted}`));
+      const outer = new Hono();
+      outer.use(hono.rateLimit(redis, { "DELETE /posts": "AUTH" }));
+      outer.use("/posts", methodOverride({ app, ...by }));
+      await using server = Deno.serve(listen, outer.fetch);
+      const statuses: number[] = [];
+      for (let i = 0; i < 6; i++) statuses.push((await sendRaw(server.addr.port, request)).status);
+      assertEquals([deleted, ...statuses], [5, ...Array(5).fill(200), 429]);
+    });
   }
-  assertEquals(bodies, [...Array(5).fill("deleted"), "429"]);
 });
 
 Deno.test("cacheResponse() gives nobody the limits of somebody else", async () => {

@@ -134,8 +134,8 @@ Deno.test("RateLimiter.guard() counts by the rules of all readings of a path", a
   await t.step("methods in another case, and those that headers ask for", async () => {
     const rules = { "DELETE /x": "ONE", "*": "REST" };
     assertEquals(await asked(rules, "/x", {}, "delete"), ["ONE"]); // fetch knows this one
-    const override = async (headers: HeadersInit, target = "/x") => {
-      const request = new Request("http://localhost/", { method: "POST", headers });
+    const override = async (headers: HeadersInit, target = "/x", method = "POST") => {
+      const request = new Request("http://localhost/", { method, headers });
       keepTarget(request, target);
       const response = await limiter.guard(rules, hello)(request, PEER);
       return namesIn(response);
@@ -143,8 +143,16 @@ Deno.test("RateLimiter.guard() counts by the rules of all readings of a path", a
     for (const name of ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]) {
       assertEquals(await override({ [name]: "delete" }), ["ONE", "REST"], name);
       assertEquals(await override({ [name]: "PUT" }), ["REST"], name);
+      // Express takes the first of several.
+      assertEquals(await override({ [name]: "DELETE, PUT" }), ["ONE", "REST"], name);
+      assertEquals(await override({ [name]: "put ,delete" }), ["ONE", "REST"], name);
     }
-    assertEquals(await override({}, "/x?_method=DELETE"), ["ONE", "REST"]);
+    for (const query of ["_method=DELETE", "a=1&%5Fmethod=delete", "_metho%64=D%45LETE", "%5f%6d%65thod=DELETE"]) {
+      for (const method of ["POST", "HEAD", "GET"]) {
+        assertEquals(await override({}, `/x?${query}`, method), ["ONE", "REST"], `${method} ${query}`);
+      }
+    }
+    assertEquals(await override({}, "/x?other_method=DELETE"), ["REST"]);
   });
   await t.step("the path of the framework, beside that which was sent", async () => {
     const gate = limiter.gate({ "/login": "ONE", "/x": "TWO", "*": "REST" });
