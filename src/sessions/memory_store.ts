@@ -168,9 +168,12 @@ export class MemorySessionStore implements SessionStore {
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
-  async take(handle: string, options: SessionEndOptions = {}): Promise<StoredSession | undefined> {
+  async take(
+    handle: string,
+    options: SessionEndOptions & SessionFollowOptions = {},
+  ): Promise<StoredSession | undefined> {
     this.#begin("take session", options);
-    const row = this.#rows.find(handle);
+    const { found: row } = this.#look(handle, options);
     return row && this.#end(row, options) ? stored(row, false) : undefined;
   }
 
@@ -185,16 +188,18 @@ export class MemorySessionStore implements SessionStore {
     this.#begin(action, options);
     if (this.#rows.has(to)) return "taken";
     const { userId, absolute, maxPerUser, whenFull, idle, tags, device, persistent, grace, sealed } = renewal;
-    const { found: row, steps } = this.#look(handle, options, userId !== undefined);
-    const same = userId === undefined || row?.userId === userId;
-    if (row && steps.length > 0) {
-      if (!same) return undefined;
+    const { found, steps } = this.#look(handle, options, userId !== undefined);
+    const same = userId === undefined || found?.userId === userId;
+    if (found && same && steps.length > 0) {
       const { tags: _, ...patch } = renewal;
-      if (patch.set.size + patch.remove.length > 0) this.#change(row, patch, action);
-      this.#rows.roll(row);
-      return { session: stored(row, true), evicted: [], steps };
+      if (patch.set.size + patch.remove.length > 0) this.#change(found, patch, action);
+      this.#rows.roll(found);
+      return { session: stored(found, true), evicted: [], steps };
     }
+    // Past a login of somebody else there is nothing for this one.
+    const { found: row } = this.#look(handle, options);
     if (!row) return undefined;
+    const from = row.handle;
     const fields = changed(row, renewal, action);
     const now = this.#now();
     this.#rows.remove(row);
@@ -216,7 +221,7 @@ export class MemorySessionStore implements SessionStore {
     row.lastSeenAt = now;
     this.#rows.add(row);
     const until = Math.min(now + grace, endOf(row));
-    this.#traces.add(handle, { what: same ? "renewed" : "login", step: { sealed, handle: to }, until }, now);
+    this.#traces.add(handle, { what: same ? "renewed" : "login", step: { sealed, handle: to }, until }, now, from);
     return { session: stored(row, true), evicted };
   }
 
@@ -280,13 +285,12 @@ export class MemorySessionStore implements SessionStore {
   }
 
   #replace({ handle, grace, sealed }: Replaced, by: Row): void {
-    const row = this.#rows.find(handle);
-    if (!row) return;
-    const now = this.#now();
-    this.#rows.remove(row);
-    const what = by.userId !== "" && by.userId === row.userId ? "renewed" : "login";
-    const until = Math.min(now + grace, endOf(by));
-    this.#traces.add(handle, { what, step: { sealed, handle: by.handle }, until }, now);
+    const { found: row, known } = this.#look(handle, { follow: true });
+    if (!row && (known || by.userId === "")) return;
+    if (row) this.#rows.remove(row);
+    const what = by.userId !== "" && by.userId === row?.userId ? "renewed" : "login";
+    const until = Math.min(this.#now() + grace, endOf(by));
+    this.#traces.add(handle, { what, step: { sealed, handle: by.handle }, until }, this.#now(), row?.handle);
   }
 
   /** Ends sessions of a user so that there is room for one more. Tells which. */

@@ -17,8 +17,9 @@ export class MemoryTraces {
   readonly #traces = new Map<string, Trace>();
   #sweepAt = 1000;
 
-  /** Remembers what became of a handle until that time. */
-  add(handle: string, trace: Trace, now: number): void {
+  /** Remembers what became of a handle until that time; where `from` came in its place before, that ended. */
+  add(handle: string, trace: Trace, now: number, from: string = handle): void {
+    if (from !== handle) this.add(from, { what: "ended", until: trace.until }, now);
     this.#traces.delete(handle);
     if (trace.until <= now) return;
     this.#traces.set(handle, trace);

@@ -91,7 +91,7 @@ export class Operations<Data extends object> {
       if (!placed) continue; // 256 random bits came up twice
       this.#placed(placed);
       this.#on({ type: "session.create", handle, userId: user });
-      if (old !== undefined && !beside) await this.#store.take(old, { signal, within, grace });
+      if (old !== undefined && !beside) await this.#store.take(old, { signal, within, grace, follow: true });
       return await this.#reading.demand(id, placed.session, action);
     }
   }

@@ -157,16 +157,16 @@ export class RedisSessionStore implements SessionStore {
     handle: string,
     options: SessionEndOptions = {},
   ): Promise<boolean | "ended"> {
-    const args = [0, owner(options.userId), options.grace ?? 0];
+    const args = [0, owner(options.userId), options.grace ?? 0, 1];
     const answer = await this.#at(handle).run(DESTROY, [handle], args, "destroy session", options);
     return answer === 2 ? "ended" : answer === 1;
   }
 
   async take(
     handle: string,
-    options: SessionEndOptions = {},
+    options: SessionEndOptions & SessionFollowOptions = {},
   ): Promise<StoredSession | undefined> {
-    const args = [1, owner(options.userId), options.grace ?? 0];
+    const args = [1, owner(options.userId), options.grace ?? 0, Number(options.follow ?? false)];
     const reply = await this.#at(handle).run(DESTROY, [handle], args, "take session", options);
     return reply === 0 ? undefined : sessionOf(handle, parts(reply)[0])?.session;
   }

@@ -55,17 +55,18 @@ export class Renewal {
   }
 
   /** Where the sessions of the user are in another hash slot, it is taken from here and put there. */
-  async #move(handle: string, wanted: Wanted, { signal, within }: SessionFollowOptions): Promise<Renewed | undefined> {
+  async #move(handle: string, wanted: Wanted, options: SessionFollowOptions): Promise<Renewed | undefined> {
+    const { signal, within } = options;
     const { userId = "", patch } = wanted;
     const { grace, maxBytes } = this.#limits;
     const since = performance.now();
     if (patch.set.size > 0) {
-      const present = await this.#store.read(handle, "peek", { signal, within });
+      const present = await this.#store.read(handle, "peek", options);
       if (typeof present !== "object") return undefined;
       const fields = encodeFields(decodeFields(present), ACTION);
       assertSize(sizeOfFields(merged(fields, patch)), sizeOfFields(fields), maxBytes, ACTION);
     }
-    const before = await this.#store.take(handle, { signal, within, grace });
+    const before = await this.#store.take(handle, { ...options, grace });
     if (!before) return undefined;
     const { idle = before.idle, tags = before.tags, device = before.device, absolute = 0 } = wanted;
     const { persistent = before.persistent } = wanted;

@@ -14,21 +14,9 @@ import type {
   UpdateSessionOptions,
 } from "./options.ts";
 import type { Session, SessionData, SessionPatchOf } from "./session.ts";
-import type { FoundSession, SessionAccess } from "./session_access.ts";
+import type { FoundSession, RequestMeans } from "./session_access.ts";
 import { type CookieChange, SessionAnswer } from "./session_answer.ts";
 import type { Sessions } from "./sessions.ts";
-
-/** What a session of a request needs of the sessions. */
-export interface RequestMeans<Data extends object> {
-  /** Reads and changes it. */
-  readonly access: SessionAccess<Data>;
-  /** Told what is probably not as meant. */
-  readonly warn: (message: string) => void;
-  /** The address of the client, for a session that is begun. */
-  readonly address?: string | null | undefined;
-  /** Whether reading counts as use. @default {true} */
-  readonly roll?: boolean | undefined;
-}
 
 /** How long a response waits for what was not awaited, in milliseconds. */
 const PATIENCE = 2000;
@@ -51,6 +39,8 @@ export class RequestSession<Data extends object = SessionData> {
   /** Whether it was read without rolling its expiry. */
   #peeked = false;
   #current: Session<Data> | undefined;
+  /** The tokens that came and are of the session that was read. */
+  #same: ReadonlySet<string> = new Set();
   /** Why there is none, as far as that is known. */
   #missing: FoundSession<Data>["missing"];
   /** Whether it was begun, changed or ended here. */
@@ -112,14 +102,8 @@ export class RequestSession<Data extends object = SessionData> {
     options: CreateSessionOptions,
     since: number = performance.now(),
   ): Promise<Session<Data>> {
-    // What is of another service on this host is nothing to be replaced.
-    if (this.#sessions.cookie.isShared) {
-      await this.get({ roll: false });
-      this.#ids = this.#ids.filter((id) => this.#answer.own.has(id));
-    }
-    const [replaced = this.#ids[0], ...others] = this.#current
-      ? [this.#current.id, ...this.#ids.filter((id) => id !== this.#current!.id)]
-      : this.#ids;
+    if (this.#sessions.cookie.isShared || this.#ids.length > 1) await this.get({ roll: false });
+    const replaced = this.#current?.id ?? this.#answer.mine(this.#ids)[0];
     // What cannot be read here may be of use to another version of the service.
     const left = this.#missing === "unreadable";
     const session = await this.#means.access.create(
@@ -129,10 +113,10 @@ export class RequestSession<Data extends object = SessionData> {
       left ? undefined : replaced,
       since,
     );
-    const { signal } = options;
-    if (!left) await Promise.all(others.map((id) => this.#means.access.destroy(id, { signal })));
+    const ids = left ? [] : this.#ids;
     this.#ids = [];
     this.#become(session, mayLackCookie(this.#request, this.#sessions.cookie) && userId === null ? undefined : "write");
+    await this.#endOthers(ids, replaced, options);
     return session;
   }
 
@@ -226,7 +210,8 @@ export class RequestSession<Data extends object = SessionData> {
     for (const id of ids) {
       const { session } = await this.#means.access.regenerate(id, renewal);
       if (!session && (userId !== undefined || id !== ids.at(-1))) continue;
-      this.#become(session, session && "write", session ? undefined : "ended");
+      this.#become(session, session && (userId === undefined ? "renew" : "write"), session ? undefined : "ended");
+      if (userId !== undefined) await this.#endOthers(this.#ids, id, options);
       return session;
     }
     if (userId === undefined) return undefined;
@@ -267,12 +252,14 @@ export class RequestSession<Data extends object = SessionData> {
     const settled = await this.#line.endsWithin(PATIENCE) &&
       (!this.#reading || await endsWithin(this.#reading, PATIENCE));
     if (!settled) warn("A response goes without a change of the session that was not awaited: it has not ended yet");
-    if (this.#answer.change !== "roll" || !this.#current) return;
-    // Meanwhile another request may have renewed it: then the cookie of that one must stay.
-    const { session, renewed } = await access.read(this.#current.id, { roll: false }).catch(
-      () => ({} as FoundSession<Data>),
+    const { change } = this.#answer;
+    if (change !== "roll" && change !== "renew" || !this.#current) return;
+    // Meanwhile another request may have renewed or ended it: then the cookie of that one must stay.
+    const { session, renewed, missing } = await access.read(this.#current.id, { roll: false }).catch(
+      (): FoundSession<Data> => ({ missing: "outage" }),
     );
-    if (!session || renewed) this.#answer.change = undefined;
+    const unsure = change === "renew" && (missing === "outage" || missing === "unreadable"); // nobody else has that id
+    if (!unsure && (!session || renewed)) this.#answer.change = undefined;
   }
 
   /**
@@ -333,6 +320,8 @@ export class RequestSession<Data extends object = SessionData> {
       return one;
     }));
     const { session, renewed } = found.find(({ session }) => session) ?? {};
+    // An earlier id of the same session is no other.
+    this.#same = new Set(this.#ids.filter((_, i) => session && found[i]!.session?.handle === session.handle));
     if (session) this.#answer.note("known");
     if (this.#changed) return session; // meanwhile: what is known since then is what counts
     this.#current = session;
@@ -350,6 +339,16 @@ export class RequestSession<Data extends object = SessionData> {
     const session = await this.get();
     if (session) return [session.id];
     return this.#missing === "outage" ? this.#ids : [];
+  }
+
+  /** Ends what came along beside the session of a login, so that none of it is what is left afterwards. */
+  async #endOthers(
+    ids: readonly string[],
+    id: string | undefined,
+    { signal }: SessionOperationOptions,
+  ): Promise<void> {
+    const others = this.#answer.mine(ids).filter((one) => one !== id && !this.#same.has(one));
+    await Promise.all(others.map((one) => this.#means.access.destroy(one, { signal })));
   }
 
   /** What is known of where a session is begun. */

@@ -65,6 +65,12 @@ local function remember(handle, what, ms, at)
   if ms > 0 and not failed(redis.pcall('ZADD', key, int(next_clock()), what)) then redis.call('PEXPIRE', key, int(ms)) end
 end
 
+-- Remembers what came in the place of the session that was asked for by its handle, or by an earlier one.
+local function leave_trace(asked, from, what, ms, at)
+  if from ~= asked then remember(handle_of(from), 'e', ms, at) end
+  remember(handle_of(asked), what, ms, at)
+end
+
 -- The session in the place of a handle, its head, and how its token is found: for each step 32 bytes and a handle. Or nil, and whether
 -- the handle is remembered. What was revoked since it was replaced is out of its reach, even where the session was spared. Only a login
 -- goes past a login.

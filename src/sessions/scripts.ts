@@ -69,7 +69,8 @@ return cmsgpack.pack(answers)`,
 );
 
 /**
- * Stores a new session, in the place of another if there is one. Answers its birth, the time in µs, the newest revocation of its user
+ * Stores a new session, in the place of another, or of what is in its place, if there is one. Of a login a handle that is not known is
+ * remembered too: who still comes with it begins nothing. Answers its birth, the time in µs, the newest revocation of its user
  * and tags, how many others had to go for it, and their handles; 0 when its handle is taken.
  *
  * KEYS: session, the one that it replaces if there is one, ledger · ARGV: 1 every · 2 user or "" · 3 tags or "" · 4 device or "" · 5
@@ -88,11 +89,12 @@ local s = { born = tick(), created = now, seen = now, idle = tonumber(ARGV[5]), 
 local absolute, most = tonumber(ARGV[6]), tonumber(ARGV[7])
 s.last = absolute > 0 and now + absolute or 0
 local old = #KEYS == 3 and KEYS[2]
-local replaced = old and find(old)
-if replaced then
-  local same = user ~= '' and redis.call('HGET', old, 'u') == 'u' .. user
-  drop(old, handle_of(old))
-  remember(handle_of(old), (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
+local from, known = old and find(old) and old, false
+if old and not from then from, known = follow(handle_of(old)) end
+if from or old and user ~= '' and not known then
+  local same = from and user ~= '' and redis.call('HGET', from, 'u') == 'u' .. user
+  if from then drop(from, handle_of(from)) end
+  leave_trace(old, from or old, (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
 end
 local gone = user ~= '' and most > 0 and make_room(user, most, ARGV[8]) or {}
 redis.call('HSET', key, 'm', pack(s), unpack(ARGV, 12))
@@ -154,18 +156,18 @@ return cmsgpack.pack({ answer })`,
 );
 
 /**
- * Removes a session, and what is in its place. Answers as {@linkcode READ} does with what it was, or, when that is not wanted, with 1, 0,
+ * Removes a session, or what is in its place. Answers as {@linkcode READ} does with what it was, or, when that is not wanted, with 1, 0,
  * or 2 where it is remembered that it is gone.
  *
  * KEYS: session, ledger · ARGV: 1 every · 2 "1" = what it was is wanted · 3 "u" and the user that it has to have, "u" alone for a
- * visitor, "" for anybody · 4 ms for which it is remembered
+ * visitor, "" for anybody · 4 ms for which it is remembered · 5 "1" = also what is in its place
  */
 export const DESTROY: Script = script(
   GRACE,
   `
 local key = KEYS[1]
 local s, known = find(key), false
-if not s and ARGV[2] ~= '1' then
+if not s and ARGV[5] == '1' then
   local at, found = follow(handle_of(key))
   if at then key, s = at, found else known = found end
 end
@@ -188,7 +190,7 @@ return answer`,
 
 /**
  * Gives a session another handle, and another user if one is named, whose session then begins now. What was renewed for the same user a
- * moment ago is changed and stays what it is. Answers as {@linkcode UPDATE} does, with what {@linkcode CREATE} says of the session of a new
+ * moment ago is changed and stays what it is; somebody else's login goes on from it. Answers as {@linkcode UPDATE} does, with what {@linkcode CREATE} says of the session of a new
  * user, the handles of those that had to go, and where it was renewed before the steps from the old token to that of the session.
  *
  * KEYS: old session, new session, ledger · ARGV: 1 every · 2 user or "" for the same · 3 absolute ms from now, or "" as it was · 4 most
@@ -201,14 +203,21 @@ export const REGENERATE: Script = script(
   GRACE,
   ROOM,
   `
-local old, key, user = KEYS[1], KEYS[2], ARGV[2]
+local asked, key, user = KEYS[1], KEYS[2], ARGV[2]
 if redis.call('EXISTS', key) == 1 then return 0 end
 local function is_user(at) return user == '' or redis.call('HGET', at, 'u') == 'u' .. user end
-local s = find(old)
-if not s then
-  local at, found, steps
-  if ARGV[12] == '1' then at, found, steps = follow(handle_of(old), user ~= '') end
-  if not at or not is_user(at) then return cmsgpack.pack({ false }) end
+local old, s = asked, find(asked)
+local at, found, steps
+if not s and ARGV[12] == '1' then
+  at, found, steps = follow(handle_of(asked), user ~= '')
+  if at and not is_user(at) then
+    -- Past a login of somebody else there is nothing for this one.
+    old, s = follow(handle_of(asked))
+    at = nil
+  end
+end
+if not at and not (old and s) then return cmsgpack.pack({ false }) end
+if at then
   s = found
   local fits, size = weigh(at, 14, tonumber(ARGV[13]))
   if not fits then return cmsgpack.pack({ size }) end
@@ -242,6 +251,6 @@ if user ~= '' then newest = revocation(groups(old)) end
 redis.call('RENAME', old, key)
 change(key, 14)
 used(key, s)
-remember(handle_of(old), (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
+leave_trace(asked, old, (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
 return cmsgpack.pack({ tell(key, 1), struct.pack('>dddd', s.born, us, newest, #gone), table.concat(gone, ',') })`,
 );

@@ -53,3 +53,15 @@ export interface SessionAccess<Data extends object = SessionData> {
   /** Ends it, and remembers that. `"ended"` = that was remembered already. */
   destroy(id: string, options: SessionOperationOptions): Promise<boolean | "ended">;
 }
+
+/** What a session of a request needs of the sessions. */
+export interface RequestMeans<Data extends object> {
+  /** Reads and changes it. */
+  readonly access: SessionAccess<Data>;
+  /** Told what is probably not as meant. */
+  readonly warn: (message: string) => void;
+  /** The address of the client, for a session that is begun. */
+  readonly address?: string | null | undefined;
+  /** Whether reading counts as use. @default {true} */
+  readonly roll?: boolean | undefined;
+}

@@ -3,8 +3,8 @@ import { noteVisitor, type VisitorTrait } from "../http/visitor.ts";
 import type { SessionCookie } from "./cookie.ts";
 import type { Session } from "./session.ts";
 
-/** What becomes of the cookie: it gets another id, lasts longer, or is removed. */
-export type CookieChange = "write" | "roll" | "clear";
+/** What becomes of the cookie: it gets the id of a new session or another one of the same, lasts longer, or is removed. */
+export type CookieChange = "write" | "renew" | "roll" | "clear";
 
 /** What the response to a request has to say about the session. */
 export class SessionAnswer {
@@ -19,6 +19,11 @@ export class SessionAnswer {
   constructor(request: Request, cookie: SessionCookie) {
     this.#request = request;
     this.#cookie = cookie;
+  }
+
+  /** The tokens that may be of this service: what is of another one on this host is nothing to be replaced or ended. */
+  mine(tokens: readonly string[]): readonly string[] {
+    return this.#cookie.isShared ? tokens.filter((token) => this.own.has(token)) : tokens;
   }
 
   /** Whether it was asked for the session. */
@@ -49,7 +54,8 @@ export class SessionAnswer {
   become(session: Session<object> | undefined, change: CookieChange | undefined): void {
     if (session) this.note("known");
     const before = this.#change;
-    const owed = session ? before === "write" || !change && before === "roll" : !change && before === "clear";
+    const isNew = before === "write" || before === "renew" && change !== "write";
+    const owed = session ? isNew || !change && before === "roll" : !change && before === "clear";
     if (!owed) this.change = change === "clear" && !this.#cookie.isSent(this.#request) ? undefined : change;
   }
 

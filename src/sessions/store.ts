@@ -68,7 +68,10 @@ export interface Trace {
   readonly sealed: Uint8Array;
 }
 
-/** A session that is replaced by a new one in the same bucket. */
+/**
+ * A session that is replaced by a new one in the same bucket, or what is in its place. A handle that is not known is remembered too where a
+ * user comes.
+ */
 export interface Replaced extends Trace {
   /** Its handle. */
   readonly handle: string;
@@ -211,10 +214,11 @@ export interface SessionStore extends AsyncDisposable {
    */
   destroy(handle: string, options?: SessionEndOptions): Promise<boolean | "ended">;
   /** Removes a session and resolves to what it was, with all its data in `fields`. */
-  take(handle: string, options?: SessionEndOptions): Promise<StoredSession | undefined>;
+  take(handle: string, options?: SessionEndOptions & SessionFollowOptions): Promise<StoredSession | undefined>;
   /**
    * Gives a session another handle in the same bucket. Resolves to `undefined` when it is not there, `"taken"` if the handle is. With
    * `follow`, what was renewed for the same user a moment ago is changed only; for a login, what its user has in the place of the handle.
+   * The login of another user goes on from what was renewed.
    */
   regenerate(
     handle: string,

@@ -4,6 +4,7 @@ import { DATA_CASES } from "./suite_data.ts";
 import { GRACE_CASES } from "./suite_grace.ts";
 import { INPUT_CASES } from "./suite_input.ts";
 import { LIFE_CASES } from "./suite_life.ts";
+import { LOGIN_CASES } from "./suite_logins.ts";
 import { RENEWAL_CASES } from "./suite_renewal.ts";
 import { REQUEST_CASES } from "./suite_requests.ts";
 import { REVOCATION_CASES } from "./suite_revocation.ts";
@@ -15,6 +16,7 @@ export const SESSION_CASES: Readonly<Record<string, SessionCase>> = {
   ...GRACE_CASES,
   ...INPUT_CASES,
   ...LIFE_CASES,
+  ...LOGIN_CASES,
   ...RENEWAL_CASES,
   ...REQUEST_CASES,
   ...REVOCATION_CASES,
