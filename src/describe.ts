@@ -1,3 +1,5 @@
+import { unawaited } from "./callbacks.ts";
+
 /** How many characters of a string are shown unless said otherwise. */
 const MAX_SHOWN = 64;
 
@@ -29,7 +31,8 @@ function describeObject(value: object): string {
 
 /**
  * Names a value of any kind for an error message: strings in quotes, escaped and cut, objects by their
- * class only. It never runs code of the value other than proxy traps and getters of `constructor`, and never throws.
+ * class only. It never runs code of the value other than proxy traps, getters of `constructor` and `then` of a promise, and never
+ * throws. A promise is named because it was refused: that it rejects later does not end the process.
  *
  * The result shows what a string holds, so it is not for secrets: see {@linkcode describeKind}.
  *
@@ -52,6 +55,7 @@ export function describe(value: unknown, most: number = MAX_SHOWN): string {
     case "object":
       if (value === null) return "null";
       try {
+        if (value instanceof Promise) unawaited(value); // what is refused is awaited by nobody
         return describeObject(value);
       } catch {
         return "an object"; // a revoked proxy, or a getter that throws

@@ -1,6 +1,6 @@
 import { unawaited } from "../callbacks.ts";
 import { describe } from "../describe.ts";
-import { assertTag } from "../keys.ts";
+import { assertTag, assertTags } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
 import type { Cache } from "./cache.ts";
 import { LOAD_CALL, OPERATION } from "./option_names.ts";
@@ -50,6 +50,9 @@ export class Definition<Id, T> {
    */
   constructor(cache: Cache, options: DefinitionOptions<Id, T>) {
     const { name, key, load, loadMany } = options ?? {};
+    if (typeof name !== "string") {
+      throw new TypeError(`Cannot define a kind of value: wanted a string as "name", got ${describe(name)}`);
+    }
     assertTag(name, "define a kind of value");
     const functions = { key, load, ...(loadMany !== undefined && { loadMany }) };
     for (const [option, value] of Object.entries(functions)) {
@@ -156,7 +159,7 @@ export class Definition<Id, T> {
       ...rest,
       ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
       tags: typeof tags === "function"
-        ? (value: T, key: string) => [this.name, ...tags(value, idOf(key))]
+        ? (value: T, key: string) => [this.name, ...assertTags(tags(value, idOf(key)))]
         : [this.name, ...(tags ?? [])],
     });
   }

@@ -273,7 +273,7 @@ export class MemoryStore implements CacheStore {
   async drop(options: PatternOptions = {}): Promise<StoreInvalidation> {
     const removed = this.#entries.size;
     const { status } = await this.clear();
-    options.onProgress?.(removed);
+    unawaited(options.onProgress?.(removed));
     return { status, removed };
   }
 

@@ -244,7 +244,7 @@ export class RedisStore implements CacheStore {
     for (const slot of this.#slots) {
       for await (const count of slot.drop()) {
         removed += count;
-        onProgress?.(removed);
+        unawaited(onProgress?.(removed));
         signal?.throwIfAborted();
         this.#assertOpen("drop namespace");
       }

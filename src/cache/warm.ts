@@ -36,7 +36,7 @@ export async function warm(
   const { concurrency = 100, onProgress, signal } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(
-      `Cannot warm the cache as "concurrency" must be an integer >= 1: current value is ${concurrency}`,
+      `Cannot warm the cache: wanted a whole number of at least 1 as "concurrency", got ${describe(concurrency)}`,
     );
   }
   if (onProgress !== undefined && typeof onProgress !== "function") {

@@ -198,20 +198,31 @@ function give({ response }: OakContextLike, { body, status, headers }: Response)
   response.with(body, { status, headers });
 }
 
+/** Sessions of any data, as {@linkcode session} needs them. */
+export interface RequestSessions {
+  /** Gives the session of a request. */
+  forRequest(
+    request: Request,
+    info: ConnectionInfo | undefined,
+    options: RequestSessionOptions<ConnectionInfo | undefined>,
+  ): Pick<RequestSession, "apply" | "settle">;
+}
+
 /** By request: whose sessions, and its own: a `RequestSession`, of whatever data. */
 const placed = new WeakMap<object, { readonly sessions: object; readonly session: unknown }>();
 
 /**
  * Makes a middleware that gives each request its session, for {@linkcode sessionOf}, and takes care of the cookie:
- * `redis.sessions.withSession()` for Oak. Errors are Oak's affair: its answer carries the cookie.
+ * `redis.sessions.withSession()` for Oak. Errors are Oak's affair: its answer carries the cookie. It has no type parameter, since
+ * behind a generic call Oak's router does not know the parameters of its path.
  *
  * @param redis What `connect()` gave.
  * @param options Whether reading counts as use, who tells the address of the client.
  * @returns The middleware.
  * @throws {TypeError} If there is no such option.
  */
-export function session<Data extends object>(
-  redis: { readonly sessions: Sessions<Data> },
+export function session(
+  redis: { readonly sessions: RequestSessions },
   options: RequestSessionOptions<ConnectionInfo | undefined> = {},
 ): OakMiddleware {
   const { sessions } = redis;

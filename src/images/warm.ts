@@ -21,14 +21,16 @@ export async function warmImages(
   assertOptions(options, WARM, ACTION);
   const { concurrency = 8, onProgress, signal } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new RangeError(`Cannot ${ACTION} as "concurrency" must be an integer >= 1: current value is ${concurrency}`);
+    const got = describe(concurrency);
+    throw new RangeError(`Cannot ${ACTION}: wanted a whole number of at least 1 as "concurrency", got ${got}`);
   }
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw new TypeError(`Cannot ${ACTION}: wanted a function to tell, got ${describe(onProgress)}`);
   }
   const names = typeof what === "string" ? listed(source, folderOf(what, ACTION), signal) : what;
   if (typeof names !== "object" || names === null || !(Symbol.iterator in names || Symbol.asyncIterator in names)) {
-    throw new TypeError(`Cannot ${ACTION}: wanted a folder or names, got ${describe(what)}`);
+    const wanted = typeof what === "string" ? "names from list() of the source" : "a folder or names";
+    throw new TypeError(`Cannot ${ACTION}: wanted ${wanted}, got ${describe(names)}`);
   }
   let stored = 0;
   let failed = 0;

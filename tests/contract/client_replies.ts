@@ -42,6 +42,12 @@ export async function errorInList(client: RedisClient): Promise<void> {
 
 /** What each client has to answer. */
 export const clientReplies: Readonly<Record<string, (client: RedisClient) => Promise<void>>> = {
+  "errors show no arguments, nor do their causes": async (client) => {
+    const [error] = await send(client, ["LARDER.NOSUCH", TAG, "hunter2"]);
+    assertInstanceOf(error, RedisError);
+    assertEquals(error.message.toLowerCase(), "err unknown command 'larder.nosuch'");
+    assertEquals(Deno.inspect(error, { depth: 9, showHidden: true }).includes("hunter2"), false);
+  },
   "strings are bytes": async (client) => {
     const key = `${TAG}:bytes`;
     const [ok, got, pong, nothing] = await send(

@@ -114,6 +114,12 @@ Deno.test("Middleware fits Oak and its router", async () => {
     is<Same<typeof any, RequestSession<SessionData>>>();
     context.response.body = (await session.get())?.data.theme ?? "none";
   });
+  // In front of a route, they leave it the parameters of its path.
+  const limit = oak.rateLimit(redis, { "*": "API" });
+  router.get("/a/:id", limit, oak.session(redis), oak.cacheResponse(redis), ({ params }) => {
+    is<Same<typeof params.id, string>>();
+  });
+  router.get("/b/:id", oak.session(redis), ({ params }) => is<Same<typeof params.id, string>>());
   app.use(router.routes());
   const get = async (path: string) => {
     const response = await app.handle(new Request(`https://localhost${path}`) as never) as unknown as Response;

@@ -29,7 +29,8 @@ export async function pipelineOf(redis: DbRedisLike, commands: readonly RedisCom
   if (mark && !isMark(replies.pop(), mark)) throw new OutOfStepError();
   for (let i = 0; i < replies.length; i++) {
     const reply = replies[i];
-    if (reply instanceof Error) replies[i] = new RedisError(reply.message.replace(/^-/, ""), { cause: reply });
+    // Without that of the client as a cause: its text may quote arguments, and with them a password.
+    if (reply instanceof Error) replies[i] = new RedisError(reply.message.replace(/^-/, ""));
   }
   return replies as RedisReply[];
 }

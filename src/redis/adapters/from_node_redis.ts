@@ -152,7 +152,8 @@ class BorrowedNodeRedis implements RedisClient {
       try {
         return toReply(await this.#redis.sendCommand([name, ...args.map(toText)], options), text);
       } catch (error) {
-        if (isErrorReply(error)) return new RedisError(error.message, { cause: error });
+        // Without that of the client as a cause: its text may quote arguments, and with them a password.
+        if (isErrorReply(error)) return new RedisError(error.message);
         throw error;
       }
     }));
