@@ -1,5 +1,6 @@
 import { type Directives, parseCacheControl, parseTargeted, secondsOf } from "./cache_control.ts";
 import { parseHttpDate } from "./http_date.ts";
+import { isHeaderName } from "./header_name.ts";
 import { isOfVisitor } from "./load_request.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 
@@ -34,7 +35,7 @@ export function freshnessOf({ status, headers }: Response, policy: ResponsePolic
   if (/^\s*text\/event-stream/i.test(headers.get("content-type") ?? "")) return undefined;
   const vary = varyOf(headers);
   // What a load was not given cannot tell its responses apart.
-  if (vary.some((name) => name === "*" || isOfVisitor(name, policy))) return undefined;
+  if (vary.some((name) => name === "*" || !isHeaderName(name) || isOfVisitor(name, policy))) return undefined;
   const targeted = parseTargeted(headers.get("cdn-cache-control"));
   const directives = targeted ?? parseCacheControl(headers.get("cache-control"));
   if (["no-store", "no-cache", "private"].some((name) => directives.has(name))) return undefined;

@@ -36,7 +36,7 @@ import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { RequestSessionOptions } from "../sessions/with_session.ts";
 import type { CacheResponseOptions } from "./cache_response.ts";
-import { restOf } from "./hono_rest.ts";
+import { hasCheckedVisitor, restOf } from "./hono_rest.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { cacheOf, ResponseCache } from "./response_cache.ts";
@@ -44,13 +44,15 @@ import { cacheOf, ResponseCache } from "./response_cache.ts";
 /** The part of Hono's context that is used. */
 export interface HonoContextLike {
   /** The request. */
-  readonly req: { readonly raw: Request; readonly path?: string };
+  readonly req: { raw: Request; readonly path?: string };
   /** What the server tells of the connection, on Deno, Node and Bun. */
   readonly env?: unknown;
   /** What middleware tells of the request, for the types of {@linkcode SessionEnv}. */
   readonly var?: unknown;
   /** The response. */
   res: Response;
+  /** Makes a response with the headers that were set before. */
+  newResponse?(body: ReadableStream<Uint8Array> | null, init: Response): Response;
 }
 
 /** A middleware of Hono. */
@@ -73,18 +75,29 @@ export function cacheResponse(
   const middleware: HonoMiddleware = async (context, next) => {
     let ran = false;
     const rest = restOf(context, middleware);
-    const behind = async () => {
+    const behind = async (request?: Request) => {
       ran = true;
-      await next();
+      const { req } = context;
+      const { raw } = req;
+      // What is made for all is not told of the visitor.
+      if (request) req.raw = request;
+      try {
+        await next();
+      } finally {
+        req.raw = raw;
+      }
       return context.res;
     };
     const response = await cache.answer(context.req.raw, {
-      next: behind,
-      load: (request, foreground) => rest ? rest(request, (own) => passSession(context, own, foreground)) : behind(),
+      next: () => behind(),
+      load: (request, foreground) =>
+        rest ? rest(request, (own) => passSession(context, own, foreground)) : behind(request),
       once: !rest,
+      personal: hasCheckedVisitor(context),
       connection: connectionOf(context),
     });
-    if (!ran) return response;
+    // What middleware in front set by `c.header()` is told with what Hono makes itself only.
+    if (!ran) return context.newResponse?.(response.body, response) ?? response;
     replace(context, response);
   };
   return middleware;

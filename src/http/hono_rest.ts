@@ -2,7 +2,14 @@ import type { HonoContextLike } from "./hono.ts";
 
 /** The part of Hono's context that makes another one. */
 interface Context extends HonoContextLike {
-  readonly req: { readonly raw: Request; readonly path: string; routeIndex: number };
+  readonly req: {
+    raw: Request;
+    readonly path: string;
+    routeIndex: number;
+    valid?(target: string): unknown;
+    addValidatedData?(target: string, data: object): void;
+  };
+  error?: Error;
   readonly env: unknown;
   readonly var: Record<string, unknown>;
   readonly executionCtx: unknown;
@@ -39,12 +46,22 @@ export function restOf(
   return async (request, begun) => {
     const own = contextFor(context, request, matched);
     begun(own);
-    await dispatch(own, matched[0], at + 1);
+    const failure: Failure = {};
+    await dispatch(own, matched[0], at + 1, failure);
+    // Who asked has the app's own `onError` make the answer, unless middleware behind made another.
+    if (failure.error && failure.error === own.error && own.res.status === failure.status) throw failure.error;
     return own.res;
   };
 }
 
-async function dispatch(context: Context, handlers: Matched[0], at: number): Promise<void> {
+/** What a handler threw. */
+interface Failure {
+  error?: Error;
+  /** The status that middleware behind sees meanwhile. */
+  status?: number;
+}
+
+async function dispatch(context: Context, handlers: Matched[0], at: number, failure: Failure): Promise<void> {
   const handler = handlers[at]?.[0][0];
   if (!handler) {
     if (!context.finalized) context.res = await context.notFound();
@@ -52,12 +69,33 @@ async function dispatch(context: Context, handlers: Matched[0], at: number): Pro
   }
   context.req.routeIndex = at;
   let called = false;
-  const response = await handler(context, () => {
-    if (called) throw new Error("next() called multiple times");
-    called = true;
-    return dispatch(context, handlers, at + 1);
-  });
-  if (response && !context.finalized) context.res = response as Response;
+  try {
+    const response = await handler(context, () => {
+      if (called) throw new Error("next() called multiple times");
+      called = true;
+      return dispatch(context, handlers, at + 1, failure);
+    });
+    if (response && !context.finalized) context.res = response as Response;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    // As Hono does: middleware around goes on, and finds the error in its context.
+    const { status } = error as { status?: unknown };
+    failure.status = Number.isInteger(status) && status as number >= 400 && status as number < 600
+      ? status as number
+      : 500;
+    context.error = failure.error = error;
+    context.res = undefined as unknown as Response;
+    context.res = new Response(null, { status: failure.status });
+  }
+}
+
+/** What validators in front may have checked that is the same for all. */
+const CHECKED = ["query", "param", "json", "form"];
+
+/** Whether validators in front have put what only this visitor sends into his context: headers or cookies. */
+export function hasCheckedVisitor({ req }: HonoContextLike): boolean {
+  const valid = (req as Context["req"]).valid?.bind(req);
+  return valid !== undefined && (valid("header") ?? valid("cookie")) !== undefined;
 }
 
 /** A context like the visitor's, for another request: what middleware in front has set is there, what it knows of the request is not. */
@@ -78,6 +116,10 @@ function contextFor(given: Context, request: Request, matchResult: Matched): Con
     notFoundHandler: () => given.notFound(),
   });
   for (const [name, value] of Object.entries(given.var)) own.set(name, value);
+  for (const target of CHECKED) {
+    const data = given.req.valid?.(target);
+    if (data !== undefined) own.req.addValidatedData?.(target, data as object);
+  }
   if (given.getLayout && own.setLayout) own.setLayout(given.getLayout());
   // The renderer belongs to the context that it was set on; status and headers are those of this one.
   own.setRenderer(async (...args) => {

@@ -28,6 +28,18 @@ export function isPersonal({ headers }: Request, policy: ResponsePolicy): boolea
   });
 }
 
+/**
+ * Whether a request has headers taken away that say more than how it came here (RFC 9110, section 7.6.1): a load would go without them, and
+ * what it makes would be given to those who send them.
+ */
+export function dropsHeaders({ headers }: Request): boolean {
+  return hopsOf(headers).some((name) => name !== "close" && name !== "http2-settings" && !NEVER.has(name));
+}
+
+function hopsOf(headers: Headers): string[] {
+  return (headers.get("connection") ?? "").toLowerCase().split(",").map((name) => name.trim()).filter(Boolean);
+}
+
 /** What a load is made of. */
 export interface LoadOf {
   /** The request that is answered. */
@@ -45,12 +57,16 @@ export interface LoadOf {
 /** The request of a load, which has no visitor: no cookie, no credential, no condition, no signal of whoever came first. */
 export function loadRequestOf({ request, url, keyed, validators, signal }: LoadOf, policy: ResponsePolicy): Request {
   const headers = new Headers();
-  const hops = (request.headers.get("connection") ?? "").toLowerCase().split(",").map((name) => name.trim());
+  const hops = hopsOf(request.headers);
   for (const [name, value] of request.headers) {
     if (hops.includes(name)) continue;
     const vouched = keyed && (CREDENTIALS.has(name) || policy.personal.includes(name));
     if (vouched || !isOfVisitor(name, policy)) headers.append(name, value);
   }
   for (const [name, value] of Object.entries(validators)) headers.set(name, value);
+  // An absolute target has its own, whatever `Host` says, and there are more spellings of one.
+  if (headers.has("host")) {
+    headers.set("host", url.slice(url.indexOf("://") + 3, url.indexOf("/", url.indexOf("://") + 3)));
+  }
   return new Request(url, { headers, signal });
 }

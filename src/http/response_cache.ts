@@ -8,10 +8,11 @@ import { ageOf, answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, stal
 import type { CacheResponseOptions } from "./cache_response.ts";
 import { currentLoad, runLoad } from "./current_load.ts";
 import { freshnessOf } from "./freshness.ts";
-import { isPersonal } from "./load_request.ts";
+import { dropsHeaders, isPersonal } from "./load_request.ts";
 import { FailedResponseError, LateResponseError, NOT_KEPT, ResponseLoad } from "./response_load.ts";
-import { addressOf, type ResponseAddress, tagOf, valueOf } from "./response_key.ts";
+import { addressOf, type ResponseAddress, tagOf } from "./response_key.ts";
 import { type ResponsePolicy, responsePolicyOf } from "./response_policy.ts";
+import { isFor, ResponseVariants } from "./response_variants.ts";
 import { NO_WISHES, type RequestWishes, wishesOf } from "./request_wishes.ts";
 import { decodeResponse, type StoredResponse } from "./stored_response.ts";
 import { badRequest, type RequestTarget, targetOf } from "./target.ts";
@@ -25,26 +26,14 @@ export interface Behind {
   readonly load: (request: Request, foreground: boolean) => Response | Promise<Response>;
   /** What is known of the visitor's connection. */
   readonly connection?: unknown;
+  /** Whether more is known of the visitor than the request says. */
+  readonly personal?: boolean;
   /** Whether `load` works only until the visitor's request has been answered. */
   readonly once?: boolean;
 }
 
-/** What is known of the responses of a URL. */
-interface Variants {
-  /** On what the one under the primary key depends. */
-  readonly first: StoredResponse["vary"];
-  /** The headers on which any depends. */
-  readonly names: readonly string[];
-  /** The keys of the others. */
-  readonly keys: Set<string>;
-}
-
 /** Methods that change nothing (RFC 9110, section 9.2.1). */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
-/** Most variants of a URL that are kept. */
-const MOST_VARIANTS = 16;
-/** Seconds for which the variants of a URL are remembered. */
-const VARIANTS_KEPT = 86_400;
 /** Milliseconds for which this process remembers that a response is not kept, so that nobody waits for another's. */
 const NOT_KEPT_FOR = 5000;
 /** Milliseconds by which the clocks of processes may differ. */
@@ -55,8 +44,7 @@ export class ResponseCache {
   readonly #cache: Cache;
   readonly #policy: ResponsePolicy;
   readonly #notKept = new LRUCache<string, true>({ max: 10_000, ttl: NOT_KEPT_FOR });
-  /** On which headers the responses of a URL depend, and which variants there are. */
-  readonly #variants = new LRUCache<string, Variants>({ max: 10_000 });
+  readonly #variants: ResponseVariants;
 
   /**
    * @throws {TypeError | RangeError} If an option is not as it should be.
@@ -64,6 +52,7 @@ export class ResponseCache {
   constructor(cache: Cache, options: CacheResponseOptions) {
     this.#cache = cache;
     this.#policy = responsePolicyOf(options, cache.maxBytes);
+    this.#variants = new ResponseVariants(cache);
   }
 
   /** Answers a request. */
@@ -72,12 +61,15 @@ export class ResponseCache {
     if (!target) return badRequest();
     if (!SAFE.has(request.method)) return await this.#changed(request, target, await behind.next());
     if (request.method !== "GET" && request.method !== "HEAD") return mark(await behind.next(), { fwd: "method" });
-    const address = request.body === null ? this.#addressOf(request, target) : undefined;
+    const odd = request.body !== null || dropsHeaders(request);
+    const address = odd ? undefined : this.#addressOf(request, target);
     if (!address) return mark(await behind.next(), { fwd: "bypass" });
     // Another one around this is loading it, and would wait for this one, which would wait for it.
     if (currentLoad()?.urls.has(address.url)) return await behind.next();
     // Whoever is known already is given what is made for nobody else.
-    if (watchVisitor(request, (visitor) => visitor.isPersonal)) return mark(await behind.next(), { fwd: "bypass" });
+    if (behind.personal || watchVisitor(request, (visitor) => visitor.isPersonal)) {
+      return mark(await behind.next(), { fwd: "bypass" });
+    }
     const wishes = this.#policy.deaf ? NO_WISHES : wishesOf(request);
     if (wishes.noStore) return mark(await behind.next(), { fwd: "request" });
     if (!address.keyed && isPersonal(request, this.#policy)) {
@@ -111,12 +103,12 @@ export class ResponseCache {
   /** A successful request that changes something takes what is kept of its URL along (RFC 9111, section 4.4). */
   async #changed(request: Request, target: RequestTarget, response: Response): Promise<Response> {
     if (response.status < 200 || response.status >= 400) return mark(response, { fwd: "method" });
-    const tags = new Set([tagOf(target)]);
+    const tags = new Set([tagOf(target, this.#policy)]);
     for (const name of ["location", "content-location"]) {
       const place = response.headers.get(name);
       const url = place === null ? null : URL.parse(place, `${target.scheme}://${target.host}${target.path}`);
       if (url === null || url.protocol !== `${target.scheme}:` || url.host !== target.host) continue;
-      tags.add(tagOf({ scheme: target.scheme, host: target.host, path: url.pathname, query: url.search }));
+      tags.add(tagOf({ ...target, path: url.pathname, query: url.search }, this.#policy));
     }
     try {
       await this.#cache.invalidateByTag([...tags], { signal: request.signal });
@@ -149,7 +141,7 @@ export class ResponseCache {
 
   /** Has what is for all made anew for all, without the visitor. */
   #fill(request: Request, address: ResponseAddress, behind: Behind): void {
-    const key = this.#keyOf(request, address);
+    const key = this.#variants.keyOf(request, address);
     if (this.#notKept.has(key)) return;
     const load = this.#loadOf(request, address, key, behind);
     load.leave();
@@ -158,12 +150,12 @@ export class ResponseCache {
 
   /** What is kept and good enough, without making anything. */
   async #find(request: Request, address: ResponseAddress, wishes: RequestWishes): Promise<StoredResponse | undefined> {
-    for (const key of new Set([this.#keyOf(request, address), address.primary])) {
+    for (const key of new Set([this.#variants.keyOf(request, address), address.primary])) {
       const { value } = await this.#cache.lookup<Uint8Array>(key);
       let stored = this.#decode(key, value);
       if (stored && !isFor(stored, request) && key === address.primary) {
-        this.#learn(address, stored);
-        const other = this.#keyOf(request, address);
+        this.#variants.learn(address, stored);
+        const other = this.#variants.keyOf(request, address);
         if (other !== key) stored = this.#decode(other, (await this.#cache.lookup<Uint8Array>(other)).value);
       }
       if (stored && isFor(stored, request) && isGoodEnough(stored, wishes)) return stored;
@@ -185,7 +177,7 @@ export class ResponseCache {
   ): Promise<Response> {
     let fresh = wishes.noCache;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const key = this.#keyOf(request, address);
+      const key = this.#variants.keyOf(request, address);
       if (this.#notKept.has(key)) break;
       const load = this.#loadOf(request, address, key, behind);
       const result = await this.#settle(load, this.#cache.getOrSet(key, load.run, this.#lifetime(fresh)));
@@ -217,7 +209,7 @@ export class ResponseCache {
         }
         break;
       }
-      if (result === NOT_KEPT || result.length === 0) break;
+      if (isNotKept(result) && (load.started || this.#notKept.has(key))) break;
       const stored = this.#decode(key, result);
       // One that may not be served any more is there to be made fresh: this could not be done.
       if (stored && staleFor(stored) > stored.stale * 1000 + TOLERANCE) {
@@ -234,8 +226,8 @@ export class ResponseCache {
       }
       if (!isFor(stored, request)) {
         if (key !== address.primary) break;
-        this.#learn(address, stored);
-        if (this.#keyOf(request, address) === key) break;
+        this.#variants.learn(address, stored);
+        if (this.#variants.keyOf(request, address) === key) break;
         continue;
       }
       if (behind.once && staleFor(stored) > 0 && !load.started && !fresh) {
@@ -288,46 +280,12 @@ export class ResponseCache {
           behind.connection,
           () => behind.load(asked, load.isWaitedFor),
         ),
+      once: behind.once === true,
       notKept: () => void this.#notKept.set(key, true),
-      mayKeep: (vary) => this.#mayKeep(address, key, vary),
+      mayKeep: (vary) => this.#variants.mayKeep(address, key, vary),
     });
     if (key !== address.primary) load.outcome = { fwd: "vary-miss" };
     return load;
-  }
-
-  /** The key for a request, as far as it is known on what the responses of its URL depend. */
-  #keyOf(request: Request, address: ResponseAddress): string {
-    const known = this.#variants.get(address.primary);
-    return known && !matches(known.first, request) ? address.variant(known.names) : address.primary;
-  }
-
-  /** Learns on what the responses of a URL depend, from one that is for another request. */
-  #learn(address: ResponseAddress, { vary }: StoredResponse): void {
-    const names = vary.map(([name]) => name);
-    const known = this.#variants.get(address.primary);
-    this.#variants.set(address.primary, {
-      first: vary,
-      names: [...new Set([...known?.names ?? [], ...names])].sort(),
-      keys: known?.keys ?? new Set(),
-    });
-  }
-
-  /** Whether there is room for another variant of a URL, which is taken. */
-  async #mayKeep(
-    address: ResponseAddress,
-    key: string,
-    vary: StoredResponse["vary"],
-  ): Promise<boolean> {
-    if (vary.length === 0 || key === address.primary) return true;
-    const known = this.#variants.get(address.primary);
-    if (!known || known.keys.has(key)) return true;
-    const list = `${address.primary} variants`;
-    const listed = await this.#cache.get<string[]>(list).catch(() => undefined) ?? [];
-    for (const other of Array.isArray(listed) ? listed : []) if (typeof other === "string") known.keys.add(other);
-    if (!known.keys.has(key) && known.keys.size >= MOST_VARIANTS - 1) return false; // and the first
-    known.keys.add(key);
-    await this.#cache.set(list, [...known.keys], { ttl: VARIANTS_KEPT }).catch(() => false);
-    return true;
   }
 
   #decode(key: string, bytes: Uint8Array | undefined): StoredResponse | undefined {
@@ -345,13 +303,9 @@ export class ResponseCache {
   }
 }
 
-/** Whether a response is for a request, going by the headers on which it depends. */
-function isFor({ vary }: StoredResponse, request: Request): boolean {
-  return matches(vary, request);
-}
-
-function matches(vary: StoredResponse["vary"], request: Request): boolean {
-  return vary.every(([name, value]) => valueOf(request, name) === value);
+/** Whether this stands for a response that is not kept. Whoever may write keys of the cache may have put the same there. */
+function isNotKept(bytes: unknown): boolean {
+  return bytes === NOT_KEPT || (bytes instanceof Uint8Array && bytes.length === 0);
 }
 
 /** Whether a request takes it as it is, without anything being made. */

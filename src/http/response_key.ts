@@ -41,7 +41,7 @@ export function addressOf(
   const varied = variantOf(request, policy.vary);
   return {
     url,
-    tag: tagOf(target, query),
+    tag: tagOf(target, policy),
     keyed: policy.key !== undefined,
     primary: `${place}${keyed}${varied} ${VERSION}`,
     variant: (names) => `${place}${keyed}${varied}${variantOf(request, names)} ${VERSION}`,
@@ -49,8 +49,8 @@ export function addressOf(
 }
 
 /** The tag of all responses of a URL. */
-export function tagOf(target: RequestTarget, query: string = target.query): string {
-  return `url ${placeOf(target, sorted(query))}`;
+export function tagOf(target: RequestTarget, policy: ResponsePolicy): string {
+  return `url ${placeOf(target, sorted(queryOf(target.query, policy)))}`;
 }
 
 /** The value of a header of a request, in one spelling. */
@@ -96,10 +96,10 @@ function decoded(name: string): string {
   }
 }
 
-/** A query with its parameters in the order of their names; those of one name stay as they are. */
+/** A query with its parameters in the order of their names; those of one name, however it is written, stay as they are. */
 function sorted(query: string): string {
   if (!query.includes("&")) return query;
-  const parts = query.slice(1).split("&").map((part) => [part.split("=")[0]!, part] as const);
+  const parts = query.slice(1).split("&").map((part) => [decoded(part.split("=")[0]!), part] as const);
   return `?${parts.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0).map(([, part]) => part).join("&")}`;
 }
 

@@ -40,6 +40,8 @@ export interface LoadJob {
   readonly answer: (request: Request) => Response | Promise<Response>;
   /** Whether another variant of the URL may be kept: those on which headers of the request it depends. */
   readonly mayKeep: (vary: StoredResponse["vary"]) => Promise<boolean>;
+  /** Whether the handler can be asked once only, so that a condition that it takes in a wrong way could not be taken back. */
+  readonly once: boolean;
   /** Called when it was found out that the response is not for others. */
   readonly notKept: () => void;
 }
@@ -93,18 +95,21 @@ export class ResponseLoad {
     const { request, address, policy, answer, notKept } = this.#job;
     this.started = true;
     const previous = previousOf(context.stale);
-    const validators = previous ? validatorsOf(previous) : {};
+    const validators = previous && !this.#job.once ? validatorsOf(previous) : {};
     if (previous) this.outcome = { fwd: "stale" };
     const late = new AbortController();
     const timer = policy.timeout === Infinity ? undefined : setTimeout(() => late.abort(), policy.timeout);
     try {
       const signal = AbortSignal.any([late.signal, context.signal]);
-      const asked = loadRequestOf({ request, url: address.url, keyed: address.keyed, validators, signal }, policy);
-      const [response, visitor] = await watchLoad(async (visitor) =>
-        [await inTime(answer(asked), late), visitor] as const
-      );
+      const ask = (validators: Readonly<Record<string, string>>) => {
+        const asked = loadRequestOf({ request, url: address.url, keyed: address.keyed, validators, signal }, policy);
+        return watchLoad(async (visitor) => [await inTime(answer(asked), late), visitor] as const);
+      };
+      let [response, visitor] = await ask(validators);
       if (previous && response.status === 304 && Object.keys(validators).length > 0) {
-        return this.#freshen(context, previous, response);
+        if (isOf(response, previous)) return this.#freshen(context, previous, response);
+        response.body?.cancel().catch(() => {});
+        [response, visitor] = await ask({});
       }
       if (response.status >= 500) {
         this.#fail(response);
@@ -119,7 +124,8 @@ export class ResponseLoad {
         return context.skip(NOT_KEPT);
       }
       const body = await readUpTo(this.#split(response), policy.maxBytes, late.signal);
-      if (!body) {
+      // A body may look at a session as it is made.
+      if (!body || visitor.isPersonal || visitor.has("asked")) {
         notKept();
         return context.skip(NOT_KEPT);
       }
@@ -254,6 +260,13 @@ function validatorsOf({ headers, status }: StoredResponse): Record<string, strin
     if (name === "last-modified") validators["if-modified-since"] = value;
   }
   return validators;
+}
+
+/** Whether a 304 is of what is kept (RFC 9111, section 4.3.4): its entity tag, if it has one, is the same. */
+function isOf({ headers }: Response, previous: StoredResponse): boolean {
+  const etag = headers.get("etag");
+  const known = previous.headers.find(([name]) => name === "etag")?.[1];
+  return etag === null || known === undefined || etag.replace(/^W\//, "") === known.replace(/^W\//, "");
 }
 
 async function inTime(answer: Response | Promise<Response>, late: AbortController): Promise<Response> {

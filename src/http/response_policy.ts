@@ -4,6 +4,7 @@ import { compileGlob } from "../glob.ts";
 import { assertTags } from "../keys.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
 import type { CacheResponseOptions } from "./cache_response.ts";
+import { isHeaderName } from "./header_name.ts";
 
 /** Which responses are kept, and how long. */
 export interface ResponsePolicy {
@@ -43,7 +44,6 @@ const OPTIONS = optionNames<CacheResponseOptions>({
   timeout: true,
 });
 
-const NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
 const MAX_BYTES = 2 ** 20;
 /** Room for the head of a response beside its body. */
 const HEAD = 64 * 2 ** 10;
@@ -102,7 +102,7 @@ function secondsFor(duration: Duration | undefined, name: string): number | unde
 
 function namesOf(names: unknown, option: string): string[] {
   if (names === undefined) return [];
-  if (!Array.isArray(names) || names.some((name) => typeof name !== "string" || !NAME.test(name) || name === "*")) {
+  if (!Array.isArray(names) || names.some((name) => typeof name !== "string" || !isHeaderName(name) || name === "*")) {
     throw new TypeError(`${WHAT} names of headers as "${option}", got ${describe(names)}`);
   }
   return [...new Set((names as string[]).map((name) => name.toLowerCase()))].sort();

@@ -1,5 +1,6 @@
 import { describe } from "../describe.ts";
 import { decoder } from "../utf8.ts";
+import { isHeaderName } from "./header_name.ts";
 
 /** What is kept of a response. */
 export interface StoredResponse {
@@ -79,7 +80,7 @@ export function decodeResponse(bytes: unknown): StoredResponse {
     if (typeof number !== "number" || !Number.isFinite(number) || number < 0) throw damaged(`its ${name}`, number);
   }
   if (typeof open !== "boolean" || typeof strict !== "boolean") throw damaged("its audience", open);
-  if (!isPairs(vary, true)) throw damaged("what it depends on", vary);
+  if (!isPairs(vary, true) || !vary.every(([name]) => isHeaderName(name))) throw damaged("what it depends on", vary);
   return { ...head, body: bytes.subarray(end) } as StoredResponse;
 }
 
