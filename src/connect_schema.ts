@@ -11,7 +11,7 @@ import { isNamespace, NAMESPACE_WANTED } from "./keys.ts";
 import { wantedName } from "./option_names.ts";
 import { addressReader, TRUST_WANTED, type TrustProxy } from "./rate_limit/address.ts";
 import type { RateLimitOptions } from "./rate_limit/options.ts";
-import { presetOf } from "./rate_limit/presets.ts";
+import { fitPresets } from "./preset_schema.ts";
 import { clientWanted, isRedisClient } from "./client_hint.ts";
 import type { RedisClient } from "./redis/client.ts";
 import { MAX_DB } from "./redis_url.ts";
@@ -151,18 +151,6 @@ const images = {
   staleIfError: duration(),
 } satisfies Shape<ImageOptions>;
 
-/** What is wrong with limits, at their names. */
-function fitPresets(presets: Record<string, unknown>, context: z.core.$RefinementCtx): void {
-  for (const [name, preset] of Object.entries(presets)) {
-    try {
-      if (preset !== undefined) presetOf(name, preset);
-    } catch (error) {
-      const [, wanted = "a limit"] = /wanted (.*), got /.exec((error as Error).message) ?? [];
-      context.addIssue({ code: "custom", path: [name], message: wanted });
-    }
-  }
-}
-
 /** Whether a value is one that does not throw. */
 function fits(use: () => unknown): boolean {
   try {
@@ -223,7 +211,9 @@ const shape = {
   on: z.custom<ConnectOptions["on"]>((value) => typeof value === "function", { error: "a function" }).optional(),
 } satisfies Shape<ConnectOptions>;
 
-const schema = z.strictObject(shape, { error: "an object with options, as in { url: … }" });
+const OPTIONS = "an object with options, as in { url: … }";
+const schema = z.custom((value) => !(value instanceof URL), { error: OPTIONS })
+  .pipe(z.strictObject(shape, { error: OPTIONS }));
 
 /** Options of which nothing but their kind is shown. */
 const HIDDEN: ReadonlySet<string> = new Set([
@@ -287,11 +277,9 @@ function toConfigError(issue: z.core.$ZodIssue, root: unknown): ConfigError {
     return new ConfigError(setting, wantedOption(name, path), "an unknown name");
   }
   const value = valueAt(root, issue.path);
-  return new ConfigError(
-    path || "options",
-    issue.message,
-    HIDDEN.has(path) ? describeKind(value) : describeSetting(value),
-  );
+  const told: unknown = issue.code === "custom" ? issue.params?.got : undefined;
+  const got = typeof told === "string" ? told : HIDDEN.has(path) ? describeKind(value) : describeSetting(value);
+  return new ConfigError(path || "options", issue.message, got);
 }
 
 /**

@@ -21,7 +21,7 @@ export function optionNames<Options extends object>(names: { readonly [K in keyo
  * @param options What came.
  * @param names Those that there are.
  * @param action What is attempted, as in "write to the cache".
- * @throws {TypeError} If it is no object, or has another name.
+ * @throws {TypeError} If it is no object, has another name, or a `signal` that is none.
  */
 export function assertOptions(options: unknown, names: OptionNames, action: string): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
@@ -33,6 +33,13 @@ export function assertOptions(options: unknown, names: OptionNames, action: stri
       throw new TypeError(`Cannot ${action}: wanted ${wantedName(name, [...names])}, got ${describe(name)}`);
     }
   }
+  if (names.has("signal")) assertSignal((options as { signal?: unknown }).signal, action);
+}
+
+function assertSignal(signal: unknown, action: string): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  const wanted = signal instanceof AbortController ? 'the "signal" of the controller' : 'an AbortSignal as "signal"';
+  throw new TypeError(`Cannot ${action}: wanted ${wanted}, got ${describe(signal)}`);
 }
 
 /**

@@ -57,8 +57,17 @@ export function parseWhole(text: string, min: number, max: number): number | und
   return value >= min && value <= max ? value : undefined;
 }
 
+/** Quotes and spaces that came along, as from an `--env-file` of Docker. */
+const WRAPPED = /^["'`\s]|["'`\s]$/;
+const BARE = "; without quotes and spaces around it";
+
 /** What those probably need who gave something else; nothing of it is repeated. */
 function hintFor(text: string): string {
+  if (WRAPPED.test(text)) return BARE;
+  if (/^redis-cli\b|^[A-Z_]+=/.test(text)) return "; the URL alone";
+  if (/^(redis|valkey)[+_-]?(sentinel|cluster)s?:/i.test(text)) {
+    return "; for Sentinels or a cluster, open a client yourself, as in fromIoredis(new Cluster(nodes))";
+  }
   if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?(\/\d*)?$/i.test(text)) return '; put "redis://" before the host';
   if (/^(redis\+)?(unix|redis-socket)(s?):/i.test(text) || text.startsWith("/")) {
     return "; for a socket, open a client yourself, as in fromIoredis(new Redis({ path }))";
@@ -96,7 +105,8 @@ export function parseRedisUrl(text: string, setting: string): RedisUrl {
   const place = /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(authority.slice(at + 1));
   const hostname = place === null ? undefined : parseHostname(place[1]!);
   if (place === null || hostname === undefined) {
-    return refuse('"host" or "host:port" after the scheme and the login, with an IPv6 address in brackets');
+    const wanted = '"host" or "host:port" after the scheme and the login, with an IPv6 address in brackets';
+    return refuse(WRAPPED.test(text) ? `${wanted}${BARE}` : wanted);
   }
 
   const url: RedisUrl = { setting, tls: scheme[2] !== "", hostname };

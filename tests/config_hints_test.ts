@@ -19,6 +19,14 @@ Deno.test("A URL of another kind is refused with a hint, and nothing of it is sh
     ["/run/redis.sock", "for a socket, open a client yourself"],
     ["https://eu1-hunter2.upstash.io", "begins with rediss://"],
     ["https://hunter2.example", "Redis does not speak HTTP"],
+    ['"redis://:hunter2@h:1"', "without quotes and spaces around it"],
+    ["'redis://:hunter2@h:1'", "without quotes and spaces around it"],
+    [" redis://:hunter2@h:1", "without quotes and spaces around it"],
+    ["redis://:hunter2@h ", "without quotes and spaces around it"],
+    ["redis-cli -u redis://:hunter2@h:1", "the URL alone"],
+    ["REDIS_URL=redis://:hunter2@h:1", "the URL alone"],
+    ["redis+sentinel://:hunter2@h:1", "for Sentinels or a cluster, open a client yourself"],
+    ["redis-cluster://:hunter2@h:1", "for Sentinels or a cluster, open a client yourself"],
   ];
   for (const [url, hint] of cases) {
     for (const name of ["url", "cacheUrl"]) {

@@ -31,6 +31,7 @@ import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { assertOptions } from "../option_names.ts";
 import { REQUEST } from "../sessions/option_names.ts";
+import { sessionsOf } from "./sessions_of.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -179,7 +180,7 @@ export function session<Data extends object>(
   redis: { readonly sessions: Sessions<Data> },
   options: RequestSessionOptions<ConnectionInfo | undefined> = {},
 ): HonoMiddleware {
-  const { sessions } = redis;
+  const sessions = sessionsOf(redis);
   assertOptions(options, REQUEST, "make a middleware with sessions");
   return async (context, next) => {
     if (placed.get(context)?.sessions === sessions) return await next(); // one is enough

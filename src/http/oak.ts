@@ -26,6 +26,7 @@ import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { assertOptions } from "../option_names.ts";
 import { REQUEST } from "../sessions/option_names.ts";
+import { sessionsOf } from "./sessions_of.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -225,7 +226,7 @@ export function session(
   redis: { readonly sessions: RequestSessions },
   options: RequestSessionOptions<ConnectionInfo | undefined> = {},
 ): OakMiddleware {
-  const { sessions } = redis;
+  const sessions = sessionsOf(redis);
   assertOptions(options, REQUEST, "make a middleware with sessions");
   return (context, next) => {
     if (placed.get(context.request)?.sessions === sessions) return next().then(() => {}); // one is enough

@@ -1,5 +1,6 @@
 import { badRequest, targetOf } from "../http/target.ts";
 import { watchVisitor } from "../http/visitor.ts";
+import { describe } from "../describe.ts";
 import type { RequestSession } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
 
@@ -63,6 +64,10 @@ export function withSession<Data extends object, Info>(
   handler: SessionHandler<Data, Info>,
   { onError }: Pick<WithSessionOptions<Info>, "onError"> = {},
 ): WithSessionHandler<Info> {
+  for (const [what, value] of [["the handler", handler], ["onError", onError ?? handler]] as const) {
+    if (typeof value === "function") continue;
+    throw new TypeError(`Cannot make a handler with sessions: wanted a function as ${what}, got ${describe(value)}`);
+  }
   return (request, info) =>
     watchVisitor(request, async () => {
       if (!targetOf(request)) return badRequest();

@@ -1,3 +1,4 @@
+import { describe } from "../describe.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
 import type {
   ConnectionChange,
@@ -42,6 +43,13 @@ export class FlakyClient implements RedisClient {
    * @param client The client that works.
    */
   constructor(client: RedisClient) {
+    if (typeof client?.pipeline !== "function") {
+      throw new TypeError(
+        `Cannot make one that fails: wanted a client as made by fromDbRedis() and the other from…() functions, got ${
+          describe(client)
+        }`,
+      );
+    }
     this.#client = client;
   }
 

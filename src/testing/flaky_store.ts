@@ -1,3 +1,4 @@
+import { describe } from "../describe.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type {
   CacheStore,
@@ -30,6 +31,11 @@ export class FlakyStore implements CacheStore {
    * @param store The store that works.
    */
   constructor(store: CacheStore) {
+    if (typeof store?.read !== "function") {
+      throw new TypeError(
+        `Cannot make one that fails: wanted a store of a cache, such as new MemoryStore(), got ${describe(store)}`,
+      );
+    }
     this.#store = store;
   }
 

@@ -1,3 +1,4 @@
+import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 
 /**
@@ -25,8 +26,12 @@ export class ManualClock {
    * Creates a clock.
    *
    * @param start The time it shows, in milliseconds since 1970.
+   * @throws {TypeError} If that is no number.
    */
   constructor(start: number = 1_700_000_000_000) {
+    if (!Number.isFinite(start)) {
+      throw new TypeError(`Cannot make a clock: wanted milliseconds since 1970, got ${describe(start)}`);
+    }
     this.#time = start;
   }
 

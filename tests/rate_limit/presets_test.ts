@@ -73,6 +73,18 @@ Deno.test("connect() takes presets and options of rate limits", async (t) => {
       [{ preset: {} }, "rateLimit.preset"],
     ];
     for (const [rateLimit, setting] of cases) assertEquals(refusal({ rateLimit }).setting, setting);
+    const said = (preset: unknown) => refusal({ rateLimit: { presets: { UPLOAD: preset } } }).message;
+    const cannot = "Cannot use rateLimit.presets.UPLOAD: wanted";
+    assertEquals(
+      said({ limit: 1, window: "soon" }),
+      `${cannot} "window" to be seconds as a number or a string such as "30s", from 1ms to 366d, got "soon"`,
+    );
+    assertEquals(
+      said({ limit: "5", window: 1 }),
+      `${cannot} "limit" to be a whole number from 1 to 1000000000, got "5"`,
+    );
+    assertEquals(said({ limit: 1, windw: 1 }), `${cannot} an option that there is, such as "window", got "windw"`);
+    assertEquals(said("redis://:hunter2@a"), `${cannot} { limit, window }, got a URL or an address (not shown)`);
     assertEquals(
       refusal({ rateLimit: { preset: {} } }).message,
       'Cannot use rateLimit.preset: wanted an option that there is, such as "rateLimit.presets", got an unknown name',
