@@ -53,8 +53,15 @@ export type LarderEvent =
   | { readonly type: "cache.unreadable"; readonly key: string; readonly error: unknown }
   /** An entry does not fit the schema of the reader, which counts as a miss. */
   | { readonly type: "cache.schema_mismatch"; readonly key: string; readonly issues: readonly string[] }
-  /** The store refused or failed an operation, which went on without it. */
-  | { readonly type: "cache.error"; readonly operation: string; readonly key?: string; readonly error: unknown }
+  /** The store refused or failed an operation, which went on without it. A call with many keys tells once which of them failed. */
+  | {
+    readonly type: "cache.error";
+    readonly operation: string;
+    readonly key?: string;
+    /** The keys or tags that failed in a call with many. */
+    readonly keys?: readonly string[];
+    readonly error: unknown;
+  }
   /** An invalidation ended; `queued` ones are replayed before the next read is trusted. */
   | {
     readonly type: "cache.invalidate";

@@ -8,6 +8,7 @@ import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.t
 import { assertOptions } from "../option_names.ts";
 import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
+import { Failures } from "./failures.ts";
 import { DisabledStore } from "./disabled_store.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
 import { setListener } from "./listener.ts";
@@ -44,6 +45,7 @@ import type {
 } from "./options.ts";
 import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
 import { ReadThrough } from "./read_through.ts";
+import { inParts } from "./parts.ts";
 import { isStandardSchema } from "./standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
 import type { CacheStore, Read } from "./store.ts";
@@ -182,10 +184,11 @@ export class Cache implements AsyncDisposable {
     const wanted = { schema, signal, version: versionOf(options.version) };
     const through = this.#through;
     const mark = through.mark();
+    using failures = new Failures(this.#on);
     const found = await Promise.all(
       distinct.map(async (key) =>
         await through.copied(key, wanted) ??
-          await through.found(key, await through.read(key, signal), wanted, mark)
+          await through.found(key, await through.read(key, signal, failures), wanted, mark)
       ),
     );
     const values = new Map<string, T>();
@@ -273,8 +276,9 @@ export class Cache implements AsyncDisposable {
     const encoded = encoding.some((one) => one instanceof Promise)
       ? await Promise.all(encoding)
       : encoding as Encoded[];
+    using failures = new Failures(this.#on);
     const stored = await Promise.all(
-      keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, settings.signal)),
+      keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, settings.signal, failures)),
     );
     return stored.every(Boolean);
   }
@@ -338,8 +342,9 @@ export class Cache implements AsyncDisposable {
     assertSchema(settings.schema);
     const site = siteOf(loader, settings);
     const sayAbsent = (key: string) => this.#through.loading.sayAbsent(key, site);
-    return await loadMany(distinct, loader, sayAbsent, (key, load) => {
-      const request = { ...this.#through.request(load, settings), site, absent: true };
+    using failures = new Failures(this.#on);
+    return await loadMany(distinct, loader, sayAbsent, (key, load, asked) => {
+      const request = { ...this.#through.request(load, settings), site, absent: true, asked, failures };
       return this.#through.getOrSet(key, request, settings.signal);
     });
   }
@@ -603,7 +608,7 @@ export class Cache implements AsyncDisposable {
     if (distinct.length === 0) return { status: "done", removed: 0 };
     options.signal?.throwIfAborted();
     this.#through.loading.detach(distinct);
-    return await this.#invalidated("key", distinct, this.#store.invalidateKeys(distinct), options.signal);
+    return await this.#invalidated("key", distinct, (keys) => this.#store.invalidateKeys(keys), options.signal);
   }
 
   /**
@@ -639,7 +644,7 @@ export class Cache implements AsyncDisposable {
     if (list.length === 0) return { status: "done" };
     signal?.throwIfAborted();
     this.#through.loading.detach();
-    return await this.#invalidated("tag", list, this.#store.invalidateTags(list, mode), signal);
+    return await this.#invalidated("tag", list, (tags) => this.#store.invalidateTags(tags, mode), signal);
   }
 
   /**
@@ -732,11 +737,12 @@ export class Cache implements AsyncDisposable {
     tags: readonly string[],
     policy: Policy,
     signal: AbortSignal | undefined,
+    failures?: Failures,
   ): Promise<boolean> {
     signal?.throwIfAborted();
     this.#through.loading.detach([key]);
     const written = this.#store.write(key, { ...encoded, ...lifetimeOf(policy), tags, loadTime: 0 });
-    const stored = await this.#through.attempt("write", key, written, signal) ?? false;
+    const stored = await this.#through.attempt("write", key, written, signal, failures) ?? false;
     if (stored) this.#stats.sets++;
     return stored;
   }
@@ -744,12 +750,16 @@ export class Cache implements AsyncDisposable {
   async #invalidated(
     by: "key" | "tag" | "pattern" | "clear",
     what: readonly string[],
-    work: Promise<InvalidationResult>,
+    work: Promise<InvalidationResult> | ((part: readonly string[]) => Promise<InvalidationResult>),
     signal: AbortSignal | undefined,
   ): Promise<InvalidationResult> {
     const run = currentRun();
     if (run && by === "tag") { for (const tag of what) run.invalidated.add(tag); }
-    const result = await abortable(work, signal);
+    const failed = (keys: readonly string[], error: unknown) => {
+      if (what.length > 1) this.#on?.({ type: "cache.error", operation: `invalidate by ${by}`, keys, error });
+    };
+    const done = typeof work === "function" ? inParts(what, work, failed) : work;
+    const result = await abortable(done, signal);
     this.#stats.invalidations++;
     this.#on?.({ type: "cache.invalidate", by, what, status: result.status });
     return result;

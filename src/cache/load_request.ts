@@ -1,4 +1,5 @@
 import type { Duration } from "../duration.ts";
+import type { Failures } from "./failures.ts";
 import type { Loader } from "./options.ts";
 import type { LoadPolicy, Policy } from "./policy.ts";
 import type { StandardSchema } from "./standard_schema.ts";
@@ -27,6 +28,10 @@ export interface LoadRequest<T> extends LoadPolicy {
   readonly absent?: boolean;
   /** Told that loaders wait for each other, where the caller goes on waiting because of a deadline of its own. */
   readonly onCycle?: ((error: unknown) => void) | undefined;
+  /** Told when the store has answered what it has, or has failed. */
+  readonly asked?: () => void;
+  /** Takes what fails, where the call is for many keys. */
+  readonly failures?: Failures;
 }
 
 /** There is nothing under this key, which is nobody's fault and is not kept. */

@@ -302,7 +302,10 @@ export class Loading {
     } catch (error) {
       // The value is good all the same; it only could not be kept.
       stats.errors++;
-      if (!this.#abort.signal.aborted) on?.({ type: "cache.error", operation: "write", key, error });
+      if (this.#abort.signal.aborted) {
+        // Nobody is there any more.
+      } else if (request.failures) request.failures.add("write", key, error);
+      else on?.({ type: "cache.error", operation: "write", key, error });
       this.#release(flight, pause);
       return "unavailable";
     }

@@ -17,21 +17,27 @@ export type ManyLoader<T> = (
  * @param keys The keys.
  * @param loader Loads several.
  * @param sayAbsent Told when that gives `undefined` for a key.
- * @param getOrSet Reads one; runs the function it is given if this caller is to load it.
+ * @param getOrSet Reads one; runs the function it is given if this caller is to load it, and tells when the store was asked.
  */
 export async function loadMany<T>(
   keys: readonly string[],
   loader: ManyLoader<T>,
   sayAbsent: (key: string) => void,
-  getOrSet: (key: string, load: () => Promise<T>) => Promise<T>,
+  getOrSet: (key: string, load: () => Promise<T>, asked: () => void) => Promise<T>,
 ): Promise<Map<string, T>> {
   const gathered = new Gathered(loader, sayAbsent);
+  const unasked = new Set(keys);
   const values = await Promise.all(keys.map(async (key) => {
+    const asked = () => {
+      if (unasked.delete(key) && unasked.size === 0) gathered.complete();
+    };
     try {
-      return { value: await getOrSet(key, () => gathered.load(key)) };
+      return { value: await getOrSet(key, () => gathered.load(key), asked) };
     } catch (error) {
       if (error instanceof AbsentError) return undefined;
       throw error;
+    } finally {
+      asked();
     }
   }));
   const found = new Map<string, T>();
@@ -46,10 +52,16 @@ class Gathered<T> {
   #keys: string[] = [];
   #run = new Run(undefined);
   #loaded: Promise<ReadonlyMap<string, T>> | undefined;
+  readonly #complete = Promise.withResolvers<void>();
 
   constructor(loader: ManyLoader<T>, sayAbsent: (key: string) => void) {
     this.#loader = loader;
     this.#sayAbsent = sayAbsent;
+  }
+
+  /** The store has been asked for all keys. */
+  complete(): void {
+    this.#complete.resolve();
   }
 
   async load(key: string): Promise<T> {
@@ -63,7 +75,9 @@ class Gathered<T> {
   }
 
   async #load(): Promise<ReadonlyMap<string, T>> {
-    // One reply of the store decides for many keys; a turn of the event loop later all of them are here.
+    // Big calls take several replies of the store.
+    await this.#complete.promise;
+    // One reply decides for many keys; a turn of the event loop later all of them are here.
     await turn();
     const keys = this.#keys;
     const run = this.#run;

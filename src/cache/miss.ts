@@ -188,7 +188,8 @@ export class Miss<T> {
       loading.abandon(this.#key, reading);
       if (this.#signal?.aborted || !isStoreFailure(error)) throw error;
       stats.errors++;
-      on?.({ type: "cache.error", operation: "read", key: this.#key, error });
+      if (this.#request.failures) this.#request.failures.add("read", this.#key, error);
+      else on?.({ type: "cache.error", operation: "read", key: this.#key, error });
     }
   }
 

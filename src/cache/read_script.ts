@@ -99,28 +99,28 @@ local function grant(key, keep)
 end
 
 local count = #KEYS - 1
-local values
-if count <= 64 then
-  values = redis.call('MGET', unpack(KEYS, 1, count))
-else
-  values = {}
-  local size = 0
-  for first = 1, count, 64 do
-    local final = math.min(first + 63, count)
-    -- What does not fit into a reply of sensible size is asked for again.
-    local part = size < 33554432 and redis.call('MGET', unpack(KEYS, first, final))
-    for i = first, final do
-      local value = 0
-      if part then value = part[i - first + 1] end
-      values[i] = value
-      if part and value then size = size + #value end
+local values = count <= 16 and redis.call('MGET', unpack(KEYS, 1, count)) or {}
+-- What does not fit into a reply that a slow line carries in time is asked for again; the first value always does.
+local ROOM = 262144
+local room, missing = ROOM, false
+for first = 1, count > 1 and count or 0, 16 do
+  local final = math.min(first + 15, count)
+  local part = values
+  if count > 16 then part = not missing and redis.call('MGET', unpack(KEYS, first, final)) end
+  for i = first, final do
+    local value = part and part[count > 16 and i - first + 1 or i]
+    if not missing and value then
+      missing = room < ROOM and #value > room
+      room = room - #value
     end
+    if missing then value = 0 end
+    values[i] = value
   end
 end
 
 local notes, n = {}, 0
 local bound = math.min(unknown, newest)
-for i = 1, (bound > 0 or count > 64) and count or wanted do
+for i = 1, (bound > 0 or missing) and count or wanted do
   local value = values[i]
   if value == 0 then
     values[i], n = false, n + 1

@@ -4,6 +4,7 @@ import type { EventListener } from "../events.ts";
 import { assertTags } from "../keys.ts";
 import { type Copy, Local } from "./local.ts";
 import { RefreshAhead } from "./early.ts";
+import type { Failures } from "./failures.ts";
 import { PROOF } from "./heartbeat.ts";
 import { type LoadRequest, siteOf } from "./load_request.ts";
 import { Loading } from "./loading.ts";
@@ -93,10 +94,17 @@ export class ReadThrough {
   }
 
   /** Counts a failure of the store. `false` when it is none: that is for the caller. */
-  failed(operation: string, key: string, error: unknown, signal: AbortSignal | undefined): boolean {
+  failed(
+    operation: string,
+    key: string,
+    error: unknown,
+    signal: AbortSignal | undefined,
+    failures?: Failures,
+  ): boolean {
     if (signal?.aborted || !isStoreFailure(error)) return false;
     this.#host.stats.errors++;
-    this.#host.on?.({ type: "cache.error", operation, key, error });
+    if (failures) failures.add(operation, key, error);
+    else this.#host.on?.({ type: "cache.error", operation, key, error });
     return true;
   }
 
@@ -139,11 +147,12 @@ export class ReadThrough {
     try {
       read = await (signal ? abortable(reading, signal) : reading);
     } catch (error) {
-      if (!this.failed("read", key, error, signal)) {
+      if (!this.failed("read", key, error, signal, request.failures)) {
         this.loading.abandon(key, reading);
         throw error;
       }
     }
+    request.asked?.();
     let found: Found<T>;
     if (read?.entry) {
       const decoded = this.#host.values.read(key, read.entry, schema, version);
@@ -191,11 +200,11 @@ export class ReadThrough {
   }
 
   /** Reads an entry, or resolves to `undefined` when the store fails. */
-  async read(key: string, signal: AbortSignal | undefined): Promise<Read | undefined> {
+  async read(key: string, signal: AbortSignal | undefined, failures?: Failures): Promise<Read | undefined> {
     try {
       return await this.reading(key, signal);
     } catch (error) {
-      if (!this.failed("read", key, error, signal)) throw error;
+      if (!this.failed("read", key, error, signal, failures)) throw error;
     }
   }
 
@@ -205,11 +214,12 @@ export class ReadThrough {
     key: string,
     work: Promise<T>,
     signal: AbortSignal | undefined,
+    failures?: Failures,
   ): Promise<T | undefined> {
     try {
       return await (signal ? abortable(work, signal) : work);
     } catch (error) {
-      if (!this.failed(operation, key, error, signal)) throw error;
+      if (!this.failed(operation, key, error, signal, failures)) throw error;
     }
   }
 

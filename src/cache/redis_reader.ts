@@ -4,6 +4,7 @@ import type { Batch, Call, CallSource } from "../redis/batch.ts";
 import type { RedisArgument } from "../redis/client.ts";
 import { Deadline } from "../redis/deadline.ts";
 import type { OwedLeases } from "./owed_leases.ts";
+import { Part } from "./parts.ts";
 import type { WireEntry } from "./entry.ts";
 import type { Invalidations, TagLookup, Verdict } from "./invalidations.ts";
 import { encodeRequest, READ } from "./read_script.ts";
@@ -21,6 +22,10 @@ interface Pending {
   tries: number;
   /** When it ends, by `performance.now()`; it counts from its first write. */
   deadline: number;
+  /** Deadlines of callers that had begun before. */
+  readonly begun: Deadline[];
+  /** Whether it did not fit into a reply with others. */
+  large: boolean;
   /** Whether it was given up. */
   ended: boolean;
   readonly promise: Promise<Read>;
@@ -67,6 +72,8 @@ export class RedisReader implements CallSource {
   #leased = new Map<string, Pending>();
   #again: Pending[] = [];
   #joined = false;
+  /** How many of those that did not fit into a reply are asked for at a time. */
+  #fit = 1;
 
   constructor(host: ReaderHost) {
     this.#host = host;
@@ -75,11 +82,11 @@ export class RedisReader implements CallSource {
   /**
    * Reads a key with the next batch; `lease` asks for one of so many milliseconds, 0 for none, negative
    * also from who holds it, `proof` for how many until it is extended. `limit` > 0: what is as old is of
-   * no use; < 0: what is as old is to be refreshed.
+   * no use; < 0: what is as old is to be refreshed. `within` is the deadline of who has waited for something else before.
    */
-  read(key: string, lease: number, proof: number = lease, limit: number = 0): Promise<Read> {
+  read(key: string, lease: number, proof: number = lease, limit: number = 0, within?: Deadline): Promise<Read> {
     if (limit !== 0) {
-      const pending = this.#pending(key, lease, proof);
+      const pending = this.#pending(key, lease, proof, within);
       pending.limit = limit;
       this.#again.push(pending);
       this.#join();
@@ -87,11 +94,14 @@ export class RedisReader implements CallSource {
     }
     const waiting = lease !== 0 ? this.#leased : this.#plain;
     const known = waiting.get(key);
-    if (known && known.lease === lease && known.proof === proof) return known.promise;
+    if (known && known.lease === lease && known.proof === proof) {
+      if (within) known.begun.push(within);
+      return known.promise;
+    }
     if (this.#plain.size + this.#leased.size + this.#again.length >= this.#host.batch.maxQueued) {
       return Promise.reject(this.#host.batch.diagnosis.unavailable(this.operation, "overload"));
     }
-    const pending = this.#pending(key, lease, proof);
+    const pending = this.#pending(key, lease, proof, within);
     if (known) this.#again.push(pending);
     else waiting.set(key, pending);
     this.#join();
@@ -108,14 +118,21 @@ export class RedisReader implements CallSource {
   }
 
   take(): Call[] {
-    const again = this.#again.filter((read) => !read.ended);
-    const plain = [...this.#plain.values(), ...again.filter((read) => read.lease === 0)];
-    const repeated = again.filter((read) => read.lease !== 0);
-    let leased = [...this.#leased.values(), ...repeated];
-    this.#plain = new Map();
-    this.#leased = new Map();
-    this.#again = [];
     this.#joined = false;
+    const part = new Part();
+    let large = 0;
+    const left: Pending[] = [];
+    const again = this.#again.filter((read) => {
+      if (read.ended) return false;
+      if (!(read.large && ++large > this.#fit) && part.add(read.key.length)) return true;
+      left.push(read);
+      return false;
+    });
+    this.#again = left;
+    const repeated = again.filter((read) => read.lease !== 0);
+    let leased = [...takeFrom(this.#leased, part), ...repeated];
+    const plain = [...takeFrom(this.#plain, part), ...again.filter((read) => read.lease === 0)];
+    if (left.length + this.#leased.size + this.#plain.size > 0) this.#leave();
     const calls: Call[] = [];
     // One lease time per call; who wants another goes in a call of its own, which in practice nobody does. And each key once:
     // a call reads all keys before it grants leases, so the second of two would be granted the same lease.
@@ -137,6 +154,14 @@ export class RedisReader implements CallSource {
     }
     while (plain.length > 0) calls.push(this.#call([], plain.splice(0, KEYS_PER_CALL)));
     return calls;
+  }
+
+  /** What does not go with this write goes with the next one, and has all of its time from then on. */
+  #leave(): void {
+    for (const reads of [this.#again, this.#leased.values(), this.#plain.values()]) {
+      for (const read of reads) begunLater(read);
+    }
+    this.#join();
   }
 
   #join(): void {
@@ -207,12 +232,15 @@ export class RedisReader implements CallSource {
     const news = readNews(found.news, this.#host.known, this.#host.on);
     this.#host.told(news.now);
     this.#host.owed.answered();
+    let missing = 0;
+    for (const note of news.notes?.values() ?? []) if (note.kind & 8) missing++;
+    if (missing > 0) this.#fit = Math.max(1, 2 * (group.reads.length - missing));
     for (let i = 0; i < group.reads.length; i++) {
       const read = group.reads[i]!;
       const note = news.notes?.get(i);
       if (read.ended) this.#missed(read, note !== undefined && (note.kind & 2) !== 0 ? group.token : 0);
       else if (note === undefined) this.#judge(read, news, found, i, 0, undefined);
-      else if (note.kind & 8) this.#repeat(read);
+      else if (note.kind & 8) this.#askAgain(read);
       else this.#judge(read, news, found, i, note.kind & 2 ? group.token : 0, note.kind & 4 ? note : undefined);
     }
   }
@@ -274,6 +302,14 @@ export class RedisReader implements CallSource {
     });
   }
 
+  /** It did not fit into the reply, which is no fault of the store: it has all of its time once more. */
+  #askAgain(read: Pending): void {
+    read.large = true;
+    begunLater(read);
+    this.#again.push(read);
+    this.#join();
+  }
+
   #repeat(read: Pending): void {
     if (++read.tries > TRIES) {
       return read.reject(new RedisError("ERR an entry could not be judged because of many invalidations"));
@@ -299,15 +335,33 @@ export class RedisReader implements CallSource {
     for (let i = 0; i < leases; i++) this.#host.owed.owe(reads[i]!.key, token);
   }
 
-  #pending(key: string, lease: number, proof: number): Pending {
+  #pending(key: string, lease: number, proof: number, within: Deadline | undefined): Pending {
     let resolve!: (read: Read) => void;
     let reject!: (error: unknown) => void;
     const promise = new Promise<Read>((onResolve, onReject) => {
       resolve = onResolve;
       reject = onReject;
     });
-    return { key, lease, proof, limit: 0, tries: 0, deadline: Infinity, ended: false, promise, resolve, reject };
+    const begun = within ? [within] : [];
+    const state = { limit: 0, tries: 0, deadline: Infinity, begun, large: false, ended: false };
+    return { key, lease, proof, ...state, promise, resolve, reject };
   }
+}
+
+/** Takes what goes with a part. */
+function takeFrom(waiting: Map<string, Pending>, part: Part): Pending[] {
+  const taken: Pending[] = [];
+  for (const [key, read] of waiting) {
+    if (!part.add(key.length)) break;
+    taken.push(read);
+    waiting.delete(key);
+  }
+  return taken;
+}
+
+function begunLater(read: Pending): void {
+  read.deadline = Infinity;
+  for (const within of read.begun) within.extend(Infinity);
 }
 
 /** A number from 1 to 2^48 that nobody else draws. */

@@ -4,13 +4,13 @@ import type { Batch } from "../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../redis/client.ts";
 import type { Deadline } from "../redis/deadline.ts";
 import type { Script } from "../redis/script.ts";
-import { escapeGlob } from "../glob.ts";
+import { compileGlob, escapeGlob } from "../glob.ts";
 import { LEASE, REMOVE, TOUCH } from "./entry_scripts.ts";
 import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
 import { Invalidations } from "./invalidations.ts";
 import { OwedLeases } from "./owed_leases.ts";
 import { nonce, type ReaderHost, RedisReader } from "./redis_reader.ts";
-import { milliseconds, RedisWriter, type WriterHost } from "./redis_writer.ts";
+import { milliseconds, RedisWriter, type TakenBack, type WriterHost } from "./redis_writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "./store.ts";
 import { decoder } from "../utf8.ts";
 
@@ -96,10 +96,10 @@ export class RedisSlot implements ReaderHost, WriterHost {
     this.told(Number(decoder.decode(seconds)) * 1000 + Math.floor(Number(decoder.decode(micros)) / 1000));
   }
 
-  read(key: string, options: ReadOptions): Promise<Read> {
+  read(key: string, options: ReadOptions, within?: Deadline): Promise<Read> {
     const { lease = 0, proof = lease, unusable = 0, refresh = 0, steal = false } = options;
     const limit = unusable > 0 ? unusable : -refresh;
-    return this.#reader.read(key, steal ? -lease : lease, Math.min(lease, proof), limit);
+    return this.#reader.read(key, steal ? -lease : lease, Math.min(lease, proof), limit, within);
   }
 
   write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
@@ -116,6 +116,11 @@ export class RedisSlot implements ReaderHost, WriterHost {
 
   async remove(keys: readonly string[]): Promise<number> {
     this.invalidations++;
+    const those = new Set(keys);
+    return await this.#inPlaceOf(this.#writer.takeBack(({ key }) => those.has(key)), this.#remove(keys));
+  }
+
+  async #remove(keys: readonly string[]): Promise<number> {
     const calls: Promise<RedisReply>[] = [];
     for (let i = 0; i < keys.length; i += KEYS_PER_CALL) {
       const part = keys.slice(i, i + KEYS_PER_CALL).map((key) => this.prefix + key);
@@ -125,14 +130,19 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<void> {
-    if (tags.length > 0) this.invalidations++;
+    if (tags.length === 0) return;
+    this.invalidations++;
+    const those = new Set(tags);
+    const taken = this.#writer.takeBack((write) => write.tags.some((tag) => those.has(tag)));
     const calls: Promise<RedisReply>[] = [];
     for (let i = 0; i < tags.length; i += TAGS_PER_CALL) {
       const part = tags.slice(i, i + TAGS_PER_CALL);
       const args = [mode === "hard" ? "h:" : "s:", RECORDS, ...part];
       calls.push(this.#run(INVALIDATE, [], args, "invalidate cache tags"));
     }
-    const clocks = await Promise.all(calls);
+    // What they were to replace may have other tags.
+    const removed = this.#remove(taken.map(({ key }) => key));
+    const [clocks] = await this.#inPlaceOf(taken, Promise.all([Promise.all(calls), removed]));
     // What this process did, it knows at once.
     for (const [i, tag] of tags.entries()) this.known.addTag(tag, mode, Number(clocks[Math.floor(i / TAGS_PER_CALL)]));
   }
@@ -140,9 +150,24 @@ export class RedisSlot implements ReaderHost, WriterHost {
   /** Makes what matches invisible. Resolves to the clock for {@linkcode RedisSlot.sweep}. */
   async bar(glob: string): Promise<number> {
     this.invalidations++;
-    const at = Number(await this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern"));
+    const matches = compileGlob(glob);
+    const taken = this.#writer.takeBack(({ key }) => matches(key));
+    const run = this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern");
+    const at = Number(await this.#inPlaceOf(taken, run));
     this.known.addBarrier(glob, at);
     return at;
+  }
+
+  /** An invalidation comes in place of what was set before it and had not been sent. */
+  async #inPlaceOf<T>(taken: readonly TakenBack[], invalidation: Promise<T>): Promise<T> {
+    try {
+      const result = await invalidation;
+      for (const write of taken) write.resolve(true);
+      return result;
+    } catch (error) {
+      for (const write of taken) write.reject(error);
+      throw error;
+    }
   }
 
   async unbar(glob: string, at: number): Promise<void> {
@@ -157,7 +182,8 @@ export class RedisSlot implements ReaderHost, WriterHost {
 
   async clear(): Promise<void> {
     this.invalidations++;
-    await this.#run(CLEAR, [], [], "clear cache");
+    const taken = this.#writer.takeBack(() => true);
+    await this.#inPlaceOf(taken, this.#run(CLEAR, [], [], "clear cache"));
     this.known.epoch = 0;
   }
 

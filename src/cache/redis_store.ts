@@ -93,7 +93,8 @@ export class RedisStore implements CacheStore {
   }
 
   get queued(): number {
-    return this.#queue.size + this.#underway;
+    // An invalidation of everything stands for what is underway, too.
+    return this.#queue.all ? this.#queue.size : this.#queue.size + this.#underway;
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
@@ -303,7 +304,7 @@ export class RedisStore implements CacheStore {
     const operation = "read cache entry";
     this.#assertOpen(operation);
     const within = await this.#turn(operation);
-    return await this.#last(this.#slotOf(key).read(key, options), within, operation);
+    return await this.#last(this.#slotOf(key).read(key, options, within), within, operation);
   }
 
   /** Asks a server for its time, before the first write over a connection. */

@@ -6,12 +6,14 @@ import { encodeTags, HEADER, VERSION } from "./entry.ts";
 import { WRITE } from "./entry_scripts.ts";
 import { nonce } from "./redis_reader.ts";
 import { isUnknownScript } from "../redis/script.ts";
+import { Part } from "./parts.ts";
 import type { Fence, NewEntry } from "./store.ts";
 import { decoder } from "../utf8.ts";
 
 /** A write that waits for the next batch. */
 interface Pending {
   readonly key: string;
+  readonly tags: readonly string[];
   /** What {@linkcode WRITE} takes. */
   readonly bytes: Uint8Array;
   /** Whether it is no loader's. */
@@ -60,6 +62,9 @@ export class RedisWriter implements CallSource {
   readonly ordered: boolean = true;
   readonly #host: WriterHost;
   #waiting: Pending[] = [];
+  #joined = false;
+  /** What goes with the next write. The rest waits until that has been sent. */
+  #part = new Part();
 
   constructor(host: WriterHost) {
     this.#host = host;
@@ -70,13 +75,37 @@ export class RedisWriter implements CallSource {
     const bytes = encode(entry, fence);
     const { invalidations } = this.#host;
     return new Promise((resolve, reject) => {
-      this.#wait({ key, bytes, explicit: fence === undefined, within, invalidations, tries: 0, resolve, reject });
+      const explicit = fence === undefined;
+      this.#wait({ key, tags: entry.tags, bytes, explicit, within, invalidations, tries: 0, resolve, reject });
     });
   }
 
+  /**
+   * Takes back what was set and not sent yet, because an invalidation comes that would be sent before it.
+   *
+   * @param fits What the invalidation is for.
+   */
+  takeBack(fits: (write: { readonly key: string; readonly tags: readonly string[] }) => boolean): TakenBack[] {
+    const taken: Pending[] = [];
+    // What fits into the next write has its place before the invalidation.
+    const next = this.#next();
+    this.#waiting = this.#waiting.filter((write, i) => {
+      if (i < next || !write.explicit || !fits(write)) return true;
+      taken.push(write);
+      return false;
+    });
+    return taken;
+  }
+
   take(): Call[] {
-    const writes = this.#waiting;
-    this.#waiting = [];
+    this.#joined = false;
+    const count = this.#next();
+    const writes = this.#waiting.splice(0, count);
+    const part = this.#part;
+    for (const { bytes } of writes) part.add(bytes.length);
+    if (this.#waiting.length > 0) part.close(); // what comes behind them does not overtake them
+    // Those that wait for their part have a deadline of their own, which counts from its write.
+    for (const { within } of this.#waiting) within.extend(Infinity);
     const calls: Call[] = [];
     for (let start = 0, end = 0; start < writes.length; start = end) {
       // Those that have waited for something else share no call with those whose deadline has not begun.
@@ -85,7 +114,7 @@ export class RedisWriter implements CallSource {
       for (let size = 0; end < writes.length && fits(size) && hasBegun(writes[end]!) === begun; end++) {
         size += writes[end]!.bytes.length;
       }
-      calls.push(this.#call(writes.slice(start, end)));
+      calls.push(this.#call(writes.slice(start, end), () => this.#sent(part)));
     }
     return calls;
   }
@@ -93,7 +122,30 @@ export class RedisWriter implements CallSource {
   fail(error: UnavailableError): void {
     const writes = this.#waiting;
     this.#waiting = [];
+    this.#joined = false;
+    this.#part = new Part();
     for (const write of writes) write.reject(error);
+  }
+
+  /** How many of those that wait go with the next write. */
+  #next(): number {
+    let count = 0;
+    const part = this.#part.copy();
+    while (count < this.#waiting.length && part.add(this.#waiting[count]!.bytes.length)) count++;
+    return count;
+  }
+
+  /** A part is on its way, or never will be. */
+  #sent(part: Part): void {
+    if (part !== this.#part) return;
+    this.#part = new Part();
+    if (this.#waiting.length > 0) this.#join();
+  }
+
+  #join(): void {
+    if (this.#joined) return;
+    this.#joined = true;
+    this.#host.batch.join(this);
   }
 
   #wait(write: Pending): void {
@@ -102,10 +154,11 @@ export class RedisWriter implements CallSource {
       return write.reject(batch.diagnosis.unavailable(this.operation, "overload"));
     }
     this.#waiting.push(write);
-    if (this.#waiting.length === 1) batch.join(this);
+    // What does not fit into the part joins when that is on its way.
+    if (this.#waiting.length === 1 && !this.#part.full) this.#join();
   }
 
-  #call(writes: readonly Pending[]): Call {
+  #call(writes: readonly Pending[], sent: () => void): Call {
     const { batch, prefix, ledger, ahead } = this.#host;
     const { generation } = batch.client;
     const check = this.#host.check();
@@ -116,6 +169,7 @@ export class RedisWriter implements CallSource {
     const handlers = {
       operation: this.operation,
       written: (now: number) => {
+        sent();
         for (const { bytes, explicit, within } of writes) {
           const deadline = within.begin(now);
           // Nobody knows when a write that was given up arrives: after its deadline it must not take effect any more.
@@ -123,6 +177,7 @@ export class RedisWriter implements CallSource {
         }
       },
       reject: (error: unknown) => {
+        sent();
         if (!isUnknownScript(error)) return writes.forEach((write) => write.reject(error));
         batch.scripts.delete(WRITE.sha);
         for (const write of writes) this.#again(write);
@@ -163,6 +218,15 @@ export class RedisWriter implements CallSource {
     }
     this.#wait(write);
   }
+}
+
+/** A write that was taken back. */
+export interface TakenBack {
+  readonly key: string;
+  /** What came of it: the invalidation took its place, which is as good as stored. */
+  resolve(stored: boolean): void;
+  /** It may still be there as it was before. */
+  reject(error: unknown): void;
 }
 
 function hasBegun({ within }: Pending): boolean {

@@ -3,6 +3,7 @@ import type { Deadline } from "./deadline.ts";
 import type { Due } from "./lateness.ts";
 
 interface Waiter extends Due {
+  readonly within: Deadline;
   readonly expire: () => void;
 }
 
@@ -47,6 +48,10 @@ export class Held {
 
   /** Ends the wait of those whose time has come. */
   expire(now: number): void {
-    for (const waiter of this.#waiters) if (waiter.deadline <= now) waiter.expire();
+    for (const waiter of this.#waiters) {
+      // What it waits for may have to wait for its turn, and has its time from then on.
+      if (waiter.deadline < waiter.within.end) waiter.deadline = waiter.within.end;
+      if (waiter.deadline <= now) waiter.expire();
+    }
   }
 }

@@ -18,6 +18,8 @@ interface Chunk {
 export class TcpProxy implements AsyncDisposable {
   /** How long each chunk is held in each direction, in milliseconds. */
   delay = 0;
+  /** How many bytes pass in each direction of each connection in a second. */
+  bytesPerSecond: number = Infinity;
   readonly #listener: Deno.TcpListener;
   readonly #target: { hostname: string; port: number };
   readonly #pairs = new Map<Deno.Conn, Deno.Conn | undefined>();
@@ -118,6 +120,7 @@ export class TcpProxy implements AsyncDisposable {
     const chunks: Chunk[] = [];
     let open = true;
     let arrived = Promise.withResolvers<void>();
+    let free = 0; // when the line has carried all that it was given
     const writing = (async () => {
       while (open || chunks.length > 0) {
         const chunk = chunks.shift();
@@ -126,8 +129,10 @@ export class TcpProxy implements AsyncDisposable {
           arrived = Promise.withResolvers();
           continue;
         }
-        await this.#until(chunk.due);
-        for (let sent = 0; sent < chunk.bytes.length;) sent += await to.write(chunk.bytes.subarray(sent));
+        const { length } = chunk.bytes;
+        free = Math.max(free, chunk.due) + length * 1000 / this.bytesPerSecond;
+        await this.#until(free);
+        for (let sent = 0; sent < length;) sent += await to.write(chunk.bytes.subarray(sent));
       }
     })().catch(() => {}); // the other end is gone
     const buffer = new Uint8Array(64 * 1024);

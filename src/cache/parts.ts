@@ -1,0 +1,83 @@
+import type { StoreInvalidation } from "./store.ts";
+import { turn } from "./turn.ts";
+
+/** Most keys or tags of one part of a call. */
+const MOST = 1000;
+/** Bytes of one part; what is longer by itself is a part of its own. A line of 8 MB/s carries them in 33 ms. */
+const BYTES = 256 * 1024;
+
+/**
+ * What goes out together. Big calls go out in parts, each with a deadline of its own, so that a slow line carries one in time, and
+ * others get their turn in between.
+ */
+export class Part {
+  #count = 0;
+  #bytes = 0;
+  #closed = false;
+
+  /** Whether nothing more goes with it. */
+  get full(): boolean {
+    return this.#closed || this.#count >= MOST || this.#bytes >= BYTES;
+  }
+
+  /** Whatever comes now goes with the next one. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Adds something of so many bytes, if it fits. */
+  add(bytes: number): boolean {
+    if (this.full || (this.#count > 0 && this.#bytes + bytes > BYTES)) return false;
+    this.#count++;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** A part that is as full. */
+  copy(): Part {
+    const copy = new Part();
+    copy.#count = this.#count;
+    copy.#bytes = this.#bytes;
+    copy.#closed = this.#closed;
+    return copy;
+  }
+}
+
+/**
+ * Does something with many, a part at a time, with a turn of the event loop in between.
+ *
+ * @param all All of them.
+ * @param run Invalidates some.
+ * @param failed Told which were left when it rejected.
+ */
+export async function inParts(
+  all: readonly string[],
+  run: (some: readonly string[]) => Promise<StoreInvalidation>,
+  failed: (left: readonly string[], error: unknown) => void,
+): Promise<StoreInvalidation> {
+  let removed: number | undefined;
+  let left = all;
+  try {
+    while (true) {
+      const some = firstPart(left);
+      const done = await run(some);
+      left = left.slice(some.length);
+      if (done.removed !== undefined) removed = (removed ?? 0) + done.removed;
+      // A store that is away is not asked for each part: all of the rest waits with this one until it is back.
+      if (done.status === "queued" && left.length > 0) await run(left);
+      if (done.status === "queued") return { status: "queued" };
+      if (left.length === 0) return { status: "done", ...(removed !== undefined && { removed }) };
+      await turn();
+    }
+  } catch (error) {
+    failed(left, error);
+    throw error;
+  }
+}
+
+/** As many of them, from the first on, as go together. */
+function firstPart(all: readonly string[]): readonly string[] {
+  const part = new Part();
+  const end = all.findIndex((one) => !part.add(one.length));
+  return end === -1 ? all : all.slice(0, end);
+}
