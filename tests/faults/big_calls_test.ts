@@ -20,7 +20,7 @@ interface Opened extends AsyncDisposable {
 }
 
 /** One service over a line, with the default deadline unless it is not what the test is about, and one beside the server. */
-async function open(bytesPerSecond = RATE, commandTimeout = 500): Promise<Opened> {
+async function open(bytesPerSecond = RATE, commandTimeout = "500ms"): Promise<Opened> {
   const server = await RedisServer.start();
   const proxy = TcpProxy.start(server);
   const errors: Opened["errors"] = [];
@@ -124,7 +124,7 @@ for (const [name, invalidate] of Object.entries(invalidations)) {
     name: `Cache holds an invalidation by ${name} for what a call before it has not sent yet`,
     ignore,
     async fn() {
-      await using opened = await open(RATE, 10_000);
+      await using opened = await open(RATE, "10s");
       const { redis: { cache }, other, errors } = opened;
       const old = manyOf(40, () => "old");
       assertEquals(await other.cache.setMany(old, { ttl: 600, tags: ["other"] }), true);
