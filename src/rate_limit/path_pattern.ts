@@ -8,8 +8,8 @@ export interface PathPattern {
   matchesAnyCase(path: string): boolean;
 }
 
-/** What makes a pattern more than names, `*` and text. */
-const SYNTAX = /[\\(){}+?]/;
+/** What makes a pattern more than names, `*` and text: a `*` behind a name says that there may be several, or none. */
+const SYNTAX = /[\\(){}+?]|:[\p{ID_Start}_$][\p{ID_Continue}$\u200c\u200d]*\*/u;
 const TOKENS = /\*|:[\p{ID_Start}_$][\p{ID_Continue}$\u200c\u200d]*|[^*:]+|:/gu;
 
 /**
@@ -21,23 +21,78 @@ const TOKENS = /\*|:[\p{ID_Start}_$][\p{ID_Continue}$\u200c\u200d]*|[^*:]+|:/gu;
 export function compilePath(text: string): PathPattern {
   const exact = new URLPattern({ pathname: text });
   if (SYNTAX.test(text)) {
-    const loose = new URLPattern({ pathname: text }, { ignoreCase: true });
+    const loose = new URLPattern({ pathname: lowered(text) }, { ignoreCase: true });
     return {
       matches: (pathname) => exact.test({ pathname }),
-      matchesAnyCase: (pathname) => loose.test({ pathname }),
+      matchesAnyCase: (pathname) => loose.test({ pathname: lowered(pathname) }),
     };
   }
   const sent = withoutNeeded(exact.pathname);
-  const source = [...new Set([sourceOf(sent, (text) => text), sourceOf(sent, decoded)])].join("|");
-  const sensitive = new RegExp(`^(?:${source})$`, "su");
-  const insensitive = new RegExp(`^(?:${source})$`, "isu");
-  return { matches: (path) => sensitive.test(path), matchesAnyCase: (path) => insensitive.test(path) };
+  const tokens = sent.match(TOKENS) ?? [];
+  const all = [...new Map([tokens, tokens.map(decoded)].map((one) => [one.join(""), one])).values()];
+  const comparer = isSimple(sent) ? expression : stepwise;
+  const sensitive = comparer(all, "su");
+  const insensitive = comparer(all, "isu");
+  return { matches: sensitive, matchesAnyCase: insensitive };
 }
 
-/** The regular expression of a pattern, whose text may be read in another way. */
-function sourceOf(pattern: string, read: (text: string) => string): string {
-  return pattern.replace(TOKENS, (token) => {
-    if (token === "*") return ".*";
-    return /^:./u.test(token) ? "[^/]+" : read(token).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  });
+/** Whether each part of a path can be in one place only: at most one `*`, and names between slashes. */
+function isSimple(pattern: string): boolean {
+  return (pattern.match(/\*/g)?.length ?? 0) <= 1 &&
+    !/[^/]:[\p{ID_Start}_$]|:[\p{ID_Continue}$\u200c\u200d]+[^/\p{ID_Continue}$\u200c\u200d]/u.test(pattern);
+}
+
+/** Patterns, of which one has to fit, as a regular expression. */
+function expression(patterns: readonly (readonly string[])[], flags: string): (path: string) => boolean {
+  const source = patterns.map((tokens) =>
+    tokens.map((token) => token === "*" ? ".*" : isName(token) ? "[^/]+" : escaped(token)).join("")
+  ).join("|");
+  const regexp = new RegExp(`^(?:${source})$`, flags);
+  return (path) => regexp.test(path);
+}
+
+/**
+ * The same token by token, in a time that grows with the length of the path: a regular expression with several `*` tries all ways to
+ * divide the path among them, which for one of 8 KiB takes minutes.
+ */
+function stepwise(patterns: readonly (readonly string[])[], flags: string): (path: string) => boolean {
+  const all = patterns.map((tokens) =>
+    tokens.map((token) => token === "*" || isName(token) ? token : new RegExp(escaped(token), `${flags}y`))
+  );
+  return (path) => all.some((steps) => fits(path, steps));
+}
+
+function fits(path: string, steps: readonly (string | RegExp)[]): boolean {
+  let reached = new Uint8Array(path.length + 1); // where what was compared so far may end
+  reached[0] = 1;
+  for (const step of steps) {
+    const next = new Uint8Array(path.length + 1);
+    let open = false; // whether the step may have begun and go on
+    for (let at = 0; at <= path.length; at++) {
+      if (step === "*") {
+        open ||= reached[at] === 1;
+      } else if (typeof step === "string") {
+        open = at > 0 && path[at - 1] !== "/" && (open || reached[at - 1] === 1);
+      } else if (reached[at] === 1) {
+        step.lastIndex = at;
+        if (step.test(path)) next[step.lastIndex] = 1;
+      }
+      if (open) next[at] = 1;
+    }
+    reached = next;
+  }
+  return reached[path.length] === 1;
+}
+
+/** Letters beyond ASCII in lower case: `URLPattern` compares their escapes, and of those each case has its own. */
+function lowered(text: string): string {
+  return text.replace(/[^\0-\x7f]+/g, (letters) => letters.toLowerCase());
+}
+
+function isName(token: string): boolean {
+  return token.length > 1 && token.startsWith(":");
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }

@@ -3,6 +3,13 @@ const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
 /** Escapes of what cannot be sent otherwise, as everybody writes them: they are the character. */
 const NEEDED = /(?:%[89A-F][\dA-F]|%(?:20|22|3C|3E|5E|60|7B|7C|7D))+/g;
 const ESCAPES = /(?:%[\da-f]{2})+/gi;
+const TAIL = "%[89AB][\\dA-F]";
+/** Escapes that are UTF-8 (RFC 3629): to ask first is a hundred times faster than to catch an error. */
+const UTF8 = new RegExp(
+  `^(?:%[0-7][\\dA-F]|%(?:C[2-9A-F]|D[\\dA-F])${TAIL}|%E0%[AB][\\dA-F]${TAIL}|%E[1-9A-CEF](?:${TAIL}){2}|` +
+    `%ED%[89][\\dA-F]${TAIL}|%F0%[9AB][\\dA-F](?:${TAIL}){2}|%F[1-3](?:${TAIL}){3}|%F4%8[\\dA-F](?:${TAIL}){2})+$`,
+  "i",
+);
 
 /**
  * The ways in which routers, servers and handlers may read a path: as it was sent, as `URL` reads it, decoded (once) with and without
@@ -59,11 +66,7 @@ function decode(path: string, decoder: (text: string) => string): string {
 }
 
 function tryDecode(text: string, decoder: (text: string) => string): string | undefined {
-  try {
-    return decoder(text);
-  } catch {
-    return undefined;
-  }
+  return UTF8.test(text) ? decoder(text) : undefined;
 }
 
 /** Without dot segments and empty ones. */

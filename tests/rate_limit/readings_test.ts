@@ -56,6 +56,10 @@ Deno.test("compilePath() fits what URLPattern fits", () => {
     "/café",
     "/a b",
     "/{a}?b",
+    "/a/*/b/*",
+    "/*/:id/*",
+    "/*a*:b",
+    "/users/:rest*",
   ];
   const part = fc.constantFrom(
     "login",
@@ -131,6 +135,16 @@ Deno.test("RateLimiter.guard() counts by the rules of all readings of a path", a
       }
     }
   });
+  await t.step("groups and names that may be left out, in another case", async () => {
+    for (
+      const [rule, ...paths] of [
+        ["/café{/:x}?", "/caf%C3%A9", "/caf%C3%89", "/CAF%c3%89/1", "/café/"],
+        ["/api/:rest*", "/api", "/API/", "/api/a/b"],
+      ] as const
+    ) {
+      for (const path of paths) assert((await asked({ [rule]: "ONE" }, path)).includes("ONE"), `${rule} ${path}`);
+    }
+  });
   await t.step("methods in another case, and those that headers ask for", async () => {
     const rules = { "DELETE /x": "ONE", "*": "REST" };
     assertEquals(await asked(rules, "/x", {}, "delete"), ["ONE"]); // fetch knows this one
@@ -163,7 +177,9 @@ Deno.test("RateLimiter.guard() counts by the rules of all readings of a path", a
 
 Deno.test("RateLimiter.guard() reads the longest path in a short time, and refuses a longer one", async () => {
   const limiter = new RateLimiter(new MemoryLimitStore());
-  const serve = limiter.guard({ "/a/*/b/:c": "API", "POST /login": "AUTH", "*": "STATIC" }, hello);
+  // In each of them there are many ways to divide a path among its parts.
+  const many = { "/a/*/b/*/c/*/d": "API", "/:a-:b-:c-:d/e": "API", "/*-:a/*-:b/x": "API" } as const;
+  const serve = limiter.guard({ ...many, "/a/*/b/:c": "API", "POST /login": "AUTH", "*": "STATIC" }, hello);
   const ask = async (path: string) => {
     const request = new Request("http://localhost/");
     keepTarget(request, path);
@@ -171,7 +187,26 @@ Deno.test("RateLimiter.guard() reads the longest path in a short time, and refus
   };
   let slowest = 0;
   for (
-    const text of ["/", "//", "/../", "%2e%2e/", ";", "%ff%6c", "a/../", "\\", "%5c", "%", "/a/", "b/", "%2f", ".", "é"]
+    const text of [
+      "/",
+      "//",
+      "/../",
+      "%2e%2e/",
+      ";",
+      "%ff%6c",
+      "a/../",
+      "\\",
+      "%5c",
+      "%",
+      "/a/",
+      "b/",
+      "%2f",
+      ".",
+      "é",
+      "-",
+      "a/b/c/",
+      "%ff-",
+    ]
   ) {
     const path = `/${text.repeat(10_000)}`.slice(0, 8192);
     const start = performance.now();
