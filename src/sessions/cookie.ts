@@ -171,6 +171,13 @@ export class SessionCookie {
     return pairsOf(request).some(([name]) => name === this.name);
   }
 
+  /** Whether the headers of a response set a cookie of this name, and do not remove it. */
+  isSet(headers: Headers): boolean {
+    return headers.getSetCookie().some((cookie) =>
+      trim(cookie.split("=", 1)[0]!) === this.name && !/;\s*max-age=0(?:;|$)/i.test(cookie)
+    );
+  }
+
   /**
    * Adds the cookie of a session to the headers of a response.
    *

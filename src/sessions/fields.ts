@@ -45,6 +45,11 @@ export function encodePatch(patch: unknown, action: string): SessionPatch {
   return { set, remove };
 }
 
+/** The fields that there are. */
+export function withoutUndefined(patch: object): object {
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+}
+
 /** How much a session holds. */
 export interface DataSize {
   /** Bytes of the names and of the values as they are stored. */

@@ -22,6 +22,7 @@ export * from "./options.ts";
 export { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 export { RequestSession } from "./request_session.ts";
 export type { Change as SessionChange } from "./changes.ts";
+export type { NodeHeadersLike } from "../http/given_headers.ts";
 export type { FoundSession, RequestMeans, SessionAccess } from "./session_access.ts";
 export type { RequestSessionOptions, SessionHandler, WithSessionHandler, WithSessionOptions } from "./with_session.ts";
 export * from "./memory_store.ts";

@@ -1,9 +1,11 @@
 import { abortable } from "../abort.ts";
+import { describe } from "../describe.ts";
+import { headersFrom, type NodeHeadersLike } from "../http/given_headers.ts";
 import { withHeaders } from "../http/own_response.ts";
 import { assertOptions, type OptionNames } from "../option_names.ts";
 import type { Change } from "./changes.ts";
 import { mayLackCookie } from "./cross_site.ts";
-import { encodeFields } from "./fields.ts";
+import { encodeFields, withoutUndefined } from "./fields.ts";
 import { endsWithin, Line } from "./line.ts";
 import { CREATE, GET, OPERATION, REGENERATE, UPDATE } from "./option_names.ts";
 import type {
@@ -271,6 +273,9 @@ export class RequestSession<Data extends object = SessionData> {
    */
   apply(response: Response): Response {
     if (!this.#answer.asked) return response;
+    if (typeof response?.headers !== "object") {
+      throw new TypeError(`Cannot answer the request: wanted a Response, got ${describe(response)}`);
+    }
     return withHeaders(response, (headers) => this.#answer.write(headers, this.#current));
   }
 
@@ -279,11 +284,11 @@ export class RequestSession<Data extends object = SessionData> {
    * `Cache-Control` with `private` when there was one, `no-store` and `Set-Cookie` when there is something to set. Await
    * {@linkcode RequestSession.settle} before.
    *
-   * @param given The headers that the response has already, which are left as they are.
+   * @param given The headers that the response has already, which are left as they are: those of `res.getHeaders()` of `node:http` too.
    * @returns The headers.
    */
-  headers(given?: HeadersInit): Headers {
-    const headers = new Headers(given);
+  headers(given?: HeadersInit | NodeHeadersLike): Headers {
+    const headers = headersFrom(given);
     this.#answer.write(headers, this.#current);
     return headers;
   }
@@ -379,8 +384,4 @@ export class RequestSession<Data extends object = SessionData> {
 function tolerated<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
-}
-
-function withoutUndefined(patch: object): object {
-  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
 }

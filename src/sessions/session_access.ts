@@ -63,5 +63,5 @@ export interface RequestMeans<Data extends object> {
   /** The address of the client, for a session that is begun. */
   readonly address?: string | null | undefined;
   /** Whether reading counts as use. @default {true} */
-  readonly roll?: boolean | undefined;
+  roll?: boolean | undefined;
 }

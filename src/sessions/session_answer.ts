@@ -66,6 +66,8 @@ export class SessionAnswer {
     if (this.#known) makePrivate(headers);
     if (this.#change === undefined) return;
     forbidStorage(headers);
+    // A visitor's session is no reason to give up what was set within: a login.
+    if (this.#change === "write" && session?.userId === "" && this.#cookie.isSet(headers)) return;
     const others = this.#cookie.others(this.#request, (token) => this.own.has(token));
     if (this.#change === "clear") this.#cookie.clear(headers, others);
     else if (session) this.#cookie.write(headers, session, others);

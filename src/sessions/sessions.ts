@@ -39,11 +39,15 @@ import { infoOf, Reading } from "./reading.ts";
 import { RequestSession } from "./request_session.ts";
 import { limitsOf } from "./resolve_options.ts";
 import type { Session, SessionData, SessionInfo, SessionPatchOf } from "./session.ts";
+import type { RequestMeans } from "./session_access.ts";
+import { warn } from "./warn.ts";
 import { counting, type SessionStats, statsOf } from "./stats.ts";
 import type { SessionStore } from "./store.ts";
 import { TokenFormat } from "./token.ts";
 import {
+  type OpenedSession,
   type RequestSessionOptions,
+  rollOf,
   type SessionHandler,
   withSession,
   type WithSessionHandler,
@@ -431,7 +435,7 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
     options: WithSessionOptions<Info> = {},
   ): WithSessionHandler<Info> {
     assertOptions(options, WITH_SESSION, "make a handler with sessions");
-    return withSession((request, info) => this.#forRequest(request, info, options), handler, options);
+    return withSession(this, (request, info) => this.#open(request, info, options), handler, options);
   }
 
   /**
@@ -471,17 +475,18 @@ export class Sessions<Data extends object = SessionData> implements AsyncDisposa
       throw new TypeError(`Cannot ${action}: wanted a Request, got ${describe(request)}`);
     }
     assertOptions(options, REQUEST, action);
-    return this.#forRequest(request, info as Info, options);
+    return this.#open(request, info as Info, options).session;
   }
 
-  #forRequest<Info>(request: Request, info: Info, options: RequestSessionOptions<Info>): RequestSession<Data> {
+  #open<Info>(request: Request, info: Info, options: RequestSessionOptions<Info>): OpenedSession<Data> {
     const { address = remoteAddress, roll } = options;
-    return new RequestSession(this, request, {
+    const means: RequestMeans<Data> = {
       access: this.#operations.access,
       warn: (message) => warn(this.#told, message),
       address: unawaited(address(request, info)),
-      roll: typeof roll === "function" ? roll(request) : roll,
-    });
+      roll: rollOf(roll, request),
+    };
+    return { session: new RequestSession(this, request, means), means };
   }
 
   /** What was done in this process so far. */
@@ -527,10 +532,4 @@ function ownerOf(session: unknown, action: string): string | undefined {
   if (typeof userId === "string") return userId;
   if (userId === null) return "";
   throw new TypeError(`Cannot ${action}: wanted a string as the user id, got ${describe(userId)}`);
-}
-
-function warn(on: EventListener | undefined, message: string): void {
-  if (on) safeListener(on)!({ type: "warning", message });
-  // deno-lint-ignore no-console -- nobody else listens
-  else console.warn(`Larder: ${message}.`);
 }

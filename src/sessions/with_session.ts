@@ -1,8 +1,10 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { badRequest, targetOf } from "../http/target.ts";
 import { watchVisitor } from "../http/visitor.ts";
 import { describe } from "../describe.ts";
 import type { RequestSession } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
+import type { RequestMeans } from "./session_access.ts";
 
 /**
  * A handler of requests that is given their session.
@@ -58,42 +60,96 @@ export interface WithSessionOptions<Info = unknown> extends RequestSessionOption
   onError?: ((error: unknown, request: Request) => Response | Promise<Response>) | undefined;
 }
 
+/** The session of a request, and what it was opened with. */
+export interface OpenedSession<Data extends object> {
+  readonly session: RequestSession<Data>;
+  readonly means: RequestMeans<Data>;
+}
+
+/** A request that is being answered. */
+interface Running {
+  readonly request: Request;
+  readonly sessions: object;
+  readonly opened: OpenedSession<object>;
+  readonly outer: Running | undefined;
+}
+
+/** Where requests are answered: a handler within a handler of the same sessions has no session of its own beside the other's. */
+const running = new AsyncLocalStorage<Running>();
+
 /** Makes a handler of requests out of one that is given their session; see `Sessions.withSession()`. */
 export function withSession<Data extends object, Info>(
-  open: (request: Request, info: Info) => RequestSession<Data>,
+  sessions: object,
+  open: (request: Request, info: Info) => OpenedSession<Data>,
   handler: SessionHandler<Data, Info>,
-  { onError }: Pick<WithSessionOptions<Info>, "onError"> = {},
+  { onError, roll }: WithSessionOptions<Info> = {},
 ): WithSessionHandler<Info> {
   for (const [what, value] of [["the handler", handler], ["onError", onError ?? handler]] as const) {
     if (typeof value === "function") continue;
     throw new TypeError(`Cannot make a handler with sessions: wanted a function as ${what}, got ${describe(value)}`);
   }
+  const answerWith = (request: Request, info: Info | undefined, session: RequestSession<Data>) =>
+    answer(session, () => handler(request, session, info as Info), onError && ((error) => onError(error, request)));
   return (request, info) =>
     watchVisitor(request, async () => {
       if (!targetOf(request)) return badRequest();
-      const session = open(request, info as Info);
-      let response: Response;
-      try {
-        response = await handler(request, session, info as Info);
-      } catch (error) {
-        response = await answerError(error, request, session, onError);
+      const outer = running.getStore();
+      const around = openedAround<Data>(outer, request, sessions);
+      if (around) {
+        if (roll !== undefined) around.means.roll = rollOf(roll, request);
+        return await answerWith(request, info, around.session);
       }
-      await session.settle();
-      return session.apply(response);
+      const opened = open(request, info as Info);
+      const here = { request, sessions, opened: opened as unknown as OpenedSession<object>, outer };
+      return await running.run(here, () => answerWith(request, info, opened.session));
     });
 }
 
-async function answerError(
-  error: unknown,
+/** Whether reading counts as use for a request. */
+export function rollOf(roll: RequestSessionOptions["roll"], request: Request): boolean | undefined {
+  return typeof roll === "function" ? roll(request) : roll;
+}
+
+function openedAround<Data extends object>(
+  here: Running | undefined,
   request: Request,
-  session: { readonly settle: () => Promise<void>; readonly setsCookie: boolean },
-  onError: WithSessionOptions["onError"],
+  sessions: object,
+): OpenedSession<Data> | undefined {
+  for (let one = here; one; one = one.outer) {
+    if (one.request === request && one.sessions === sessions) return one.opened as unknown as OpenedSession<Data>;
+  }
+  return undefined;
+}
+
+/** Answers with what the handler gives or, where that fails or cannot be sent, with what `onError` makes of it: no cookie is lost. */
+async function answer<Data extends object>(
+  session: RequestSession<Data>,
+  make: () => Response | Promise<Response>,
+  onError: ((error: unknown) => Response | Promise<Response>) | undefined,
 ): Promise<Response> {
-  if (error instanceof Response) return error;
-  if (onError) return await onError(error, request);
+  let failure: unknown;
+  for (const attempt of [make, ...(onError ? [() => onError(failure)] : [])]) {
+    try {
+      const response = await orThrown(attempt);
+      await session.settle();
+      return session.apply(response);
+    } catch (error) {
+      failure = error;
+    }
+  }
   await session.settle();
-  if (!session.setsCookie) throw error;
+  if (!session.setsCookie) throw failure;
   // deno-lint-ignore no-console -- as servers do with what a handler throws; it cannot be passed on together with the cookie
-  console.error(error);
-  return new Response("Internal Server Error", { status: 500 });
+  console.error(failure);
+  return session.apply(new Response("Internal Server Error", { status: 500 }));
+}
+
+/** What is given, or a `Response` that is thrown. */
+async function orThrown(make: () => Response | Promise<Response>): Promise<Response> {
+  try {
+    return await make();
+  } catch (error) {
+    if (error instanceof Response) return error;
+    throw error;
+  }
 }
