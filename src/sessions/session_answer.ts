@@ -43,11 +43,11 @@ export class SessionAnswer {
 
   /** Notes what was looked at. */
   note(trait: VisitorTrait): void {
-    if (trait === "asked") {
-      if (this.#asked) return;
-      this.#asked = true;
-    } else if (trait === "known") this.#known = true;
+    if (trait === "asked") this.#asked = true;
+    else if (trait === "known") this.#known = true;
     noteVisitor(this.#request, trait);
+    // Who is known already is known wherever it is asked again, such as within a load of a page for all.
+    if (trait === "asked" && this.#known) noteVisitor(this.#request, "known");
   }
 
   /** The session was changed to this. What the browser has not been told yet it must be: of a new id, of an end, of a longer life. */
