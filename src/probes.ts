@@ -37,6 +37,8 @@ export class Probes {
   readonly #cache: () => RedisStore | undefined;
   readonly #sessions: RedisSessionStore | undefined;
   readonly #limits: RedisLimitStore | undefined;
+  /** The same for who waits: that limits are given up sooner than Redis can answer is no reason to wait for ever. */
+  readonly #patientLimits: RedisLimitStore | undefined;
   /** A key of each bucket: on a cluster they are on different nodes. */
   readonly #buckets: readonly string[];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -48,6 +50,9 @@ export class Probes {
     this.#sessions = state ? new RedisSessionStore(batch, { namespace, buckets }) : undefined;
     this.#limits = state
       ? new RedisLimitStore(batch, { namespace, buckets, ...(limitTimeout !== undefined && { timeout: limitTimeout }) })
+      : undefined;
+    this.#patientLimits = state
+      ? new RedisLimitStore(batch, { namespace, buckets, timeout: batch.commandTimeout })
       : undefined;
     this.fleet = new Fleet(batch, { namespace, buckets }, warn);
     const width = String(buckets - 1).length;
@@ -67,15 +72,17 @@ export class Probes {
    * Does what the services do, all in one round trip: reads as each of them reads, writes by a script, asks for a key of each bucket.
    *
    * @param signal Ends the wait.
+   * @param patient Whether limits have the deadline of commands instead of their own.
    * @returns What failed, each kind once.
    */
-  async run(signal?: AbortSignal): Promise<unknown[]> {
+  async run(signal?: AbortSignal, patient: boolean = false): Promise<unknown[]> {
     const batch = this.#batch;
+    const limits = patient ? this.#patientLimits : this.#limits;
     const results = await Promise.allSettled([
       this.fleet.announce(signal),
       this.#cache()?.read(KEY),
       this.#sessions?.read(HANDLE, "peek", { signal }),
-      this.#limits?.run([{ rule: RULE, id: KEY, action: "peek", cost: 1 }], signal),
+      limits?.run([{ rule: RULE, id: KEY, action: "peek", cost: 1 }], signal),
       ...this.#buckets.map((key) => batch.send("EXISTS", [key], { operation: "reach all buckets", signal })),
     ]);
     const errors = results.flatMap((result) => result.status === "rejected" ? [result.reason as unknown] : []);
@@ -101,6 +108,7 @@ export class Probes {
     clearTimeout(this.#timer);
     await this.fleet.leave();
     await this.#limits?.[Symbol.asyncDispose]();
+    await this.#patientLimits?.[Symbol.asyncDispose]();
   }
 }
 

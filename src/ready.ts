@@ -52,7 +52,7 @@ function refusal(error: unknown): unknown {
 async function works({ probes }: CheckedServer, signal: AbortSignal, failed: (cause: unknown) => void): Promise<void> {
   while (true) {
     signal.throwIfAborted();
-    const errors = await probes.run(signal);
+    const errors = await probes.run(signal, true);
     if (errors.length === 0) return;
     const lasting = errors.find((error) => !isPassing(refusalIn(error)));
     if (lasting !== undefined) throw refusal(lasting);

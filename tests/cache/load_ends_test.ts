@@ -348,7 +348,7 @@ const cycles: Readonly<Record<string, Case>> = {
 
   "With a hardTimeout, that ends the wait, and the chain is its cause": async (harness) => {
     const { cache } = await openCache(harness);
-    const call = cache.getOrSet("a", () => cache.getOrSet<number>("a", () => 1, { hardTimeout: "10ms" }));
+    const call = cache.getOrSet("a", () => cache.getOrSet<number>("a", () => 1, { hardTimeout: "500ms" }));
     const error = await assertRejects(() => call, LoaderTimeoutError);
     assertInstanceOf(error.cause, LoaderCycleError);
   },

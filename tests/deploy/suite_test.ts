@@ -23,6 +23,7 @@ const WITH_OWN_COMMANDS = [
 const LONG = [
   "tests/cache/inspect_test.ts",
   "tests/faults/busy_test.ts",
+  "tests/faults/far_test.ts",
   "tests/faults/hung_test.ts",
   "tests/faults/outage_test.ts",
   "tests/faults/replay_test.ts",
@@ -32,6 +33,8 @@ const LONG = [
   "tests/integration/oracle_test.ts",
   "tests/integration/stampede_test.ts",
   "tests/rate_limit/clock_test.ts",
+  "tests/rate_limit/deadline_test.ts",
+  "tests/rate_limit/denials_test.ts",
   "tests/rate_limit/faults_test.ts",
   "tests/rate_limit/guard_test.ts",
   "tests/rate_limit/headers_test.ts",

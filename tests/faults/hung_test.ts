@@ -132,7 +132,7 @@ Deno.test({
     assertEquals(await redis.cache.invalidate("key"), { status: "queued" });
     await server.resume();
     await log.have("cache.replayed"); // nobody calls anything
-    await other.ready();
+    await other.ready({ timeout: "60s" });
     assertEquals(await other.cache.get("key"), undefined);
   },
 });
@@ -151,7 +151,7 @@ Deno.test({
       await server.resume();
       await log.have("redis.connected", 2);
       await redis.close();
-      await other.ready();
+      await other.ready({ timeout: "60s" });
       assertEquals(await other.cache.get("key"), undefined);
     });
     await t.step("Redis still hangs", async () => {

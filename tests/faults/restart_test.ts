@@ -38,7 +38,7 @@ Deno.test({
 
     await t.step("when it is back, the cache works, with nothing that was invalidated", async () => {
       await server.restart();
-      await redis.ready();
+      await redis.ready({ timeout: "60s" });
       await log.have("cache.replayed");
       assertEquals(await cache.get("key"), undefined);
       assertEquals(await cache.set("key", 2, { ttl: 60, tags: ["tag"] }), true);
@@ -64,7 +64,7 @@ Deno.test({
     await server.kill();
     await server.restart(); // with the snapshot, in which the entry is valid
     assertEquals(Number(await server.cli("EXISTS", "{test}:c:key")), 1);
-    await redis.ready();
+    await redis.ready({ timeout: "60s" });
     assertEquals(await cache.get("key"), undefined);
     assertEquals(await cache.get("other"), undefined);
     assert(log.of("cache.epoch").length > 0, "it should be told that the records were lost");
@@ -86,7 +86,7 @@ Deno.test({
     await until(() => redis.cache.stats().loading === 1, "it loads");
     await server.kill();
     await server.restart();
-    await redis.ready();
+    await redis.ready({ timeout: "60s" });
     resolve("loaded before the restart");
     assertEquals(await loading, "loaded before the restart");
     // Nobody knows what was invalidated meanwhile, so it is not kept.

@@ -135,7 +135,7 @@ Deno.test({
     await log.have("redis.disconnected", 2, ({ error }) => error instanceof ConfigError);
     // Somebody mends the server.
     await server.cli("CONFIG", "SET", "requirepass", "new");
-    await redis.ready();
+    await redis.ready({ timeout: "60s" });
     assertEquals(await redis.cache.set("key", 1), true);
   },
 });
@@ -155,7 +155,7 @@ Deno.test({
     assertEquals(event!.error.reason, "timeout");
     assertEquals(await redis.cache.get("key"), undefined);
     await server.resume();
-    await redis.ready();
+    await redis.ready({ timeout: "60s" });
     assertEquals(await redis.cache.set("key", 1), true);
   },
 });

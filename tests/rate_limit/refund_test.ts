@@ -225,7 +225,7 @@ Deno.test("Reservation.refund() whose reply is lost is done once on a real serve
   await using server = await RedisServer.start();
   await using proxy = TcpProxy.start(server);
   await using redis = await connect({ url: proxy.url, namespace: "lost" });
-  await redis.ready();
+  await redis.ready({ timeout: "60s" });
   for (const algorithm of ALGORITHMS) {
     const limits = redis.rateLimit.define("BACK", { limit: 9, window: "1h", algorithm });
     const decided = async () => (await limits.peek("BACK", "probe")).source === "redis";

@@ -20,6 +20,8 @@ export class TcpProxy implements AsyncDisposable {
   delay = 0;
   /** How many bytes pass in each direction of each connection in a second. */
   bytesPerSecond: number = Infinity;
+  /** Drops what the server says, while what it is told passes; such a connection is out of step ever after. */
+  muted = false;
   readonly #listener: Deno.TcpListener;
   readonly #target: { hostname: string; port: number };
   readonly #pairs = new Map<Deno.Conn, Deno.Conn | undefined>();
@@ -111,12 +113,12 @@ export class TcpProxy implements AsyncDisposable {
     if (!this.#pairs.has(client)) return close(server); // cut meanwhile
     server.setNoDelay();
     this.#pairs.set(client, server);
-    await Promise.all([this.#pump(client, server), this.#pump(server, client)]);
+    await Promise.all([this.#pump(client, server, () => false), this.#pump(server, client, () => this.muted)]);
     this.#pairs.delete(client);
   }
 
   /** Carries one direction until either end is closed, then closes both. */
-  async #pump(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+  async #pump(from: Deno.Conn, to: Deno.Conn, muted: () => boolean): Promise<void> {
     const chunks: Chunk[] = [];
     let open = true;
     let arrived = Promise.withResolvers<void>();
@@ -138,7 +140,7 @@ export class TcpProxy implements AsyncDisposable {
     const buffer = new Uint8Array(64 * 1024);
     try {
       for (let size = await from.read(buffer); size !== null; size = await from.read(buffer)) {
-        if (this.#frozen) continue;
+        if (this.#frozen || muted()) continue;
         chunks.push({ bytes: buffer.slice(0, size), due: performance.now() + this.delay });
         arrived.resolve();
       }
