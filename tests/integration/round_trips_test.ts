@@ -3,6 +3,7 @@ import { connect, type Larder } from "../../src/larder.ts";
 import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import type { RedisCommand, RedisReply } from "../../src/redis/client.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !RedisServer.controllable;
 
@@ -37,7 +38,10 @@ class Bench implements AsyncDisposable {
     const server = await RedisServer.start();
     const client = new CountingClient({ hostname: server.hostname, port: server.port }, { heartbeat: 60_000 });
     await client.start();
-    return new Bench(server, await connect({ client, namespace: "test" }), client);
+    const redis = await connect({ client, namespace: "test" });
+    // A process tells the others of itself a second after its start, which is a script too.
+    await until(async () => await server.cli("ZCARD", "{test}:p") === 1, "it has told of itself");
+    return new Bench(server, redis, client);
   }
 
   async cost(work: () => Promise<unknown>): Promise<Cost> {

@@ -5,6 +5,7 @@ import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import type { LimitStore, Standing, Step } from "../../src/rate_limit/store.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/until.ts";
 import { TestClock } from "./stores.ts";
 
 const REFUSED: Standing = {
@@ -127,9 +128,11 @@ Deno.test("RateLimiter.checkAll() remembers only what would be refused by itself
 
 Deno.test("RateLimiter on Redis asks it no more than once a second about a caller who is refused", async (t) => {
   await using server = await RedisServer.start();
-  const open = () => connect({ url: server.url, rateLimit: { timeout: "10s" } });
+  const open = () => connect({ url: server.url, namespace: "test", rateLimit: { timeout: "10s" } });
   await using one = await open();
   await using two = await open();
+  // A process tells the others of itself a second after its start, which is a script too.
+  await until(async () => await server.cli("ZCARD", "{test}:p") === 2, "both have told of themselves");
   const calls = async () => {
     const stats = String(await server.cli("INFO", "commandstats"));
     return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
