@@ -484,7 +484,7 @@ export class Cache implements AsyncDisposable {
    * ```
    */
   namespace(name: string): Cache {
-    assertNamespace(name, "use the cache");
+    assertName(name, "use the cache");
     const path = this.#pathOf(name);
     const { store, caches } = this.#family;
     const known = caches.get(path);
@@ -523,7 +523,7 @@ export class Cache implements AsyncDisposable {
    * @throws {UnavailableError} If Redis goes away in between; call it again.
    */
   async drop(name: string, options: InvalidateByPatternOptions = {}): Promise<InvalidationResult> {
-    assertNamespace(name, "drop from the cache");
+    assertName(name, "drop from the cache");
     assertOptions(options, BY_PATTERN, "drop from the cache");
     const { onProgress, signal } = options;
     assertProgress(onProgress, "drop from the cache");
@@ -777,6 +777,15 @@ export class Cache implements AsyncDisposable {
 
 function secondsLeft({ entry, now }: Read): number {
   return entry!.freshUntil >= NEVER ? Infinity : (entry!.freshUntil - now) / 1000;
+}
+
+/** A namespace of which each part between dots is one. */
+function assertName(name: unknown, action: string): void {
+  assertNamespace(name, action);
+  if (!name.split(".").includes("")) return;
+  throw new TypeError(
+    `Cannot ${action}: wanted a namespace without empty parts between its dots, got ${describe(name)}`,
+  );
 }
 
 function assertProgress(onProgress: unknown, action: string): void {

@@ -83,6 +83,9 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
    */
   async decide(request: Request, info?: Info, options: DecideOptions = {}): Promise<GateDecision> {
     assertOptions(options, DECIDE, "decide about a request");
+    if (options.path !== undefined && typeof options.path !== "string") {
+      throw new TypeError(`Cannot decide about a request: wanted text as "path", got ${describe(options.path)}`);
+    }
     const load = currentLoad();
     if (load) {
       // A shared response is made for whoever waits for it, or for nobody.
@@ -158,7 +161,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
       () => respond(result, request),
       undefined,
     );
-    if (response instanceof Response && !response.bodyUsed) return response;
+    if (response instanceof Response && !response.bodyUsed && !response.body?.locked) return response;
     if (response !== undefined) {
       this.#callbacks.warn("respond", route.text, `wanted a response, got ${describe(response)}`);
     }

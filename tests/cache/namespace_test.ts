@@ -187,7 +187,7 @@ const namespace: Readonly<Record<string, Case>> = {
 
   "A namespace cannot have a name that reaches into another": async (harness) => {
     const { cache } = await openCache(harness);
-    for (const wrong of ["", "a:b", "a*", "{a}", "a b", "é", "x".repeat(65), 5, undefined, null]) {
+    for (const wrong of ["", "a.", ".a", "a..b", "a:b", "a*", "{a}", "a b", "é", "x".repeat(65), 5, undefined, null]) {
       assertThrows(() => cache.namespace(wrong as string), TypeError, "namespace");
     }
     for (const name of ["v2", "V.2_a-b", "__proto__", "constructor"]) {

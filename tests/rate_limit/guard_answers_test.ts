@@ -167,7 +167,9 @@ for (const store of ["memory", "redis"]) {
     await t.step("a response of one's own that fails is the usual one", async () => {
       const used = new Response("used");
       await used.text();
-      for (const respond of [fail, reject, () => undefined, () => "429", () => used]) {
+      const locked = new Response("locked");
+      locked.body!.getReader();
+      for (const respond of [fail, reject, () => undefined, () => "429", () => used, () => locked]) {
         await using opened = await open(url);
         const ask = serve(opened, {}, { respond: respond as never });
         await opened.limiter.penalize("AUTH", ADDRESS, 5);
