@@ -37,6 +37,7 @@ import { currentLoad } from "./current_load.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { bareRequest } from "./node_request.ts";
+import { answerOf, type Application, headOf, putInto, takeFrom, taking } from "./oak_rest.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
 import { cacheOf, ResponseCache } from "./response_cache.ts";
 import { badRequest, keepTarget, targetOf } from "./target.ts";
@@ -90,24 +91,25 @@ export function cacheResponse(
     const load = currentLoad();
     if (load) reached.add(context.request);
     const before = load && [...response.headers ?? []];
+    const { source } = context.request;
+    const taken = source instanceof Request ? taking.get(source) : undefined;
     const behind = async () => {
       await next();
-      made = await response.toDomResponse();
+      if (taken?.by === cache) taken.response = await takeFrom(response, context.request, before ?? []);
+      made = application ? await headOf(response) : await response.toDomResponse();
       const { status } = made;
-      const bare = [101, 204, 205, 304].includes(status);
+      const bare = [101, 204, 205, 304].includes(status) || application !== undefined;
       const body = bare ? null : made.clone().body as ReadableStream<Uint8Array> | null;
       return new Response(body, { status, headers: [...made.headers] });
     };
     const given = await cache.answer(requestOf(context), {
       next: behind,
       // Oak takes what is behind a middleware once, so the app answers the request of a load from the start.
-      load: async (request) => application ? ownOf(await application.handle(request)) : await behind(),
+      load: async (request) => application ? await answerOf(application, request, cache) : await behind(),
       once: !application,
       connection: connectionOf(context),
     });
-    if (!made) {
-      return response.with(given.body, { status: given.status, headers: given.headers });
-    }
+    if (!made) return putInto(response, given);
     // Oak sends what it has made, so that only gets the headers.
     atEnd(response, (made) => {
       const headers = new Headers(made.headers);
@@ -122,18 +124,6 @@ export function cacheResponse(
 
 /** Requests of loads that have come to where what is behind is kept: what is in front was done for the visitor. */
 const reached = new WeakSet<object>();
-
-/** As much of an app as a load needs. */
-interface Application {
-  handle(request: Request): Promise<OakResponseLike | undefined>;
-}
-
-function ownOf(made: OakResponseLike | undefined): Response {
-  if (!made) throw new TypeError("Cannot keep the response: wanted one that Oak sends, got none");
-  return made instanceof Response
-    ? made
-    : new Response(made.body as BodyInit | null, { status: made.status, headers: made.headers });
-}
 
 /**
  * Makes a middleware that limits requests: `redis.rateLimit.guard()` for Oak.
