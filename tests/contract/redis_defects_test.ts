@@ -31,7 +31,8 @@ Deno.test("bentocache: a read with many tags takes a command for each", async (t
 
   await t.step("64 reads of one tick are one script call", async () => {
     const calls = await callsDuring(server, () => Promise.all(keys.map((key) => cache.get(key))));
-    assertEquals([scripts(calls), calls["mget"]], [1, 1]);
+    // Values are fetched 16 at a time, so that large ones do not make a script slow.
+    assertEquals([scripts(calls), calls["mget"]], [1, 4]);
     const loads = await callsDuring(server, () => Promise.all(keys.map((key) => cache.getOrSet(key, () => 2))));
     assertEquals([scripts(loads), loads["set"] ?? 0], [1, 0]);
   });
