@@ -22,6 +22,7 @@ const WITH_OWN_COMMANDS = [
 /** Those that do what others do as well, for longer, or with an eye on the clock. */
 const LONG = [
   "tests/cache/inspect_test.ts",
+  "tests/faults/big_calls_test.ts",
   "tests/faults/busy_test.ts",
   "tests/faults/far_test.ts",
   "tests/faults/hung_test.ts",
