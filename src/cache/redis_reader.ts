@@ -240,7 +240,8 @@ export class RedisReader implements CallSource {
       const note = news.notes?.get(i);
       if (read.ended) this.#missed(read, note !== undefined && (note.kind & 2) !== 0 ? group.token : 0);
       else if (note === undefined) this.#judge(read, news, found, i, 0, undefined);
-      else if (note.kind & 8) this.#askAgain(read);
+      // The first value of a reply always fits: where none did, asking again may go on for ever.
+      else if (note.kind & 8) missing < group.reads.length ? this.#askAgain(read) : this.#repeat(read);
       else this.#judge(read, news, found, i, note.kind & 2 ? group.token : 0, note.kind & 4 ? note : undefined);
     }
   }
