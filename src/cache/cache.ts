@@ -8,6 +8,7 @@ import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.t
 import { assertOptions } from "../option_names.ts";
 import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
+import { disposing } from "./disposing.ts";
 import { Failures } from "./failures.ts";
 import { DisabledStore } from "./disabled_store.ts";
 import { Definition, type DefinitionOptions } from "./definition.ts";
@@ -184,13 +185,13 @@ export class Cache implements AsyncDisposable {
     const wanted = { schema, signal, version: versionOf(options.version) };
     const through = this.#through;
     const mark = through.mark();
-    using failures = new Failures(this.#on);
-    const found = await Promise.all(
-      distinct.map(async (key) =>
-        await through.copied(key, wanted) ??
-          await through.found(key, await through.read(key, signal, failures), wanted, mark)
-      ),
-    );
+    const found = await disposing(new Failures(this.#on), (failures) =>
+      Promise.all(
+        distinct.map(async (key) =>
+          await through.copied(key, wanted) ??
+            await through.found(key, await through.read(key, signal, failures), wanted, mark)
+        ),
+      ));
     const values = new Map<string, T>();
     for (const [i, key] of distinct.entries()) if (found[i]) values.set(key, found[i].value);
     return values;
@@ -276,9 +277,10 @@ export class Cache implements AsyncDisposable {
     const encoded = encoding.some((one) => one instanceof Promise)
       ? await Promise.all(encoding)
       : encoding as Encoded[];
-    using failures = new Failures(this.#on);
-    const stored = await Promise.all(
-      keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, settings.signal, failures)),
+    const stored = await disposing(
+      new Failures(this.#on),
+      (failures) =>
+        Promise.all(keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, settings.signal, failures))),
     );
     return stored.every(Boolean);
   }
@@ -342,11 +344,14 @@ export class Cache implements AsyncDisposable {
     assertSchema(settings.schema);
     const site = siteOf(loader, settings);
     const sayAbsent = (key: string) => this.#through.loading.sayAbsent(key, site);
-    using failures = new Failures(this.#on);
-    return await loadMany(distinct, loader, sayAbsent, (key, load, asked) => {
-      const request = { ...this.#through.request(load, settings), site, absent: true, asked, failures };
-      return this.#through.getOrSet(key, request, settings.signal);
-    });
+    return await disposing(
+      new Failures(this.#on),
+      (failures) =>
+        loadMany(distinct, loader, sayAbsent, (key, load, asked) => {
+          const request = { ...this.#through.request(load, settings), site, absent: true, asked, failures };
+          return this.#through.getOrSet(key, request, settings.signal);
+        }),
+    );
   }
 
   /**

@@ -1,6 +1,7 @@
 import { abortable, delay } from "../abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../events.ts";
+import { disposing } from "./disposing.ts";
 import { PROOF } from "./heartbeat.ts";
 import { AbsentError, type LoadRequest } from "./load_request.ts";
 import type { Flight, Loading, Outcome } from "./loading.ts";
@@ -201,8 +202,8 @@ export class Miss<T> {
     // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may be too
     // old for it. The next load is shared by all who came meanwhile.
     while (running && running.lease === 0 && !running.detached && running.number <= this.#began) {
-      using _ = this.#waitFor(running);
-      await abortable(running.promise.catch(() => {}), this.#signal);
+      const before = running;
+      await disposing(this.#waitFor(before), () => abortable(before.promise.catch(() => {}), this.#signal));
       running = loading.get(this.#key);
     }
     const how = { fence: undefined, previous: undefined, background: false, fallback: false };
@@ -216,8 +217,7 @@ export class Miss<T> {
       }
     }
     const own = loading.start(this.#key, this.#request, how);
-    using _ = this.#waitFor(own);
-    const outcome = await abortable(own.promise, this.#signal);
+    const outcome = await disposing(this.#waitFor(own), () => abortable(own.promise, this.#signal));
     if (outcome.absent && this.#request.absent) throw new AbsentError();
     return await this.#own(outcome);
   }
@@ -264,7 +264,10 @@ export class Miss<T> {
     soft: number = Infinity,
     joined = true,
   ): Promise<Outcome | typeof TOO_LATE | undefined> {
-    using _ = this.#waitFor(flight);
+    return await disposing(this.#waitFor(flight), () => this.#landing(flight, soft, joined));
+  }
+
+  async #landing(flight: Flight, soft: number, joined: boolean): Promise<Outcome | typeof TOO_LATE | undefined> {
     const { waitTimeout } = this.#request;
     const landing = abortable(flight.promise, this.#signal);
     const patience = joined && waitTimeout ? waitTimeout - (performance.now() - this.#since) : Infinity;
