@@ -1,5 +1,7 @@
+import { varyOf } from "./freshness.ts";
 import type { OakContextLike } from "./oak.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
+import { addVary } from "./personal.ts";
 
 /** As much of an app as a load needs. */
 export interface Application {
@@ -33,6 +35,8 @@ export async function answerOf(application: Application, request: Request, cache
   // Whoever set a cookie in front, such as of a session that began behind, set it for this one.
   if (!taken.response || whole.headers.has("set-cookie")) return whole;
   whole.body?.cancel().catch(() => {});
+  // A session in front says so where it was asked for behind.
+  if (varyOf(whole.headers).includes("cookie")) addVary(taken.response.headers, "Cookie");
   return taken.response;
 }
 
