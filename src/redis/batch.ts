@@ -14,7 +14,8 @@ import { type Due, respite } from "./lateness.ts";
 import { type BatchObserver, both, type WriteTracer } from "./observer.ts";
 import { expire, Queue } from "./queue.ts";
 import { RoundTrip } from "./round_trip.ts";
-import { answerCalls, beginWrite, failCalls, tookLonger, type Write } from "./write.ts";
+import { answerCalls, beginWrite, commandsOf, failCalls, tookLonger, type Write } from "./write.ts";
+import { WritesOut } from "./writes_out.ts";
 
 export type { BatchOptions } from "./batch_options.ts";
 export type { Call, CallSource, SendOptions } from "./call.ts";
@@ -27,7 +28,7 @@ export { unref } from "../timers.ts";
 const TURNS = 8;
 
 /**
- * Sends all commands of one tick as one write, one write at a time, each call with a deadline.
+ * Sends all commands of one tick as one write, as many writes at a time as the client takes, each call with a deadline.
  *
  * Nothing is sent twice: a call whose connection failed is rejected, since it is unknown whether it ran.
  */
@@ -48,7 +49,7 @@ export class Batch {
   readonly #roundTrip = new RoundTrip();
   /** What the server has been sent. */
   readonly scripts: KnownScripts;
-  #out: Write | undefined;
+  readonly #out: WritesOut;
   #scheduled = false;
   #turns = 0;
   readonly #alarm = new Alarm({
@@ -60,6 +61,7 @@ export class Batch {
 
   constructor(client: RedisClient, options: BatchOptions) {
     this.client = client;
+    this.#out = new WritesOut(client.inFlight ?? 1);
     this.#timeout = options.commandTimeout;
     this.maxQueued = options.maxQueued ?? 100_000;
     this.meter = options.meter;
@@ -168,7 +170,7 @@ export class Batch {
     if (this.#closed) return;
     this.diagnosis.closedBy ??= by;
     this.#closed = true;
-    if (this.#out) this.#failed(this.#out, undefined);
+    for (const write of this.#out.all) this.#failed(write, undefined);
     this.#alarm.stop();
     this.#queue.fail("closed");
     await this.client.close();
@@ -197,16 +199,16 @@ export class Batch {
   /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
   #allows(): boolean {
     if (this.#breaker.state === "closed") return true;
-    return this.client.connected && this.#breaker.allows() && !this.#out;
+    return this.client.connected && this.#breaker.allows() && !this.#out.any;
   }
 
   /** Whether what comes now could be written at once. */
   get #isIdle(): boolean {
-    return !this.#out && this.client.connected;
+    return !this.#out.full && this.client.connected;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#out) return;
+    if (this.#scheduled || this.#out.full) return;
     this.#scheduled = true;
     this.#turns = TURNS;
     queueMicrotask(this.#turn);
@@ -220,11 +222,11 @@ export class Batch {
 
   #flush(): void {
     // Without a connection, calls wait for one until their deadline.
-    if (this.#out || this.#closed || !this.client.connected) return;
+    if (this.#out.full || this.#closed || !this.client.connected) return;
     const calls = this.#queue.take();
     if (calls.length === 0) return;
     const { write, first } = beginWrite(calls, this.#timeout);
-    this.#out = write;
+    this.#out.add(write);
     this.#alarm.set(first);
     this.#write(calls).then(
       (replies) => this.#answered(write, replies),
@@ -233,18 +235,18 @@ export class Batch {
   }
 
   async #write(calls: Waiting[]): Promise<(RedisReply | UnavailableError)[]> {
-    const send = () => this.client.pipeline(calls);
+    const commands = commandsOf(calls);
+    const send = () => this.client.pipeline(commands);
     const replies = await (this.#trace ? this.#trace(calls, send) : send());
-    if (replies.length === calls.length) return replies;
-    const error = new Error(`Cannot tell replies apart: wanted ${calls.length}, got ${replies.length}`);
+    if (replies.length === commands.length) return replies;
+    const error = new Error(`Cannot tell replies apart: wanted ${commands.length}, got ${replies.length}`);
     this.client.reset(error);
     throw error;
   }
 
   #answered(write: Write, replies: (RedisReply | UnavailableError)[]): void {
     const milliseconds = performance.now() - write.sentAt;
-    if (this.#out === write) {
-      this.#out = undefined;
+    if (this.#out.remove(write)) {
       if (tookLonger(write)) this.#roundTrip.learn(milliseconds);
       else if (write.respites === 0) this.#roundTrip.add(milliseconds); // else it was this process that was slow
     }
@@ -258,12 +260,9 @@ export class Batch {
   }
 
   #failed(write: Write, cause: unknown): void {
-    if (this.#out === write) {
-      this.#out = undefined;
-      if (!this.#closed) {
-        this.diagnosis.failed(cause);
-        this.#breaker.fail();
-      }
+    if (this.#out.remove(write) && !this.#closed) {
+      this.diagnosis.failed(cause);
+      if (this.#out.isNewFailure(write)) this.#breaker.fail();
     }
     failCalls(write.calls, this.#closed ? "closed" : "connection", cause, this.#error);
     this.#next();
@@ -276,24 +275,24 @@ export class Batch {
   }
 
   get #isNeeded(): boolean {
-    return this.#queue.any || this.#out !== undefined || this.#held.dues.size > 0;
+    return this.#queue.any || this.#out.any || this.#held.dues.size > 0;
   }
 
   #expire(): void {
     const now = performance.now() + 0.5; // timers may fire a little early
-    const out = this.#out;
+    const out = [...this.#out.all];
     const dues: Due[] = [...this.#queue.dues(), ...this.#held.dues];
-    if (out) dues.push(out, ...out.calls.filter((call) => !call.settled));
+    for (const write of out) dues.push(write, ...write.calls.filter((call) => !call.settled));
     respite(dues, now);
     this.#held.expire(now);
-    for (const call of out?.calls ?? []) if (expire(call, now, this.#error)) call.expired = true;
+    for (const { calls } of out) for (const call of calls) if (expire(call, now, this.#error)) call.expired = true;
     // While a write is out, its end is what counts: calls may have been in a hurry, or have come late.
-    if (this.#queue.expire(now) && !out) this.#breaker.fail();
-    if (out && out.deadline <= now) {
-      // Its replies may come any time or never: what follows needs a connection that is in step.
+    if (this.#queue.expire(now) && out.length === 0) this.#breaker.fail();
+    if (out.some(({ deadline }) => deadline <= now)) {
+      // Replies may come any time or never: what follows needs a connection that is in step.
       const cause = new UnavailableError("use the connection", "timeout");
       this.client.reset(cause);
-      this.#failed(out, cause);
+      for (const write of out) this.#failed(write, cause);
     }
     for (const { deadline } of dues) if (deadline > now) this.#alarm.set(deadline);
   }

@@ -9,10 +9,15 @@ export interface Call extends RedisCommand {
   readonly operation: string;
   /** The deadline that it shares with the other commands of the same call, where there are several. */
   readonly within?: Deadline | undefined;
+  /**
+   * Commands that go out in front of it, in the same write: their replies come along, and an error among them rejects the call. For
+   * whoever counts or traces, all of it is one call.
+   */
+  readonly before?: readonly RedisCommand[];
   /** Told when it is about to be written, by `performance.now()`. */
   written?(now: number): void;
-  /** Takes the reply; error replies go to `reject`. */
-  resolve(reply: RedisReply): void;
+  /** Takes the reply, and those to the commands in front of it; error replies go to `reject`. */
+  resolve(reply: RedisReply, before?: readonly RedisReply[]): void;
   /** Takes a failure. */
   reject(error: unknown): void;
 }

@@ -66,6 +66,8 @@ export interface RedisClient {
    * over, so that whoever keeps state about the server before can look again.
    */
   readonly generation: number;
+  /** How many writes may be out at a time; their replies come in the order of the writes. @default {1} */
+  readonly inFlight?: number;
   /**
    * Sends the commands in one write and resolves to their replies in order. Rejects when the connection failed, and
    * then it is unknown which of them ran. Where a cluster lost only some nodes, an {@linkcode UnavailableError} stands for

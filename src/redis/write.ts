@@ -1,6 +1,6 @@
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { Waiting } from "./call.ts";
-import type { RedisReply } from "./client.ts";
+import type { RedisCommand, RedisReply } from "./client.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { type Due, LATE } from "./lateness.ts";
 import type { BatchObserver } from "./observer.ts";
@@ -28,7 +28,15 @@ export function beginWrite(calls: readonly Waiting[], timeout: number): { write:
   return { write, first };
 }
 
-/** Gives each call its reply, and tells whether the server has become a replica. */
+/** All commands of the calls, in order, with those that go in front of a call. */
+export function commandsOf(calls: readonly Waiting[]): readonly RedisCommand[] {
+  if (calls.every(({ before }) => before === undefined)) return calls;
+  return calls.flatMap((call) => call.before === undefined ? [call] : [...call.before, call]);
+}
+
+const NONE: readonly RedisReply[] = [];
+
+/** Gives each call its replies, and tells whether the server has become a replica. */
 export function answerCalls(
   calls: readonly Waiting[],
   replies: readonly (RedisReply | UnavailableError)[],
@@ -37,11 +45,14 @@ export function answerCalls(
   diagnosis: Diagnosis,
 ): RedisError | undefined {
   let demoted: RedisError | undefined;
-  for (let i = 0; i < calls.length; i++) {
-    const call = calls[i]!;
+  let next = 0;
+  for (const call of calls) {
+    const first = next;
+    next += (call.before?.length ?? 0) + 1;
     if (call.settled) continue;
     call.settled = true;
-    const reply = replies[i];
+    const before = call.before === undefined ? NONE : replies.slice(first, next - 1);
+    const reply = before.find((reply) => reply instanceof Error) ?? replies[next - 1];
     if (reply instanceof UnavailableError) {
       observer?.failed(reply.reason);
       call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause ?? reply }));
@@ -53,7 +64,7 @@ export function answerCalls(
     } else {
       observer?.answered(call.operation, milliseconds);
       diagnosis.worked(call.operation);
-      call.resolve(reply ?? null);
+      call.resolve(reply ?? null, before as readonly RedisReply[]);
     }
   }
   return demoted;

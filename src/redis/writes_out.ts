@@ -1,0 +1,46 @@
+import type { Write } from "./write.ts";
+
+/** The writes whose replies have not come. */
+export class WritesOut {
+  readonly #most: number;
+  readonly #writes = new Set<Write>();
+  /** Those that were out when another failed: a connection takes all of them with it, and that is one failure. */
+  readonly #struck = new WeakSet<Write>();
+
+  /** `most` is how many may be out at a time. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Whether there is any. */
+  get any(): boolean {
+    return this.#writes.size > 0;
+  }
+
+  /** Whether no more may go out now. */
+  get full(): boolean {
+    return this.#writes.size >= this.#most;
+  }
+
+  /** All of them, in the order in which they were written. */
+  get all(): Iterable<Write> {
+    return this.#writes;
+  }
+
+  /** One goes out. */
+  add(write: Write): void {
+    this.#writes.add(write);
+  }
+
+  /** One is over; tells whether it was out. */
+  remove(write: Write): boolean {
+    return this.#writes.delete(write);
+  }
+
+  /** Whether the failure of a write is one of its own, and not part of one that was counted already. */
+  isNewFailure(write: Write): boolean {
+    if (this.#struck.has(write)) return false;
+    for (const other of this.#writes) this.#struck.add(other);
+    return true;
+  }
+}
