@@ -2,7 +2,6 @@
 // https://github.com/denoland/deno/issues/28366
 import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { BatchObserver, WriteTracer } from "./redis/observer.ts";
-import type { RedisCommand } from "./redis/client.ts";
 
 /** Where a server is, for the attributes of spans. */
 export interface TracedServer {
@@ -103,7 +102,7 @@ function openTelemetry(): Telemetry {
 }
 
 /** The name of a command, or what all of several are. */
-function nameOf(commands: readonly RedisCommand[]): string {
+function nameOf(commands: readonly { readonly name: string }[]): string {
   const [first, ...others] = commands;
   if (others.length === 0) return first!.name;
   return others.every(({ name }) => name === first!.name) ? `PIPELINE ${first!.name}` : "PIPELINE";

@@ -11,7 +11,7 @@ import { NEVER } from "./entry.ts";
 import { disposing } from "./disposing.ts";
 import { Failures } from "./failures.ts";
 import { DisabledStore } from "./disabled_store.ts";
-import { Definition, type DefinitionOptions } from "./definition.ts";
+import { Definition } from "./definition.ts";
 import { setListener } from "./listener.ts";
 import { type LoadRequest, onBehalfOf, siteOf } from "./load_request.ts";
 import { loadMany, type ManyLoader } from "./many.ts";
@@ -30,6 +30,7 @@ import {
 } from "./option_names.ts";
 import type {
   CacheOptions,
+  DefinitionOptions,
   GetOptions,
   GetOrSetOptions,
   Inspected,

@@ -2,43 +2,24 @@ import { unawaited } from "../callbacks.ts";
 import { describe } from "../describe.ts";
 import { assertTag, assertTags } from "../keys.ts";
 import { assertOptions } from "../option_names.ts";
-import type { Cache } from "./cache.ts";
+import type { CacheOperations } from "./operations.ts";
 import { LOAD_CALL, OPERATION } from "./option_names.ts";
 import { onBehalfOf } from "./load_request.ts";
 import type {
+  DefinitionOptions,
   GetOrSetOptions,
   InvalidationResult,
   LoadCallOptions,
-  LoaderContext,
   Lookup,
   OperationOptions,
   SetOptions,
 } from "./options.ts";
 
-/** One kind of value: what identifies it, where it comes from, how it is kept. */
-export interface DefinitionOptions<Id, Known, T extends Known = Known>
-  extends Omit<GetOrSetOptions<T>, "tags" | "signal" | "fresh"> {
-  /** Its name: the first part of its keys, and a tag of all its entries. */
-  name: string;
-  /** What identifies a value within the kind. */
-  key: (id: Id) => string | number | bigint;
-  /** Gets a value from where it really lives; `undefined` says that there is none, and takes away what was kept. */
-  load: (id: Id, context: LoaderContext<Known>) => T | Promise<T>;
-  /**
-   * Gets several; those that there are, by id. What was kept under an id that is missing is taken away.
-   *
-   * @default {`load` for each}
-   */
-  loadMany?: ((ids: readonly Id[]) => ReadonlyMap<Id, T> | Promise<ReadonlyMap<Id, T>>) | undefined;
-  /** Further tags, or a function that gives them. */
-  tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined;
-}
-
 /** The values of one kind in a cache. Made by `cache.define()`. */
 export class Definition<Id, T> {
   /** The name. */
   readonly name: string;
-  readonly #cache: Cache;
+  readonly #cache: CacheOperations;
   readonly #options: DefinitionOptions<Id, T>;
 
   /**
@@ -48,7 +29,7 @@ export class Definition<Id, T> {
    * @param options The definition.
    * @throws {TypeError | RangeError} If an option is not as it should be.
    */
-  constructor(cache: Cache, options: DefinitionOptions<Id, T>) {
+  constructor(cache: CacheOperations, options: DefinitionOptions<Id, T>) {
     const { name, key, load, loadMany } = options ?? {};
     if (typeof name !== "string") {
       throw new TypeError(`Cannot define a kind of value: wanted a string as "name", got ${describe(name)}`);

@@ -1,8 +1,7 @@
 import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
-import { assertOptions } from "../option_names.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { NEVER } from "./entry.ts";
-import { LOCAL } from "./option_names.ts";
 import { FORMAT } from "./serializer.ts";
 import type { ChangeListener, Changes, Read } from "./store.ts";
 import type { Found } from "./values.ts";
@@ -24,6 +23,8 @@ export interface LocalOptions {
    */
   protect?: "freeze" | "clone" | undefined;
 }
+
+const LOCAL = optionNames<LocalOptions>({ maxEntries: true, maxBytes: true, ttl: true, protect: true });
 
 /** A copy of an entry. */
 export interface Copy {

@@ -1,9 +1,8 @@
 import type { Duration } from "../duration.ts";
 import { assertOptions, type OptionNames, optionNames } from "../option_names.ts";
-import type { DefinitionOptions } from "./definition.ts";
-import type { LocalOptions } from "./local.ts";
 import type {
   CacheOptions,
+  DefinitionOptions,
   GetOptions,
   GetOrSetOptions,
   InspectOptions,
@@ -14,7 +13,6 @@ import type {
   SetOptions,
   VersionOptions,
 } from "./options.ts";
-import type { WarmOptions } from "./warm.ts";
 
 // The order is that in which a message names them.
 
@@ -60,7 +58,6 @@ export const DEFINE: OptionNames = optionNames<DefinitionOptions<unknown, unknow
   ...KEPT,
 });
 
-export const WARM: OptionNames = optionNames<WarmOptions>({ concurrency: true, onProgress: true, ...OPERATION_ONLY });
 export const BY_TAG: OptionNames = optionNames<InvalidateByTagOptions>({ mode: true, ...OPERATION_ONLY });
 export const BY_PATTERN: OptionNames = optionNames<InvalidateByPatternOptions>({ onProgress: true, ...OPERATION_ONLY });
 
@@ -75,12 +72,6 @@ export const CACHE: OptionNames = optionNames<CacheOptions>({
   maxKeyBytes: true,
   local: true,
   memory: true,
-});
-export const LOCAL: OptionNames = optionNames<LocalOptions>({
-  maxEntries: true,
-  maxBytes: true,
-  ttl: true,
-  protect: true,
 });
 
 /** Options of `set`, or a duration in their place, which is the ttl. */

@@ -242,3 +242,22 @@ export interface Inspected<T = unknown> {
   /** Its value, if it was asked for and can be read. */
   readonly value?: T;
 }
+
+/** One kind of value: what identifies it, where it comes from, how it is kept. */
+export interface DefinitionOptions<Id, Known, T extends Known = Known>
+  extends Omit<GetOrSetOptions<T>, "tags" | "signal" | "fresh"> {
+  /** Its name: the first part of its keys, and a tag of all its entries. */
+  name: string;
+  /** What identifies a value within the kind. */
+  key: (id: Id) => string | number | bigint;
+  /** Gets a value from where it really lives; `undefined` says that there is none, and takes away what was kept. */
+  load: (id: Id, context: LoaderContext<Known>) => T | Promise<T>;
+  /**
+   * Gets several; those that there are, by id. What was kept under an id that is missing is taken away.
+   *
+   * @default {`load` for each}
+   */
+  loadMany?: ((ids: readonly Id[]) => ReadonlyMap<Id, T> | Promise<ReadonlyMap<Id, T>>) | undefined;
+  /** Further tags, or a function that gives them. */
+  tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined;
+}

@@ -2,9 +2,9 @@ import { unawaited } from "../callbacks.ts";
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import type { Duration } from "../duration.ts";
-import { assertOptions } from "../option_names.ts";
-import type { Cache } from "./cache.ts";
-import { setOptionsOf, WARM } from "./option_names.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
+import type { CacheOperations } from "./operations.ts";
+import { setOptionsOf } from "./option_names.ts";
 import type { OperationOptions, SetOptions } from "./options.ts";
 
 /** An entry to be stored ahead of time: key and value, and how it is kept if that differs from the options of the cache. */
@@ -18,6 +18,8 @@ export interface WarmOptions extends OperationOptions {
   onProgress?: ((progress: WarmResult) => void) | undefined;
 }
 
+const WARM = optionNames<WarmOptions>({ concurrency: true, onProgress: true, signal: true });
+
 /** How a `warm` went. */
 export interface WarmResult {
   /** How many were stored. */
@@ -28,7 +30,7 @@ export interface WarmResult {
 
 /** Stores entries as they come, so many at a time. */
 export async function warm(
-  cache: Cache,
+  cache: Pick<CacheOperations, "set">,
   entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>,
   options: WarmOptions,
 ): Promise<WarmResult> {

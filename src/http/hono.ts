@@ -30,31 +30,19 @@ import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { assertOptions } from "../option_names.ts";
-import { REQUEST } from "../sessions/option_names.ts";
 import { sessionsOf } from "./sessions_of.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { RequestSessionOptions } from "../sessions/with_session.ts";
-import type { CacheResponseOptions } from "./cache_response.ts";
+import { REQUEST, type RequestSessionOptions } from "../sessions/with_session.ts";
+import type { CacheResponseOptions } from "./response_options.ts";
 import { hasCheckedVisitor, restOf } from "./hono_rest.ts";
+import type { HonoContextLike } from "./hono_context.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { cacheOf, ResponseCache } from "./response_cache.ts";
 
-/** The part of Hono's context that is used. */
-export interface HonoContextLike {
-  /** The request. */
-  readonly req: { raw: Request; readonly path?: string };
-  /** What the server tells of the connection, on Deno, Node and Bun. */
-  readonly env?: unknown;
-  /** What middleware tells of the request, for the types of {@linkcode SessionEnv}. */
-  readonly var?: unknown;
-  /** The response. */
-  res: Response;
-  /** Makes a response with the headers that were set before. */
-  newResponse?(body: ReadableStream<Uint8Array> | null, init: Response): Response;
-}
+export type { HonoContextLike } from "./hono_context.ts";
 
 /** A middleware of Hono. */
 export type HonoMiddleware = (context: HonoContextLike, next: () => Promise<void>) => Promise<Response | void>;

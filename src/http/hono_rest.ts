@@ -1,4 +1,4 @@
-import type { HonoContextLike } from "./hono.ts";
+import type { HonoContextLike } from "./hono_context.ts";
 
 /** The part of Hono's context that makes another one. */
 interface Context extends HonoContextLike {

@@ -25,15 +25,15 @@ import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { assertOptions } from "../option_names.ts";
-import { REQUEST } from "../sessions/option_names.ts";
 import { sessionsOf } from "./sessions_of.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { RequestSessionOptions } from "../sessions/with_session.ts";
+import { REQUEST, type RequestSessionOptions } from "../sessions/with_session.ts";
 import { watchVisitor } from "./visitor.ts";
-import type { CacheResponseOptions } from "./cache_response.ts";
+import type { CacheResponseOptions } from "./response_options.ts";
 import { currentLoad } from "./current_load.ts";
+import type { OakContextLike } from "./oak_context.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { bareRequest } from "./node_request.ts";
@@ -42,27 +42,7 @@ import { atEnd, type OakResponseLike } from "./oak_response.ts";
 import { cacheOf, ResponseCache } from "./response_cache.ts";
 import { badRequest, keepTarget, targetOf } from "./target.ts";
 
-/** The part of Oak's context that is used. */
-export interface OakContextLike {
-  /** The request. */
-  readonly request: {
-    readonly method: string;
-    readonly url: URL;
-    readonly headers: Headers;
-    readonly source?: unknown;
-    readonly originalRequest?: { readonly remoteAddr?: string | undefined; readonly url?: string };
-    readonly ip?: string;
-    readonly ips?: readonly string[];
-  };
-  /** The app. */
-  readonly app?: unknown;
-  /** The response. */
-  readonly response: {
-    readonly headers?: Headers;
-    toDomResponse(): Promise<OakResponseLike>;
-    with(body: ReadableStream<Uint8Array> | null, init: { status: number; headers: Headers }): void;
-  };
-}
+export type { OakContextLike } from "./oak_context.ts";
 
 /** A middleware of Oak. */
 export type OakMiddleware = (context: OakContextLike, next: () => Promise<unknown>) => Promise<void>;

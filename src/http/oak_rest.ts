@@ -1,5 +1,5 @@
 import { varyOf } from "./freshness.ts";
-import type { OakContextLike } from "./oak.ts";
+import type { OakContextLike } from "./oak_context.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
 import { addVary } from "./personal.ts";
 

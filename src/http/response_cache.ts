@@ -5,7 +5,7 @@ import { listenerOf } from "../cache/listener.ts";
 import { callQuietly } from "../callbacks.ts";
 import { describe } from "../describe.ts";
 import { ageOf, answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, staleFor } from "./cached_answer.ts";
-import type { CacheResponseOptions } from "./cache_response.ts";
+import type { CacheResponseOptions } from "./response_options.ts";
 import { currentLoad, runLoad } from "./current_load.ts";
 import { freshnessOf } from "./freshness.ts";
 import { dropsHeaders, isPersonal } from "./load_request.ts";

@@ -3,7 +3,7 @@ import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
 import { compileGlob } from "../glob.ts";
 import { assertTags } from "../keys.ts";
 import { assertOptions, optionNames } from "../option_names.ts";
-import type { CacheResponseOptions } from "./cache_response.ts";
+import type { CacheResponseOptions } from "./response_options.ts";
 import { isHeaderName } from "./header_name.ts";
 
 /** Which responses are kept, and how long. */

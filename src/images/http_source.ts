@@ -1,8 +1,7 @@
 import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
-import { assertOptions } from "../option_names.ts";
-import { HTTP_SOURCE } from "./option_names.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type { ImageSource, ImageStat, OpenedImage, OpenOptions, StatOptions } from "./source.ts";
 
 /** Where images are fetched from. */
@@ -18,6 +17,14 @@ export interface HttpSourceOptions {
   /** What makes the requests. @default {fetch} */
   fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
 }
+
+const HTTP_SOURCE = optionNames<HttpSourceOptions>({
+  base: true,
+  hosts: true,
+  headers: true,
+  timeout: true,
+  fetch: true,
+});
 
 const REDIRECTS = 3;
 const MOVED = new Set([301, 302, 303, 307, 308]);

@@ -169,7 +169,8 @@ export class Images {
     images: string | Iterable<string> | AsyncIterable<string> = "",
     options: WarmImagesOptions = {},
   ): Promise<WarmImagesResult> {
-    return await warmImages(this, this.#settings.source, images, options);
+    const get = (filename: string) => this.get(filename, { signal: options.signal });
+    return await warmImages(get, this.#settings.source, images, options);
   }
 
   /**

@@ -1,5 +1,4 @@
 import { type OptionNames, optionNames } from "../option_names.ts";
-import type { HttpSourceOptions } from "./http_source.ts";
 import type { ImageInfoManyOptions, ImageOptions, ServeImageOptions, WarmImagesOptions } from "./options.ts";
 
 // The order is that in which a message names them.
@@ -18,11 +17,4 @@ export const IMAGES: OptionNames = optionNames<ImageOptions>({
   ttl: true,
   errorTtl: true,
   staleIfError: true,
-});
-export const HTTP_SOURCE: OptionNames = optionNames<HttpSourceOptions>({
-  base: true,
-  hosts: true,
-  headers: true,
-  timeout: true,
-  fetch: true,
 });

@@ -3,7 +3,6 @@ import { abortable } from "../abort.ts";
 import { describe } from "../describe.ts";
 import { ImageError, NotFoundError } from "../errors.ts";
 import { assertOptions } from "../option_names.ts";
-import type { Images } from "./images.ts";
 import { folderOf } from "./names.ts";
 import { WARM } from "./option_names.ts";
 import type { WarmImagesOptions, WarmImagesResult } from "./options.ts";
@@ -13,7 +12,7 @@ const ACTION = "warm the images";
 
 /** Reads images as their names come, so many at a time. */
 export async function warmImages(
-  images: Images,
+  get: (filename: string) => Promise<unknown>,
   source: ImageSource,
   what: string | Iterable<string> | AsyncIterable<string>,
   options: WarmImagesOptions,
@@ -37,7 +36,7 @@ export async function warmImages(
   let problem: { error: unknown } | undefined;
   const one = async (filename: string) => {
     try {
-      await images.get(filename, { signal });
+      await get(filename);
       stored++;
     } catch (error) {
       // A folder may have files of any name; what the caller names is another thing.

@@ -2,9 +2,8 @@ import ipaddr from "ipaddr.js";
 import { describe } from "../describe.ts";
 import { ConfigError } from "../errors.ts";
 import { type ConnectionInfo, remoteAddress } from "../http/connection.ts";
-import { assertOptions } from "../option_names.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import { forwardedHops, listedHops } from "./forwarded.ts";
-import { TRUST } from "./option_names.ts";
 
 export type { AddressTeller, ConnectionInfo, SocketLike } from "../http/connection.ts";
 
@@ -22,6 +21,8 @@ export interface TrustProxyOptions {
    */
   header?: string | undefined;
 }
+
+const TRUST = optionNames<TrustProxyOptions>({ proxies: true, hops: true, header: true });
 
 /** Networks of proxies, how many proxies there are, `"any"`, or options. */
 export type TrustProxy = readonly string[] | number | "any" | TrustProxyOptions;

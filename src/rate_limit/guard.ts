@@ -11,8 +11,10 @@ import { functionId, headerId, userId } from "./callers.ts";
 import type { DecideOptions, GateDecision, GateOptions } from "./gate_options.ts";
 import { DECIDE, GATE } from "./option_names.ts";
 import { neverResponse } from "./problem.ts";
-import type { LimitEntry, RateLimiter } from "./rate_limiter.ts";
-import { type RateLimitResult, refusedResult } from "./result.ts";
+import { refusedResult } from "./check_result.ts";
+import type { Limiter } from "./limiter.ts";
+import type { LimitEntry } from "./options.ts";
+import type { RateLimitResult } from "./result.ts";
 import { type CompiledLimits, type CompiledRoute, compileRoutes, findRoutes, type SpellingOptions } from "./routes.ts";
 import type { LimitBy, Rules } from "./rules.ts";
 
@@ -31,7 +33,7 @@ const untouched: GateDecision = { apply: (response) => response };
 
 /** Decides about requests by rules. */
 export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
-  readonly #limiter: RateLimiter<string>;
+  readonly #limiter: Limiter;
   readonly #routes: readonly CompiledRoute<Info>[];
   readonly #options: GateOptions<Info>;
   readonly #spelling: SpellingOptions;
@@ -48,7 +50,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
    * @throws {TypeError | RangeError} If a rule makes no sense or names a limit that there is not.
    */
   constructor(
-    limiter: RateLimiter<string>,
+    limiter: Limiter,
     rules: Rules<string, Info>,
     options: GateOptions<Info> = {},
     on?: EventListener,

@@ -14,11 +14,12 @@
  *
  * @module
  */
-export { type LimitEntry, RateLimiter } from "./rate_limiter.ts";
+export { RateLimiter } from "./rate_limiter.ts";
 export type { RateLimitCounts, RateLimitStats } from "./stats.ts";
 export type { DecisionSource, RateLimitResult, RateLimitState } from "./result.ts";
+export type { Limiter } from "./limiter.ts";
 export type { Reservation } from "./reservation.ts";
-export type { CheckOptions, RateLimitOptions } from "./options.ts";
+export type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
 export type { OutagePolicy, PresetName, PresetOptions } from "./presets.ts";
 export {
   addressKey,

@@ -1,21 +1,12 @@
 import { type OptionNames, optionNames } from "../option_names.ts";
-import type { TrustProxyOptions } from "./address.ts";
 import type { DecideOptions, GateOptions } from "./gate_options.ts";
 import type { CheckOptions, RateLimitOptions } from "./options.ts";
-import type { PresetOptions } from "./presets.ts";
 import type { RouteLimits } from "./rules.ts";
 
 // The order is that in which a message names them.
 
 export const OPERATION: OptionNames = optionNames<Pick<CheckOptions, "signal">>({ signal: true });
 export const CHECK: OptionNames = optionNames<CheckOptions>({ cost: true, signal: true });
-export const PRESET: OptionNames = optionNames<PresetOptions>({
-  limit: true,
-  window: true,
-  algorithm: true,
-  burst: true,
-  onUnavailable: true,
-});
 export const ROUTE: OptionNames = optionNames<RouteLimits>({
   limits: true,
   by: true,
@@ -31,7 +22,6 @@ export const GATE: OptionNames = optionNames<GateOptions>({
   strict: true,
 });
 export const DECIDE: OptionNames = optionNames<DecideOptions>({ path: true });
-export const TRUST: OptionNames = optionNames<TrustProxyOptions>({ proxies: true, hops: true, header: true });
 export const LIMITS: OptionNames = optionNames<RateLimitOptions>({
   presets: true,
   timeout: true,

@@ -63,3 +63,6 @@ export interface CheckOptions {
   /** Ends the wait with the signal's reason. What was already sent to Redis counts all the same. */
   signal?: AbortSignal | undefined;
 }
+
+/** One limit of a `checkAll()`: its name, whose, and how much. */
+export type LimitEntry<Names extends string = string> = readonly [name: Names, id: string, cost?: number];

@@ -1,7 +1,6 @@
 import { describe } from "../describe.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
-import { assertOptions } from "../option_names.ts";
-import { PRESET } from "./option_names.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type { Algorithm, Rule } from "./store.ts";
 
 /** The limits that are there without being defined. */
@@ -38,6 +37,14 @@ export interface PresetOptions {
    */
   onUnavailable?: OutagePolicy | undefined;
 }
+
+const PRESET = optionNames<PresetOptions>({
+  limit: true,
+  window: true,
+  algorithm: true,
+  burst: true,
+  onUnavailable: true,
+});
 
 /** A preset, checked and complete. */
 export interface Preset extends Rule {

@@ -11,7 +11,7 @@ import { Gate } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { Judge } from "./judge.ts";
 import { CHECK, LIMITS, OPERATION } from "./option_names.ts";
-import type { CheckOptions, RateLimitOptions } from "./options.ts";
+import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
 import type { PresetStep } from "./outage.ts";
 import {
   assertWhole,
@@ -23,13 +23,11 @@ import {
   PRESETS,
 } from "./presets.ts";
 import { refundOf, type Reservation, ReservedResult } from "./reservation.ts";
-import { CheckResult, type RateLimitResult, type RateLimitState, tightest } from "./result.ts";
+import { CheckResult, tightest } from "./check_result.ts";
+import type { RateLimitResult, RateLimitState } from "./result.ts";
 import type { Rules } from "./rules.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
 import { type Action, type LimitStore, STATES } from "./store.ts";
-
-/** One limit of a {@linkcode RateLimiter.checkAll}: its name, whose, and how much. */
-export type LimitEntry<Names extends string = string> = readonly [name: Names, id: string, cost?: number];
 
 const NONE: CheckOptions = Object.freeze({});
 /** Most limits of one transaction. */

@@ -3,7 +3,8 @@ import type { HeaderStyle } from "./headers.ts";
 import { OPERATION } from "./option_names.ts";
 import type { PresetStep } from "./outage.ts";
 import type { Preset } from "./presets.ts";
-import { CheckResult, type RateLimitResult } from "./result.ts";
+import { CheckResult } from "./check_result.ts";
+import type { RateLimitResult } from "./result.ts";
 import { TICKET_KEPT } from "./scripts.ts";
 import { type Reserved, STATES } from "./store.ts";
 

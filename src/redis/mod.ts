@@ -17,5 +17,6 @@ export * from "./client.ts";
 export { RedisError, UnavailableError, type UnavailableReason } from "../errors.ts";
 export * from "./adapters/from_db_redis.ts";
 export * from "./adapters/from_ioredis.ts";
+export * from "./adapters/ioredis_like.ts";
 export * from "./adapters/from_node_redis.ts";
 export type { RawCommands, RawReply } from "./raw_commands.ts";

@@ -1,5 +1,3 @@
-import type { RedisCommand } from "./client.ts";
-
 /** Told of what a batch does. It must not throw, and must be quick. */
 export interface BatchObserver {
   /** A call was answered, so many milliseconds after it was written. */
@@ -9,7 +7,7 @@ export interface BatchObserver {
 }
 
 /** Runs each write of a batch, so that it can be traced. */
-export type WriteTracer = <T>(commands: readonly RedisCommand[], write: () => Promise<T>) => Promise<T>;
+export type WriteTracer = <T>(commands: readonly { readonly name: string }[], write: () => Promise<T>) => Promise<T>;
 
 /** Tells two observers. */
 export function both(one: BatchObserver, other: BatchObserver): BatchObserver {

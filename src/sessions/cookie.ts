@@ -1,7 +1,6 @@
 import { stringifySetCookie } from "cookie";
 import { describe } from "../describe.ts";
-import { assertOptions } from "../option_names.ts";
-import { COOKIE } from "./option_names.ts";
+import { assertOptions, optionNames } from "../option_names.ts";
 import type { Session } from "./session.ts";
 import { Signer } from "./signature.ts";
 
@@ -27,6 +26,16 @@ export interface SessionCookieOptions {
   /** Sends it over plain HTTP: for development on localhost, and for nothing else. @default {false} */
   insecure?: boolean | undefined;
 }
+
+const COOKIE = optionNames<SessionCookieOptions>({
+  name: true,
+  path: true,
+  domain: true,
+  sameSite: true,
+  partitioned: true,
+  persistent: true,
+  insecure: true,
+});
 
 /** The most seconds that browsers keep a cookie: 400 days (RFC 6265bis). */
 const MAX_AGE = 400 * 86_400;

@@ -1,5 +1,4 @@
 import { type OptionNames, optionNames } from "../option_names.ts";
-import type { SessionCookieOptions } from "./cookie.ts";
 import type {
   CreateSessionOptions,
   DestroyAllOptions,
@@ -12,7 +11,6 @@ import type {
   UpdateAllOptions,
   UpdateSessionOptions,
 } from "./options.ts";
-import type { RequestSessionOptions, WithSessionOptions } from "./with_session.ts";
 
 // The order is that in which a message names them.
 
@@ -43,9 +41,6 @@ export const REGENERATE: OptionNames = optionNames<RegenerateSessionOptions>({
 });
 export const DESTROY_ALL: OptionNames = optionNames<DestroyAllOptions>({ except: true, signal: true });
 export const TYPED: OptionNames = optionNames<TypedSessionsOptions<object>>({ schema: true });
-export const REQUEST: OptionNames = optionNames<RequestSessionOptions>({ address: true, roll: true });
-export const WITH_SESSION: OptionNames = optionNames<WithSessionOptions>({ address: true, roll: true, onError: true });
-
 export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
   ttl: true,
   absoluteTtl: true,
@@ -57,13 +52,4 @@ export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
   secrets: true,
   onUnavailable: true,
   schema: true,
-});
-export const COOKIE: OptionNames = optionNames<SessionCookieOptions>({
-  name: true,
-  path: true,
-  domain: true,
-  sameSite: true,
-  partitioned: true,
-  persistent: true,
-  insecure: true,
 });

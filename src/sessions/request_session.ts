@@ -4,6 +4,7 @@ import { headersFrom, type NodeHeadersLike } from "../http/given_headers.ts";
 import { withHeaders } from "../http/own_response.ts";
 import { assertOptions, type OptionNames } from "../option_names.ts";
 import type { Change } from "./changes.ts";
+import type { SessionCookie } from "./cookie.ts";
 import { mayLackCookie } from "./cross_site.ts";
 import { encodeFields, withoutUndefined } from "./fields.ts";
 import { endsWithin, Line } from "./line.ts";
@@ -18,7 +19,6 @@ import type {
 import type { Session, SessionData, SessionPatchOf } from "./session.ts";
 import type { FoundSession, RequestMeans } from "./session_access.ts";
 import { type CookieChange, SessionAnswer } from "./session_answer.ts";
-import type { Sessions } from "./sessions.ts";
 
 /** How long a response waits for what was not awaited, in milliseconds. */
 const PATIENCE = 2000;
@@ -30,7 +30,7 @@ const PATIENCE = 2000;
  * @typeParam Data The fields of the data.
  */
 export class RequestSession<Data extends object = SessionData> {
-  readonly #sessions: Sessions<Data>;
+  readonly #cookie: SessionCookie;
   readonly #request: Request;
   readonly #means: RequestMeans<Data>;
   /** The tokens that came and were not ended here: of several, the first that is of a session counts. */
@@ -51,12 +51,12 @@ export class RequestSession<Data extends object = SessionData> {
   /**
    * Looks for the cookies of a request; nothing is read yet. `forRequest()` and `withSession()` create it.
    *
-   * @param sessions The sessions.
+   * @param sessions The sessions, for their cookie.
    * @param request The request.
    * @param means What it needs of them.
    */
-  constructor(sessions: Sessions<Data>, request: Request, means: RequestMeans<Data>) {
-    this.#sessions = sessions;
+  constructor(sessions: { readonly cookie: SessionCookie }, request: Request, means: RequestMeans<Data>) {
+    this.#cookie = sessions.cookie;
     this.#request = request;
     this.#means = means;
     this.#ids = sessions.cookie.readAll(request);
@@ -104,7 +104,7 @@ export class RequestSession<Data extends object = SessionData> {
     options: CreateSessionOptions,
     since: number = performance.now(),
   ): Promise<Session<Data>> {
-    if (this.#sessions.cookie.isShared || this.#ids.length > 1) await this.get({ roll: false });
+    if (this.#cookie.isShared || this.#ids.length > 1) await this.get({ roll: false });
     const replaced = this.#current?.id ?? this.#answer.mine(this.#ids)[0];
     // What cannot be read here may be of use to another version of the service.
     const left = this.#missing === "unreadable";
@@ -117,7 +117,7 @@ export class RequestSession<Data extends object = SessionData> {
     );
     const ids = left ? [] : this.#ids;
     this.#ids = [];
-    this.#become(session, mayLackCookie(this.#request, this.#sessions.cookie) && userId === null ? undefined : "write");
+    this.#become(session, mayLackCookie(this.#request, this.#cookie) && userId === null ? undefined : "write");
     await this.#endOthers(ids, replaced, options);
     return session;
   }
@@ -147,7 +147,7 @@ export class RequestSession<Data extends object = SessionData> {
       return found.session;
     }
     if (this.#missing === "ended" || this.#missing === "unreadable") return undefined;
-    if (mayLackCookie(this.#request, this.#sessions.cookie)) return undefined;
+    if (mayLackCookie(this.#request, this.#cookie)) return undefined;
     const patch = typeof change === "function" ? await change({} as Data) : change;
     if (encodeFields(patch, "update session").size === 0) return undefined;
     if (this.#current) return await this.#update(patch, options); // the function began one

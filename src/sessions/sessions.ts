@@ -14,12 +14,10 @@ import {
   LIST,
   OPERATION,
   REGENERATE,
-  REQUEST,
   SESSIONS,
   TYPED,
   UPDATE,
   UPDATE_ALL,
-  WITH_SESSION,
 } from "./option_names.ts";
 import { Operations } from "./operations.ts";
 import type {
@@ -46,9 +44,11 @@ import type { SessionStore } from "./store.ts";
 import { TokenFormat } from "./token.ts";
 import {
   type OpenedSession,
+  REQUEST,
   type RequestSessionOptions,
   rollOf,
   type SessionHandler,
+  WITH_SESSION,
   withSession,
   type WithSessionHandler,
   type WithSessionOptions,

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { badRequest, targetOf } from "../http/target.ts";
 import { watchVisitor } from "../http/visitor.ts";
 import { describe } from "../describe.ts";
+import { type OptionNames, optionNames } from "../option_names.ts";
 import type { RequestSession } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
 import type { RequestMeans } from "./session_access.ts";
@@ -59,6 +60,9 @@ export interface WithSessionOptions<Info = unknown> extends RequestSessionOption
    */
   onError?: ((error: unknown, request: Request) => Response | Promise<Response>) | undefined;
 }
+
+export const REQUEST: OptionNames = optionNames<RequestSessionOptions>({ address: true, roll: true });
+export const WITH_SESSION: OptionNames = optionNames<WithSessionOptions>({ address: true, roll: true, onError: true });
 
 /** The session of a request, and what it was opened with. */
 export interface OpenedSession<Data extends object> {

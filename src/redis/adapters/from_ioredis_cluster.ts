@@ -8,7 +8,7 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import { Borrowed } from "./borrowed.ts";
-import type { IoredisClusterLike, IoredisLike } from "./from_ioredis.ts";
+import type { IoredisClusterLike, IoredisLike } from "./ioredis_like.ts";
 import { ClusterSubscription } from "./from_ioredis_cluster_subscription.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
 import { hashSlot } from "./hash_slot.ts";

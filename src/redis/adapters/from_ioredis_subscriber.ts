@@ -1,4 +1,4 @@
-import type { IoredisLike } from "./from_ioredis.ts";
+import type { IoredisLike } from "./ioredis_like.ts";
 import type { MessageListener, Subscriber } from "./subscriptions.ts";
 import { decoder } from "../../utf8.ts";
 

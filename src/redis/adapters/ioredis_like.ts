@@ -1,0 +1,91 @@
+/** The options of an `ioredis` client that matter to Larder. */
+export interface IoredisOptionsLike {
+  /** The host, unless it is told by Sentinels. */
+  readonly host?: string | undefined;
+  /** The port. */
+  readonly port?: number | undefined;
+  /** The path of a socket. */
+  readonly path?: string | undefined;
+  /** The Sentinels that know the server. */
+  readonly sentinels?: readonly object[] | null | undefined;
+  /** How often a command is tried on other connections. Has to be 0. */
+  readonly maxRetriesPerRequest?: number | null | undefined;
+  /** What the client puts before each key. Has to be empty. */
+  readonly keyPrefix?: string | Uint8Array | undefined;
+  /** Whether integers come as strings. Has to be off. */
+  readonly stringNumbers?: boolean | undefined;
+}
+
+/** The part of an `ioredis` pipeline that Larder uses. */
+export interface IoredisPipelineLike {
+  /** Adds a command whose reply is wanted as bytes. */
+  callBuffer(name: string, args: (string | number | Uint8Array)[]): unknown;
+  /** Sends what was added, in one write. */
+  exec(): Promise<[error: Error | null, reply: unknown][] | null>;
+}
+
+/** The part of an `ioredis` client of one server, or of one group of Sentinels, that Larder uses. */
+export interface IoredisLike {
+  /** What it was opened with. */
+  readonly options: IoredisOptionsLike;
+  /** What its connection is doing; `"ready"` when commands can be sent. */
+  readonly status: string;
+  /** Whether it is a client of a cluster. */
+  readonly isCluster: boolean;
+  /** The socket, once it was opened. */
+  readonly stream: { destroy(): unknown; cork(): void; uncork(): void } | undefined;
+  /** Sends one command whose reply is wanted as bytes. */
+  callBuffer(name: string, args: (string | number | Uint8Array)[]): Promise<unknown>;
+  /** Starts a pipeline. */
+  pipeline(): IoredisPipelineLike;
+  /** Makes another client with the same options. */
+  duplicate(override?: object): IoredisLike;
+  /** Connects. */
+  connect(): Promise<void>;
+  /** Closes the connection, or replaces it. */
+  disconnect(reconnect?: boolean): void;
+  /** Subscribes to channels. */
+  subscribe(...channels: string[]): Promise<unknown>;
+  /** Leaves channels. */
+  unsubscribe(...channels: string[]): Promise<unknown>;
+  /** Adds a listener. */
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Removes a listener. */
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/** The options of an `ioredis` cluster client that matter to Larder. */
+export interface IoredisClusterOptionsLike {
+  /** Milliseconds until a command that was lost with its connection is sent again. Has to be 0, which means never. */
+  readonly retryDelayOnFailover?: number | undefined;
+  /** How the connection to a node is made again. */
+  readonly clusterNodeRetryStrategy?: unknown;
+  /** What the client puts before each key. Has to be empty. */
+  readonly keyPrefix?: string | Uint8Array | undefined;
+  /** Options of the connections to the nodes. */
+  readonly redisOptions?: IoredisOptionsLike | undefined;
+}
+
+/** The part of an `ioredis` cluster client that Larder uses. */
+export interface IoredisClusterLike {
+  /** What it was opened with. */
+  readonly options: IoredisClusterOptionsLike;
+  /** What it is doing; `"ready"` when commands can be sent. */
+  readonly status: string;
+  /** Whether it is a client of a cluster. */
+  readonly isCluster: boolean;
+  /** The nodes of each hash slot as `host:port`, the master first. */
+  readonly slots: readonly (readonly string[])[];
+  /** Sends one command, to the node that has its keys, whose reply is wanted as bytes. */
+  callBuffer(name: string, args: (string | number | Uint8Array)[]): Promise<unknown>;
+  /** The clients of the nodes. */
+  nodes(role?: "all" | "master"): IoredisLike[];
+  /** Asks the cluster again which node has which slots. */
+  refreshSlotsCache?(): void;
+  /** Connects. */
+  connect(): Promise<void>;
+  /** Adds a listener. */
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Removes a listener. */
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
