@@ -29,17 +29,17 @@ export {
   type LimitNamesOf,
   type SessionDataOf,
   type TypesWith,
-} from "./src/larder.ts";
-export type { ConnectOptions, TlsOptions } from "./src/config.ts";
+} from "./src/connect/larder.ts";
+export type { ConnectOptions, TlsOptions } from "./src/connect/config.ts";
 export * from "./src/errors.ts";
 export * from "./src/cache/mod.ts";
-export type { DeadlineHealth, Health, HealthStatus, ProcessHealth, RedisHealth } from "./src/health.ts";
-export { type Latency, LATENCY_BOUNDS, type RedisMetrics } from "./src/metrics.ts";
+export type { DeadlineHealth, Health, HealthStatus, ProcessHealth, RedisHealth } from "./src/connect/health.ts";
+export { type Latency, LATENCY_BOUNDS, type RedisMetrics } from "./src/observe/redis_meter.ts";
 export type { RedisFigures, RedisMemory } from "./src/redis/info.ts";
 export * from "./src/images/mod.ts";
 export * from "./src/rate_limit/mod.ts";
 export * from "./src/sessions/mod.ts";
-export type { EventListener } from "./src/events.ts";
-export { logEvents, type Logger, type LogLevel } from "./src/log_events.ts";
+export type { EventListener } from "./src/observe/events.ts";
+export { logEvents, type Logger, type LogLevel } from "./src/observe/log_events.ts";
 export * from "./src/redis/client.ts";
 export type { RawCommands, RawReply } from "./src/redis/raw_commands.ts";

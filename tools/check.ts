@@ -1,10 +1,12 @@
 /**
- * Checks the types of all that is in the project, and the documentation of each entry point: `deno task check`.
+ * Checks the rooms of the source, the types of all that is in the project, and the documentation of each entry point: `deno task check`.
  *
  * @module
  */
+// deno-lint-ignore-file no-console
 import { documentsIn, fencesOf, serves } from "./fences.ts";
 import { importMapArguments } from "./jsr.ts";
+import { importsIn, misplaced } from "./rooms.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 const DOCUMENTS = ["README.md", "docs", "mod.ts", "src"];
@@ -18,6 +20,20 @@ async function deno(...args: string[]): Promise<void> {
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(`${ROOT}${path}`).then(() => true, () => false);
 }
+
+/** The source files of a folder and below, from the root of the project. */
+async function* sources(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
+    if (isDirectory) yield* sources(`${folder}/${name}`);
+    else if (name.endsWith(".ts")) yield `${folder}/${name}`;
+  }
+}
+
+const files = ["mod.ts", ...await Array.fromAsync(sources("src"))];
+const found = await Promise.all(files.map(async (file) => importsIn(file, await Deno.readTextFile(`${ROOT}${file}`))));
+const wrong = misplaced(found.flat());
+for (const line of wrong) console.error(line);
+if (wrong.length > 0) Deno.exit(1);
 
 const present = await Promise.all(PLACES.map(exists));
 const importMap = await importMapArguments();

@@ -1,6 +1,6 @@
 import { Cache } from "../../src/cache/cache.ts";
-import { RedisStore } from "../../src/cache/redis_store.ts";
-import { RedisMeter } from "../../src/metrics.ts";
+import { RedisStore } from "../../src/cache/redis/store.ts";
+import { RedisMeter } from "../../src/observe/redis_meter.ts";
 import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisServer } from "../../tests/support/redis_server.ts";

@@ -1,20 +1,20 @@
-import { unawaited } from "../callbacks.ts";
-import { abortable } from "../abort.ts";
-import { describe } from "../describe.ts";
-import { type Duration, toMilliseconds } from "../duration.ts";
+import { unawaited } from "../util/callbacks.ts";
+import { abortable } from "../util/abort.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
 import type { ClosedBy } from "../errors.ts";
-import { type EventListener, type LarderEvent, safeListener } from "../events.ts";
-import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../keys.ts";
-import { assertOptions } from "../option_names.ts";
+import { type EventListener, type LarderEvent, safeListener } from "../observe/events.ts";
+import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../util/keys.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { Codec, type Encoded, integer } from "./codec.ts";
 import { NEVER } from "./entry.ts";
-import { disposing } from "./disposing.ts";
+import { disposing } from "../util/disposing.ts";
 import { Failures } from "./failures.ts";
 import { DisabledStore } from "./disabled_store.ts";
 import { Definition } from "./definition.ts";
 import { setListener } from "./listener.ts";
 import { type LoadRequest, onBehalfOf, siteOf } from "./load_request.ts";
-import { loadMany, type ManyLoader } from "./many.ts";
+import { loadMany, type ManyLoader } from "./load_many.ts";
 import {
   BY_PATTERN,
   BY_TAG,
@@ -48,7 +48,7 @@ import type {
 import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
 import { ReadThrough } from "./read_through.ts";
 import { inParts } from "./parts.ts";
-import { isStandardSchema } from "./standard_schema.ts";
+import { isStandardSchema } from "../values/standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
 import type { CacheStore, Read } from "./store.ts";
 import { Values } from "./values.ts";

@@ -1,5 +1,5 @@
-import { describe, describeKind } from "../describe.ts";
-import { compress, decompress } from "./compression.ts";
+import { describe, describeKind } from "../util/describe.ts";
+import { compress, decompress } from "../values/compression.ts";
 import {
   FORMAT,
   jsonSerializer,
@@ -9,7 +9,7 @@ import {
   writeJson,
   writeRich,
   type Written,
-} from "./serializer.ts";
+} from "../values/serializer.ts";
 
 /** Settings of {@linkcode Codec}. */
 export interface CodecOptions {

@@ -1,7 +1,7 @@
-import { unawaited } from "../callbacks.ts";
-import { describe } from "../describe.ts";
-import { assertTag, assertTags } from "../keys.ts";
-import { assertOptions } from "../option_names.ts";
+import { unawaited } from "../util/callbacks.ts";
+import { describe } from "../util/describe.ts";
+import { assertTag, assertTags } from "../util/keys.ts";
+import { assertOptions } from "../util/option_names.ts";
 import type { CacheOperations } from "./operations.ts";
 import { LOAD_CALL, OPERATION } from "./option_names.ts";
 import { onBehalfOf } from "./load_request.ts";

@@ -1,4 +1,4 @@
-import type { EventListener } from "../events.ts";
+import type { EventListener } from "../observe/events.ts";
 import { capped } from "./policy.ts";
 
 /** Most keys of which it is remembered that their values live shorter than a refresh ahead would need. */

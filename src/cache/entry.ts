@@ -17,9 +17,9 @@
  *
  * @module
  */
-import { decoder } from "../utf8.ts";
-import type { JsonBatch } from "./json_batch.ts";
-import { FORMAT } from "./serializer.ts";
+import { decoder } from "../util/utf8.ts";
+import type { JsonBatch } from "../values/json_batch.ts";
+import { FORMAT } from "../values/serializer.ts";
 
 /** Version byte of the format. */
 export const VERSION = 1;

@@ -1,4 +1,4 @@
-import type { EventListener } from "../events.ts";
+import type { EventListener } from "../observe/events.ts";
 
 /** What failed in one call with many keys, told in one event for each operation. */
 export class Failures implements Disposable {

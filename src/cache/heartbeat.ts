@@ -1,7 +1,7 @@
-import { clearTimeout, setTimeout } from "../redis/timers.ts";
-import { unref } from "../timers.ts";
+import { clearTimeout, setTimeout } from "../util/real_timers.ts";
+import { unref } from "../util/timers.ts";
 import type { CacheStore } from "./store.ts";
-import { microturns } from "./turn.ts";
+import { microturns } from "../util/turn.ts";
 
 /**
  * Milliseconds for which a lease lasts that was never extended: who was cut off while it was granted one does not know that it holds

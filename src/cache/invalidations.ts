@@ -1,4 +1,4 @@
-import { compileGlob } from "../glob.ts";
+import { compileGlob } from "../util/glob.ts";
 import type { StoredEntry } from "./entry.ts";
 
 /** What invalidations say about an entry: `unknown` = they happened before this process kept track. */

@@ -1,4 +1,4 @@
-import type { EventListener } from "../events.ts";
+import type { EventListener } from "../observe/events.ts";
 
 /** Who is told what happens to a cache, for what is built on it. */
 const listeners = new WeakMap<object, EventListener>();

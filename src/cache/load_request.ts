@@ -1,8 +1,8 @@
-import type { Duration } from "../duration.ts";
+import type { Duration } from "../util/duration.ts";
 import type { Failures } from "./failures.ts";
 import type { Loader } from "./options.ts";
 import type { LoadPolicy, Policy } from "./policy.ts";
-import type { StandardSchema } from "./standard_schema.ts";
+import type { StandardSchema } from "../values/standard_schema.ts";
 
 /** What a loader's run is to do, resolved from the options of `getOrSet`. */
 export interface LoadRequest<T> extends LoadPolicy {

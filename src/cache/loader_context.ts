@@ -1,6 +1,6 @@
-import { unawaited } from "../callbacks.ts";
-import type { Duration } from "../duration.ts";
-import { assertTags } from "../keys.ts";
+import { unawaited } from "../util/callbacks.ts";
+import type { Duration } from "../util/duration.ts";
+import { assertTags } from "../util/keys.ts";
 import type { LoadRequest } from "./load_request.ts";
 import type { LifetimeOptions, LoaderContext } from "./options.ts";
 import { type Policy, policyOf, ttlOf } from "./policy.ts";

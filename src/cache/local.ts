@@ -1,8 +1,8 @@
-import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { NEVER } from "./entry.ts";
-import { FORMAT } from "./serializer.ts";
+import { FORMAT } from "../values/serializer.ts";
 import type { ChangeListener, Changes, Read } from "./store.ts";
 import type { Found } from "./values.ts";
 import { versionIn } from "./version.ts";

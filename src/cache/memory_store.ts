@@ -1,7 +1,7 @@
-import { unawaited } from "../callbacks.ts";
+import { unawaited } from "../util/callbacks.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import { compileGlob } from "../glob.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { compileGlob } from "../util/glob.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { integer } from "./codec.ts";
 import { entryBytes, HEADER, NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
@@ -19,7 +19,7 @@ import type {
   StoreInvalidation,
   Watch,
 } from "./store.ts";
-import { Watches } from "./watches.ts";
+import { Watches } from "./key_waiters.ts";
 
 /** How much a memory store keeps. */
 export interface MemoryStoreOptions {

@@ -1,10 +1,10 @@
-import { abortable, delay } from "../abort.ts";
+import { abortable, delay } from "../util/abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
-import type { EventListener } from "../events.ts";
-import { disposing } from "./disposing.ts";
+import type { EventListener } from "../observe/events.ts";
+import { disposing } from "../util/disposing.ts";
 import { PROOF } from "./heartbeat.ts";
 import { AbsentError, type LoadRequest } from "./load_request.ts";
-import type { Flight, Loading, Outcome } from "./loading.ts";
+import type { Flight, Loading, Outcome } from "./load_runner.ts";
 import type { Local } from "./local.ts";
 import type { StatsCounter } from "./stats.ts";
 import type { CacheStore, Read, ReadOptions, Watch } from "./store.ts";

@@ -1,4 +1,4 @@
-import type { EventListener } from "../events.ts";
+import type { EventListener } from "../observe/events.ts";
 
 /** Most places of which it is remembered that something was said. */
 const MOST = 1000;

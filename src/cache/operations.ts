@@ -1,5 +1,5 @@
-import type { Duration } from "../duration.ts";
-import type { ManyLoader } from "./many.ts";
+import type { Duration } from "../util/duration.ts";
+import type { ManyLoader } from "./load_many.ts";
 import type {
   GetOptions,
   GetOrSetOptions,

@@ -1,5 +1,5 @@
-import type { Duration } from "../duration.ts";
-import { assertOptions, type OptionNames, optionNames } from "../option_names.ts";
+import type { Duration } from "../util/duration.ts";
+import { assertOptions, type OptionNames, optionNames } from "../util/option_names.ts";
 import type {
   CacheOptions,
   DefinitionOptions,

@@ -1,8 +1,8 @@
-import type { Duration } from "../duration.ts";
+import type { Duration } from "../util/duration.ts";
 import type { LocalOptions } from "./local.ts";
 import type { MemoryStoreOptions } from "./memory_store.ts";
-import type { Serializer } from "./serializer.ts";
-import type { StandardSchema } from "./standard_schema.ts";
+import type { Serializer } from "../values/serializer.ts";
+import type { StandardSchema } from "../values/standard_schema.ts";
 import type { InvalidationMode } from "./store.ts";
 
 /** What every operation takes. */

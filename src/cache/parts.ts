@@ -1,5 +1,5 @@
 import type { StoreInvalidation } from "./store.ts";
-import { turn } from "./turn.ts";
+import { turn } from "../util/turn.ts";
 
 /** Most keys or tags of one part of a call. */
 const MOST = 1000;

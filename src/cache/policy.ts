@@ -1,5 +1,5 @@
-import { describe } from "../describe.ts";
-import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
 import type { LifetimeOptions, LoadOptions } from "./options.ts";
 import type { Lifetime } from "./store.ts";
 

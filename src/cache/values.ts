@@ -1,7 +1,7 @@
-import type { EventListener } from "../events.ts";
+import type { EventListener } from "../observe/events.ts";
 import type { Codec, Encoded } from "./codec.ts";
 import type { StoredEntry } from "./entry.ts";
-import { type SchemaIssue, type StandardSchema, validate } from "./standard_schema.ts";
+import { type SchemaIssue, type StandardSchema, validate } from "../values/standard_schema.ts";
 import type { StatsCounter } from "./stats.ts";
 import { isVersioned, versionIn, withoutVersion, withVersion } from "./version.ts";
 

@@ -1,4 +1,4 @@
-import { describe } from "../describe.ts";
+import { describe } from "../util/describe.ts";
 import type { Encoded } from "./codec.ts";
 
 /** Flag of an entry whose payload begins with the version of the code that wrote it: its length in one byte, then its text. */

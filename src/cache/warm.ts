@@ -1,8 +1,8 @@
-import { unawaited } from "../callbacks.ts";
-import { abortable } from "../abort.ts";
-import { describe } from "../describe.ts";
-import type { Duration } from "../duration.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { unawaited } from "../util/callbacks.ts";
+import { abortable } from "../util/abort.ts";
+import { describe } from "../util/describe.ts";
+import type { Duration } from "../util/duration.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { CacheOperations } from "./operations.ts";
 import { setOptionsOf } from "./option_names.ts";
 import type { OperationOptions, SetOptions } from "./options.ts";

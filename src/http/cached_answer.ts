@@ -1,5 +1,5 @@
-import { parseHttpDate } from "./http_date.ts";
-import { withHeaders } from "./own_response.ts";
+import { parseHttpDate } from "../web/http_date.ts";
+import { withHeaders } from "../web/own_response.ts";
 import type { StoredResponse } from "./stored_response.ts";
 
 /** Why a request was handed on (RFC 9211, section 2.2). */

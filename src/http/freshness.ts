@@ -1,6 +1,6 @@
-import { type Directives, parseCacheControl, parseTargeted, secondsOf } from "./cache_control.ts";
-import { parseHttpDate } from "./http_date.ts";
-import { isHeaderName } from "./header_name.ts";
+import { type Directives, parseCacheControl, parseTargeted, secondsOf } from "../web/cache_control.ts";
+import { parseHttpDate } from "../web/http_date.ts";
+import { isHeaderName } from "../web/header_name.ts";
 import { isOfVisitor } from "./load_request.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 

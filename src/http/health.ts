@@ -1,11 +1,11 @@
-import { describe } from "../describe.ts";
-import { type Duration, toMilliseconds } from "../duration.ts";
-import type { Health } from "../health.ts";
-import type { Larder } from "../larder.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
+import type { Health } from "../connect/health.ts";
+import type { Larder } from "../connect/larder.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
-import { remoteAddress } from "./connection.ts";
-import { isSame } from "./is_same.ts";
+import { remoteAddress } from "../web/connection.ts";
+import { isSame } from "../util/timing_safe_equal.ts";
 
 /** Options of `healthHandler()`. */
 export interface HealthHandlerOptions {

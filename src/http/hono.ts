@@ -25,11 +25,11 @@
  * @module
  */
 import type { Cache } from "../cache/cache.ts";
-import type { Larder } from "../larder.ts";
+import type { Larder } from "../connect/larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
-import { assertOptions } from "../option_names.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { sessionsOf } from "./sessions_of.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";

@@ -1,9 +1,9 @@
-import { describe } from "../describe.ts";
-import type { Larder } from "../larder.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { describe } from "../util/describe.ts";
+import type { Larder } from "../connect/larder.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { RateLimitCounts } from "../rate_limit/stats.ts";
-import { LATENCY_BOUNDS, type RedisMetrics } from "../metrics.ts";
-import { isSame } from "./is_same.ts";
+import { LATENCY_BOUNDS, type RedisMetrics } from "../observe/redis_meter.ts";
+import { isSame } from "../util/timing_safe_equal.ts";
 import { CONTENT_TYPES, type MetricFamily, type MetricsFormat, type Sample, writeMetrics } from "./open_metrics.ts";
 
 /** The part of what `connect()` gives that is measured; whatever its types are. */

@@ -17,5 +17,5 @@
 export * from "./cache_response.ts";
 export * from "./health.ts";
 export * from "./metrics.ts";
-export { fromNodeRequest, type NodeRequestLike } from "./node_request.ts";
+export { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
 export type { AddressTeller, ConnectionInfo, SocketLike } from "../rate_limit/address.ts";

@@ -20,27 +20,27 @@
  * @module
  */
 import type { Cache } from "../cache/cache.ts";
-import type { Larder } from "../larder.ts";
+import type { Larder } from "../connect/larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
-import { assertOptions } from "../option_names.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { sessionsOf } from "./sessions_of.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { REQUEST, type RequestSessionOptions } from "../sessions/with_session.ts";
-import { watchVisitor } from "./visitor.ts";
+import { watchVisitor } from "../web/visitor.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
-import { currentLoad } from "./current_load.ts";
+import { currentLoad } from "../web/current_load.ts";
 import type { OakContextLike } from "./oak_context.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
-import { bareRequest } from "./node_request.ts";
+import { bareRequest } from "../web/node_request.ts";
 import { answerOf, type Application, headOf, putInto, takeFrom, taking } from "./oak_rest.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
 import { cacheOf, ResponseCache } from "./response_cache.ts";
-import { badRequest, keepTarget, targetOf } from "./target.ts";
+import { badRequest, keepTarget, targetOf } from "../web/target.ts";
 
 export type { OakContextLike } from "./oak_context.ts";
 

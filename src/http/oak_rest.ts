@@ -1,7 +1,7 @@
 import { varyOf } from "./freshness.ts";
 import type { OakContextLike } from "./oak_context.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
-import { addVary } from "./personal.ts";
+import { addVary } from "../web/personal.ts";
 
 /** As much of an app as a load needs. */
 export interface Application {

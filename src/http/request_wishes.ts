@@ -1,4 +1,4 @@
-import { parseCacheControl, secondsOf } from "./cache_control.ts";
+import { parseCacheControl, secondsOf } from "../web/cache_control.ts";
 
 /** What a request wishes of caches (RFC 9111, section 5.2.1). */
 export interface RequestWishes {

@@ -2,11 +2,11 @@ import { LRUCache } from "lru-cache";
 import type { Cache } from "../cache/cache.ts";
 import type { GetOrSetOptions } from "../cache/options.ts";
 import { listenerOf } from "../cache/listener.ts";
-import { callQuietly } from "../callbacks.ts";
-import { describe } from "../describe.ts";
+import { callQuietly } from "../util/callbacks.ts";
+import { describe } from "../util/describe.ts";
 import { ageOf, answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, staleFor } from "./cached_answer.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
-import { currentLoad, runLoad } from "./current_load.ts";
+import { currentLoad, runLoad } from "../web/current_load.ts";
 import { freshnessOf } from "./freshness.ts";
 import { dropsHeaders, isPersonal } from "./load_request.ts";
 import { FailedResponseError, LateResponseError, NOT_KEPT, ResponseLoad } from "./response_load.ts";
@@ -15,8 +15,8 @@ import { type ResponsePolicy, responsePolicyOf } from "./response_policy.ts";
 import { isFor, ResponseVariants } from "./response_variants.ts";
 import { NO_WISHES, type RequestWishes, wishesOf } from "./request_wishes.ts";
 import { decodeResponse, type StoredResponse } from "./stored_response.ts";
-import { badRequest, type RequestTarget, targetOf } from "./target.ts";
-import { watchVisitor } from "./visitor.ts";
+import { badRequest, type RequestTarget, targetOf } from "../web/target.ts";
+import { watchVisitor } from "../web/visitor.ts";
 
 /** What is behind the cache. */
 export interface Behind {

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { unawaited } from "../callbacks.ts";
-import { describe } from "../describe.ts";
-import { MAX_KEY_BYTES } from "../keys.ts";
+import { unawaited } from "../util/callbacks.ts";
+import { describe } from "../util/describe.ts";
+import { MAX_KEY_BYTES } from "../util/keys.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
-import type { RequestTarget } from "./target.ts";
+import type { RequestTarget } from "../web/target.ts";
 
 /** Under which keys the responses to a request are kept. */
 export interface ResponseAddress {

@@ -1,15 +1,15 @@
 import type { LoaderContext } from "../cache/options.ts";
-import { callQuietly, unawaited } from "../callbacks.ts";
-import type { EventListener } from "../events.ts";
-import { assertTags } from "../keys.ts";
-import { readUpTo } from "./body.ts";
+import { callQuietly, unawaited } from "../util/callbacks.ts";
+import type { EventListener } from "../observe/events.ts";
+import { assertTags } from "../util/keys.ts";
+import { readUpTo } from "../web/body.ts";
 import type { CacheOutcome } from "./cached_answer.ts";
 import { type Freshness, freshnessOf } from "./freshness.ts";
 import { loadRequestOf } from "./load_request.ts";
 import { type ResponseAddress, valueOf } from "./response_key.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 import { decodeResponse, encodeResponse, keptHeaders, type StoredResponse } from "./stored_response.ts";
-import { watchLoad } from "./visitor.ts";
+import { watchLoad } from "../web/visitor.ts";
 
 /** Stands for a response that is not kept. */
 export const NOT_KEPT: Uint8Array = new Uint8Array(0);

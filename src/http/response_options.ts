@@ -1,4 +1,4 @@
-import type { Duration } from "../duration.ts";
+import type { Duration } from "../util/duration.ts";
 
 /** Options of `cacheResponse()`. */
 export interface CacheResponseOptions {

@@ -1,10 +1,10 @@
-import { describe } from "../describe.ts";
-import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
-import { compileGlob } from "../glob.ts";
-import { assertTags } from "../keys.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
+import { compileGlob } from "../util/glob.ts";
+import { assertTags } from "../util/keys.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
-import { isHeaderName } from "./header_name.ts";
+import { isHeaderName } from "../web/header_name.ts";
 
 /** Which responses are kept, and how long. */
 export interface ResponsePolicy {

@@ -1,4 +1,4 @@
-import { describe } from "../describe.ts";
+import { describe } from "../util/describe.ts";
 
 /** The sessions of what `connect()` gave: with anything else, the first request would fail and not the start. */
 export function sessionsOf<T>(redis: { readonly sessions: T }): T {

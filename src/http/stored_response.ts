@@ -1,6 +1,6 @@
-import { describe } from "../describe.ts";
-import { decoder } from "../utf8.ts";
-import { isHeaderName } from "./header_name.ts";
+import { describe } from "../util/describe.ts";
+import { decoder } from "../util/utf8.ts";
+import { isHeaderName } from "../web/header_name.ts";
 
 /** What is kept of a response. */
 export interface StoredResponse {

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, readlink, realpath } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { describe } from "../describe.ts";
+import { describe } from "../util/describe.ts";
 import type { ImageSource, ImageStat, OpenedImage, OpenOptions, StatOptions } from "./source.ts";
 import { typeOfName } from "./types.ts";
 

@@ -1,7 +1,7 @@
-import { abortable } from "../abort.ts";
-import { describe } from "../describe.ts";
-import { type Duration, toMilliseconds } from "../duration.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { abortable } from "../util/abort.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { ImageSource, ImageStat, OpenedImage, OpenOptions, StatOptions } from "./source.ts";
 
 /** Where images are fetched from. */

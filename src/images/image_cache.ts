@@ -2,7 +2,7 @@ import { Cache } from "../cache/cache.ts";
 import type { CacheOptions, InvalidationResult, OperationOptions } from "../cache/options.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { ClosedBy } from "../errors.ts";
-import type { EventListener } from "../events.ts";
+import type { EventListener } from "../observe/events.ts";
 import { Images } from "./images.ts";
 import type { ImageInfo } from "./info.ts";
 import type {

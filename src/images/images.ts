@@ -1,15 +1,15 @@
-import { unawaited } from "../callbacks.ts";
-import { abortable } from "../abort.ts";
+import { unawaited } from "../util/callbacks.ts";
+import { abortable } from "../util/abort.ts";
 import type { Cache } from "../cache/cache.ts";
 import { OPERATION } from "../cache/option_names.ts";
 import type { InvalidationResult, LoaderContext, OperationOptions } from "../cache/options.ts";
-import { describe } from "../describe.ts";
+import { describe } from "../util/describe.ts";
 import { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";
-import { type EventListener, safeListener } from "../events.ts";
-import { assertOptions } from "../option_names.ts";
-import { Gate } from "./gate.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
+import { assertOptions } from "../util/option_names.ts";
+import { Gate } from "../util/semaphore.ts";
 import type { ImageInfo } from "./info.ts";
-import { agree, fingerprint, type Look, Looks, notFound } from "./looks.ts";
+import { agree, fingerprint, type Look, Looks, notFound } from "./stat_cache.ts";
 import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
 import { MANY, SERVE } from "./option_names.ts";
 import type {

@@ -1,4 +1,4 @@
-import { describe } from "../describe.ts";
+import { describe } from "../util/describe.ts";
 
 /** The most bytes of a name: with what is put around it, it still makes a key. */
 export const MAX_NAME_BYTES = 400;

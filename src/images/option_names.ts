@@ -1,4 +1,4 @@
-import { type OptionNames, optionNames } from "../option_names.ts";
+import { type OptionNames, optionNames } from "../util/option_names.ts";
 import type { ImageInfoManyOptions, ImageOptions, ServeImageOptions, WarmImagesOptions } from "./options.ts";
 
 // The order is that in which a message names them.

@@ -1,4 +1,4 @@
-import type { Duration } from "../duration.ts";
+import type { Duration } from "../util/duration.ts";
 import type { OperationOptions } from "../cache/options.ts";
 import type { ImageSource } from "./source.ts";
 

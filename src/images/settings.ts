@@ -1,6 +1,6 @@
-import { describe } from "../describe.ts";
-import { TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
-import { assertOptions } from "../option_names.ts";
+import { describe } from "../util/describe.ts";
+import { TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { fileSource } from "./file_source.ts";
 import { IMAGES } from "./option_names.ts";
 import type { ImageOptions } from "./options.ts";

@@ -1,8 +1,8 @@
-import { unawaited } from "../callbacks.ts";
-import { abortable } from "../abort.ts";
-import { describe } from "../describe.ts";
+import { unawaited } from "../util/callbacks.ts";
+import { abortable } from "../util/abort.ts";
+import { describe } from "../util/describe.ts";
 import { ImageError, NotFoundError } from "../errors.ts";
-import { assertOptions } from "../option_names.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { folderOf } from "./names.ts";
 import { WARM } from "./option_names.ts";
 import type { WarmImagesOptions, WarmImagesResult } from "./options.ts";

@@ -1,11 +1,11 @@
 import ipaddr from "ipaddr.js";
-import { describe } from "../describe.ts";
+import { describe } from "../util/describe.ts";
 import { ConfigError } from "../errors.ts";
-import { type ConnectionInfo, remoteAddress } from "../http/connection.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { type ConnectionInfo, remoteAddress } from "../web/connection.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import { forwardedHops, listedHops } from "./forwarded.ts";
 
-export type { AddressTeller, ConnectionInfo, SocketLike } from "../http/connection.ts";
+export type { AddressTeller, ConnectionInfo, SocketLike } from "../web/connection.ts";
 
 /** Which proxies are believed, and what they say it with. */
 export interface TrustProxyOptions {

@@ -1,5 +1,5 @@
-import { describe } from "../describe.ts";
-import type { EventListener } from "../events.ts";
+import { describe } from "../util/describe.ts";
+import type { EventListener } from "../observe/events.ts";
 
 /** Milliseconds in which a callback that fails is told of once: whoever makes it fail must not fill the log. */
 const QUIET = 60_000;

@@ -1,10 +1,10 @@
-import { callQuietly } from "../callbacks.ts";
-import { describe } from "../describe.ts";
-import type { EventListener } from "../events.ts";
-import { currentLoad } from "../http/current_load.ts";
-import { withHeaders } from "../http/own_response.ts";
-import { badRequest, targetOf, targetTooLong } from "../http/target.ts";
-import { assertOptions } from "../option_names.ts";
+import { callQuietly } from "../util/callbacks.ts";
+import { describe } from "../util/describe.ts";
+import type { EventListener } from "../observe/events.ts";
+import { currentLoad } from "../web/current_load.ts";
+import { withHeaders } from "../web/own_response.ts";
+import { badRequest, targetOf, targetTooLong } from "../web/target.ts";
+import { assertOptions } from "../util/option_names.ts";
 import type { ConnectionInfo } from "./address.ts";
 import { Callbacks } from "./callbacks.ts";
 import { functionId, headerId, userId } from "./callers.ts";

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { type EventListener, safeListener } from "../events.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
 import { isMadeUp } from "./callers.ts";
 
 /** What is kept of one identity. */

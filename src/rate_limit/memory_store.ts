@@ -1,14 +1,14 @@
 import { LRUCache } from "lru-cache";
-import { describe } from "../describe.ts";
+import { describe } from "../util/describe.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import type { EventListener } from "../events.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
-import type { Algorithm, Outcome, Question } from "./algorithm.ts";
-import { exact } from "./exact.ts";
-import { fixedWindow } from "./fixed_window.ts";
-import { gcra } from "./gcra.ts";
+import type { EventListener } from "../observe/events.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
+import type { Algorithm, Outcome, Question } from "./algorithms/algorithm.ts";
+import { exact } from "./algorithms/exact.ts";
+import { fixedWindow } from "./algorithms/fixed_window.ts";
+import { gcra } from "./algorithms/gcra.ts";
 import { LiveStates } from "./live_states.ts";
-import { slidingWindow } from "./sliding_window.ts";
+import { slidingWindow } from "./algorithms/sliding_window.ts";
 import { type Action, type LimitStore, type Rule, type Standing, STATES, type Step } from "./store.ts";
 
 /** How much a memory store keeps. */

@@ -44,4 +44,4 @@ export type {
 export { MemoryLimitStore, type MemoryLimitStoreOptions } from "./memory_store.ts";
 export type { Action, Algorithm, LimitStore, Reserved, Rule, Standing, Step } from "./store.ts";
 export type { ClosedBy } from "../errors.ts";
-export type { Duration } from "../duration.ts";
+export type { Duration } from "../util/duration.ts";

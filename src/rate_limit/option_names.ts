@@ -1,4 +1,4 @@
-import { type OptionNames, optionNames } from "../option_names.ts";
+import { type OptionNames, optionNames } from "../util/option_names.ts";
 import type { DecideOptions, GateOptions } from "./gate_options.ts";
 import type { CheckOptions, RateLimitOptions } from "./options.ts";
 import type { RouteLimits } from "./rules.ts";

@@ -1,4 +1,4 @@
-import type { Duration } from "../duration.ts";
+import type { Duration } from "../util/duration.ts";
 import type { TrustProxy } from "./address.ts";
 import type { PresetName, PresetOptions } from "./presets.ts";
 

@@ -1,6 +1,6 @@
-import { describe } from "../describe.ts";
-import { type Duration, toMilliseconds } from "../duration.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { Algorithm, Rule } from "./store.ts";
 
 /** The limits that are there without being defined. */

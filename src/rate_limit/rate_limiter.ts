@@ -1,18 +1,18 @@
-import { describe } from "../describe.ts";
-import { toMilliseconds } from "../duration.ts";
+import { describe } from "../util/describe.ts";
+import { toMilliseconds } from "../util/duration.ts";
 import type { ClosedBy } from "../errors.ts";
-import { type EventListener, safeListener } from "../events.ts";
-import { remoteAddress } from "../http/connection.ts";
-import { assertKey } from "../keys.ts";
-import { assertOptions } from "../option_names.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
+import { remoteAddress } from "../web/connection.ts";
+import { assertKey } from "../util/keys.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { type AddressReader, addressReader, type ConnectionInfo, UNKNOWN_ADDRESS } from "./address.ts";
 import type { GateOptions } from "./gate_options.ts";
 import { Gate } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
-import { Judge } from "./judge.ts";
+import { Judge } from "./decisions.ts";
 import { CHECK, LIMITS, OPERATION } from "./option_names.ts";
 import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
-import type { PresetStep } from "./outage.ts";
+import type { PresetStep } from "./fallback.ts";
 import {
   assertWhole,
   MAX_LIMIT,

@@ -1,12 +1,11 @@
-import { assertOptions } from "../option_names.ts";
+import { assertOptions } from "../util/option_names.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { OPERATION } from "./option_names.ts";
-import type { PresetStep } from "./outage.ts";
+import type { PresetStep } from "./fallback.ts";
 import type { Preset } from "./presets.ts";
 import { CheckResult } from "./check_result.ts";
 import type { RateLimitResult } from "./result.ts";
-import { TICKET_KEPT } from "./scripts.ts";
-import { type Reserved, STATES } from "./store.ts";
+import { type Reserved, STATES, TICKET_KEPT } from "./store.ts";
 
 /** A call that was counted and can be taken back, once. */
 export interface Reservation extends RateLimitResult {

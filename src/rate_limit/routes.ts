@@ -1,6 +1,6 @@
-import { describe } from "../describe.ts";
-import { assertOptions } from "../option_names.ts";
-import { assertUrlPattern } from "../url_pattern.ts";
+import { describe } from "../util/describe.ts";
+import { assertOptions } from "../util/option_names.ts";
+import { assertUrlPattern } from "../util/url_pattern.ts";
 import { ROUTE } from "./option_names.ts";
 import { compilePath, type PathPattern } from "./path_pattern.ts";
 import type { Route, RouteLimits, Rules } from "./rules.ts";

@@ -109,3 +109,6 @@ export interface LimitStore extends AsyncDisposable {
    */
   run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]>;
 }
+
+/** The longest that the ticket of a refund is kept, in milliseconds. */
+export const TICKET_KEPT = 300_000;

@@ -1,8 +1,8 @@
-import { endBy } from "../abort.ts";
+import { endBy } from "../util/abort.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
-import type { RedisMeter } from "../metrics.ts";
-import { Alarm } from "./alarm.ts";
+import type { RedisMeter } from "../observe/redis_meter.ts";
+import { Alarm } from "./deadline_timer.ts";
 import type { BatchOptions } from "./batch_options.ts";
 import type { CallSource, SendOptions, Waiting } from "./call.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
@@ -10,8 +10,8 @@ import type { Deadline } from "./deadline.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { Held } from "./held.ts";
 import { KnownScripts } from "./known_scripts.ts";
-import { type Due, respite } from "./lateness.ts";
-import { type BatchObserver, both, type WriteTracer } from "./observer.ts";
+import { type Due, respite } from "./grace_period.ts";
+import { type BatchObserver, both, type WriteTracer } from "../observe/batch_observer.ts";
 import { expire, Queue } from "./queue.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { answerCalls, beginWrite, commandsOf, failCalls, tookLonger, type Write } from "./write.ts";
@@ -19,7 +19,7 @@ import { WritesOut } from "./writes_out.ts";
 
 export type { BatchOptions } from "./batch_options.ts";
 export type { Call, CallSource, SendOptions } from "./call.ts";
-export { unref } from "../timers.ts";
+export { unref } from "../util/timers.ts";
 
 /**
  * Microtask turns between the first call of a tick and the write. The continuations that one batch of replies wakes run

@@ -1,6 +1,6 @@
-import type { RedisMeter } from "../metrics.ts";
+import type { RedisMeter } from "../observe/redis_meter.ts";
 import type { DiagnosisOptions } from "./diagnosis.ts";
-import type { BatchObserver, WriteTracer } from "./observer.ts";
+import type { BatchObserver, WriteTracer } from "../observe/batch_observer.ts";
 
 /** How a batch works. */
 export interface BatchOptions extends DiagnosisOptions {

@@ -1,7 +1,7 @@
 import type { UnavailableError } from "../errors.ts";
 import type { RedisCommand, RedisReply } from "./client.ts";
 import type { Deadline } from "./deadline.ts";
-import type { Due } from "./lateness.ts";
+import type { Due } from "./grace_period.ts";
 
 /** A command on its way, and what to do with its reply. */
 export interface Call extends RedisCommand {

@@ -1,5 +1,5 @@
 import { type ClosedBy, type RedisError, UnavailableError } from "../errors.ts";
-import type { EventListener, ServerEvent, ServerRole } from "../events.ts";
+import type { EventListener, ServerEvent, ServerRole } from "../observe/events.ts";
 import type { ConnectionChange, RedisClient } from "./client.ts";
 import { isPassing, isRefusal } from "./refusals.ts";
 

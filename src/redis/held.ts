@@ -1,6 +1,6 @@
 import type { UnavailableError } from "../errors.ts";
 import type { Deadline } from "./deadline.ts";
-import type { Due } from "./lateness.ts";
+import type { Due } from "./grace_period.ts";
 
 interface Waiter extends Due {
   readonly within: Deadline;

@@ -1,7 +1,7 @@
 import type { UnavailableError } from "../errors.ts";
 import type { CallSource, Waiting } from "./call.ts";
 import type { Deadline } from "./deadline.ts";
-import { type Due, LATE } from "./lateness.ts";
+import { type Due, LATE } from "./grace_period.ts";
 
 /** Counts a failure, and makes the error for whoever asked. */
 export type ErrorMaker = (operation: string, reason: UnavailableError["reason"], cause?: unknown) => UnavailableError;

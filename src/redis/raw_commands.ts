@@ -1,8 +1,8 @@
 import { RedisError } from "../errors.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { Batch } from "./batch.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
-import { decoder } from "../utf8.ts";
+import { decoder } from "../util/utf8.ts";
 
 /** The reply to a raw command, with strings as text. */
 export type RawReply = null | number | string | RawReply[];

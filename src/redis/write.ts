@@ -2,8 +2,8 @@ import { RedisError, UnavailableError } from "../errors.ts";
 import type { Waiting } from "./call.ts";
 import type { RedisCommand, RedisReply } from "./client.ts";
 import type { Diagnosis } from "./diagnosis.ts";
-import { type Due, LATE } from "./lateness.ts";
-import type { BatchObserver } from "./observer.ts";
+import { type Due, LATE } from "./grace_period.ts";
+import type { BatchObserver } from "../observe/batch_observer.ts";
 import type { ErrorMaker } from "./queue.ts";
 
 /** A write that is out. */

@@ -1,10 +1,10 @@
-import { abortable, delay } from "../abort.ts";
+import { abortable, delay } from "../util/abort.ts";
 import { SessionConflictError } from "../errors.ts";
 import { encodePatch } from "./fields.ts";
 import type { Reading } from "./reading.ts";
 import type { SessionPatchOf } from "./session.ts";
 import type { SessionFollowOptions, SessionPatch, SessionStore, StoredSession } from "./store.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../util/keyed_mutex.ts";
 
 /** How often a change by a function is tried again when others change the session all the time. */
 const TRIES = 100;

@@ -1,6 +1,6 @@
 import { stringifySetCookie } from "cookie";
-import { describe } from "../describe.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { describe } from "../util/describe.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { Session } from "./session.ts";
 import { Signer } from "./signature.ts";
 

@@ -1,5 +1,5 @@
-import { FORMAT, read, richSerializer, writeRich } from "../cache/serializer.ts";
-import { describe, describeKind } from "../describe.ts";
+import { FORMAT, read, richSerializer, writeRich } from "../values/serializer.ts";
+import { describe, describeKind } from "../util/describe.ts";
 import type { SessionPatch, StoredSession } from "./store.ts";
 
 /** Most fields of one session: more do not fit into one call of a script. */

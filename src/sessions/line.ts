@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { abortable } from "../abort.ts";
+import { abortable } from "../util/abort.ts";
 
 /** How often those who wait look whether the request has ended, in milliseconds. */
 const LOOK_EVERY = 250;

@@ -1,5 +1,5 @@
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import { assertOptions, optionNames } from "../option_names.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
 import { type DataSize, sizeOfFields, tooMuch } from "./fields.ts";
 import { changed, endOf, inOrder, MemoryRows, type Row, stored } from "./memory_rows.ts";
 import { MemoryTraces } from "./memory_traces.ts";

@@ -1,7 +1,7 @@
-import { describe, describeKind } from "../describe.ts";
+import { describe, describeKind } from "../util/describe.ts";
 import { SessionConflictError, UnavailableError } from "../errors.ts";
-import type { EventListener } from "../events.ts";
-import { assertTags, assertUserId } from "../keys.ts";
+import type { EventListener } from "../observe/events.ts";
+import { assertTags, assertUserId } from "../util/keys.ts";
 import { type Change, Changes } from "./changes.ts";
 import { assertSize, encodeFields, encodePatch, sizeOfFields } from "./fields.ts";
 import type {

@@ -1,4 +1,4 @@
-import { type OptionNames, optionNames } from "../option_names.ts";
+import { type OptionNames, optionNames } from "../util/option_names.ts";
 import type {
   CreateSessionOptions,
   DestroyAllOptions,

@@ -1,5 +1,5 @@
-import type { StandardSchema } from "../cache/standard_schema.ts";
-import type { Duration } from "../duration.ts";
+import type { StandardSchema } from "../values/standard_schema.ts";
+import type { Duration } from "../util/duration.ts";
 import type { SessionCookieOptions } from "./cookie.ts";
 import type { SessionData, SessionPatchOf } from "./session.ts";
 

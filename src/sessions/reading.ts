@@ -1,5 +1,5 @@
-import { type StandardSchema, validate } from "../cache/standard_schema.ts";
-import type { EventListener } from "../events.ts";
+import { type StandardSchema, validate } from "../values/standard_schema.ts";
+import type { EventListener } from "../observe/events.ts";
 import { decodeFields } from "./fields.ts";
 import type { Session, SessionDevice, SessionInfo } from "./session.ts";
 import type { StoredSession } from "./store.ts";

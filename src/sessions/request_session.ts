@@ -1,8 +1,8 @@
-import { abortable } from "../abort.ts";
-import { describe } from "../describe.ts";
-import { headersFrom, type NodeHeadersLike } from "../http/given_headers.ts";
-import { withHeaders } from "../http/own_response.ts";
-import { assertOptions, type OptionNames } from "../option_names.ts";
+import { abortable } from "../util/abort.ts";
+import { describe } from "../util/describe.ts";
+import { headersFrom, type NodeHeadersLike } from "../web/given_headers.ts";
+import { withHeaders } from "../web/own_response.ts";
+import { assertOptions, type OptionNames } from "../util/option_names.ts";
 import type { Change } from "./changes.ts";
 import type { SessionCookie } from "./cookie.ts";
 import { mayLackCookie } from "./cross_site.ts";

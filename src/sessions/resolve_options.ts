@@ -1,6 +1,6 @@
-import { describe } from "../describe.ts";
-import { type DurationLimits, TIME_TO_LIVE, toMilliseconds } from "../duration.ts";
-import { assertTags } from "../keys.ts";
+import { describe } from "../util/describe.ts";
+import { type DurationLimits, TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
+import { assertTags } from "../util/keys.ts";
 import type { CreateSessionOptions, SessionsOptions } from "./options.ts";
 import type { SessionDevice } from "./session.ts";
 import type { NewSession, SessionRenewal, WhenFull } from "./store.ts";

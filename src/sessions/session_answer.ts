@@ -1,5 +1,5 @@
-import { addVary, forbidStorage, makePrivate } from "../http/personal.ts";
-import { noteVisitor, type VisitorTrait } from "../http/visitor.ts";
+import { addVary, forbidStorage, makePrivate } from "../web/personal.ts";
+import { noteVisitor, type VisitorTrait } from "../web/visitor.ts";
 import type { SessionCookie } from "./cookie.ts";
 import type { Session } from "./session.ts";
 

@@ -1,10 +1,10 @@
-import { unawaited } from "../callbacks.ts";
-import { describe, describeKind } from "../describe.ts";
+import { unawaited } from "../util/callbacks.ts";
+import { describe, describeKind } from "../util/describe.ts";
 import type { ClosedBy } from "../errors.ts";
-import { type EventListener, safeListener } from "../events.ts";
-import { remoteAddress } from "../http/connection.ts";
-import { assertTag, assertTags, assertUserId } from "../keys.ts";
-import { assertOptions } from "../option_names.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
+import { remoteAddress } from "../web/connection.ts";
+import { assertTag, assertTags, assertUserId } from "../util/keys.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { SessionCookie } from "./cookie.ts";
 import { encodePatch } from "./fields.ts";
 import {

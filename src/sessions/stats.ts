@@ -1,4 +1,4 @@
-import type { EventListener, LarderEvent } from "../events.ts";
+import type { EventListener, LarderEvent } from "../observe/events.ts";
 import type { SessionStore } from "./store.ts";
 
 /** What was done with sessions in this process since its start. */

@@ -1,4 +1,4 @@
-import { type EventListener, safeListener } from "../events.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
 
 /** Tells what is probably not as meant: on the console where nobody listens. */
 export function warn(on: EventListener | undefined, message: string): void {

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { badRequest, targetOf } from "../http/target.ts";
-import { watchVisitor } from "../http/visitor.ts";
-import { describe } from "../describe.ts";
-import { type OptionNames, optionNames } from "../option_names.ts";
+import { badRequest, targetOf } from "../web/target.ts";
+import { watchVisitor } from "../web/visitor.ts";
+import { describe } from "../util/describe.ts";
+import { type OptionNames, optionNames } from "../util/option_names.ts";
 import type { RequestSession } from "./request_session.ts";
 import type { SessionData } from "./session.ts";
 import type { RequestMeans } from "./session_access.ts";

@@ -1,5 +1,5 @@
-import { describe } from "../describe.ts";
-import { type Duration, toMilliseconds } from "../duration.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
 
 /**
  * A clock that stands still until it is told to go on.

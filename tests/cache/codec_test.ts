@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import fc from "fast-check";
 import { deepStrictEqual } from "node:assert/strict";
 import { Codec, type CodecOptions, type Encoded } from "../../src/cache/codec.ts";
-import { jsonSerializer, richSerializer, type Serializer } from "../../src/cache/serializer.ts";
+import { jsonSerializer, richSerializer, type Serializer } from "../../src/values/serializer.ts";
 
 const maxBytes = 1024 * 1024;
 const text = "lorem ipsum ".repeat(500);

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { z } from "zod";
 import type { DefinitionOptions } from "../../src/cache/options.ts";
-import { openCache, pause } from "../contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "../contract/harness.ts";
+import { openCache, pause } from "./contract/cache_tools.ts";
+import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 interface User {

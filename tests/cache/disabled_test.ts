@@ -2,7 +2,7 @@ import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@st
 import { connect } from "../../mod.ts";
 import { Cache } from "../../src/cache/cache.ts";
 import { MemoryStore } from "../../src/cache/memory_store.ts";
-import { resolveConfig } from "../../src/config.ts";
+import { resolveConfig } from "../../src/connect/config.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { RedisServer } from "../support/redis_server.ts";
 

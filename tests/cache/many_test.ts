@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { ManyLoader } from "../../src/cache/many.ts";
-import { openCache, outcome, pause, Source } from "../contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "../contract/harness.ts";
+import type { ManyLoader } from "../../src/cache/load_many.ts";
+import { openCache, outcome, pause, Source } from "./contract/cache_tools.ts";
+import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 /** A loader of several that says what it was asked for, and waits until it may answer. */

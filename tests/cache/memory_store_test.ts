@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { Cache } from "../../src/cache/cache.ts";
 import { MemoryStore } from "../../src/cache/memory_store.ts";
 import { ManualClock } from "../../src/testing/manual_clock.ts";
-import { entryOf, look } from "../contract/store_reads.ts";
+import { entryOf, look } from "./contract/store_reads.ts";
 
 Deno.test("MemoryStore keeps the entries that were used last", async () => {
   await using store = new MemoryStore({ maxEntries: 3 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { connect } from "../../src/larder.ts";
+import { connect } from "../../src/connect/larder.ts";
 import { commandCounts } from "../support/open_cache.ts";
 import { until } from "../support/until.ts";
 import { commandsOf, DeployedRedis, possible } from "./deployed_redis.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { connect } from "../../src/larder.ts";
+import { connect } from "../../src/connect/larder.ts";
 import { until } from "../support/until.ts";
 import { exchange } from "../support/resp.ts";
 import { DeployedRedis, possible, renderAcl } from "./deployed_redis.ts";

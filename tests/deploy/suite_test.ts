@@ -4,17 +4,20 @@ import { RedisServer } from "../support/redis_server.ts";
 import { renderAcl } from "./deployed_redis.ts";
 
 /** Where the integration suites are: those of all services, on a Redis of their own. */
-const ROOMS = ["cache", "contract", "faults", "http", "images", "integration", "rate_limit", "sessions"];
+const ROOMS = [
+  ...["cache", "cache/contract", "cache/faults", "cache/local", "cache/oracle", "cache/redis"],
+  ...["http", "images", "observe", "rate_limit", "redis/contract", "sessions", "web"],
+];
 
 /** Those that send Redis commands of their own, which no app needs: what is refused them says nothing about Larder. */
 const WITH_OWN_COMMANDS = [
-  "tests/contract/ioredis_client_test.ts", // the suite of clients
-  "tests/contract/node_redis_client_test.ts",
-  "tests/contract/redis_entries_test.ts", // damages entries
-  "tests/faults/reconnect_test.ts", // kills connections
+  "tests/redis/contract/ioredis_client_test.ts", // the suite of clients
+  "tests/redis/contract/node_redis_client_test.ts",
+  "tests/cache/redis/entries_test.ts", // damages entries
+  "tests/cache/faults/reconnect_test.ts", // kills connections
   "tests/http/metrics_test.ts", // wants an error
-  "tests/integration/connect_test.ts", // sends raw commands, and chooses databases
-  "tests/integration/local_test.ts", // counts every command, AUTH among them
+  "tests/connect/connect_test.ts", // sends raw commands, and chooses databases
+  "tests/cache/local/processes_test.ts", // counts every command, AUTH among them
   "tests/sessions/outage_test.ts", // makes a replica
   "tests/sessions/secrecy_test.ts", // looks at everything that there is
 ];
@@ -22,20 +25,20 @@ const WITH_OWN_COMMANDS = [
 /** Those that do what others do as well, for longer, or with an eye on the clock. */
 const LONG = [
   "tests/cache/inspect_test.ts",
-  "tests/faults/big_calls_test.ts",
-  "tests/faults/busy_test.ts",
-  "tests/faults/far_test.ts",
-  "tests/faults/hung_test.ts",
-  "tests/faults/outage_test.ts",
-  "tests/faults/replay_test.ts",
-  "tests/faults/restart_test.ts",
+  "tests/cache/faults/big_calls_test.ts",
+  "tests/cache/faults/busy_test.ts",
+  "tests/cache/faults/far_test.ts",
+  "tests/cache/faults/hung_test.ts",
+  "tests/cache/faults/outage_test.ts",
+  "tests/cache/faults/replay_test.ts",
+  "tests/cache/faults/restart_test.ts",
   "tests/http/cache_response_test.ts",
-  "tests/integration/local_oracle_test.ts",
-  "tests/integration/oracle_test.ts",
-  "tests/integration/stampede_test.ts",
+  "tests/cache/oracle/local_oracle_test.ts",
+  "tests/cache/oracle/oracle_test.ts",
+  "tests/cache/stampede_test.ts",
   "tests/rate_limit/clock_test.ts",
   "tests/rate_limit/deadline_test.ts",
-  "tests/rate_limit/denials_test.ts",
+  "tests/rate_limit/deny_cache_test.ts",
   "tests/rate_limit/faults_test.ts",
   "tests/rate_limit/guard_test.ts",
   "tests/rate_limit/headers_test.ts",
@@ -82,7 +85,9 @@ Deno.test({
   ignore: !RedisServer.controllable,
   async fn() {
     const files = await suites();
-    for (const wanted of ["cache/many", "contract/cache_redis", "http/health", "images/redis", "sessions/contract"]) {
+    for (
+      const wanted of ["cache/many", "cache/contract/cache_redis", "http/health", "images/redis", "sessions/contract"]
+    ) {
       assert(files.includes(`tests/${wanted}_test.ts`), wanted);
     }
     const { code, text } = await runSuites(files, await rights());

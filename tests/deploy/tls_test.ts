@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { UnavailableError } from "../../src/errors.ts";
-import { connect } from "../../src/larder.ts";
+import { connect } from "../../src/connect/larder.ts";
 import { CERTIFICATES, DeployedRedis, possible } from "./deployed_redis.ts";
 
 Deno.test({

@@ -10,9 +10,9 @@ import { methodOverride } from "hono/method-override";
 import { connect, type Larder } from "../../mod.ts";
 import { cacheResponse } from "../../src/http/cache_response.ts";
 import * as hono from "../../src/http/hono.ts";
-import { fromNodeRequest } from "../../src/http/node_request.ts";
+import { fromNodeRequest } from "../../src/web/node_request.ts";
 import * as oak from "../../src/http/oak.ts";
-import { targetOf } from "../../src/http/target.ts";
+import { targetOf } from "../../src/web/target.ts";
 import { rawRequest, sendRaw } from "../support/raw_http.ts";
 
 const listen = { hostname: "127.0.0.1", port: 0, onListen() {} };

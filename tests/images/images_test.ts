@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ImageError, type ImageInfo, Images, NotFoundError } from "../../src/images/mod.ts";
 import { Cache, MemoryStore } from "../../src/cache/mod.ts";
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 import { Bed, fixture, Folder, MemorySource } from "./support.ts";
 
 const PNG = await fixture("png.png");

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../mod.ts";
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 import type { GateOptions, Refusal, RouteLimits } from "../../src/rate_limit/guard.ts";
 import type { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { RedisServer } from "../support/redis_server.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 import type { Refusal } from "../../src/rate_limit/guard.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import type { RateLimitOptions } from "../../src/rate_limit/options.ts";

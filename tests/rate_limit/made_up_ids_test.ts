@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { TestClock } from "./stores.ts";

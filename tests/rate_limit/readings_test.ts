@@ -4,7 +4,7 @@ import { compilePath } from "../../src/rate_limit/path_pattern.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { readingsOf, withAndWithoutSlash } from "../../src/rate_limit/spellings.ts";
-import { keepTarget } from "../../src/http/target.ts";
+import { keepTarget } from "../../src/web/target.ts";
 
 const PEER = { remoteAddr: { hostname: "203.0.113.9" } };
 const hello = () => new Response("hello");

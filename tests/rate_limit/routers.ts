@@ -8,7 +8,7 @@ import { Application, Router } from "@oakserver/oak";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
-import { fromNodeRequest, type NodeRequestLike } from "../../src/http/node_request.ts";
+import { fromNodeRequest, type NodeRequestLike } from "../../src/web/node_request.ts";
 import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import type { GateOptions, Rules } from "../../src/rate_limit/guard.ts";

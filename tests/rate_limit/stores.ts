@@ -1,9 +1,9 @@
 import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
-import { RedisLimitStore } from "../../src/rate_limit/redis_store.ts";
+import { RedisLimitStore } from "../../src/rate_limit/redis/store.ts";
 import type { LimitStore, Rule } from "../../src/rate_limit/store.ts";
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { RedisServer } from "../support/redis_server.ts";
 

@@ -1,6 +1,6 @@
 import { connect as connectRedis } from "@db/redis";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { connect } from "../../src/larder.ts";
+import { connect } from "../../src/connect/larder.ts";
 import { type DbRedisLike, fromDbRedis } from "../../src/redis/adapters/from_db_redis.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { EventLog, until } from "../support/until.ts";

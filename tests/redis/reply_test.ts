@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Invalidations } from "../../src/cache/invalidations.ts";
-import { readArray, readNews } from "../../src/cache/redis_reply.ts";
-import { RedisStore } from "../../src/cache/redis_store.ts";
+import { readArray, readNews } from "../../src/cache/redis/read_reply.ts";
+import { RedisStore } from "../../src/cache/redis/store.ts";
 import { RedisError, UnavailableError } from "../../src/errors.ts";
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { FakeClock, Outcome, ScriptedClient } from "./scripted_client.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { ScriptedClient } from "./scripted_client.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisReply } from "../../src/redis/client.ts";
-import { RedisSessionStore } from "../../src/sessions/redis_store.ts";
+import { RedisSessionStore } from "../../src/sessions/redis/store.ts";
 import type { NewSession } from "../../src/sessions/store.ts";
 import { ScriptedClient } from "../redis/scripted_client.ts";
 

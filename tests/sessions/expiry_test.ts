@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "../../src/abort.ts";
+import { delay } from "../../src/util/abort.ts";
 import type { Session } from "../../src/sessions/session.ts";
 import { commandCounts } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";

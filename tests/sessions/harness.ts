@@ -1,10 +1,10 @@
-import { type EventListener, safeListener } from "../../src/events.ts";
+import { type EventListener, safeListener } from "../../src/observe/events.ts";
 import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { MemorySessionStore } from "../../src/sessions/memory_store.ts";
 import type { SessionsOptions } from "../../src/sessions/options.ts";
-import { RedisSessionStore } from "../../src/sessions/redis_store.ts";
+import { RedisSessionStore } from "../../src/sessions/redis/store.ts";
 import { touchEveryOf } from "../../src/sessions/resolve_options.ts";
 import { Sessions } from "../../src/sessions/sessions.ts";
 import { ManualClock } from "../../src/testing/manual_clock.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { EventListener } from "../../src/events.ts";
+import type { EventListener } from "../../src/observe/events.ts";
 import type { Session } from "../../src/sessions/session.ts";
 import type { Sessions } from "../../src/sessions/sessions.ts";
 import { RedisServer } from "../support/redis_server.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UnavailableError } from "../../src/errors.ts";
-import { connect } from "../../src/larder.ts";
+import { connect } from "../../src/connect/larder.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
 import type { Sessions } from "../../src/sessions/sessions.ts";
 import { runDeno } from "../examples/child.ts";

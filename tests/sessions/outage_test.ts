@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UnavailableError } from "../../src/errors.ts";
-import { connect } from "../../src/larder.ts";
+import { connect } from "../../src/connect/larder.ts";
 import type { Sessions } from "../../src/sessions/sessions.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { EventLog, until } from "../support/until.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { EventListener } from "../../src/events.ts";
+import type { EventListener } from "../../src/observe/events.ts";
 import type { SessionsOptions } from "../../src/sessions/options.ts";
 import type { Sessions } from "../../src/sessions/sessions.ts";
 import { RedisServer } from "../support/redis_server.ts";

@@ -1,4 +1,4 @@
-import type { ConnectOptions } from "../../src/connect_options.ts";
+import type { ConnectOptions } from "../../src/connect/options.ts";
 import { connect, type Larder } from "../../mod.ts";
 import { RedisServer } from "../support/redis_server.ts";
 

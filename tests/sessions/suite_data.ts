@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import type { StandardSchema } from "../../src/cache/standard_schema.ts";
+import type { StandardSchema } from "../../src/values/standard_schema.ts";
 import { SessionConflictError } from "../../src/errors.ts";
 import { EventLog } from "../support/until.ts";
 import type { SessionCase } from "./harness.ts";

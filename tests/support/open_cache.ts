@@ -1,6 +1,6 @@
 import { Cache } from "../../src/cache/cache.ts";
 import type { CacheOptions } from "../../src/cache/options.ts";
-import { RedisStore } from "../../src/cache/redis_store.ts";
+import { RedisStore } from "../../src/cache/redis/store.ts";
 import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisClient } from "../../src/redis/client.ts";

@@ -1,4 +1,4 @@
-import { hashSlot } from "../../src/redis/adapters/hash_slot.ts";
+import { hashSlot } from "../../src/redis/hash_slot.ts";
 import { RedisServer } from "./redis_server.ts";
 import type { RespReply } from "./resp.ts";
 import { until } from "./until.ts";

@@ -1,5 +1,5 @@
 import { assertThrows } from "@std/assert";
-import { type Config, type ConnectOptions, resolveConfig } from "../../src/config.ts";
+import { type Config, type ConnectOptions, resolveConfig } from "../../src/connect/config.ts";
 import { ConfigError } from "../../src/errors.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
 

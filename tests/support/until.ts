@@ -1,4 +1,4 @@
-import type { LarderEvent } from "../../src/events.ts";
+import type { LarderEvent } from "../../src/observe/events.ts";
 
 // Taken before any test can put fake timers in their place.
 const { setTimeout, clearTimeout } = globalThis;

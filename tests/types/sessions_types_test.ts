@@ -1,7 +1,7 @@
-import { connect, type Larder } from "../../src/larder.ts";
+import { connect, type Larder } from "../../src/connect/larder.ts";
 import type { Session, SessionData } from "../../src/sessions/session.ts";
 import type { Sessions } from "../../src/sessions/sessions.ts";
-import type { StandardSchema } from "../../src/cache/standard_schema.ts";
+import type { StandardSchema } from "../../src/values/standard_schema.ts";
 
 interface MyData {
   theme: "dark" | "light";

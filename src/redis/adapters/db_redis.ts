@@ -2,7 +2,7 @@ import { ConfigError, UnavailableError } from "../../errors.ts";
 import { addressText } from "./address_text.ts";
 import { reconnectDelay } from "../backoff.ts";
 import { unref } from "../batch.ts";
-import { clearInterval, clearTimeout, setInterval, setTimeout } from "../timers.ts";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../../util/real_timers.ts";
 import type {
   ConnectionChange,
   RedisClient,

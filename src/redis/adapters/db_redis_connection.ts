@@ -1,6 +1,6 @@
 import { ConfigError, RedisError, UnavailableError } from "../../errors.ts";
 import { unref } from "../batch.ts";
-import { clearTimeout, setTimeout } from "../timers.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { addressText } from "./address_text.ts";
 import type { DbRedisLike } from "./db_redis_like.ts";
 import type { MessageListener, Subscriber } from "./subscriptions.ts";

@@ -9,7 +9,7 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { clearTimeout, setTimeout } from "../timers.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { closeQuietly } from "./db_redis_connection.ts";
 import type { DbRedisLike } from "./db_redis_like.ts";
 import { pipelineOf } from "./db_redis_pipeline.ts";

@@ -1,4 +1,4 @@
-import { describe } from "../../describe.ts";
+import { describe } from "../../util/describe.ts";
 import type {
   ConnectionChange,
   RedisClient,

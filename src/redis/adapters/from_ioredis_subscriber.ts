@@ -1,6 +1,6 @@
 import type { IoredisLike } from "./ioredis_like.ts";
 import type { MessageListener, Subscriber } from "./subscriptions.ts";
-import { decoder } from "../../utf8.ts";
+import { decoder } from "../../util/utf8.ts";
 
 /**
  * Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost: who subscribes has

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { describe } from "../../describe.ts";
+import { describe } from "../../util/describe.ts";
 import { RedisError } from "../../errors.ts";
 import type {
   ConnectionChange,
@@ -14,7 +14,7 @@ import { addressText } from "./address_text.ts";
 import { Borrowed } from "./borrowed.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { type MessageListener, type Subscriber, Subscriptions } from "./subscriptions.ts";
-import { decoder } from "../../utf8.ts";
+import { decoder } from "../../util/utf8.ts";
 
 /** The part of a client of `npm:redis` that Larder uses. */
 export interface NodeRedisLike {

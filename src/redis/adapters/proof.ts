@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout } from "../timers.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { unref } from "../batch.ts";
 
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { RedisError } from "../../errors.ts";
 import type { RedisArgument, RedisReply } from "../client.ts";
-import { decoder } from "../../utf8.ts";
+import { decoder } from "../../util/utf8.ts";
 
 /** An argument as the clients made for Node.js take it: they write bytes as they are only when they come as a Buffer. */
 export function toBuffer(argument: RedisArgument): string | number | Buffer {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { LarderEvent } from "../../../src/events.ts";
-import { Gate, openCache } from "../../contract/cache_tools.ts";
+import type { LarderEvent } from "../../../src/observe/events.ts";
+import { Gate, openCache } from "../contract/cache_tools.ts";
 import { openCache as openOn, untilCopied } from "../../support/open_cache.ts";
 import { until } from "../../support/until.ts";
 import { behaviours, type Cases, type RedisCases } from "./peers.ts";

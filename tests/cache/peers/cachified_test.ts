@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { z } from "zod";
-import { openCache, outcome, Source } from "../../contract/cache_tools.ts";
+import { openCache, outcome, Source } from "../contract/cache_tools.ts";
 import { behaviours, type Cases } from "./peers.ts";
 
 const cases: Cases = {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Gate, openCache, outcome, Source } from "../../contract/cache_tools.ts";
+import { Gate, openCache, outcome, Source } from "../contract/cache_tools.ts";
 import { until } from "../../support/until.ts";
 import { behaviours, type Cases } from "./peers.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Gate, openCache, Source } from "../../contract/cache_tools.ts";
+import { Gate, openCache, Source } from "../contract/cache_tools.ts";
 import { commandCounts } from "../../support/open_cache.ts";
 import { until } from "../../support/until.ts";
 import { behaviours, type Cases, type RedisCases } from "./peers.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Cache } from "../../../src/cache/cache.ts";
 import { MemoryStore } from "../../../src/cache/memory_store.ts";
-import { Gate, openCache, outcome } from "../../contract/cache_tools.ts";
+import { Gate, openCache, outcome } from "../contract/cache_tools.ts";
 import { behaviours, type Cases } from "./peers.ts";
 
 const cases: Cases = {

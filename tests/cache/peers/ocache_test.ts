@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Cache } from "../../../src/cache/cache.ts";
 import { MemoryStore } from "../../../src/cache/memory_store.ts";
-import { Gate, openCache, outcome, Source } from "../../contract/cache_tools.ts";
+import { Gate, openCache, outcome, Source } from "../contract/cache_tools.ts";
 import { behaviours, type Cases } from "./peers.ts";
 
 /** Names that every object has, and one that makes a prototype of what is put there. */

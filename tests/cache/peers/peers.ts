@@ -1,4 +1,4 @@
-import { type Case, MemoryHarness, RedisHarness, runCases } from "../../contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness, runCases } from "../contract/harness.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
 /** Cases by the behaviour that they look for. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Gate, openCache, outcome } from "../../contract/cache_tools.ts";
+import { Gate, openCache, outcome } from "../contract/cache_tools.ts";
 import { openCache as openOn } from "../../support/open_cache.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { until } from "../../support/until.ts";

@@ -1,0 +1,349 @@
+import { type ClosedBy, UnavailableError } from "../errors.ts";
+import type { EventListener, LoadEnd } from "../observe/events.ts";
+import { loadTracer } from "../observe/telemetry.ts";
+import type { Encoded } from "./codec.ts";
+import type { RefreshAhead } from "./early.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { AbsentError, type LoadRequest } from "./load_request.ts";
+import { Context, type Previous } from "./loader_context.ts";
+import { Oddities } from "./oddities.ts";
+import { lifetimeOf, type Policy } from "./policy.ts";
+import { type StandardSchema, validate } from "../values/standard_schema.ts";
+import type { StatsCounter } from "./stats.ts";
+import type { CacheStore, Fence, Read } from "./store.ts";
+import { microturns, turn } from "../util/turn.ts";
+import { type Found, issueText, type Values } from "./values.ts";
+import { Run, runAs } from "./waits.ts";
+
+/** Turns of the microtask queue in which who was given a stale value goes on, before what refreshes it takes its time. */
+const TURNS = 10;
+/** Milliseconds that a loader takes before its first `await`, from which on those after it wait for a turn of the event loop. */
+const COMPUTES = 20;
+/** For how many milliseconds they do. */
+const COMPUTES_KEPT = 60_000;
+/** Most leases of which it is remembered that their loaders are over though the store could not be told. */
+const OVER = 10_000;
+
+/** What a loader gave. */
+export interface Outcome {
+  /** The value. */
+  readonly value: unknown;
+  /** The same, encoded; absent when it is not to be stored, or cannot be. */
+  readonly encoded: Encoded | undefined;
+  /** Whether the loader said that there is none. */
+  readonly absent?: boolean;
+}
+
+/** A loader that runs on behalf of all who wait for it. */
+export interface Flight extends Fence {
+  /** The key. */
+  readonly key: string;
+  /** Of which version its value is. */
+  readonly version: string | undefined;
+  /** The tags, as far as they are known. */
+  tags: readonly string[];
+  /** Whether an invalidation in this process came after it began. */
+  detached: boolean;
+  /** How many had been started when it was; see {@linkcode Loading.started}. */
+  readonly number: number;
+  /** What it waits for. */
+  readonly run: Run;
+  /** What it gives. */
+  readonly promise: Promise<Outcome>;
+}
+
+/** How a flight is started. */
+interface Start<T> {
+  /** The read that missed; without it, nothing is stored. */
+  readonly fence: Read | undefined;
+  /** The previous value. */
+  readonly previous: Found<T>;
+  /** Whether nobody waits for it. */
+  readonly background: boolean;
+  /** Whether a failure leaves something to be served, so that the next attempt can wait. */
+  readonly fallback: boolean;
+}
+
+interface Host {
+  readonly store: CacheStore;
+  readonly values: Values;
+  readonly stats: StatsCounter;
+  readonly early: RefreshAhead;
+  readonly retryAfter: number;
+  readonly on: EventListener | undefined;
+}
+
+/** Runs loaders: one per key at a time in this process, its result shared, its write fenced. */
+export class Loading {
+  readonly oddities: Oddities;
+  readonly #host: Host;
+  readonly #flights = new Map<string, Flight>();
+  readonly #claimed = new WeakSet<Read>();
+  readonly #heartbeats = new Map<Flight, Heartbeat>();
+  /** Leases whose loaders are over. */
+  readonly #over = new Set<number>();
+  readonly #abort = new AbortController();
+  #started = 0;
+  #computesUntil = -Infinity;
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.oddities = new Oddities(host.on);
+  }
+
+  /** How many were started so far. A flight whose number is higher began later. */
+  get started(): number {
+    return this.#started;
+  }
+
+  /** How many are running. */
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /** The flight for a key, if there is one. */
+  get(key: string): Flight | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** Whether the lease that a read was granted is the caller's: of several who share the read, the first one's. */
+  claim(read: Read): boolean {
+    if (read.lease === 0 || this.#claimed.has(read)) return false;
+    this.#claimed.add(read);
+    return true;
+  }
+
+  /** Gives back the lease of a read that its caller no longer waits for, or others would wait for nobody. */
+  abandon(key: string, reading: Promise<Read>): void {
+    reading.then((read) => {
+      if (this.claim(read)) this.#release({ key, lease: read.lease }, 0);
+    }).catch(() => {}); // then there is none to give back, or the store sees to it
+  }
+
+  /** Whether a lease was that of a loader of this process that is over, though the store does not know yet. */
+  isOver(lease: number): boolean {
+    return this.#over.has(lease);
+  }
+
+  /** Keeps those who read without the store's help from joining flights that began before an invalidation. */
+  detach(keys?: readonly string[]): void {
+    if (keys) { for (const key of keys) this.#detach(this.#flights.get(key)); }
+    else for (const flight of this.#flights.values()) this.#detach(flight);
+  }
+
+  /** Starts a flight, in place of one whose lease was lost. */
+  start<T>(key: string, request: LoadRequest<T>, how: Start<T>): Flight {
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+    const { lease, epoch, clock } = how.fence ?? { lease: 0, epoch: 0, clock: 0 };
+    const { version } = request;
+    const tags = typeof request.tags === "function" ? [] : request.tags;
+    const number = ++this.#started;
+    const run = new Run(key);
+    const flight: Flight = { key, version, lease, epoch, clock, tags, detached: false, number, run, promise };
+    this.#flights.set(key, flight);
+    this.#host.stats.loads++;
+    promise.catch(() => {}); // a background refresh has nobody who waits
+    this.#run(flight, request, how).finally(() => {
+      run.over = true;
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    }).then(resolve, reject);
+    return flight;
+  }
+
+  /** Tells loaders to stop, and gives their leases back. */
+  async close(by: ClosedBy = "await using"): Promise<void> {
+    this.#abort.abort(new UnavailableError("load", "closed", { closedBy: by }));
+    for (const heartbeat of this.#heartbeats.values()) heartbeat.stop();
+    // Other processes need not wait for what will not be stored.
+    const held = [...this.#flights.values()].filter(({ lease }) => lease !== 0);
+    await Promise.all(held.map(({ key, lease }) => this.#host.store.release(key, lease).catch(() => {})));
+  }
+
+  #detach(flight: Flight | undefined): void {
+    if (flight) flight.detached = true;
+  }
+
+  async #run<T>(flight: Flight, request: LoadRequest<T>, how: Start<T>): Promise<Outcome> {
+    const { stats, on, retryAfter, store } = this.#host;
+    const { key, lease } = flight;
+    const heartbeat = lease === 0 ? undefined : new Heartbeat(store, key, lease, request.lease);
+    if (heartbeat) this.#heartbeats.set(flight, heartbeat);
+    const context = new Context<T>(key, previousOf(how), this.#abort.signal, request);
+    const pause = how.fallback ? retryAfter : 0;
+    try {
+      if (how.background) await this.#letOthersGoOn();
+      void heartbeat?.start();
+      return await this.#load(flight, request, how, context, pause);
+    } catch (error) {
+      if (error instanceof AbsentError) {
+        await this.#remove(flight);
+        throw error;
+      }
+      stats.loadErrors++;
+      this.#release(flight, pause);
+      on?.({ type: "cache.load_error", key, error, fallback: how.fallback, background: how.background });
+      throw error;
+    } finally {
+      this.#heartbeats.get(flight)?.stop();
+      this.#heartbeats.delete(flight);
+    }
+  }
+
+  async #load<T>(
+    flight: Flight,
+    request: LoadRequest<T>,
+    how: Start<T>,
+    context: Context<T>,
+    pause: number,
+  ): Promise<Outcome> {
+    const { key, lease } = flight;
+    const { schema, version } = request;
+    const started = performance.now();
+    const value = await this.#call(flight, request, context, how.background);
+    const milliseconds = performance.now() - started;
+    const told = (end: LoadEnd) => {
+      const { on } = this.#host;
+      on?.({ type: "cache.load", key, milliseconds, stored: end === "stored", end, background: how.background });
+    };
+    if (context.skipped) {
+      const checked = await this.#checked(key, value, schema);
+      this.#release(flight, 0);
+      told("skipped");
+      return { value: checked, encoded: undefined };
+    }
+    const kept = context.kept(value);
+    if (value === undefined && !kept) {
+      await this.#remove(flight);
+      this.sayAbsent(key, request.site);
+      told("absent");
+      return { value, encoded: undefined, absent: true };
+    }
+    const checked = kept ? kept.value : await this.#checked(key, value, schema);
+    flight.tags = context.tags(checked, kept);
+    const encoded = kept ?? await this.#encoded(key, value, request);
+    if (!encoded) {
+      this.#release(flight, pause);
+      told("unstorable");
+      return { value: checked, encoded };
+    }
+    const policy = lease === 0 ? request.policy : context.policy(checked);
+    told(lease === 0 ? "unavailable" : await this.#store(flight, request, policy, encoded, milliseconds, pause));
+    if (!kept) return { value: checked, encoded };
+    // The loader may have changed what it was given.
+    const again = await this.#host.values.read(key, kept, schema, version);
+    return { value: again ? again.value : kept.value, encoded };
+  }
+
+  /** Says that a loader gave `undefined`, once for each place. */
+  sayAbsent(key: string, site: object): void {
+    const message = `A loader gave undefined for ${JSON.stringify(key)}: nothing is kept, and each read loads anew; ` +
+      "null can be kept";
+    this.oddities.say("absent", site, message);
+  }
+
+  /** Whoever was given a stale value comes first. */
+  async #letOthersGoOn(): Promise<void> {
+    const { signal } = this.#abort;
+    if (performance.now() < this.#computesUntil) await turn(signal);
+    else await microturns(TURNS);
+    signal.throwIfAborted();
+  }
+
+  #call<T>(flight: Flight, request: LoadRequest<T>, context: Context<T>, background: boolean): T | Promise<T> {
+    const began = performance.now();
+    try {
+      const trace = loadTracer();
+      return runAs(
+        flight.run,
+        () => trace ? trace(background, async () => await request.loader(context)) : request.loader(context),
+      );
+    } finally {
+      const now = performance.now();
+      if (now - began > COMPUTES) this.#computesUntil = now + COMPUTES_KEPT;
+    }
+  }
+
+  async #checked<T>(key: string, value: T, schema: StandardSchema<unknown, T> | undefined): Promise<T> {
+    if (!schema) return value;
+    const result = await validate(schema, value);
+    if (result.issues === undefined) return result.value;
+    const issues = result.issues.map(issueText).join("; ");
+    throw new TypeError(`Cannot cache ${JSON.stringify(key)}: wanted a value that fits the schema, got ${issues}`);
+  }
+
+  /** The value as it is stored; `undefined` if it cannot be, and that is no failure. */
+  async #encoded<T>(key: string, value: T, request: LoadRequest<T>): Promise<Encoded | undefined> {
+    try {
+      return await this.#host.values.encode(key, value, request.version);
+    } catch (error) {
+      if (request.unstorable === "throw") throw error;
+      this.#host.on?.({ type: "cache.error", operation: "store", key, error });
+    }
+  }
+
+  async #store<T>(
+    flight: Flight,
+    request: LoadRequest<T>,
+    policy: Policy,
+    { payload, flags }: Encoded,
+    loadTime: number,
+    pause: number,
+  ): Promise<LoadEnd> {
+    const { store, stats, early, on } = this.#host;
+    const lifetime = lifetimeOf(policy);
+    const { key, tags, run } = flight;
+    this.#heartbeats.get(flight)?.stop();
+    try {
+      const entry = { payload, flags, ...lifetime, tags, loadTime };
+      if (await store.write(key, entry, flight)) {
+        early.stored(key, request.refreshAhead, lifetime.fresh);
+        return "stored";
+      }
+    } catch (error) {
+      // The value is good all the same; it only could not be kept.
+      stats.errors++;
+      if (this.#abort.signal.aborted) {
+        // Nobody is there any more.
+      } else if (request.failures) request.failures.add("write", key, error);
+      else on?.({ type: "cache.error", operation: "write", key, error });
+      this.#release(flight, pause);
+      return "unavailable";
+    }
+    stats.refused++;
+    if (store.isCurrent(flight)) return "superseded";
+    if (tags.some((tag) => run.invalidated.has(tag))) {
+      const message = `The loader of ${JSON.stringify(key)} invalidates a tag of its own, so its value is not stored`;
+      this.oddities.say("invalidates", request.site, message);
+    }
+    return "invalidated";
+  }
+
+  /** Takes away what was kept: the source has it no more. */
+  async #remove(flight: Flight): Promise<void> {
+    const { store, stats, on } = this.#host;
+    const { key, lease } = flight;
+    if (lease === 0) return;
+    try {
+      await store.remove(key, lease);
+    } catch (error) {
+      stats.errors++;
+      if (!this.#abort.signal.aborted) on?.({ type: "cache.error", operation: "remove", key, error });
+      this.#release(flight, 0);
+    }
+  }
+
+  /** Gives a lease back. Where the store cannot be told, this process knows all the same that nobody holds it. */
+  #release({ key, lease }: { readonly key: string; readonly lease: number }, pause: number): void {
+    if (lease === 0) return;
+    this.#over.add(lease);
+    if (this.#over.size > OVER) this.#over.delete(this.#over.values().next().value!);
+    this.#host.store.release(key, lease, pause).then(() => this.#over.delete(lease), () => {});
+  }
+}
+
+/** What there was before, apart from the reply that it came with, which holds other entries too. */
+function previousOf<T>({ previous, fence }: Start<T>): Previous<T> | undefined {
+  const entry = fence?.entry;
+  if (!previous || !entry) return undefined;
+  return { value: previous.value, payload: entry.payload.slice(), flags: entry.flags, tags: entry.tags };
+}

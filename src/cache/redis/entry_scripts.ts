@@ -1,0 +1,146 @@
+import { Script } from "../../redis/script.ts";
+import { PRELUDE } from "./ledger_prelude.ts";
+
+/**
+ * Writes entries. A loader's write takes effect only while its lease is held, and is as old as the read that preceded the
+ * load, so that an invalidation in between hides it.
+ *
+ * KEYS: entries …, ledger.
+ * ARGV: 1 nonce · 2 check the run · 3 … one for each entry, big-endian: f64 lease token (0 = explicit write), epoch and clock of the
+ * read; in an explicit write the clock is the server's time in milliseconds from which on it must not take effect; f64 fresh,
+ * stale and error milliseconds (-1 = for ever); then the entry as it is stored, without what the server adds: its epoch, its place in
+ * the order and the times.
+ *
+ * Reply: the server's time in milliseconds = all stored, else for each 1 stored, 0 refused, the negative of that time: too late, or
+ * the text of an error, after which nothing is at its key.
+ */
+export const WRITE: Script = new Script(
+  PRELUDE + `
+local changed, full = {}, nil
+local px, ttl -- most entries of a batch live as long, and numbers are slow to write
+
+local function till(ms) return ms < 0 and NEVER or now + ms end
+
+local function write(key, given)
+  local token, from, as_of, fresh, stale, failing = struct.unpack('>dddddd', given)
+  if token ~= 0 then
+    local h = header(redis.pcall('GETRANGE', key, 0, 67))
+    if not h or h.token ~= token then return 0 end
+    local tags = string.sub(given, 77, 76 + struct.unpack('>I4', given, 73))
+    if from ~= epoch or as_of <= floor or tags_invalidated(tags, (struct.unpack('>I2', given, 51))) >= as_of then
+      local kept = not h.placeholder and redis.pcall('SETRANGE', key, 48, struct.pack('>dd', 0, 0))
+      if type(kept) == 'table' then full = kept end
+      if type(kept) ~= 'number' then redis.call('DEL', key) end
+      changed[#changed + 1] = key
+      return 0
+    end
+  else
+    if now >= as_of then return -now end
+    as_of = math.max(us, last + 1)
+  end
+  local entry = string.sub(given, 49, 56) .. struct.pack('>ddddd', epoch, as_of, till(fresh), till(stale), till(failing))
+    .. string.sub(given, 57)
+  -- A full server refuses no more than the first write of a script.
+  local ok = full
+  if not full and failing < 0 then
+    ok = redis.pcall('SET', key, entry)
+  elseif not full then
+    if failing ~= px then px, ttl = failing, int(failing) end
+    ok = redis.pcall('SET', key, entry, 'PX', ttl)
+  end
+  changed[#changed + 1] = key
+  if ok.err then
+    if string.find(ok.err, '^%-?OOM') then full = ok end
+    -- Whoever wrote must not find what was there before.
+    if token == 0 then redis.call('DEL', key) end
+    return ok.err
+  end
+  if token == 0 then last = as_of end
+  keep_longest(failing, as_of)
+  return 1
+end
+
+local was, done, all = last, {}, true
+for i = 1, #KEYS - 1 do
+  done[i] = write(KEYS[i], ARGV[i + 2])
+  all = all and done[i] == 1
+end
+if last > was then redis.call('ZADD', ledger, int(-last), 'k') end
+if changed[1] then outlive() end
+ring_keys(changed)
+return all and now or done
+`,
+);
+
+/**
+ * Gives an entry a new freshness, keeping how long it is stale and a fallback beyond that.
+ *
+ * KEYS: 1 entry · 2 ledger. ARGV: 1 nonce · 2 check the run · 3 fresh milliseconds (-1 = for ever).
+ * Reply: 1 done, 0 no such entry, or one that its tags keep stale.
+ */
+export const TOUCH: Script = new Script(
+  PRELUDE + `
+local h, stale_by_tag = live(KEYS[1])
+if not h or stale_by_tag then return 0 end
+local ms = tonumber(ARGV[3])
+local fresh = ms < 0 and NEVER or now + ms
+local function shift(t)
+  if fresh == NEVER or (t >= NEVER and h.fresh < NEVER) then return NEVER end
+  return h.fresh >= NEVER and fresh or fresh + t - h.fresh
+end
+local stale, failing = shift(h.stale), shift(h.error)
+redis.call('SETRANGE', KEYS[1], 24, struct.pack('>ddd', fresh, stale, failing))
+if failing >= NEVER then redis.call('PERSIST', KEYS[1])
+-- A loader that runs keeps its lease, whatever becomes of the entry.
+else redis.call('PEXPIREAT', KEYS[1], int(h.token ~= 0 and math.max(failing, h.lease) or failing)) end
+keep_longest(failing >= NEVER and -1 or failing - now, h.as_of)
+outlive()
+ring_keys({ KEYS[1] })
+return 1
+`,
+);
+
+/**
+ * Extends or gives back a lease, or removes what it is for.
+ *
+ * KEYS: 1 entry · 2 ledger. ARGV: 1 nonce · 2 check the run · 3 token · 4 "extend", "release" or "remove" · 5 milliseconds: how long
+ * the lease is extended, or how long nobody is granted one.
+ * Reply: 1 done, 0 the lease was lost.
+ */
+export const LEASE: Script = new Script(
+  // A full server must not keep leases whose loaders are over; nothing here takes room.
+  "#!lua flags=allow-oom" + PRELUDE + `
+local h = header(redis.pcall('GETRANGE', KEYS[1], 0, 67))
+if not h or h.token ~= tonumber(ARGV[3]) then return 0 end
+local ms = tonumber(ARGV[5])
+if ARGV[4] == 'extend' then
+  redis.call('SETRANGE', KEYS[1], 56, struct.pack('>d', now + ms))
+  redis.call('PEXPIRE', KEYS[1], ms, 'GT')
+  outlive()
+elseif h.placeholder or ARGV[4] == 'remove' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SETRANGE', KEYS[1], 48, struct.pack('>dd', ms > 0 and -1 or 0, ms > 0 and now + ms or 0))
+end
+if ARGV[4] ~= 'extend' then ring_keys({ KEYS[1] }) end
+return 1
+`,
+);
+
+/**
+ * Removes entries by key, and with them the leases of loaders that are running.
+ *
+ * KEYS: entries …, ledger. ARGV: 1 nonce · 2 check the run. Reply: how many of them could have been served.
+ */
+export const REMOVE: Script = new Script(
+  PRELUDE + `
+local removed, keys = 0, {}
+for i = 1, #KEYS - 1 do
+  if live(KEYS[i]) then removed = removed + 1 end
+  redis.call('UNLINK', KEYS[i])
+  keys[i] = KEYS[i]
+end
+ring_keys(keys)
+return removed
+`,
+);

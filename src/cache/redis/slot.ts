@@ -1,0 +1,271 @@
+import { RedisError } from "../../errors.ts";
+import type { EventListener } from "../../observe/events.ts";
+import type { Batch } from "../../redis/batch.ts";
+import type { RedisArgument, RedisReply } from "../../redis/client.ts";
+import type { Deadline } from "../../redis/deadline.ts";
+import type { Script } from "../../redis/script.ts";
+import { compileGlob, escapeGlob } from "../../util/glob.ts";
+import { LEASE, REMOVE, TOUCH } from "./entry_scripts.ts";
+import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
+import { Invalidations } from "../invalidations.ts";
+import { OwedLeases } from "./owed_leases.ts";
+import { nonce, type ReaderHost, RedisReader } from "./reader.ts";
+import { milliseconds, RedisWriter, type TakenBack, type WriterHost } from "./writer.ts";
+import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "../store.ts";
+import { decoder } from "../../util/utf8.ts";
+
+/** Most keys of one script call. */
+const KEYS_PER_CALL = 500;
+/** Most tags of one script call. */
+const TAGS_PER_CALL = 1000;
+/** Most invalidation records in the ledger of one slot; the oldest quarter goes when there are more. */
+const RECORDS = 100_000;
+/**
+ * Milliseconds after which the server is asked again which run it is, although the connection stands: a proxy may have
+ * changed the server behind it.
+ */
+const CHECK_EVERY = 1000;
+/** Milliseconds for which the best estimate of the server's time is kept. */
+const BEST_KEPT = 5000;
+/** Keys that the server looks at per SCAN call. */
+const SCAN_COUNT = 1000;
+
+/**
+ * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache on
+ * a single server has one; on a cluster it has as many as it has buckets.
+ */
+export class RedisSlot implements ReaderHost, WriterHost {
+  readonly batch: Batch;
+  readonly prefix: string;
+  readonly ledger: string;
+  readonly known: Invalidations = new Invalidations();
+  readonly on: EventListener | undefined;
+  readonly owed: OwedLeases = new OwedLeases((key, lease, pause) => this.lease(key, lease, "release", pause));
+  readonly #reader: RedisReader;
+  readonly #writer: RedisWriter;
+  #checkedGeneration = -1;
+  #checkedAt = -Infinity;
+  #ahead = -Infinity;
+  #aheadAt = -Infinity;
+  #timedGeneration = -1;
+  /** How many invalidations were called so far. */
+  invalidations = 0;
+
+  constructor(batch: Batch, tag: string, on: EventListener | undefined) {
+    this.batch = batch;
+    this.prefix = `{${tag}}:c:`;
+    this.ledger = `{${tag}}:ledger`;
+    this.on = on;
+    this.#reader = new RedisReader(this);
+    this.#writer = new RedisWriter(this);
+  }
+
+  check(): "0" | "1" {
+    const known = this.#checkedGeneration === this.batch.client.generation;
+    return known && performance.now() - this.#checkedAt < CHECK_EVERY ? "0" : "1";
+  }
+
+  checked(generation: number): void {
+    this.#checkedGeneration = generation;
+    this.#checkedAt = performance.now();
+  }
+
+  /** Whether the time of the server at the end of this connection is known. */
+  get timed(): boolean {
+    return this.#timedGeneration === this.batch.client.generation;
+  }
+
+  get ahead(): number {
+    return this.timed ? this.#ahead : -Infinity;
+  }
+
+  told(now: number): void {
+    const here = performance.now();
+    // The later a reply is looked at, the less it says: the best of the last seconds counts. Clocks are set, so none counts for long.
+    if (!this.timed || now - here >= this.#ahead || here - this.#aheadAt > BEST_KEPT) {
+      this.#ahead = now - here;
+      this.#aheadAt = here;
+    }
+    this.#timedGeneration = this.batch.client.generation;
+  }
+
+  /** Asks the server for its time. */
+  async time(): Promise<void> {
+    const options = { operation: "write cache entries", route: this.ledger };
+    const [seconds, micros] = await this.batch.send("TIME", [], options) as [Uint8Array, Uint8Array];
+    this.told(Number(decoder.decode(seconds)) * 1000 + Math.floor(Number(decoder.decode(micros)) / 1000));
+  }
+
+  read(key: string, options: ReadOptions, within?: Deadline): Promise<Read> {
+    const { lease = 0, proof = lease, unusable = 0, refresh = 0, steal = false } = options;
+    const limit = unusable > 0 ? unusable : -refresh;
+    return this.#reader.read(key, steal ? -lease : lease, Math.min(lease, proof), limit, within);
+  }
+
+  write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
+    return this.#writer.write(key, entry, fence, within);
+  }
+
+  async touch(key: string, fresh: number): Promise<boolean> {
+    return await this.#run(TOUCH, [this.prefix + key], [milliseconds(fresh)], "touch cache entry") === 1;
+  }
+
+  async lease(key: string, token: number, action: "extend" | "release" | "remove", ms: number): Promise<boolean> {
+    return await this.#run(LEASE, [this.prefix + key], [token, action, ms], `${action} lease`) === 1;
+  }
+
+  async remove(keys: readonly string[]): Promise<number> {
+    this.invalidations++;
+    const those = new Set(keys);
+    return await this.#inPlaceOf(this.#writer.takeBack(({ key }) => those.has(key)), this.#remove(keys));
+  }
+
+  async #remove(keys: readonly string[]): Promise<number> {
+    const calls: Promise<RedisReply>[] = [];
+    for (let i = 0; i < keys.length; i += KEYS_PER_CALL) {
+      const part = keys.slice(i, i + KEYS_PER_CALL).map((key) => this.prefix + key);
+      calls.push(this.#run(REMOVE, part, [], "invalidate cache keys"));
+    }
+    return (await Promise.all(calls)).reduce<number>((sum, reply) => sum + Number(reply), 0);
+  }
+
+  async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<void> {
+    if (tags.length === 0) return;
+    this.invalidations++;
+    const those = new Set(tags);
+    const taken = this.#writer.takeBack((write) => write.tags.some((tag) => those.has(tag)));
+    const calls: Promise<RedisReply>[] = [];
+    for (let i = 0; i < tags.length; i += TAGS_PER_CALL) {
+      const part = tags.slice(i, i + TAGS_PER_CALL);
+      const args = [mode === "hard" ? "h:" : "s:", RECORDS, ...part];
+      calls.push(this.#run(INVALIDATE, [], args, "invalidate cache tags"));
+    }
+    // What they were to replace may have other tags.
+    const removed = this.#remove(taken.map(({ key }) => key));
+    const [clocks] = await this.#inPlaceOf(taken, Promise.all([Promise.all(calls), removed]));
+    // What this process did, it knows at once.
+    for (const [i, tag] of tags.entries()) this.known.addTag(tag, mode, Number(clocks[Math.floor(i / TAGS_PER_CALL)]));
+  }
+
+  /** Makes what matches invisible. Resolves to the clock for {@linkcode RedisSlot.sweep}. */
+  async bar(glob: string): Promise<number> {
+    this.invalidations++;
+    const matches = compileGlob(glob);
+    const taken = this.#writer.takeBack(({ key }) => matches(key));
+    const run = this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern");
+    const at = Number(await this.#inPlaceOf(taken, run));
+    this.known.addBarrier(glob, at);
+    return at;
+  }
+
+  /** An invalidation comes in place of what was set before it and had not been sent. */
+  async #inPlaceOf<T>(taken: readonly TakenBack[], invalidation: Promise<T>): Promise<T> {
+    try {
+      const result = await invalidation;
+      for (const write of taken) write.resolve(true);
+      return result;
+    } catch (error) {
+      for (const write of taken) write.reject(error);
+      throw error;
+    }
+  }
+
+  async unbar(glob: string, at: number): Promise<void> {
+    await this.#run(UNBAR, [], [at, glob], "end invalidation of a pattern");
+  }
+
+  /** The marks of changes that could not be told on the bell: different after each. */
+  async silent(): Promise<string> {
+    const marks = await this.batch.send("ZMSCORE", [this.ledger, "e", "q"], { operation: "look for silent changes" });
+    return (marks as (Uint8Array | null)[]).map((mark) => mark && decoder.decode(mark)).join();
+  }
+
+  async clear(): Promise<void> {
+    this.invalidations++;
+    const taken = this.#writer.takeBack(() => true);
+    await this.#inPlaceOf(taken, this.#run(CLEAR, [], [], "clear cache"));
+    this.known.epoch = 0;
+  }
+
+  /** Removes all keys, a batch at a time, and the ledger last. What is read after that is born anew. */
+  async *drop(): AsyncGenerator<number> {
+    const options = { operation: "drop namespace", route: this.ledger };
+    for await (const keys of this.scan("*")) {
+      if (keys.length > 0) yield Number(await this.batch.send("UNLINK", keys, options));
+    }
+    await this.batch.send("UNLINK", [this.ledger], options);
+    this.known.epoch = 0;
+  }
+
+  /**
+   * Removes entries that an invalidation has hidden, a batch of keys at a time.
+   *
+   * @param glob Which keys.
+   * @param at The clock of the invalidation; 0 = those of another epoch only.
+   */
+  async *sweep(glob: string, at: number): AsyncGenerator<number> {
+    for await (const keys of this.scan(glob)) {
+      if (keys.length > 0) yield Number(await this.#run(SWEEP, keys, [at], "remove cache entries"));
+    }
+  }
+
+  /** Walks over the entries that match and can be served. */
+  async *inspect(glob: string): AsyncGenerator<[string, Read]> {
+    for await (const keys of this.scan(glob)) {
+      const names = [...new Set(keys.map((key) => decoder.decode(key).slice(this.prefix.length)))];
+      const reads = await Promise.all(names.map((name) => this.#reader.read(name, 0)));
+      for (const [i, name] of names.entries()) if (reads[i]!.entry) yield [name, reads[i]!];
+    }
+  }
+
+  /** Walks over the keys in Redis that match. */
+  async *scan(glob: string): AsyncGenerator<Uint8Array[]> {
+    const match = escapeGlob(this.prefix) + glob;
+    let cursor: RedisArgument = 0;
+    do {
+      const reply: RedisReply = await this.batch.send("SCAN", [cursor, "MATCH", match, "COUNT", SCAN_COUNT], {
+        operation: "look for cache keys",
+        route: this.ledger,
+      });
+      if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new RedisError("ERR the reply to SCAN is no pair");
+      cursor = decoder.decode(reply[0] as Uint8Array);
+      yield reply[1] as Uint8Array[];
+    } while (cursor !== "0");
+  }
+
+  /**
+   * Which server has the keys of this slot, if one has all of them. Where it is the same before and after, a scan has seen
+   * all keys: those of a slot that is on its way from one server of a cluster to another are partly here, partly there.
+   */
+  async place(): Promise<string | undefined> {
+    if (!this.batch.client.cluster) return "here";
+    const options = { operation: "look for the server of a slot", route: this.ledger, text: true };
+    try {
+      // A server that does not have the slot says so when it is asked for a key.
+      const [nodes] = await Promise.all([
+        this.batch.send("CLUSTER", ["NODES"], options),
+        this.batch.send("EXISTS", [this.ledger], options),
+      ]);
+      const [id, , , , , , , , ...slots] = String(nodes).split("\n").map((line) => line.split(" "))
+        .find((fields) => fields[2]?.includes("myself")) ?? [];
+      return slots.some((slot) => slot.startsWith("[")) ? undefined : id;
+    } catch {
+      return undefined; // it is not there, or does not tell
+    }
+  }
+
+  async #run(
+    script: Script,
+    keys: readonly RedisArgument[],
+    args: readonly RedisArgument[],
+    operation: string,
+  ): Promise<RedisReply> {
+    const { generation } = this.batch.client;
+    const check = this.check();
+    // One that the server did not know would have to be sent again, behind what was called after it.
+    const options = { operation, whole: script.isNew(this.batch) };
+    const reply = await script.run(this.batch, [...keys, this.ledger], [nonce(), check, ...args], options);
+    if (check === "1") this.checked(generation);
+    return reply;
+  }
+}

@@ -1,0 +1,267 @@
+import { MemoryStore } from "../cache/memory_store.ts";
+import { RedisStore } from "../cache/redis/store.ts";
+import { type ConnectOptions, resolveConfig } from "./config.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
+import type { ClosedBy } from "../errors.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
+import { type CheckedServer, checkHealth, type Health } from "./health.ts";
+import { ImageCache } from "../images/image_cache.ts";
+import type { RedisMetrics } from "../observe/redis_meter.ts";
+import { openRedis } from "./open_redis.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
+import { openRateLimiter } from "./open_rate_limiter.ts";
+import type { PresetName } from "../rate_limit/presets.ts";
+import { limitTimeout, type RateLimiter } from "../rate_limit/rate_limiter.ts";
+import { Probes } from "./probes.ts";
+import { waitUntilReady } from "./ready.ts";
+import { type RawCommands, rawCommands } from "../redis/raw_commands.ts";
+import { openSessions } from "./open_sessions.ts";
+import type { SessionData } from "../sessions/session.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import { loadUrlPattern } from "../util/url_pattern.ts";
+
+/** What a service says of the types of its data, once, in `connect<…>()`. */
+export interface LarderTypes {
+  /** The fields of the data of sessions. */
+  session?: object;
+  /** The names of rate limits that are defined later. Those in the options are found by themselves. */
+  limit?: string;
+}
+
+/** The names of rate limits that are defined later. */
+export type LimitNamesOf<Types extends LarderTypes> = Types extends { limit: infer Names extends string } ? Names
+  : never;
+
+/** The fields of the data of sessions. */
+export type SessionDataOf<Types extends LarderTypes> = Types extends { session: infer Data extends object } ? Data
+  : SessionData;
+
+/**
+ * Types of the data in which those of sessions are what their schema says.
+ *
+ * @typeParam Types The types as they were stated.
+ * @typeParam Data The fields of the data of sessions.
+ */
+export type TypesWith<Types extends LarderTypes, Data extends object> = [Data, SessionDataOf<Types>] extends
+  [SessionDataOf<Types>, Data] ? Types : { session: Data };
+
+/**
+ * All services over one Redis, or over the embedded store. Made by {@linkcode connect}; dispose of it when done.
+ *
+ * @typeParam Types The types of the data.
+ * @typeParam Limits The names of rate limits beside those that are always there.
+ */
+export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends string = LimitNamesOf<Types>>
+  extends AsyncDisposable {
+  /** The cache, and metadata of images where the options say where those are. */
+  readonly cache: ImageCache;
+  /** Sessions. */
+  readonly sessions: Sessions<SessionDataOf<Types>>;
+  /** Rate limits. */
+  readonly rateLimit: RateLimiter<PresetName | Limits>;
+  /** Raw commands on the connection of Larder. Without a Redis they reject. */
+  readonly client: RawCommands;
+  /** Where data live: `redis`, or `memory` for the embedded store. */
+  readonly store: "redis" | "memory";
+  /**
+   * Waits until Redis does what the services need: until it answers, and takes reads, writes and scripts.
+   *
+   * @param options How long at most (default: for ever), a signal.
+   * @throws {UnavailableError} If it does not in time, or refuses what only somebody can mend, such as a right that is missing. Its
+   * `cause` is what the connection or the server said last.
+   */
+  ready(options?: { timeout?: Duration; signal?: AbortSignal }): Promise<void>;
+  /**
+   * Asks how things stand: the servers, memory, and whether the services can do what they have to, by doing it. Never rejects because
+   * Redis is away or refuses something; that is `degraded`.
+   *
+   * @param options A signal.
+   * @returns The report: plain data, without secrets.
+   */
+  health(options?: { signal?: AbortSignal }): Promise<Health>;
+  /** What was measured on the way to each server since the start; none with the embedded store. */
+  metrics(): RedisMetrics[];
+  /** Closes what `connect()` opened, and only that. The same as disposing of it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to Redis, or opens the embedded store when nothing names one.
+ *
+ * A Redis that is down is no reason to fail: the services degrade as documented, and reconnect for ever.
+ *
+ * What `sessions.schema` and `rateLimit.presets` say is known to the types. Who states the types instead states all of them, as in
+ * `connect<{ session: { theme?: string }; limit: "UPLOAD" }>()`.
+ *
+ * @typeParam Types The types of the data, where the options do not say them.
+ * @typeParam Limits The names of the rate limits in the options, which are found by themselves.
+ * @typeParam Data The fields of the data of sessions, which are found by their schema.
+ * @param options Where and how; what is not given comes from the environment.
+ * @returns All services.
+ * @throws {ConfigError} If an option or a variable cannot be used, or the server refuses the credentials.
+ *
+ * @example The embedded store
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * await redis.cache.set("greeting", "hello", { ttl: "1m" });
+ * assert.equal(await redis.cache.get("greeting"), "hello");
+ * ```
+ *
+ * @example Redis
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ *
+ * await using redis = await connect({ url: "redis://app:secret@redis:6379/0", namespace: "shop" });
+ * await redis.ready({ timeout: "5s" });
+ * ```
+ */
+export async function connect<
+  Types extends LarderTypes = LarderTypes,
+  Limits extends string = LimitNamesOf<Types>,
+  Data extends object = SessionDataOf<Types>,
+>(
+  options: ConnectOptions<Limits, Data> = {},
+): Promise<Larder<TypesWith<Types, Data>, Limits>> {
+  const config = resolveConfig(options as unknown as ConnectOptions);
+  await loadUrlPattern();
+  const on = safeListener(config.on);
+  const { server } = config;
+  if (server.kind === "memory" && server.implicit) warn(on);
+  const main = server.kind === "memory"
+    ? undefined
+    : await openRedis(server, config.cacheServer ? "state" : "all", config, on);
+  let cacheBatch = main;
+  try {
+    if (config.cacheServer) cacheBatch = await openRedis(config.cacheServer, "cache", config, on);
+  } catch (error) {
+    await main?.close();
+    throw error;
+  }
+  const store = cacheBatch
+    ? new RedisStore(cacheBatch, { namespace: config.namespace, buckets: config.buckets, on })
+    : new MemoryStore(config.cache.memory);
+  const sessions = openSessions<SessionDataOf<TypesWith<Types, Data>>>(main, config, on);
+  const rateLimit = openRateLimiter<Limits>(main, config, on);
+  const cache = new ImageCache(store, config.cache, config.images, on);
+  const servers = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined).map(
+    (batch): CheckedServer => {
+      const isCache = batch === cacheBatch;
+      const role = isCache && batch === main ? "all" : isCache ? "cache" : "state";
+      const { namespace, buckets } = config;
+      const probes = new Probes(batch, {
+        namespace,
+        buckets,
+        limitTimeout: limitTimeout(config.rateLimit),
+        cache: () => isCache && store instanceof RedisStore && isUsed(cache) ? store : undefined,
+        state: batch === main,
+        warn: (message) => tell(on, message),
+      });
+      probes.start();
+      return { role, batch, probes };
+    },
+  );
+  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit }, servers);
+}
+
+const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
+const HEALTH = optionNames<{ signal?: AbortSignal }>({ signal: true });
+
+class Services<Types extends LarderTypes, Limits extends string> implements Larder<Types, Limits> {
+  readonly cache: ImageCache;
+  readonly sessions: Sessions<SessionDataOf<Types>>;
+  readonly rateLimit: RateLimiter<PresetName | Limits>;
+  readonly client: RawCommands;
+  readonly store: "redis" | "memory";
+  readonly #servers: readonly CheckedServer[];
+  #closed = false;
+
+  constructor(
+    { cache, sessions, rateLimit }: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit">,
+    servers: readonly CheckedServer[],
+  ) {
+    this.cache = cache;
+    this.sessions = sessions;
+    this.rateLimit = rateLimit;
+    this.#servers = servers;
+    const main = servers.find(({ role }) => role !== "cache")?.batch;
+    this.store = main ? "redis" : "memory";
+    this.client = main ? rawCommands(main) : {
+      sendCommand: (name) =>
+        Promise.reject(new TypeError(`Cannot send command "${name}": wanted a Redis, got the embedded store`)),
+    };
+  }
+
+  async ready(options: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<void> {
+    assertOptions(options, READY, "wait for Redis");
+    const { timeout, signal } = options;
+    const milliseconds = timeout === undefined ? 0 : toMilliseconds(timeout, "timeout");
+    await waitUntilReady(this.#servers, milliseconds, signal);
+  }
+
+  async health(options: { signal?: AbortSignal } = {}): Promise<Health> {
+    assertOptions(options, HEALTH, "tell the health");
+    const report = await checkHealth(
+      this.#servers,
+      { cache: this.cache.stats(), sessions: this.sessions.stats(), rateLimit: this.rateLimit.stats() },
+      this.#closed,
+      options.signal,
+    );
+    const [main] = this.#servers;
+    const { timeout } = this.rateLimit;
+    if (!main || timeout === undefined) return report;
+    return { ...report, deadlines: { commands: main.batch.commandTimeout, limits: Math.round(timeout * 1000) } };
+  }
+
+  metrics(): RedisMetrics[] {
+    return this.#servers.flatMap(({ role, batch }) => batch.meter?.snapshot(role) ?? []);
+  }
+
+  close(): Promise<void> {
+    return this.#close("close()");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close("await using");
+  }
+
+  async #close(by: ClosedBy): Promise<void> {
+    this.#closed = true;
+    // Limits fail what waits before the connection is closed.
+    for (const { batch } of this.#servers) batch.diagnosis.closedBy ??= by;
+    await this.cache[Symbol.asyncDispose](by);
+    await this.sessions[Symbol.asyncDispose](by);
+    await this.rateLimit[Symbol.asyncDispose](by);
+    await Promise.all(this.#servers.map(async ({ batch, probes }) => {
+      await probes.stop();
+      await batch.close(by);
+    }));
+  }
+}
+
+let warned = false;
+
+function warn(on: EventListener | undefined): void {
+  if (warned) return;
+  warned = true;
+  tell(
+    on,
+    "Nothing names a Redis (url, client, or REDIS_URL or REDIS_HOST, which need --allow-env): " +
+      "the cache, sessions and rate limits live in this process only",
+    ' Say url: "memory:" to choose that.',
+  );
+}
+
+function isUsed(cache: ImageCache): boolean {
+  const { hits, stale, misses } = cache.stats();
+  return hits + stale + misses > 0;
+}
+
+/** Tells something on the console where nobody listens. */
+function tell(on: EventListener | undefined, message: string, advice = ""): void {
+  on?.({ type: "warning", message });
+  // deno-lint-ignore no-console -- said once, and only to those who did not say who is to be told
+  if (!on) console.warn(`Larder: ${message}.${advice}`);
+}

@@ -1,0 +1,109 @@
+// Not loaded when it is needed: in programs that import node-redis as well, Deno would look for a copy that is not there.
+// https://github.com/denoland/deno/issues/28366
+import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { BatchObserver, WriteTracer } from "./batch_observer.ts";
+
+/** Where a server is, for the attributes of spans. */
+export interface TracedServer {
+  readonly hostname: string;
+  readonly port: number;
+  readonly db: number;
+}
+
+/** Runs a loader of the cache within a span. */
+export type LoadTracer = <T>(background: boolean, load: () => Promise<T>) => Promise<T>;
+
+/** What OpenTelemetry is told, where there is one. */
+export interface Telemetry {
+  /** Traces and counts what goes to a server. */
+  server(server: TracedServer | undefined): { trace: WriteTracer; observer: BatchObserver };
+  /** Traces loaders. */
+  readonly load: LoadTracer;
+}
+
+/** Under this name, OpenTelemetry's API keeps what was set up: by Deno with `OTEL_DENO=true`, or by an SDK. */
+const GLOBAL = Symbol.for("opentelemetry.js.api.1");
+const SCOPE = "larder";
+
+/** A process has one OpenTelemetry. */
+let found: Telemetry | undefined;
+
+/** Runs loaders within spans, once {@linkcode findTelemetry} has found somebody who wants them. */
+export function loadTracer(): LoadTracer | undefined {
+  return found?.load;
+}
+
+/** Finds out whether somebody has set up OpenTelemetry. */
+export function findTelemetry(): Telemetry | undefined {
+  if (!(GLOBAL in globalThis)) return undefined;
+  return found ??= openTelemetry();
+}
+
+function openTelemetry(): Telemetry {
+  const tracer = trace.getTracer(SCOPE);
+  const meter = metrics.getMeter(SCOPE);
+  // https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
+  const duration = meter.createHistogram("db.client.operation.duration", {
+    unit: "s",
+    description: "Duration of database client operations",
+    advice: { explicitBucketBoundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10] },
+  });
+  const failures = meter.createCounter("larder.redis.failures", { description: "Calls that Redis did not answer" });
+
+  const within = async <T>(
+    name: string,
+    kind: number,
+    attributes: Record<string, string | number | boolean>,
+    work: () => Promise<T>,
+  ): Promise<T> =>
+    await tracer.startActiveSpan(name, { kind, attributes }, async (span) => {
+      try {
+        return await work();
+      } catch (error) {
+        // The kind of error and nothing else: messages may quote what was sent.
+        const type = error instanceof Error ? error.name : "unknown";
+        span.setAttribute("error.type", type);
+        span.setStatus({ code: SpanStatusCode.ERROR });
+        throw error;
+      } finally {
+        span.end();
+      }
+    });
+
+  return {
+    server(server) {
+      const address: Record<string, string | number> = {
+        "db.system.name": "redis",
+        ...(server && {
+          "db.namespace": String(server.db),
+          "server.address": server.hostname,
+          "server.port": server.port,
+        }),
+      };
+      return {
+        trace: async (commands, write) => {
+          const name = nameOf(commands);
+          const attributes: Record<string, string | number> = { ...address, "db.operation.name": name };
+          if (commands.length > 1) attributes["db.operation.batch.size"] = commands.length;
+          return await within(name, SpanKind.CLIENT, attributes, write);
+        },
+        observer: {
+          answered(operation, milliseconds) {
+            const what = operation.startsWith("run ") ? "command" : operation;
+            duration.record(milliseconds / 1000, { ...address, "larder.operation": what });
+          },
+          failed: (reason) => failures.add(1, { ...address, "error.type": reason }),
+        },
+      };
+    },
+    load: async (background, load) =>
+      await within("cache.load", SpanKind.INTERNAL, { "larder.cache.background": background }, load),
+  };
+}
+
+/** The name of a command, or what all of several are. */
+function nameOf(commands: readonly { readonly name: string }[]): string {
+  const [first, ...others] = commands;
+  if (others.length === 0) return first!.name;
+  return others.every(({ name }) => name === first!.name) ? `PIPELINE ${first!.name}` : "PIPELINE";
+}

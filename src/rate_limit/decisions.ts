@@ -1,0 +1,210 @@
+import { type ClosedBy, RedisError, UnavailableError } from "../errors.ts";
+import type { EventListener } from "../observe/events.ts";
+import { Denials } from "./deny_cache.ts";
+import { Outage, type PresetStep } from "./fallback.ts";
+import { assertWhole, type Preset } from "./presets.ts";
+import type { DecisionSource, RateLimitState } from "./result.ts";
+import type { LimitStore, Reserved, Standing, Step } from "./store.ts";
+
+/** How a judge works. */
+export interface JudgeOptions {
+  /** What share of a limit this process allows by itself. */
+  readonly localShare: number;
+  /** How many refusals are remembered. */
+  readonly maxDenials: number;
+  /** Told when the store does not answer, and when it does again. */
+  readonly on: EventListener | undefined;
+}
+
+/** What came of a check. */
+export interface Verdict {
+  /** How the limit stands. */
+  readonly state: RateLimitState;
+  /** What was reserved, where it was counted. */
+  readonly reserved?: Reserved | undefined;
+}
+
+/** Decides: by what it remembers, by the store, or, while that does not answer, by the policies of the presets. */
+export class Judge implements AsyncDisposable {
+  readonly #store: LimitStore;
+  readonly #on: EventListener | undefined;
+  readonly #denials: Denials | undefined;
+  readonly #outage: Outage;
+  #degraded = false;
+  /** Whether the store answers, but refuses writes: what writes nothing says nothing about that. */
+  #refuses = false;
+
+  constructor(store: LimitStore, { localShare, maxDenials, on }: JudgeOptions) {
+    this.#store = store;
+    this.#on = on;
+    this.#denials = store.kind === "redis" && maxDenials > 0 ? new Denials(maxDenials) : undefined;
+    this.#outage = new Outage(localShare);
+  }
+
+  /** Milliseconds after which the store is given up now, if it can be. */
+  get timeout(): number | undefined {
+    return this.#store.timeout;
+  }
+
+  /** Checks one limit. */
+  async check(step: PresetStep, signal: AbortSignal | undefined): Promise<Verdict> {
+    const { rule, id, cost } = step;
+    const denials = this.#denials;
+    const known = denials?.find(rule.name, id, cost);
+    if (known) {
+      signal?.throwIfAborted();
+      return { state: stateOf(rule, rule.limit, known, "deny-cache") };
+    }
+    const since = denials ? denials.now() : 0;
+    const forgotten = denials ? denials.forgotten : 0;
+    const { states, standings } = await this.#run([step], signal);
+    const state = states[0]!;
+    const standing = standings[0]!;
+    if (denials && !state.allowed && !state.degraded) denials.add(rule.name, id, cost, standing, since, forgotten);
+    return { state, reserved: standing.reserved };
+  }
+
+  /**
+   * Checks several limits, all or nothing.
+   *
+   * @throws {RangeError} If some can never pass together.
+   */
+  async checkAll(steps: readonly PresetStep[], signal: AbortSignal | undefined): Promise<RateLimitState[]> {
+    const alone = assertPossible(steps);
+    const denials = this.#denials;
+    const [since, forgotten] = [denials?.now() ?? 0, denials?.forgotten ?? 0];
+    const { states, standings } = await this.#run(steps, signal);
+    states.forEach(({ allowed, degraded }, i) => {
+      const { rule, id, cost } = steps[i]!;
+      if (!allowed && !degraded && alone[i]) denials?.add(rule.name, id, cost, standings[i]!, since, forgotten);
+    });
+    return states;
+  }
+
+  /** Takes a step that is no check. */
+  async take(step: PresetStep, signal: AbortSignal | undefined): Promise<RateLimitState> {
+    const { states } = await this.#run([step], signal);
+    return states[0]!;
+  }
+
+  /**
+   * Takes back what was reserved, where it was counted, and tells whether something was given back; nothing when the store does not
+   * answer, so that nobody knows.
+   */
+  async refund(
+    step: PresetStep,
+    source: DecisionSource,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean | undefined> {
+    if (source === "policy" || source === "deny-cache") return false;
+    if (source === "local") return await this.#outage.refund(step);
+    const standing = await this.#giveBack(step, signal);
+    return standing?.allowed;
+  }
+
+  /** Forgets what was counted, and tells whether the store has done so. */
+  async reset(step: PresetStep, signal: AbortSignal | undefined): Promise<boolean> {
+    const [done] = await Promise.all([this.#giveBack(step, signal), this.#outage.reset(step.rule, step.id)]);
+    return done !== undefined;
+  }
+
+  /** Forgets what it remembers. */
+  forget(): void {
+    this.#denials?.clear();
+  }
+
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    this.forget();
+    await this.#store[Symbol.asyncDispose](by);
+  }
+
+  /** Takes steps, in the store or by policy. */
+  async #run(
+    steps: readonly PresetStep[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ states: RateLimitState[]; standings: readonly Standing[] }> {
+    try {
+      const standings = await this.#store.run(steps, signal);
+      if (this.#degraded) this.#succeeded(steps, standings);
+      const source = this.#store.kind;
+      return {
+        states: standings.map((one, i) => stateOf(steps[i]!.rule, steps[i]!.rule.limit, one, source)),
+        standings,
+      };
+    } catch (error) {
+      this.#failed(error, signal);
+    }
+    const standings = await this.#outage.run(steps);
+    const states = standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source));
+    return { states, standings };
+  }
+
+  /** Takes a step after which there is more than before, and tells how it stands then, if the store answers. */
+  async #giveBack(step: Step, signal: AbortSignal | undefined): Promise<Standing | undefined> {
+    try {
+      const standings = await this.#store.run([step], signal);
+      if (this.#degraded) this.#succeeded([step], standings);
+      return standings[0];
+    } catch (error) {
+      this.#failed(error, signal);
+      return undefined;
+    } finally {
+      // Afterwards: a refusal from before may have arrived meanwhile.
+      this.#denials?.delete(step.rule.name, step.id);
+    }
+  }
+
+  /** Throws what is no outage. */
+  #failed(error: unknown, signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    const outage = error instanceof UnavailableError ? error.reason !== "closed" : error instanceof RedisError;
+    if (!outage) throw error;
+    if (error instanceof RedisError) this.#refuses = true;
+    if (this.#degraded) return;
+    this.#degraded = true;
+    this.#on?.({ type: "limit.degraded", error });
+  }
+
+  /** The store has answered: a full server answers looks, refusals and resets, too. */
+  #succeeded(steps: readonly Step[], standings: readonly Standing[]): void {
+    const { action } = steps[0]!;
+    const wrote = action === "penalize" ||
+      ((action === "check" || action === "reserve") && standings.every(({ allowed }) => allowed));
+    if (action === "peek" || (this.#refuses && !wrote)) return;
+    this.#degraded = this.#refuses = false;
+    this.#on?.({ type: "limit.recovered" });
+  }
+}
+
+/**
+ * Tells of each step whether no other is about the same count. One that shares it may be refused for the sake of the others alone.
+ *
+ * @throws {RangeError} If some can never pass together.
+ */
+function assertPossible(steps: readonly PresetStep[]): boolean[] {
+  return steps.map(({ rule, id, cost }, i) => {
+    const others = steps.filter((other, j) => j !== i && other.rule === rule && other.id === id);
+    if (others.length === 0) return true;
+    const together = others.reduce((sum, other) => sum + other.cost, cost);
+    assertWhole(together, rule.most, `Cannot check "${rule.name}": wanted as the cost of all`);
+    return false;
+  });
+}
+
+/** What a result says, in seconds. */
+function stateOf(rule: Preset, limit: number, standing: Standing, source: DecisionSource): RateLimitState {
+  // Some of it is back after a window at the latest, however it is counted.
+  const longest = rule.window * Math.max(1, rule.burst / rule.limit);
+  return {
+    name: rule.name,
+    allowed: standing.allowed,
+    limit,
+    window: rule.window / 1000,
+    remaining: standing.remaining,
+    resetAfter: standing.resetAfter / 1000,
+    retryAfter: standing.retryAfter / 1000,
+    moreAfter: Math.min(standing.moreAfter, longest) / 1000,
+    degraded: source === "local" || source === "policy",
+    source,
+  };
+}

@@ -1,0 +1,185 @@
+import { endBy } from "../../util/abort.ts";
+import { RedisError, type UnavailableError } from "../../errors.ts";
+import type { Batch, Call, CallSource } from "../../redis/batch.ts";
+import { Breaker } from "../../redis/breaker.ts";
+import type { RedisReply } from "../../redis/client.ts";
+import { Deadline } from "../../redis/deadline.ts";
+import { STEPS } from "./scripts.ts";
+import { type Asked, STEPS_PER_CALL, StepsCall } from "./steps_call.ts";
+import type { Standing, Step } from "../store.ts";
+
+/** Steps that belong together, and who waits for them. */
+interface Pending extends Asked {
+  /** When they came, by `performance.now()`. */
+  readonly since: number;
+  reject(error: unknown): void;
+}
+
+/** How a counter works. */
+interface RedisCounterOptions {
+  readonly prefix: string;
+  /** Milliseconds after which steps are given up; by how far away the server is, when not given. */
+  readonly timeout: number | undefined;
+  readonly now: (() => number) | undefined;
+}
+
+/** Milliseconds after which steps are given up, unless the server is far away. */
+export const LEAST_TIMEOUT = 100;
+/** How many round trips they are waited for then. */
+const ROUND_TRIPS = 3;
+/** Most script calls of one write: those behind have their deadline from when their turn comes. */
+const CALLS_PER_WRITE = 1;
+/** Milliseconds that each step of a write may take beside: a thousand of them keep the server and this process busy for a while. */
+const STEP = 0.1;
+/** How many deadlines of commands somebody may wait for his turn. */
+const TURNS = 4;
+/** The limits in one Redis hash slot. Turns all steps of one write into one script call. */
+export class RedisCounter implements CallSource {
+  readonly operation: string = "count rate limit";
+  readonly #batch: Batch;
+  readonly #prefix: string;
+  readonly #timeout: number | undefined;
+  readonly #now: (() => number) | undefined;
+  // Slowness counts as failure here long before it does for other commands.
+  readonly #breaker = new Breaker();
+  #waiting: Pending[] = [];
+  #joined = false;
+  /** Script calls that are out. */
+  readonly #out = new Set<readonly Pending[]>();
+
+  constructor(batch: Batch, { prefix, timeout, now }: RedisCounterOptions) {
+    this.#batch = batch;
+    this.#prefix = prefix;
+    this.#timeout = timeout;
+    this.#now = now;
+  }
+
+  /** Milliseconds after which steps are given up now, from their write on. */
+  get timeout(): number {
+    const { commandTimeout, roundTrip, client } = this.#batch;
+    // How far away the server is, the first reply says.
+    const least = roundTrip !== undefined ? ROUND_TRIPS * roundTrip : client.connected ? commandTimeout : 0;
+    const own = this.#timeout ?? Math.max(LEAST_TIMEOUT, least);
+    return Math.min(own + STEP * Math.min(STEPS_PER_CALL, this.#waiting.length), commandTimeout);
+  }
+
+  run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
+    if (this.#waiting.length === 0 && !this.#allows()) {
+      return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "circuit-open"));
+    }
+    if (this.#waiting.length >= this.#batch.maxQueued) {
+      return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "overload"));
+    }
+    return new Promise((resolve, reject) => {
+      const since = performance.now();
+      const pending: Pending = { steps, since, settled: false, resolve, reject };
+      if (signal) endBy(pending, signal);
+      this.#waiting.push(pending);
+      this.#join();
+    });
+  }
+
+  take(): Call[] {
+    this.#joined = false;
+    const waiting = this.#waiting.filter(({ settled }) => !settled);
+    const { timeout } = this;
+    const calls: Call[] = [];
+    // All calls of one write fail together.
+    const failed = once(() => this.#breaker.fail());
+    let start = 0;
+    while (start < waiting.length && calls.length < CALLS_PER_WRITE) {
+      const part = new StepsCall<Pending>(this.#prefix);
+      let end = start;
+      while (end < waiting.length && part.add(waiting[end]!)) end++;
+      start = end;
+      calls.push(this.#call(part, timeout, failed));
+    }
+    this.#waiting = waiting.slice(start);
+    this.#leave(performance.now() - TURNS * this.#batch.commandTimeout);
+    if (this.#waiting.length > 0) this.#join();
+    return calls;
+  }
+
+  fail(error: UnavailableError): void {
+    this.#joined = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (error.reason !== "closed" && error.reason !== "overload") this.#breaker.fail();
+    for (const pending of waiting) reject(pending, error);
+  }
+
+  /** Fails all that waits. */
+  close(): void {
+    const error = this.#batch.diagnosis.unavailable(this.operation, "closed");
+    const waiting = [this.#waiting, ...this.#out];
+    this.#waiting = [];
+    this.#out.clear();
+    for (const part of waiting) for (const pending of part) reject(pending, error);
+  }
+
+  /** Whether an attempt makes sense: after failures, only one at a time. */
+  #allows(): boolean {
+    if (this.#breaker.state === "closed") return true;
+    return this.#breaker.allows() && this.#out.size === 0;
+  }
+
+  #join(): void {
+    if (this.#joined) return;
+    this.#joined = true;
+    this.#batch.join(this);
+  }
+
+  /** More come than the server can count: those who have waited since then are not helped by waiting on. */
+  #leave(since: number): void {
+    if (this.#waiting.length === 0 || this.#waiting[0]!.since > since) return;
+    const error = this.#batch.diagnosis.unavailable(this.operation, "overload");
+    const late = this.#waiting.findIndex((pending) => pending.since > since);
+    for (const pending of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) reject(pending, error);
+  }
+
+  #call(part: StepsCall<Pending>, timeout: number, failed: () => void): Call {
+    const { waiting, keys } = part;
+    const now = this.#now;
+    this.#out.add(waiting);
+    const handlers = {
+      operation: this.operation,
+      resolve: (reply: RedisReply) => {
+        if (this.#out.delete(waiting)) this.#breaker.succeed();
+        try {
+          part.settle(reply);
+        } catch (error) {
+          for (const pending of waiting) reject(pending, error);
+        }
+      },
+      reject: (error: unknown) => {
+        // A server that refuses answers all the same.
+        if (this.#out.delete(waiting) && !(error instanceof RedisError)) failed();
+        for (const pending of waiting) reject(pending, error);
+      },
+    };
+    const within = new Deadline(timeout);
+    const args = [keys.length, ...keys, part.encode(), now ? String(now()) : "", nonce()];
+    return STEPS.call(this.#batch, args, handlers, { within, whole: STEPS.isNew(this.#batch) });
+  }
+}
+
+function reject(pending: Pending, error: unknown): void {
+  if (pending.settled) return;
+  pending.settled = true;
+  pending.reject(error);
+}
+
+/** Does it the first time only. */
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    work();
+  };
+}
+
+/** A number from 1 to 2^48 that nobody else draws. */
+function nonce(): number {
+  return 1 + Math.floor(Math.random() * (2 ** 48 - 1));
+}

@@ -1,0 +1,206 @@
+import { RedisError } from "../../errors.ts";
+import { flowOf } from "../algorithms/gcra.ts";
+import { ACTIONS, ALGORITHMS } from "./scripts.ts";
+import { bytesOf, widthOf } from "../algorithms/sliding_window.ts";
+import { type Rule, type Standing, STATES, type Step } from "../store.ts";
+
+/** Steps that belong together, and who waits for them. */
+export interface Asked {
+  readonly steps: readonly Step[];
+  settled: boolean;
+  resolve(standings: Standing[]): void;
+}
+
+/** Most steps of one script call, and of one transaction. */
+export const STEPS_PER_CALL = 1000;
+/** Most different rules of one script call. */
+const RULES_PER_CALL = 255;
+/** Bytes of a step in the reply, and of what is added for a reservation. */
+const REPLY = 28;
+const RESERVED = 24;
+/** Bytes of a step in the request, and of a refund, at most. */
+const STEP = 8;
+const REFUND = 45;
+/** Milliseconds of a window from which on the times of `exact` take five bytes. */
+const LONG = 24 * 86_400_000;
+
+/** A rule in one script call. */
+interface RulePart {
+  /** From 1 on. */
+  readonly index: number;
+  /** What its keys begin with. */
+  readonly prefix: string;
+  /** What the keys of its marks begin with. */
+  readonly marks: string;
+}
+
+/** What goes into one call of the script: see there for how. */
+export class StepsCall<Waiting extends Asked> {
+  readonly waiting: Waiting[] = [];
+  readonly keys: string[] = [];
+  readonly #prefix: string;
+  /** The index of each key, from 1 on. */
+  readonly #keys = new Map<string, number>();
+  /** The rules, the first first. */
+  readonly #rules = new Map<Rule, RulePart>();
+  /** The indexes of the keys of each step: its own, its mark's, its ticket's. */
+  readonly #indexes: number[] = [];
+  #count = 0;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Whether it fits. */
+  add(waiting: Waiting): boolean {
+    const { steps } = waiting;
+    if (this.#count > 0) {
+      if (this.#count + steps.length > STEPS_PER_CALL) return false;
+      if (this.#rules.size + steps.length > RULES_PER_CALL) return false;
+    }
+    for (const { rule, id, action, ticket } of steps) {
+      const { prefix, marks } = this.#rules.get(rule) ?? this.#addRule(rule);
+      this.#indexes.push(
+        this.#indexOf(prefix + id),
+        action === "check" || action === "peek" ? 0 : this.#indexOf(`${marks}${id}:m`),
+        ticket === undefined ? 0 : this.#indexOf(`${this.#prefix}t:${ticket}`),
+      );
+    }
+    this.#count += steps.length;
+    this.waiting.push(waiting);
+    return true;
+  }
+
+  /** What the script takes. */
+  encode(): Uint8Array {
+    const bytes = new Uint8Array(3 + 15 * this.#rules.size + (1 + STEP + REFUND) * this.#count);
+    const view = new DataView(bytes.buffer);
+    view.setUint8(0, this.#rules.size);
+    view.setUint16(1, this.waiting.length);
+    let at = 3;
+    for (const rule of this.#rules.keys()) {
+      const [limit, a, b] = numbersOf(rule);
+      view.setUint8(at, ALGORITHMS[rule.algorithm]);
+      view.setUint32(at + 1, limit);
+      view.setUint16(at + 5, Math.floor(a / 2 ** 32));
+      view.setUint32(at + 7, a % 2 ** 32);
+      view.setUint32(at + 11, b);
+      at += 15;
+    }
+    let next = 0;
+    for (const { steps } of this.waiting) {
+      view.setUint8(at++, steps.length);
+      for (const step of steps) {
+        at = this.#writeStep(view, at, step, next);
+        next += 3;
+      }
+    }
+    return bytes.subarray(0, at);
+  }
+
+  /**
+   * Gives what was decided to those who wait.
+   *
+   * @throws {RedisError} If the reply makes no sense.
+   */
+  settle(reply: unknown): void {
+    if (!(reply instanceof Uint8Array)) throw new RedisError("ERR the reply to a rate limit is no string");
+    let length = 0;
+    for (const { steps } of this.waiting) for (const step of steps) length += lengthOf(step);
+    if (reply.length !== length) throw new RedisError("ERR the reply to a rate limit is not complete");
+    const view = new DataView(reply.buffer, reply.byteOffset, reply.byteLength);
+    let at = 0;
+    for (const waiting of this.waiting) {
+      const standings: Standing[] = [];
+      for (const step of waiting.steps) {
+        standings.push(readStanding(view, at, step));
+        at += lengthOf(step);
+      }
+      if (waiting.settled) continue;
+      waiting.settled = true;
+      waiting.resolve(standings);
+    }
+  }
+
+  #writeStep(view: DataView, at: number, step: Step, next: number): number {
+    const { rule, action, cost, reserved, moved = false, receipt = 0 } = step;
+    view.setUint16(at, this.#indexes[next]!);
+    view.setUint8(at + 2, this.#rules.get(rule)!.index);
+    view.setUint8(at + 3, ACTIONS[action]);
+    view.setUint32(at + 4, cost);
+    at += STEP;
+    if (action === "check" || action === "peek") return at;
+    view.setUint16(at, this.#indexes[next + 1]!);
+    at += 2;
+    if (action !== "refund") return at;
+    view.setUint16(at, this.#indexes[next + 2]!);
+    view.setUint8(at + 2, moved ? 1 : 0);
+    view.setFloat64(at + 3, reserved?.receipt ?? receipt);
+    view.setFloat64(at + 11, reserved?.at ?? 0);
+    view.setFloat64(at + 19, reserved?.mark ?? -1);
+    view.setFloat64(at + 27, reserved?.given ?? 0);
+    return at + 35;
+  }
+
+  #indexOf(key: string): number {
+    let index = this.#keys.get(key);
+    if (index === undefined) this.#keys.set(key, index = this.keys.push(key));
+    return index;
+  }
+
+  #addRule(rule: Rule): RulePart {
+    // A limit that was defined anew meanwhile counts in the same keys.
+    const state = STATES[rule.algorithm];
+    const part = {
+      index: this.#rules.size + 1,
+      prefix: `${this.#prefix}${state}:${rule.name}:`,
+      marks: `${this.#prefix}m${state}:${rule.name}:`,
+    };
+    this.#rules.set(rule, part);
+    return part;
+  }
+}
+
+/** The three numbers of a rule. */
+function numbersOf(rule: Rule): [number, number, number] {
+  switch (rule.algorithm) {
+    case "exact":
+      return [rule.limit, rule.window, rule.window <= LONG ? 4 : 5];
+    case "sliding-window":
+      return [rule.limit, widthOf(rule), bytesOf(rule)];
+    case "fixed-window":
+      return [rule.limit, rule.window, 0];
+    default: {
+      const { token, drain } = flowOf(rule);
+      return [rule.burst, token, drain];
+    }
+  }
+}
+
+function lengthOf({ action }: Step): number {
+  return action === "reserve" ? REPLY + RESERVED : REPLY;
+}
+
+function readStanding(view: DataView, at: number, { action }: Step): Standing {
+  const receipt = view.getFloat64(at + 20);
+  return {
+    allowed: view.getUint8(at) === 1,
+    remaining: view.getUint32(at + 1),
+    resetAfter: uint40(view, at + 5),
+    retryAfter: uint40(view, at + 10),
+    moreAfter: uint40(view, at + 15),
+    receipt,
+    ...(action === "reserve" && {
+      reserved: {
+        receipt,
+        at: view.getFloat64(at + 28),
+        mark: view.getFloat64(at + 36),
+        given: view.getFloat64(at + 44),
+      },
+    }),
+  };
+}
+
+function uint40(view: DataView, at: number): number {
+  return view.getUint8(at) * 2 ** 32 + view.getUint32(at + 1);
+}

@@ -1,0 +1,261 @@
+import { RedisError } from "../../errors.ts";
+import type { RedisReply } from "../../redis/client.ts";
+import { decoder } from "../../util/utf8.ts";
+import type { StoredSession } from "../store.ts";
+
+/** A part of a reply: a string, or `false` for what is not there, or several of them. */
+export type Part = Uint8Array | false | Part[];
+
+/** Flags of a session in a reply. */
+const TOUCHED = 1;
+const CONFLICT = 2;
+
+const VERSION = 1;
+const HEAD = 50;
+
+/**
+ * Reads MessagePack that consists of arrays, strings and `false`, without copying.
+ *
+ * @throws {RangeError} If it is something else.
+ */
+export function readParts(bytes: Uint8Array): Part[] {
+  const reader = new Reader(bytes);
+  const parts = reader.part();
+  if (!Array.isArray(parts) || reader.at !== bytes.length) throw new RangeError("the reply is no array");
+  return parts;
+}
+
+class Reader {
+  at = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  part(): Part {
+    const bytes = this.#bytes;
+    const type = bytes[this.at++]!;
+    if ((type & 0xe0) === 0xa0) return this.#string(type & 0x1f);
+    if ((type & 0xf0) === 0x90) return this.#array(type & 0x0f);
+    switch (type) {
+      case 0xc2:
+        return false;
+      case 0xd9:
+        return this.#string(this.#uint(1));
+      case 0xda:
+        return this.#string(this.#uint(2));
+      case 0xdb:
+        return this.#string(this.#uint(4));
+      case 0xdc:
+        return this.#array(this.#uint(2));
+      case 0xdd:
+        return this.#array(this.#uint(4));
+      case 0x80: // an empty table may be either
+        return [];
+      default:
+        throw new RangeError(`Cannot read reply: wanted arrays of strings, got type 0x${type?.toString(16)}`);
+    }
+  }
+
+  #string(length: number): Uint8Array {
+    const end = this.at + length;
+    if (end > this.#bytes.length) throw new RangeError("Cannot read reply: wanted all of it, got a part");
+    const bytes = this.#bytes.subarray(this.at, end);
+    this.at = end;
+    return bytes;
+  }
+
+  #array(length: number): Part[] {
+    const parts: Part[] = [];
+    for (let i = 0; i < length; i++) parts.push(this.part());
+    return parts;
+  }
+
+  #uint(length: number): number {
+    let value = 0;
+    for (let i = 0; i < length; i++) value = value * 256 + this.#bytes[this.at++]!;
+    return value;
+  }
+}
+
+/** Text as UTF-8, or what UTF-8 was. */
+export function textOf(part: Part | undefined): string {
+  return part instanceof Uint8Array ? decoder.decode(part) : "";
+}
+
+function nameOf(bytes: Uint8Array, end: number): string {
+  let name = "";
+  for (let i = NAME; i < end; i++) {
+    const unit = bytes[i]!;
+    if (unit >= 0x80) return decoder.decode(bytes.subarray(NAME, end));
+    name += String.fromCharCode(unit);
+  }
+  return name;
+}
+
+/** Where the name of a field begins in its value. */
+const NAME = 3;
+
+/** The value of a field of the data, as it is stored: with the name. */
+export function writeField(name: string, payload: Uint8Array): Uint8Array {
+  const text = encoder.encode(name);
+  const value = new Uint8Array(NAME + text.length + payload.length);
+  value.set([0x64, text.length >> 8, text.length & 255]);
+  value.set(text, NAME);
+  value.set(payload, NAME + text.length);
+  return value;
+}
+
+/**
+ * Reads what a script tells of a session: its values and the flags.
+ *
+ * @throws {RangeError} If that makes no sense.
+ */
+export function readSession(
+  handle: string,
+  parts: readonly Part[],
+  from: number = 0,
+): { session: StoredSession; conflict: boolean } {
+  const flags = parts.at(-1);
+  const found: Found = {
+    head: undefined,
+    json: undefined,
+    handle,
+    userId: "",
+    device: "",
+    persistent: undefined,
+    tags: NO_TAGS,
+    fields: new Map(),
+  };
+  for (let i = from; i < parts.length - 1; i++) take(found, parts[i]!);
+  const { head, json, userId, device, persistent, tags, fields } = found;
+  if (!head || head.length !== HEAD || head[1] !== VERSION || !(flags instanceof Uint8Array)) throw senseless();
+  const view = new DataView(head.buffer, head.byteOffset, HEAD);
+  const seen = view.getFloat64(18);
+  const last = view.getFloat64(26);
+  const idle = view.getFloat64(34);
+  const session: StoredSession = {
+    handle: found.handle,
+    userId,
+    tags,
+    device,
+    createdAt: view.getFloat64(10),
+    lastSeenAt: seen,
+    expiresAt: Math.min(idle > 0 ? seen + idle : Infinity, last > 0 ? last : Infinity),
+    persistent,
+    idle,
+    version: view.getFloat64(42),
+    fields,
+    json,
+    touched: (flags[0]! & TOUCHED) !== 0,
+  };
+  return { session, conflict: (flags[0]! & CONFLICT) !== 0 };
+}
+
+/** What a script says in place of a session of a request: `e` = remembered, with nothing in its place, `x` = cannot be read. */
+export function missingOf(part: Part): "ended" | "unreadable" | undefined {
+  if (!Array.isArray(part) || part.length !== 1) return undefined;
+  return textOf(part[0]) === "e" ? "ended" : "unreadable";
+}
+
+/** How much data a session would have, where a script refused to change it for that. */
+export function sizeOf(part: Part | undefined): { bytes: number; fields: number } | undefined {
+  if (!(part instanceof Uint8Array) || part[0] !== 0x62 || part.length !== 17) return undefined;
+  const view = new DataView(part.buffer, part.byteOffset);
+  return { bytes: view.getFloat64(1), fields: view.getFloat64(9) };
+}
+
+/** The session of a part of a reply, if there is one. */
+export function sessionOf(
+  handle: string,
+  part: Part | undefined,
+): { session: StoredSession; conflict: boolean } | undefined {
+  if (part === false) return undefined;
+  if (Array.isArray(part)) return readSession(handle, part);
+  throw senseless();
+}
+
+/** What the values of a session said so far. */
+interface Found {
+  head: Uint8Array | undefined;
+  json: Uint8Array | undefined;
+  handle: string;
+  userId: string;
+  device: string;
+  persistent: boolean | undefined;
+  tags: readonly string[];
+  readonly fields: Map<string, Uint8Array>;
+}
+
+function take(found: Found, value: Part): void {
+  if (!(value instanceof Uint8Array)) throw senseless();
+  switch (value[0]) {
+    case 0x64: { // d
+      const end = NAME + (value[1]! << 8 | value[2]!);
+      found.fields.set(nameOf(value, end), value.subarray(end));
+      break;
+    }
+    case 0x68: // h
+      found.handle = decoder.decode(value.subarray(1));
+      break;
+    case 0x6a: // j
+      found.json = value.subarray(1);
+      break;
+    case 0x6d: // m
+      found.head = value;
+      break;
+    case 0x70: // p
+      found.persistent = value[1] === 0x31;
+      break;
+    case 0x73: // s
+      for (const part of readParts(value.subarray(1))) take(found, part);
+      break;
+    case 0x74: // t
+      if (value.length > 1) found.tags = readParts(value.subarray(1)).map(textOf);
+      break;
+    case 0x75: // u
+      found.userId = decoder.decode(value.subarray(1));
+      break;
+    case 0x76: // v
+      found.device = decoder.decode(value.subarray(1));
+  }
+}
+
+const NO_TAGS: readonly string[] = Object.freeze([]);
+
+function senseless(): RangeError {
+  return new RangeError("Cannot read reply: wanted a session, got something else");
+}
+
+const encoder = new TextEncoder();
+
+/** Writes tags as a MessagePack array; nothing for no tags. */
+export function writeTags(tags: readonly string[]): Uint8Array {
+  if (tags.length === 0) return new Uint8Array(0);
+  const parts = tags.map((tag) => encoder.encode(tag));
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + 3 + part.length, 3));
+  bytes.set([0xdc, tags.length >> 8, tags.length & 255]);
+  let at = 3;
+  for (const part of parts) {
+    bytes.set([0xda, part.length >> 8, part.length & 255], at);
+    bytes.set(part, at + 3);
+    at += 3 + part.length;
+  }
+  return bytes;
+}
+
+/** The parts of a reply that is a string. */
+export function parts(reply: RedisReply): Part[] {
+  if (reply instanceof Uint8Array) return readParts(reply);
+  throw new RedisError("ERR the reply makes no sense");
+}
+
+/** The numbers of a reply, or of a part of one. */
+export function doubles(reply: RedisReply | Part | undefined, count: number): number[] {
+  if (!(reply instanceof Uint8Array) || reply.length !== count * 8) {
+    throw new RedisError("ERR the reply makes no sense");
+  }
+  const view = new DataView(reply.buffer, reply.byteOffset, reply.length);
+  return Array.from({ length: count }, (_, i) => view.getFloat64(i * 8));
+}

@@ -1,0 +1,108 @@
+import { MemoryStore } from "../../../src/cache/memory_store.ts";
+import { RedisStore } from "../../../src/cache/redis/store.ts";
+import type { CacheStore } from "../../../src/cache/store.ts";
+import type { EventListener } from "../../../src/observe/events.ts";
+import { DbRedisClient } from "../../../src/redis/adapters/db_redis.ts";
+import { Batch } from "../../../src/redis/batch.ts";
+import { ManualClock } from "../../../src/testing/manual_clock.ts";
+import type { RedisServer } from "../../support/redis_server.ts";
+
+/** Where the stores under test keep their data, and the means to let time pass there. */
+export interface Harness extends AsyncDisposable {
+  readonly kind: "memory" | "redis";
+  /** Opens a store on the same data, as one more process would. */
+  readonly open: (on?: EventListener) => Promise<CacheStore>;
+  /** Lets so many milliseconds pass for all that is stored. */
+  readonly advance: (milliseconds: number) => Promise<void>;
+}
+
+/** A case of a suite. */
+export type Case = (harness: Harness) => Promise<void>;
+
+/** Runs each case as a step with data of its own. */
+export async function runCases(
+  t: Deno.TestContext,
+  cases: Readonly<Record<string, Case>>,
+  open: () => Harness,
+): Promise<void> {
+  for (const [name, run] of Object.entries(cases)) {
+    await t.step(name, async () => {
+      await using harness = open();
+      await run(harness);
+    });
+  }
+}
+
+/** The embedded store on a clock that stands still. Other "processes" share the one store. */
+export class MemoryHarness implements Harness {
+  readonly kind = "memory" as const;
+  readonly #clock = new ManualClock();
+  readonly #store = new MemoryStore({ now: this.#clock.now, maxEntries: 10_000 });
+
+  readonly open = (): Promise<CacheStore> => Promise.resolve(this.#store);
+
+  readonly advance = (milliseconds: number): Promise<void> => {
+    this.#clock.advance(`${milliseconds}ms`);
+    return Promise.resolve();
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+}
+
+/** Makes all times of the entries and leases in KEYS earlier by ARGV[1] milliseconds, which is as good as waiting. */
+const AGE = `
+local ms = tonumber(ARGV[1])
+for _, key in ipairs(KEYS) do
+  if redis.call('STRLEN', key) >= 68 then
+    local fresh, stale, failing, token, till = struct.unpack('>ddddd', redis.call('GETRANGE', key, 24, 63))
+    local function earlier(t) return t > 0 and t < 9e15 and t - ms or t end
+    redis.call('SETRANGE', key, 24,
+      struct.pack('>ddddd', earlier(fresh), earlier(stale), earlier(failing), token, earlier(till)))
+    local left = redis.call('PTTL', key)
+    if left > ms then redis.call('PEXPIRE', key, left - ms) elseif left >= 0 then redis.call('DEL', key) end
+  end
+end`;
+
+/** A namespace of its own on a Redis server. Each store has a connection of its own. */
+export class RedisHarness implements Harness {
+  readonly kind = "redis" as const;
+  readonly namespace: string = `contract-${crypto.randomUUID()}`;
+  readonly #server: RedisServer;
+  readonly #buckets: number;
+  readonly #opened: { store: RedisStore; batch: Batch }[] = [];
+
+  constructor(server: RedisServer, options: { buckets?: number } = {}) {
+    this.#server = server;
+    this.#buckets = options.buckets ?? 1;
+  }
+
+  readonly open = async (on?: EventListener): Promise<RedisStore> => {
+    const { hostname, port } = this.#server;
+    const client = new DbRedisClient({ hostname, port });
+    // Nothing here is about deadlines, and the machine may be busy.
+    const batch = new Batch(client, { commandTimeout: 10_000, on });
+    const store = new RedisStore(batch, { namespace: this.namespace, buckets: this.#buckets, on });
+    this.#opened.push({ store, batch });
+    await client.start();
+    return store;
+  };
+
+  readonly advance = async (milliseconds: number): Promise<void> => {
+    const keys = await this.keys();
+    if (keys.length > 0) await this.#server.cli("EVAL", AGE, keys.length, ...keys, milliseconds);
+  };
+
+  /** The entries in Redis. */
+  async keys(): Promise<string[]> {
+    return await this.#server.cli("KEYS", `{${this.namespace}*}:c:*`) as string[];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { store, batch } of this.#opened) {
+      await store[Symbol.asyncDispose]();
+      await batch.close();
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Calls with more than fits into one deadline: many keys, large values, many tags, over a line that carries 8 MB in a second.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { connect, type Larder, type LarderEvent } from "../../../mod.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { calmly } from "../../support/calm.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+
+const ignore = !RedisServer.controllable;
+const RATE = 8_000_000;
+const MEGABYTE = "x".repeat(1_000_000);
+
+interface Opened extends AsyncDisposable {
+  readonly proxy: TcpProxy;
+  readonly redis: Larder;
+  readonly other: Larder;
+  readonly errors: (LarderEvent & { type: "cache.error" })[];
+}
+
+/** One service over a line, with the default deadline unless it is not what the test is about, and one beside the server. */
+async function open(bytesPerSecond = RATE, commandTimeout = "500ms"): Promise<Opened> {
+  const server = await RedisServer.start();
+  const proxy = TcpProxy.start(server);
+  const errors: Opened["errors"] = [];
+  const redis = await connect({
+    url: proxy.url,
+    namespace: "big",
+    commandTimeout,
+    on: (event) => void (event.type === "cache.error" && errors.push(event)),
+  });
+  const other = await connect({ url: server.url, namespace: "big" });
+  proxy.bytesPerSecond = bytesPerSecond;
+  return {
+    proxy,
+    redis,
+    other,
+    errors,
+    async [Symbol.asyncDispose]() {
+      await redis.close();
+      await other.close();
+      await proxy[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function manyOf(count: number, value: (i: number) => unknown): Map<string, unknown> {
+  return new Map(Array.from({ length: count }, (_, i) => [`key:${i}`, value(i)]));
+}
+
+for (const rate of [Infinity, RATE]) {
+  const line = rate === Infinity ? "a fast line" : "a line of 8 MB/s";
+
+  Deno.test({
+    name: `Cache takes 30,000 keys in one call over ${line}`,
+    ignore,
+    fn: () =>
+      calmly(async () => {
+        await using opened = await open(rate);
+        const { redis: { cache }, errors } = opened;
+        const entries = manyOf(30_000, (i) => ({ i, text: "x".repeat(200) }));
+        assertEquals(await cache.setMany(entries, { ttl: 600 }), true);
+        const found = await cache.getMany(entries.keys());
+        assertEquals([found.size, found.get("key:29999")], [30_000, entries.get("key:29999")]);
+        assertEquals(await cache.invalidateMany(entries.keys()), { status: "done", removed: 30_000 });
+        assertEquals((await cache.getMany(entries.keys())).size, 0);
+        assertEquals(errors, []);
+      }, 3),
+  });
+
+  Deno.test({
+    name: `Cache takes 60 values of 1 MB at once over ${line}`,
+    ignore,
+    fn: () =>
+      calmly(async () => {
+        await using opened = await open(rate);
+        const { redis: { cache }, errors } = opened;
+        const entries = manyOf(60, (i) => MEGABYTE + i);
+        assertEquals(await cache.setMany(entries, { ttl: 600 }), true);
+        const found = await cache.getMany(entries.keys());
+        assertEquals([found.size, found.get("key:59") === MEGABYTE + 59], [60, true]);
+        const one = await Promise.all([...entries.keys()].map((key) => cache.get(key)));
+        assertEquals(one.filter((value) => value !== undefined).length, 60);
+        assertEquals(errors, []);
+      }, 3),
+  });
+
+  Deno.test({
+    name: `Cache takes 100,000 tags in one call over ${line}`,
+    ignore,
+    fn: () =>
+      calmly(async () => {
+        await using opened = await open(rate);
+        const { redis: { cache }, other, errors } = opened;
+        const tags = Array.from({ length: 100_000 }, (_, i) => `a tag of some length:${i}`);
+        await cache.set("first", 1, { tags: [tags[0]!], ttl: 600 });
+        await cache.set("last", 1, { tags: [tags.at(-1)!], ttl: 600 });
+        assertEquals(await cache.invalidateByTag(tags), { status: "done" });
+        for (const { cache } of [opened.redis, other]) {
+          assertEquals([await cache.get("first"), await cache.get("last")], [undefined, undefined]);
+        }
+        assertEquals(errors, []);
+      }, 3),
+  });
+}
+
+const invalidations = {
+  key: (cache: Larder["cache"], keys: readonly string[]) => cache.invalidateMany(keys),
+  tag: (cache: Larder["cache"]) => cache.invalidateByTag("t"),
+  "stale tag": (cache: Larder["cache"]) => cache.invalidateByTag("t", { mode: "stale" }),
+  pattern: (cache: Larder["cache"]) => cache.invalidateByPattern("key:*"),
+  clear: (cache: Larder["cache"]) => cache.clear(),
+};
+
+for (const [name, invalidate] of Object.entries(invalidations)) {
+  Deno.test({
+    name: `Cache holds an invalidation by ${name} for what a call before it has not sent yet`,
+    ignore,
+    async fn() {
+      await using opened = await open(RATE, "10s");
+      const { redis: { cache }, other, errors } = opened;
+      const old = manyOf(40, () => "old");
+      assertEquals(await other.cache.setMany(old, { ttl: 600, tags: ["other"] }), true);
+      const keys = [...old.keys()];
+      for (const moment of ["in the same tick", "while parts are sent"]) {
+        let ended = false;
+        const setting = cache.setMany(manyOf(40, (i) => MEGABYTE + i), { ttl: 600, tags: ["t"] })
+          .finally(() => ended = true);
+        if (moment !== "in the same tick") await new Promise((resolve) => setTimeout(resolve, 700));
+        assertEquals([moment, ended], [moment, false]);
+        assertEquals([(await invalidate(cache, keys)).status, errors], ["done", []]);
+        // What was set before is gone once the invalidation is acknowledged, and stays so.
+        assertEquals([moment, (await other.cache.getMany(keys)).size], [moment, 0]);
+        assertEquals(await setting, true);
+        assertEquals([moment, (await other.cache.getMany(keys)).size], [moment, 0]);
+        assertEquals(await other.cache.setMany(old, { ttl: 600, tags: ["other"] }), true);
+      }
+      assertEquals(errors, []);
+    },
+  });
+}
+
+Deno.test({
+  name: "Cache tells what failed of a big call in one event, key by key",
+  ignore,
+  async fn() {
+    await using opened = await open();
+    const { redis: { cache }, proxy, errors } = opened;
+    await cache.set("warm", 1);
+    const entries = manyOf(40, (i) => MEGABYTE + i);
+    const setting = cache.setMany(entries, { ttl: 600 });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    proxy.freeze();
+    assertEquals(await setting, false);
+    const [write, ...more] = errors.splice(0);
+    assert(write && write.operation === "write" && write.key === undefined);
+    assertEquals(more, []);
+    const failed = write.keys ?? [];
+    assert(failed.length > 0 && failed.length < 40, String(failed.length));
+    assert(failed.includes("key:39"));
+
+    assertEquals((await cache.getMany(["a", "b", "c"])).size, 0);
+    const [read, ...rest] = errors.splice(0);
+    assertEquals([read?.operation, read?.keys, rest.length], ["read", ["a", "b", "c"], 0]);
+
+    const loaded = await cache.getOrSetMany(["a", "b"], (keys) => new Map(keys.map((key) => [key, 1])));
+    assertEquals(loaded.size, 2);
+    assertEquals(errors.splice(0).map(({ operation, keys }) => [operation, keys]), [["read", ["a", "b"]]]);
+
+    // What was not stored is not served as it was before, and what was stored is.
+    proxy.thaw();
+    proxy.cut();
+    for (let tries = 0; tries < 100 && !(await cache.set("again", 1)); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const kept = await cache.getMany(entries.keys());
+    assertEquals(failed.filter((key) => kept.has(key)), []);
+    assertEquals(kept.size, 40 - failed.length);
+  },
+});

@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Redis } from "ioredis";
+import { createClient } from "redis";
+import { createLazyClient } from "@db/redis";
+import { ConfigError } from "../../mod.ts";
+import { resolveConfig } from "../../src/connect/config.ts";
+
+function refusal(options: object): ConfigError {
+  return assertThrows(() => resolveConfig(options, () => undefined), ConfigError);
+}
+
+Deno.test("A URL of another kind is refused with a hint, and nothing of it is shown", () => {
+  const cases: [string, string][] = [
+    ["127.0.0.1:6379", 'put "redis://" before the host'],
+    ["localhost", 'put "redis://" before the host'],
+    ["[::1]:6379", 'put "redis://" before the host'],
+    ["unix:/run/redis.sock", "for a socket, open a client yourself"],
+    ["redis+unix:///run/redis.sock", "for a socket, open a client yourself"],
+    ["/run/redis.sock", "for a socket, open a client yourself"],
+    ["https://eu1-hunter2.upstash.io", "begins with rediss://"],
+    ["https://hunter2.example", "Redis does not speak HTTP"],
+    ['"redis://:hunter2@h:1"', "without quotes and spaces around it"],
+    ["'redis://:hunter2@h:1'", "without quotes and spaces around it"],
+    [" redis://:hunter2@h:1", "without quotes and spaces around it"],
+    ["redis://:hunter2@h ", "without quotes and spaces around it"],
+    ["redis-cli -u redis://:hunter2@h:1", "the URL alone"],
+    ["REDIS_URL=redis://:hunter2@h:1", "the URL alone"],
+    ["redis+sentinel://:hunter2@h:1", "for Sentinels or a cluster, open a client yourself"],
+    ["redis-cluster://:hunter2@h:1", "for Sentinels or a cluster, open a client yourself"],
+  ];
+  for (const [url, hint] of cases) {
+    for (const name of ["url", "cacheUrl"]) {
+      const error = refusal({ [name]: url });
+      assertStringIncludes(error.message, hint);
+      assert(!error.message.includes(url) && !error.message.includes("hunter2"), error.message);
+    }
+  }
+});
+
+Deno.test("valkey:// and valkeys:// are taken as redis:// and rediss://", () => {
+  const of = (url: string) => resolveConfig({ url }, () => undefined).server;
+  assertEquals(of("valkey://u:p@h:1/2"), of("redis://u:p@h:1/2"));
+  assertEquals(of("VALKEYS://h"), of("rediss://h"));
+});
+
+Deno.test("A client of a library is refused with the name of its adapter", () => {
+  const ioredis = new Redis({ lazyConnect: true });
+  const nodeRedis = createClient();
+  const dbRedis = createLazyClient({ hostname: "127.0.0.1" });
+  const cases: [unknown, string][] = [[ioredis, "fromIoredis"], [nodeRedis, "fromNodeRedis"], [dbRedis, "fromDbRedis"]];
+  for (const [client, adapter] of cases) assertStringIncludes(refusal({ client }).message, `: ${adapter}(client) of`);
+  ioredis.disconnect();
+});
+
+Deno.test("Infinity is a time to live that never ends, and what is too long names the longest", () => {
+  const options = { url: "memory:", cache: { ttl: Infinity, local: { ttl: Infinity } }, sessions: { ttl: Infinity } };
+  resolveConfig(options, () => undefined);
+  assertStringIncludes(
+    refusal({ cache: { ttl: 1e12 } }).message,
+    "up to 36525d (100 years), got",
+  );
+  assertStringIncludes(
+    refusal({ cache: { staleIfError: Infinity } }).message,
+    "up to 36525d (100 years), got Infinity",
+  );
+  assert(!refusal({ cache: { ttl: -1 } }).message.includes("100 years"));
+});

@@ -1,0 +1,71 @@
+/**
+ * Wrong turns of the first hour: each is told by an error that says what was attempted, what was wanted and what came.
+ *
+ * @module
+ */
+import { assertRejects, assertThrows } from "@std/assert";
+import { connect } from "../../mod.ts";
+import * as hono from "../../src/http/hono.ts";
+import * as oak from "../../src/http/oak.ts";
+import { FlakyClient, FlakyStore, ManualClock } from "../../src/testing/mod.ts";
+
+Deno.test("A signal that is none is told before anything is done", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const { cache, sessions, rateLimit } = redis;
+  const signal = new AbortController() as unknown as AbortSignal;
+  const calls: Record<string, () => Promise<unknown>> = {
+    get: () => cache.get("a", { signal }),
+    set: () => cache.set("a", 1, { signal }),
+    getOrSet: () => cache.getOrSet("a", () => 1, { signal }),
+    getMany: () => cache.getMany(["a"], { signal }),
+    invalidateByTag: () => cache.invalidateByTag("a", { signal }),
+    create: () => sessions.create("ada", {}, { signal }),
+    check: () => rateLimit.check("API", "a", { signal }),
+    ready: () => redis.ready({ signal }),
+    health: () => redis.health({ signal }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    await assertRejects(call, TypeError, 'wanted the "signal" of the controller, got an instance of', name);
+  }
+  await assertRejects(
+    () => cache.get("a", { signal: 5 as never }),
+    TypeError,
+    'wanted an AbortSignal as "signal", got 5',
+  );
+});
+
+Deno.test("A URL object in the place of the options is told", async () => {
+  const wanted = "wanted an object with options, as in { url: … }, got an instance of URL";
+  await assertRejects(() => connect(new URL("redis://:hunter2@127.0.0.1:1") as never), TypeError, wanted);
+});
+
+Deno.test("A handler that is none, and middleware of something else, are told when they are made", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const handler = () => new Response();
+  assertThrows(
+    () => redis.sessions.withSession(undefined as never),
+    TypeError,
+    "wanted a function as the handler, got undefined",
+  );
+  const options = { onError: "log" as never };
+  assertThrows(
+    () => redis.sessions.withSession(handler, options),
+    TypeError,
+    'wanted a function as onError, got "log"',
+  );
+  for (const { session } of [hono, oak]) {
+    for (const wrong of [redis.sessions, undefined, {}]) {
+      assertThrows(() => session(wrong as never), TypeError, "wanted what connect() gave, got");
+    }
+  }
+});
+
+Deno.test("Tools for tests tell what they need", () => {
+  assertThrows(() => new ManualClock("now" as never), TypeError, 'wanted milliseconds since 1970, got "now"');
+  assertThrows(
+    () => new FlakyStore(undefined as never),
+    TypeError,
+    "wanted a store of a cache, such as new MemoryStore()",
+  );
+  assertThrows(() => new FlakyClient({} as never), TypeError, "wanted a client as made by fromDbRedis()");
+});

@@ -1,0 +1,36 @@
+import { connect } from "@db/redis";
+import { DbRedisClient, type DbRedisLike } from "../../../src/redis/adapters/db_redis.ts";
+import { fromDbRedis } from "../../../src/redis/adapters/from_db_redis.ts";
+import { testClient } from "./client_suite.ts";
+
+function addressOf(text: string): { hostname: string; port: number; username?: string; password?: string } {
+  const { hostname, port, username, password } = new URL(text);
+  return {
+    hostname,
+    port: Number(port),
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+  };
+}
+
+testClient({
+  name: "DbRedisClient",
+  subscribes: true,
+  open: async (url) => {
+    const client = new DbRedisClient(addressOf(url));
+    await client.start();
+    return { client };
+  },
+});
+
+testClient({
+  name: "fromDbRedis()",
+  subscribes: false,
+  open: async (url) => {
+    const redis = await connect({ ...addressOf(url), maxRetryCount: 0, noDelay: true });
+    return {
+      client: fromDbRedis(redis as unknown as DbRedisLike),
+      owner: { ping: () => redis.sendCommand("PING"), close: () => redis.close() },
+    };
+  },
+});

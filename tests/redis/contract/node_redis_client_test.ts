@@ -1,0 +1,67 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createClient, createClientPool, createCluster, createSentinel } from "redis";
+import { fromNodeRedis } from "../../../src/redis/adapters/from_node_redis.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { assertRefused, type ClientKind, testClient, testReplies } from "./client_suite.ts";
+
+const socket = { reconnectStrategy: () => 50 };
+
+function kind(name: string, RESP: 2 | 3): ClientKind {
+  return {
+    name,
+    subscribes: true,
+    readsErrorsInLists: true,
+    open: async (url) => {
+      const redis = createClient({ url, RESP, socket });
+      redis.on("error", () => {}); // told by the events that matter
+      await redis.connect();
+      return { client: fromNodeRedis(redis), owner: { ping: () => redis.ping(), close: () => redis.destroy() } };
+    },
+  };
+}
+
+testClient(kind("fromNodeRedis()", 3));
+testReplies(kind("fromNodeRedis(), RESP2,", 2));
+
+Deno.test("fromNodeRedis() refuses what was not made by createClient()", () => {
+  const wanted = "wanted one made by createClient() of npm:redis";
+  for (const value of [undefined, null, {}, "redis://127.0.0.1", 1]) {
+    assertRefused(() => fromNodeRedis(value as never), wanted);
+  }
+  const node = { host: "127.0.0.1", port: 1 };
+  const others = [
+    createCluster({ rootNodes: [{ socket: node }] }),
+    createClientPool(),
+    createSentinel({ name: "main", sentinelRootNodes: [node] }),
+  ];
+  for (const other of others) assertRefused(() => fromNodeRedis(other as never), wanted);
+});
+
+Deno.test("fromNodeRedis() reset() takes back what was not written yet", async () => {
+  await using server = await RedisServer.start();
+  const redis = createClient({ url: server.url, socket });
+  await redis.connect();
+  const client = fromNodeRedis(redis);
+  const late = client.pipeline([{ name: "INCR", args: ["late"] }, { name: "INCR", args: ["late"] }]);
+  client.reset(new Error("it hangs"));
+  await assertRejects(() => late, Error, "aborted");
+  assertEquals(await client.pipeline([{ name: "EXISTS", args: ["late"] }]), [0]);
+  await client.close();
+  redis.destroy();
+});
+
+Deno.test("fromNodeRedis() waits for the owner to connect, and leaves no listener behind", async () => {
+  await using server = await RedisServer.start();
+  const redis = createClient({ url: server.url, socket });
+  const before = redis.eventNames().length;
+  const client = fromNodeRedis(redis);
+  const changes: string[] = [];
+  client.onChange(({ state }) => changes.push(state));
+  assertEquals([client.connected, client.generation], [false, 0]);
+  await redis.connect();
+  assertEquals([client.connected, client.generation, changes], [true, 1, ["connected"]]);
+  await client.close();
+  assertEquals(redis.eventNames().length, before);
+  assertEquals(await redis.ping(), "PONG");
+  redis.destroy();
+});
