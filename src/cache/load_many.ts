@@ -3,6 +3,9 @@ import { AbsentError } from "./load_request.ts";
 import { turn } from "../util/turn.ts";
 import { currentRun, Run, runAs } from "./waits.ts";
 
+/** Most keys that are worked on before others get their turn: of each, a lease is asked for, a value encoded, written and handed out. */
+const KEYS_PER_TURN = 250;
+
 /** Gets several values from where they really live: those that there are, as a `Map` or an object. */
 export type ManyLoader<T> = (
   missing: readonly string[],
@@ -27,7 +30,7 @@ export async function loadMany<T>(
 ): Promise<Map<string, T>> {
   const gathered = new Gathered(loader, sayAbsent);
   const unasked = new Set(keys);
-  const values = await Promise.all(keys.map(async (key) => {
+  const one = async (key: string): Promise<{ value: T } | undefined> => {
     const asked = () => {
       if (unasked.delete(key) && unasked.size === 0) gathered.complete();
     };
@@ -39,19 +42,48 @@ export async function loadMany<T>(
     } finally {
       asked();
     }
-  }));
+  };
+  const values = await Promise.all(await inTurns(keys, one));
   const found = new Map<string, T>();
   for (const [i, key] of keys.entries()) if (values[i]) found.set(key, values[i].value);
   return found;
 }
 
-/** Keys that come in the same moment, loaded by one call. */
+/** Starts something for each key, some at a time. */
+async function inTurns<R>(keys: readonly string[], start: (key: string) => Promise<R>): Promise<Promise<R>[]> {
+  const started: Promise<R>[] = [];
+  for (const key of keys) {
+    if (started.length > 0 && started.length % KEYS_PER_TURN === 0) await turn();
+    const one = start(key);
+    one.catch(() => {}); // told when all have begun
+    started.push(one);
+  }
+  return started;
+}
+
+/** Keys that are loaded by one call. */
+class Together<T> {
+  readonly keys: string[] = [];
+  readonly run: Run = new Run(undefined);
+  loaded: Promise<ReadonlyMap<string, T>> | undefined;
+  readonly #turns: Promise<void>[] = [];
+
+  /** Waits until they are loaded, or could not be, and for the turn of the key at a place: what is made of a value takes a while. */
+  async turnOf(place: number): Promise<void> {
+    const { loaded } = this;
+    const turns = this.#turns;
+    if (turns.length === 0) turns.push(loaded!.then(() => {}, () => {}));
+    const part = Math.floor(place / KEYS_PER_TURN);
+    while (turns.length <= part) turns.push(turns.at(-1)!.then(() => turn()));
+    await turns[part];
+  }
+}
+
+/** Gathers keys that come in the same moment. */
 class Gathered<T> {
   readonly #loader: ManyLoader<T>;
   readonly #sayAbsent: (key: string) => void;
-  #keys: string[] = [];
-  #run = new Run(undefined);
-  #loaded: Promise<ReadonlyMap<string, T>> | undefined;
+  #together = new Together<T>();
   readonly #complete = Promise.withResolvers<void>();
 
   constructor(loader: ManyLoader<T>, sayAbsent: (key: string) => void) {
@@ -65,25 +97,25 @@ class Gathered<T> {
   }
 
   async load(key: string): Promise<T> {
-    this.#keys.push(key);
-    currentRun()?.wait(this.#run);
-    const loaded = await (this.#loaded ??= this.#load());
+    const together = this.#together;
+    const place = together.keys.push(key) - 1;
+    currentRun()?.wait(together.run);
+    together.loaded ??= this.#load(together);
+    await together.turnOf(place);
+    const loaded = await together.loaded;
     const value = loaded.get(key);
     if (value !== undefined) return value;
     if (loaded.has(key)) this.#sayAbsent(key);
     throw new AbsentError();
   }
 
-  async #load(): Promise<ReadonlyMap<string, T>> {
+  async #load(together: Together<T>): Promise<ReadonlyMap<string, T>> {
     // Big calls take several replies of the store.
     await this.#complete.promise;
     // One reply decides for many keys; a turn of the event loop later all of them are here.
     await turn();
-    const keys = this.#keys;
-    const run = this.#run;
-    this.#keys = [];
-    this.#run = new Run(undefined);
-    this.#loaded = undefined;
+    this.#together = new Together();
+    const { run, keys } = together;
     try {
       return mapOf(await runAs(run, () => this.#loader(keys)));
     } finally {

@@ -101,29 +101,40 @@ return 1
 );
 
 /**
- * Extends or gives back a lease, or removes what it is for.
+ * Extends or gives back leases, or removes what they are for.
  *
- * KEYS: 1 entry · 2 ledger. ARGV: 1 nonce · 2 check the run · 3 token · 4 "extend", "release" or "remove" · 5 milliseconds: how long
- * the lease is extended, or how long nobody is granted one.
- * Reply: 1 done, 0 the lease was lost.
+ * KEYS: entries …, ledger. ARGV: 1 nonce · 2 check the run · 3 … one for each entry, big-endian: f64 token, f64 milliseconds: how long
+ * the lease is extended, or how long nobody is granted one; u8 0 to extend, 1 to give back, 2 to remove.
+ * Reply: 1 all done, else for each 1 done, 0 the lease was lost.
  */
 export const LEASE: Script = new Script(
   // A full server must not keep leases whose loaders are over; nothing here takes room.
   "#!lua flags=allow-oom" + PRELUDE + `
-local h = header(redis.pcall('GETRANGE', KEYS[1], 0, 67))
-if not h or h.token ~= tonumber(ARGV[3]) then return 0 end
-local ms = tonumber(ARGV[5])
-if ARGV[4] == 'extend' then
-  redis.call('SETRANGE', KEYS[1], 56, struct.pack('>d', now + ms))
-  redis.call('PEXPIRE', KEYS[1], ms, 'GT')
-  outlive()
-elseif h.placeholder or ARGV[4] == 'remove' then
-  redis.call('DEL', KEYS[1])
-else
-  redis.call('SETRANGE', KEYS[1], 48, struct.pack('>dd', ms > 0 and -1 or 0, ms > 0 and now + ms or 0))
+local done, all, extended, changed = {}, true, false, {}
+for i = 1, #KEYS - 1 do
+  local token, ms, action = struct.unpack('>ddB', ARGV[i + 2])
+  local h = header(redis.pcall('GETRANGE', KEYS[i], 0, 67))
+  if not h or h.token ~= token then
+    done[i], all = 0, false
+  else
+    done[i] = 1
+    if action == 0 then
+      redis.call('SETRANGE', KEYS[i], 56, struct.pack('>d', now + ms))
+      redis.call('PEXPIRE', KEYS[i], int(ms), 'GT')
+      extended = true
+    else
+      if h.placeholder or action == 2 then
+        redis.call('DEL', KEYS[i])
+      else
+        redis.call('SETRANGE', KEYS[i], 48, struct.pack('>dd', ms > 0 and -1 or 0, ms > 0 and now + ms or 0))
+      end
+      changed[#changed + 1] = KEYS[i]
+    end
+  end
 end
-if ARGV[4] ~= 'extend' then ring_keys({ KEYS[1] }) end
-return 1
+if extended then outlive() end
+ring_keys(changed)
+return all and 1 or done
 `,
 );
 

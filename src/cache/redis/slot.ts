@@ -5,10 +5,11 @@ import type { RedisArgument, RedisReply } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
 import type { Script } from "../../redis/script.ts";
 import { compileGlob, escapeGlob } from "../../util/glob.ts";
-import { LEASE, REMOVE, TOUCH } from "./entry_scripts.ts";
+import { REMOVE, TOUCH } from "./entry_scripts.ts";
 import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
 import { Invalidations } from "../invalidations.ts";
 import { OwedLeases } from "./owed_leases.ts";
+import { type LeaseAction, RedisLeases } from "./leases.ts";
 import { nonce, type ReaderHost, RedisReader } from "./reader.ts";
 import { milliseconds, RedisWriter, type TakenBack, type WriterHost } from "./writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "../store.ts";
@@ -43,6 +44,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   readonly owed: OwedLeases = new OwedLeases((key, lease, pause) => this.lease(key, lease, "release", pause));
   readonly #reader: RedisReader;
   readonly #writer: RedisWriter;
+  readonly #leases: RedisLeases;
   #checkedGeneration = -1;
   #checkedAt = -Infinity;
   #ahead = -Infinity;
@@ -58,6 +60,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
     this.on = on;
     this.#reader = new RedisReader(this);
     this.#writer = new RedisWriter(this);
+    this.#leases = new RedisLeases(this);
   }
 
   check(): "0" | "1" {
@@ -110,8 +113,9 @@ export class RedisSlot implements ReaderHost, WriterHost {
     return await this.#run(TOUCH, [this.prefix + key], [milliseconds(fresh)], "touch cache entry") === 1;
   }
 
-  async lease(key: string, token: number, action: "extend" | "release" | "remove", ms: number): Promise<boolean> {
-    return await this.#run(LEASE, [this.prefix + key], [token, action, ms], `${action} lease`) === 1;
+  /** Does something with a lease. Resolves to whether it was held. */
+  lease(key: string, token: number, action: LeaseAction, ms: number): Promise<boolean> {
+    return this.#leases.keep(key, token, action, ms);
   }
 
   async remove(keys: readonly string[]): Promise<number> {

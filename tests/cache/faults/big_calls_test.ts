@@ -4,52 +4,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { connect, type Larder, type LarderEvent } from "../../../mod.ts";
-import { TcpProxy } from "../../support/proxy.ts";
+import type { Larder } from "../../../mod.ts";
 import { calmly } from "../../support/calm.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { manyOf, openOverALine as open, RATE } from "./slow_line.ts";
 
 const ignore = !RedisServer.controllable;
-const RATE = 8_000_000;
 const MEGABYTE = "x".repeat(1_000_000);
-
-interface Opened extends AsyncDisposable {
-  readonly proxy: TcpProxy;
-  readonly redis: Larder;
-  readonly other: Larder;
-  readonly errors: (LarderEvent & { type: "cache.error" })[];
-}
-
-/** One service over a line, with the default deadline unless it is not what the test is about, and one beside the server. */
-async function open(bytesPerSecond = RATE, commandTimeout = "500ms"): Promise<Opened> {
-  const server = await RedisServer.start();
-  const proxy = TcpProxy.start(server);
-  const errors: Opened["errors"] = [];
-  const redis = await connect({
-    url: proxy.url,
-    namespace: "big",
-    commandTimeout,
-    on: (event) => void (event.type === "cache.error" && errors.push(event)),
-  });
-  const other = await connect({ url: server.url, namespace: "big" });
-  proxy.bytesPerSecond = bytesPerSecond;
-  return {
-    proxy,
-    redis,
-    other,
-    errors,
-    async [Symbol.asyncDispose]() {
-      await redis.close();
-      await other.close();
-      await proxy[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function manyOf(count: number, value: (i: number) => unknown): Map<string, unknown> {
-  return new Map(Array.from({ length: count }, (_, i) => [`key:${i}`, value(i)]));
-}
 
 for (const rate of [Infinity, RATE]) {
   const line = rate === Infinity ? "a fast line" : "a line of 8 MB/s";
