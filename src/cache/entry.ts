@@ -30,6 +30,9 @@ export const PLACEHOLDER = 0x80;
 /** Stands for "never" in times; exact in a double and later than any clock. */
 export const NEVER = 9e15;
 
+/** The longest lease, in milliseconds. One that claims to last longer is nobody's. */
+export const LONGEST_LEASE: number = 86_400_000;
+
 const encoder = new TextEncoder();
 
 /** An entry as it is stored. */

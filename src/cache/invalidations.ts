@@ -16,7 +16,6 @@ export interface TagLookup {
 }
 
 interface Barrier {
-  readonly glob: string;
   readonly at: number;
   readonly matches: (key: string) => boolean;
 }
@@ -42,7 +41,10 @@ export class Invalidations {
   readonly #kept: number;
   readonly #hard = new Map<string, number>();
   readonly #stale = new Map<string, number>();
-  #barriers: Barrier[] = [];
+  /** By glob. */
+  readonly #barriers = new Map<string, Barrier>();
+  /** The same, the newest first; made when it is wanted. */
+  #ordered: readonly Barrier[] | undefined = [];
 
   constructor(options: { kept?: number } = {}) {
     this.#kept = options.kept ?? TAGS_KEPT;
@@ -50,7 +52,7 @@ export class Invalidations {
 
   /** Number of records kept. */
   get size(): number {
-    return this.#hard.size + this.#stale.size + this.#barriers.length;
+    return this.#hard.size + this.#stale.size + this.#barriers.size;
   }
 
   /**
@@ -68,8 +70,11 @@ export class Invalidations {
         else map.delete(tag);
       }
     }
-    this.#barriers = this.#barriers.filter(({ at }) => at > seen);
-    for (const { at } of this.#barriers) this.newest = Math.max(this.newest, at);
+    for (const [glob, { at }] of this.#barriers) {
+      if (at > seen) this.newest = Math.max(this.newest, at);
+      else this.#barriers.delete(glob);
+    }
+    this.#ordered = undefined;
   }
 
   /** Adds the invalidation of a tag. */
@@ -85,14 +90,13 @@ export class Invalidations {
 
   /** Adds an invalidation by pattern. */
   addBarrier(glob: string, at: number): void {
-    const known = this.#barriers.find((barrier) => barrier.glob === glob);
+    const known = this.#barriers.get(glob);
     if (known && known.at >= at) return;
-    this.#barriers = this.#barriers.filter((barrier) => barrier !== known);
-    this.#barriers.push({ glob, at, matches: known?.matches ?? compileGlob(glob) });
-    this.#barriers.sort((a, b) => b.at - a.at);
+    this.#barriers.set(glob, { at, matches: known?.matches ?? compileGlob(glob) });
+    this.#ordered = undefined;
     this.newest = Math.max(this.newest, at);
     // Those whose entries are gone have left the store's records too: reading them all again keeps only the live ones.
-    if (this.#barriers.length > BARRIERS_KEPT) this.epoch = 0;
+    if (this.#barriers.size > BARRIERS_KEPT) this.epoch = 0;
   }
 
   /**
@@ -106,7 +110,8 @@ export class Invalidations {
     if (entry.epoch !== this.epoch) return "invalid";
     const asOf = entry.asOf;
     if (asOf > this.newest) return "valid";
-    for (const barrier of this.#barriers) {
+    this.#ordered ??= [...this.#barriers.values()].sort((a, b) => b.at - a.at);
+    for (const barrier of this.#ordered) {
       if (barrier.at < asOf) break;
       if (barrier.matches(key)) return "invalid";
     }

@@ -1,4 +1,5 @@
 import { describe } from "../util/describe.ts";
+import { LONGEST_LEASE } from "./entry.ts";
 import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
 import type { LifetimeOptions, LoadOptions } from "./options.ts";
 import type { Lifetime } from "./store.ts";
@@ -97,7 +98,7 @@ export function loadPolicyOf(options: LoadOptions, defaults: LoadPolicy = LOADS)
   ) return defaults;
   const timer = { max: TIMER_MOST };
   return {
-    lease: lease === undefined ? defaults.lease : toMilliseconds(lease, "lease", { min: 10, max: TIMER_MOST }),
+    lease: lease === undefined ? defaults.lease : toMilliseconds(lease, "lease", { min: 10, max: LONGEST_LEASE }),
     timeout: timeout === undefined ? defaults.timeout : toMilliseconds(timeout, "timeout", timer),
     hardTimeout: hardTimeout === undefined
       ? defaults.hardTimeout

@@ -57,6 +57,8 @@ export interface RedisClient {
   readonly name: string;
   /** The host and port of the server, as in `"127.0.0.1:6379"`, if it is known; never with a login. */
   readonly address?: string | undefined;
+  /** The number of the database that is used, if it is known. What is published in one is heard in all of them. */
+  readonly db?: number | undefined;
   /** Whether the keys are spread over the servers of a Redis Cluster. @default {false} */
   readonly cluster?: boolean;
   /** Whether a connection is up now. */

@@ -64,6 +64,11 @@ export class FlakyClient implements RedisClient {
   }
 
   /** As the wrapped client. */
+  get db(): number | undefined {
+    return this.#client.db;
+  }
+
+  /** As the wrapped client. */
   get cluster(): boolean {
     return this.#client.cluster ?? false;
   }

@@ -25,6 +25,8 @@ export interface OpenOptions extends CacheOptions {
   /** @default {10_000}, since the machine may be busy */
   commandTimeout?: number;
   buckets?: number;
+  /** The number of the database. @default {0} */
+  db?: number;
   /** @default {one that all caches of a test share} */
   namespace?: string;
 }
@@ -50,6 +52,7 @@ export async function openCache(
     password,
     commandTimeout = 10_000,
     buckets = 1,
+    db,
     namespace = namespaceOf(server),
     ...rest
   } = options;
@@ -59,6 +62,7 @@ export async function openCache(
     hostname,
     username,
     password,
+    db,
     // Each connection asks anew; the first one is for commands.
     get port() {
       return started ? subscribeVia?.port ?? port : port;

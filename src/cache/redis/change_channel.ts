@@ -1,18 +1,20 @@
 import type { RedisClient, Subscription } from "../../redis/client.ts";
-import { decoder } from "../../util/utf8.ts";
+import { MAX_KEY_BYTES } from "../../util/keys.ts";
+import { bellOf, readBell } from "./bell_message.ts";
 
-/** Takes what the bell tells. */
+/** Takes what the bell tells: what there may be reason to look at. */
 export interface BellListener {
-  /** An entry was written, removed or given up. */
+  /** An entry may have been written, removed or given up. */
   key(key: string): void;
-  /** A tag was invalidated. */
-  tag(tag: string, mode: "hard" | "stale", at: number): void;
-  /** A pattern was invalidated. */
-  pattern(glob: string, at: number): void;
-  /** Everything was invalidated. */
+  /** A tag may have been invalidated; without one, a pattern. */
+  invalidated(tag?: string): void;
+  /** Everything may have been invalidated. */
   all(): void;
-  /** Tells what is there of changes that could not ring; something else after each of them. */
-  silent(): Promise<string>;
+  /**
+   * Reads what is new in the records of invalidations. Resolves to what is there of changes that could not ring: something else after each
+   * of them.
+   */
+  look(): Promise<string>;
   /** It is heard from now on; what rang before may have been missed. */
   ready(): void;
   /** It is not heard any more. */
@@ -29,27 +31,30 @@ const PROVE = 300;
 /**
  * The channel on which the scripts tell what changed. Redis delivers to one subscriber in order, so a message that this process
  * has sent to itself proves that it has heard all that was published before. Who may not publish leaves a mark instead, which is
- * looked for with each proof.
+ * looked for with each proof. Invalidations of tags and patterns are in the records, which are read with each proof too: nobody can keep
+ * them from being heard of, or add to them, by what he publishes.
  */
 export class RedisBell implements AsyncDisposable {
   readonly #client: RedisClient;
-  readonly #channel: string;
+  readonly #channels: readonly string[];
   readonly #listener: BellListener;
-  #subscription: Promise<Subscription | undefined> | undefined;
-  #live = false;
+  #subscription: Promise<Subscription[] | undefined> | undefined;
+  /** The channels that are heard. */
+  readonly #heard = new Set<string>();
   #provenAt = -Infinity;
   #proving = false;
   #silent: string | undefined;
 
-  constructor(client: RedisClient, channel: string, listener: BellListener) {
+  constructor(client: RedisClient, namespace: string, listener: BellListener) {
     this.#client = client;
-    this.#channel = channel;
+    // Who knows no channels of databases rings that of database 0, wherever it is.
+    this.#channels = [...new Set([bellOf(namespace, client.db ?? 0), bellOf(namespace, 0)])];
     this.#listener = listener;
   }
 
   /** Whether it is heard. */
   get live(): boolean {
-    return this.#live;
+    return this.#heard.size === this.#channels.length;
   }
 
   /** Starts listening. */
@@ -60,59 +65,62 @@ export class RedisBell implements AsyncDisposable {
   /** Whether everything that rang a second before `now` has been heard. Looks after itself as long as it is asked. */
   inTouch(now: number): boolean {
     const age = now - this.#provenAt;
-    if (age >= PROVE && this.#live && !this.#proving) this.#prove(now);
+    if (age >= PROVE && this.live && !this.#proving) this.#prove(now);
     return age <= TOUCH;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#subscription)?.[Symbol.asyncDispose]();
+    await Promise.all((await this.#subscription ?? []).map((subscription) => subscription[Symbol.asyncDispose]()));
   }
 
-  async #subscribe(): Promise<Subscription | undefined> {
+  async #subscribe(): Promise<Subscription[] | undefined> {
     try {
-      return await this.#client.subscribe(this.#channel, {
-        message: (payload) => this.#message(payload),
-        ready: () => {
-          this.#live = true;
-          this.#listener.ready();
-        },
-        lost: () => {
-          this.#live = false;
-          this.#provenAt = -Infinity;
-          this.#silent = undefined;
-          this.#listener.lost();
-        },
-      });
+      return await Promise.all(this.#channels.map((channel) => this.#hear(channel)));
     } catch (error) {
       this.#listener.failed(error);
     }
   }
 
+  #hear(channel: string): Promise<Subscription> {
+    const own = channel === this.#channels[0];
+    return this.#client.subscribe(channel, {
+      message: (payload) => this.#message(payload, own),
+      ready: () => {
+        this.#heard.add(channel);
+        if (this.live) this.#listener.ready();
+      },
+      lost: () => {
+        if (!this.#heard.delete(channel)) return;
+        this.#provenAt = -Infinity;
+        this.#silent = undefined;
+        this.#listener.lost();
+      },
+    });
+  }
+
   async #prove(now: number): Promise<void> {
     this.#proving = true;
-    const subscription = await this.#subscription;
+    const subscriptions = await this.#subscription ?? [];
     // A proof that never comes back must not stand in the way of the next.
     const timer = setTimeout(() => this.#proving = false, TOUCH);
-    const [proven, silent] = await Promise.all([subscription?.prove(), this.#listener.silent().catch(() => undefined)]);
+    const proofs = Promise.all(subscriptions.map((subscription) => subscription.prove()));
+    const [proven, silent] = await Promise.all([proofs, this.#listener.look().catch(() => undefined)]);
     clearTimeout(timer);
     this.#proving = false;
-    if (!proven || silent === undefined || !this.#live) return;
+    if (proven.includes(false) || silent === undefined || !this.live) return;
     if (this.#silent !== undefined && this.#silent !== silent) this.#listener.all();
     this.#silent = silent;
     this.#provenAt = Math.max(this.#provenAt, now);
   }
 
-  #message(payload: Uint8Array): void {
-    const kind = String.fromCharCode(payload[0]!);
-    if (kind === "k") {
-      for (const key of decoder.decode(payload.subarray(1)).split("\0")) this.#listener.key(key);
-      return;
-    }
-    if (kind === "e") return this.#listener.all();
-    if (payload.length < 9) return;
-    const at = new DataView(payload.buffer, payload.byteOffset).getFloat64(1);
-    const text = decoder.decode(payload.subarray(9));
-    if (kind === "p") this.#listener.pattern(text, at);
-    else if (kind === "h" || kind === "s") this.#listener.tag(text, kind === "h" ? "hard" : "stale", at);
+  #message(payload: Uint8Array, own: boolean): void {
+    const message = readBell(payload, MAX_KEY_BYTES);
+    if (!message) return;
+    // On the channel of another database, only what does not say that it is from there.
+    if (!own && (!("here" in message) || message.here)) return;
+    if (message.kind === "keys") { for (const key of message.keys) this.#listener.key(key); }
+    else if (message.kind === "tag") this.#listener.invalidated(message.tag);
+    else if (message.kind === "pattern") this.#listener.invalidated();
+    else if (message.kind === "all" || this.#client.db === undefined) this.#listener.all();
   }
 }

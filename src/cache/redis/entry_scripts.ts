@@ -89,10 +89,13 @@ local function shift(t)
   return h.fresh >= NEVER and fresh or fresh + t - h.fresh
 end
 local stale, failing = shift(h.stale), shift(h.error)
+-- Times that do not follow on each other are not of these scripts' making.
+if not (failing > now) then return 0 end
+local lease = h.token ~= 0 and h.lease <= now + LONGEST_LEASE and h.lease or 0
 redis.call('SETRANGE', KEYS[1], 24, struct.pack('>ddd', fresh, stale, failing))
 if failing >= NEVER then redis.call('PERSIST', KEYS[1])
 -- A loader that runs keeps its lease, whatever becomes of the entry.
-else redis.call('PEXPIREAT', KEYS[1], int(h.token ~= 0 and math.max(failing, h.lease) or failing)) end
+else redis.call('PEXPIREAT', KEYS[1], int(math.max(failing, lease))) end
 keep_longest(failing >= NEVER and -1 or failing - now, h.as_of)
 outlive()
 ring_keys({ KEYS[1] })

@@ -18,11 +18,15 @@ local function bound(records)
     local first = redis.call('ZRANGEBYSCORE', ledger, 1, int(old), 'LIMIT', 0, 1)
     if #first > 0 then prune(old) end
   end
-  if redis.call('ZCARD', ledger) > records then
-    local cut = redis.call('ZRANGEBYSCORE', ledger, 1, '+inf', 'WITHSCORES', 'LIMIT', math.floor(records / 4), 1)
+  local card = redis.call('ZCARD', ledger)
+  local patterns = redis.call('ZCOUNT', ledger, '-inf', '(' .. int(-BARRIER))
+  -- So many are not of these scripts' making, and to be rid of one after the other they are too many.
+  if card > 2 * records + 1000 or patterns > 2000 then return reborn() end
+  if card > records then
+    local cut = redis.call('ZRANGEBYSCORE', ledger, 1, '+inf', 'WITHSCORES', 'LIMIT', card - records + math.floor(records / 4), 1)
     if cut[2] then prune(tonumber(cut[2])) end
   end
-  if redis.call('ZCOUNT', ledger, '-inf', '(' .. int(-BARRIER)) > 1000 then
+  if patterns > 1000 then
     -- The oldest barriers have the highest scores.
     local cut = redis.call('ZREVRANGEBYSCORE', ledger, '(' .. int(-BARRIER), '-inf', 'WITHSCORES', 'LIMIT', 250, 1)
     if cut[2] then prune(-cut[2] - BARRIER) end
@@ -48,7 +52,7 @@ for i = 5, #ARGV do
 end
 redis.call('ZADD', ledger, unpack(args))
 bound(tonumber(ARGV[4]))
-for i = 5, #ARGV do ring(string.sub(ARGV[3], 1, 1), struct.pack('>d', at), ARGV[i]) end
+for i = 5, #ARGV do ring(string.sub(ARGV[3], 1, 1), struct.pack('>d', at) .. ARGV[i]) end
 return at
 `,
 );

@@ -4,7 +4,7 @@ import type { RedisArgument, RedisReply } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { LEASE } from "./entry_scripts.ts";
 import { Part } from "../parts.ts";
-import { nonce } from "./reader.ts";
+import { nonceFor } from "./nonce.ts";
 
 /** What is done with a lease. */
 export type LeaseAction = "extend" | "release" | "remove";
@@ -94,7 +94,7 @@ export class RedisLeases implements CallSource {
     const check = this.#host.check();
     const args: RedisArgument[] = [leases.length + 1];
     for (const { key } of leases) args.push(prefix + key);
-    args.push(ledger, nonce(), check);
+    args.push(ledger, nonceFor(batch.client), check);
     for (const { bytes } of leases) args.push(bytes);
     const reject = (error: unknown) => leases.forEach((lease) => lease.reject(error));
     return LEASE.call(batch, args, {

@@ -15,18 +15,23 @@
  * | `l` | -milliseconds | the longest lifetime of any entry written |
  * | `q` | -clock | the last change that could not be told on the bell |
  *
- * What changes is also published on the *bell*, one channel per namespace: `k` keys with a zero byte between · `h` or `s` clock (f64) tag · `p` clock glob ·
- * `e` for everything. It wakes who waits for a loader and keeps local copies true; nothing is lost with it but time.
+ * What changes is also published on the *bell*, whose channels and messages `bell_message.ts` tells. It wakes who waits for a loader and
+ * has local copies looked at; nothing is lost with it but time, and nothing that it says is believed.
  *
- * All of the ledger vanishes together or not at all. A ledger that is gone, or that comes from before a restart of the server (which
- * may have lost the newest records), is born again with another epoch: whatever was cached before is a miss.
+ * All of the ledger vanishes together or not at all. A ledger that is gone, that comes from before a restart of the server (which may
+ * have lost the newest records), that is older than what a process has read, or that is not as these scripts write it, is born again
+ * with another epoch: whatever was cached before is a miss.
  *
  * @module
  */
 
+import { LONGEST_LEASE } from "../entry.ts";
+
 /** Opens the ledger and reads entries; shared by the scripts. Names its KEYS and ARGV where it is used. */
 export const PRELUDE: string = `
 local BARRIER, FOREVER, NEVER = 4503599627370496, 4000000000000000, 9000000000000000
+-- Nobody's lease lasts longer: one that says so was written by somebody else.
+local LONGEST_LEASE = ${LONGEST_LEASE}
 local ledger = KEYS[#KEYS]
 local function int(n) return string.format('%.0f', n) end
 
@@ -35,11 +40,17 @@ local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)
 local epoch, last, newest, floor, longest
 
+local MARKS = { k = '\\0\\1', e = '\\1' }
 -- Tells the processes of this namespace what changed. Where nobody listens it costs next to nothing; a user who may not leaves a
 -- mark, which they look for from time to time.
-local function ring(...)
-  local told = redis.pcall('PUBLISH', string.match(ledger, '^{([%w._-]+)') .. ':bell', table.concat({ ... }))
+local function ring(kind, what)
+  local bell = string.match(ledger, '^{([%w._-]+)') .. ':bell'
+  local db = string.match(ARGV[1], '@(%d+)$')
+  if kind == 'e' or kind == 'k' then what = (what or '') .. (db and MARKS[kind] or '') end
+  local told = redis.pcall('PUBLISH', (db or '0') == '0' and bell or bell .. ':' .. db, kind .. what)
   if type(told) == 'table' and told.err then redis.pcall('ZADD', ledger, int(-us), 'q') end
+  -- Who knows no channels of databases looks again; who does knows that it is not for him.
+  if db and db ~= '0' then redis.pcall('PUBLISH', bell, 'e\\2') end
 end
 local function ring_keys(keys)
   local names = {}
@@ -55,7 +66,7 @@ end
 
 local function born(run)
   redis.call('UNLINK', ledger)
-  epoch = (tonumber(ARGV[1]) + us) % 281474976710656 + 1
+  epoch = (tonumber((string.match(ARGV[1], '^%d+'))) + us) % 281474976710656 + 1
   newest, floor, longest = 0, 0, 0
   last = math.max(us, last + 1)
   redis.call('ZADD', ledger, int(-epoch), 'e', int(-run), 'r', int(-last), 'k')
@@ -70,12 +81,19 @@ local function server_run()
   return id and tonumber(string.sub(id, 1, 12), 16) or 0
 end
 
+-- Somebody else has written to the ledger: what it should say is not known.
+local function reborn()
+  last = 0
+  born(server_run())
+end
+
 do
-  local m = redis.call('ZMSCORE', ledger, 'e', 'r', 'k', 'i', 'f', 'l')
+  local m = redis.pcall('ZMSCORE', ledger, 'e', 'r', 'k', 'i', 'f', 'l') -- an error where there is something else
   epoch, last, newest, floor, longest =
     -(m[1] or 0), -(m[3] or 0), -(m[4] or 0), -(m[5] or 0), -(m[6] or 0)
-  if not m[1] then
-    born(server_run())
+  if epoch < 1 or epoch > 281474976710656 or last >= BARRIER or newest < 0 or newest > last or floor < 0 or floor > last
+    or longest < 0 then
+    reborn()
   elseif ARGV[2] == '1' then
     local run = server_run()
     if run ~= 0 and run ~= -m[2] then born(run) end
@@ -91,9 +109,16 @@ local function look_up(tags, count)
   end
   local scores = redis.call('ZMSCORE', ledger, unpack(names))
   local hard, stale = 0, 0
-  for i = 1, count do
-    if scores[i] then hard = math.max(hard, scores[i]) end
-    if scores[count + i] then stale = math.max(stale, scores[count + i]) end
+  for i = 1, 2 * count do
+    local score = tonumber(scores[i])
+    if score and (score <= 0 or score > last) then
+      reborn()
+      return math.huge, 0
+    elseif score and i <= count then
+      hard = math.max(hard, score)
+    elseif score then
+      stale = math.max(stale, score)
+    end
   end
   return hard, stale
 end
@@ -120,7 +145,9 @@ end
 -- The fixed part of the entry at a key, if the entry is there to be served, and whether its tags call for another.
 local function live(key)
   local h = header(redis.pcall('GETRANGE', key, 0, 67))
-  if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now then return nil end
+  if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now or h.as_of > math.max(us, last) then
+    return nil
+  end
   if h.tag_count == 0 or h.as_of > newest then return h, false end
   local hard, stale = tags_invalidated(redis.call('GETRANGE', key, 68, 67 + h.tags_length), h.tag_count)
   if hard >= h.as_of then return nil end

@@ -59,9 +59,34 @@ export const READ: Script = new Script(
 local number, byte = struct.unpack, string.byte
 local known, seen, unknown, token, lease, proof, wanted, limits = number('>ddddddI2', ARGV[3])
 if limits > #ARGV[3] then limits = nil end
+local at_first = epoch
+-- It goes on from what this caller has read, unless somebody has put an older copy in its place.
+if known == epoch and seen > last then reborn() end
 local clock = math.max(us, last)
 local granted, steal = false, lease < 0
 lease = math.abs(lease)
+
+-- Whether members and their clocks, as they are told, are what invalidations write, and no more than those can be.
+local function sound(list, kinds, most, clock_of)
+  local bytes = 0
+  for i = 1, #list, 2 do
+    local at = clock_of(tonumber(list[i + 1]))
+    bytes = bytes + #list[i]
+    if not kinds[string.sub(list[i], 1, 2)] or #list[i] > 65535 or at <= 0 or at > last then return false end
+  end
+  return #list <= most and bytes <= 8388608
+end
+-- Whether nothing but marks has the score of one: the record of an invalidation may be among what has.
+local function unmixed()
+  local marks = 0
+  for _, mark in ipairs({ 'e', 'r', 'k', 'i', 'f', 'l', 'q' }) do
+    if redis.call('ZSCORE', ledger, mark) then marks = marks + 1 end
+  end
+  return redis.call('ZCOUNT', ledger, '(' .. int(-BARRIER), 0) == marks
+end
+local TAGS, PATTERNS = { ['h:'] = true, ['s:'] = true }, { ['p:'] = true }
+local function same(score) return score end
+local function barred(score) return -score - BARRIER end
 
 local forget, records, barriers = known ~= epoch, {}, {}
 if not forget and newest > seen then
@@ -76,11 +101,13 @@ if forget then
     records = redis.call('ZRANGEBYSCORE', ledger, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 5001)
     complete = #records <= 10000
     if complete then unknown = floor else records = {} end
-    barriers = redis.call('ZRANGEBYSCORE', ledger, '-inf', '(' .. int(-BARRIER), 'WITHSCORES')
+    barriers = redis.call('ZRANGEBYSCORE', ledger, '-inf', '(' .. int(-BARRIER), 'WITHSCORES', 'LIMIT', 0, 2001)
   end
 elseif newest > seen then
-  barriers = redis.call('ZRANGEBYSCORE', ledger, '-inf', '(' .. int(-BARRIER - seen), 'WITHSCORES')
+  barriers = redis.call('ZRANGEBYSCORE', ledger, '-inf', '(' .. int(-BARRIER - seen), 'WITHSCORES', 'LIMIT', 0, 2001)
 end
+if not sound(records, TAGS, 10000, same) or not sound(barriers, PATTERNS, 4000, barred)
+  or forget and not unmixed() then reborn() end
 
 local function grant(key, keep)
   local ok
@@ -129,7 +156,7 @@ for i = 1, (bound > 0 or missing) and count or wanted do
     local readable = value and #value >= 68 and byte(value) == 1
     local of, as_of, fresh = 0, 0, 0
     if readable then of, as_of, fresh = number('>ddd', value, 9) end
-    local usable = readable and of == epoch and as_of > floor
+    local usable = readable and of == epoch and as_of > floor and as_of <= clock
     local kind, hard, stale = 0, 0, 0
     if usable and as_of <= bound then
       kind = 4
@@ -141,7 +168,7 @@ for i = 1, (bound > 0 or missing) and count or wanted do
         local h = usable and header(value)
         local keep = h and not h.placeholder and h.error > now and hard < as_of and not (limit > 0 and as_of <= limit)
         local due = not keep or fresh <= now or stale >= as_of or (limit < 0 and as_of <= -limit)
-        local busy = h and h.lease > now and (h.token > 0 or (h.token < 0 and keep))
+        local busy = h and h.lease > now and h.lease <= now + LONGEST_LEASE and (h.token > 0 or (h.token < 0 and keep))
         if due and (steal or not busy) then kind = kind + grant(KEYS[i], keep) end
       end
     end
@@ -156,6 +183,10 @@ if granted then
   clock = math.max(us, last + 1)
   last = clock
   redis.call('ZADD', ledger, int(-clock), 'k')
+end
+if epoch ~= at_first then
+  forget, complete, records, barriers = true, false, {}, {}
+  clock = last
 end
 local news = { struct.pack('>ddddddBI2I2I2', epoch, clock, now, last, newest, floor, complete and 2 or forget and 1 or 0,
   #records / 2, #barriers / 2, n) }

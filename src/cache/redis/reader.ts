@@ -3,9 +3,10 @@ import type { EventListener } from "../../observe/events.ts";
 import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import { nonce, nonceFor } from "./nonce.ts";
 import type { OwedLeases } from "./owed_leases.ts";
 import { Part } from "../parts.ts";
-import type { WireEntry } from "../entry.ts";
+import { LONGEST_LEASE, type WireEntry } from "../entry.ts";
 import type { Invalidations, TagLookup, Verdict } from "../invalidations.ts";
 import { encodeRequest, READ } from "./read_script.ts";
 import { type News, readNews, ReadReply } from "./read_reply.ts";
@@ -46,6 +47,8 @@ interface Group {
 const KEYS_PER_CALL = 500;
 /** How often a read is repeated before it counts as a miss; more than one repetition means heavy invalidation. */
 const TRIES = 5;
+/** Microseconds by which an entry may be newer than the read that finds it. Nothing invalidates one from the future. */
+const AHEAD = 3_600_000_000;
 
 /** What the store shares with its reader. */
 export interface ReaderHost {
@@ -187,7 +190,7 @@ export class RedisReader implements CallSource {
       wanted: leased.length,
       limits: leased.some((read) => read.limit !== 0) ? leased.map((read) => read.limit) : [],
     });
-    args.push(ledger, nonce(), check, request);
+    args.push(ledger, nonceFor(batch.client), check, request);
     const group: Group = {
       reads,
       leases: leased.length,
@@ -264,6 +267,7 @@ export class RedisReader implements CallSource {
       // Damaged tags stand for an invalidation that never ends.
       if (lookup?.hard === Infinity) throw new RangeError("Cannot read entry: its tags are damaged");
       entry = found.entry(i);
+      if (entry.asOf > clock + AHEAD) throw new RangeError("Cannot read entry: it is from a time that has not come");
       if (!entry.placeholder && entry.asOf > news.floor) verdict = this.#host.known.judge(read.key, entry, lookup);
     } catch (error) {
       if (read.limit !== Infinity) this.#host.on?.({ type: "cache.unreadable", key: read.key, error });
@@ -279,7 +283,8 @@ export class RedisReader implements CallSource {
     else if (entry && entry.asOf <= -read.limit && verdict === "valid") verdict = "stale";
     const state = entry ? stateOf(entry, now, verdict) : "none";
     // A pause after a failure is for those who are served something meanwhile.
-    const held = entry && lease === 0 && entry.leaseUntil > now && entry.epoch === epoch &&
+    const held = entry && lease === 0 && entry.leaseUntil > now && entry.leaseUntil <= now + LONGEST_LEASE &&
+      entry.epoch === epoch &&
       (entry.leaseToken > 0 || (entry.leaseToken < 0 && state !== "none"));
     // Only this process knows yet that the entry is no good, so the script did not grant the lease: ask once more.
     const limit = state !== "fresh" && read.lease !== 0 && lease === 0 && !held && entry && !entry.placeholder
@@ -363,9 +368,4 @@ function takeFrom(waiting: Map<string, Pending>, part: Part): Pending[] {
 function begunLater(read: Pending): void {
   read.deadline = Infinity;
   for (const within of read.begun) within.extend(Infinity);
-}
-
-/** A number from 1 to 2^48 that nobody else draws. */
-export function nonce(): number {
-  return 1 + Math.floor(Math.random() * 2 ** 48);
 }

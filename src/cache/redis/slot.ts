@@ -10,7 +10,8 @@ import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
 import { Invalidations } from "../invalidations.ts";
 import { OwedLeases } from "./owed_leases.ts";
 import { type LeaseAction, RedisLeases } from "./leases.ts";
-import { nonce, type ReaderHost, RedisReader } from "./reader.ts";
+import { nonceFor } from "./nonce.ts";
+import { type ReaderHost, RedisReader } from "./reader.ts";
 import { milliseconds, RedisWriter, type TakenBack, type WriterHost } from "./writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "../store.ts";
 import { decoder } from "../../util/utf8.ts";
@@ -178,10 +179,16 @@ export class RedisSlot implements ReaderHost, WriterHost {
     await this.#run(UNBAR, [], [at, glob], "end invalidation of a pattern");
   }
 
-  /** The marks of changes that could not be told on the bell: different after each. */
-  async silent(): Promise<string> {
-    const marks = await this.batch.send("ZMSCORE", [this.ledger, "e", "q"], { operation: "look for silent changes" });
-    return (marks as (Uint8Array | null)[]).map((mark) => mark && decoder.decode(mark)).join();
+  /** Reads what is new in the ledger. Resolves to the marks of changes that could not be told on the bell: different after each. */
+  async look(): Promise<string> {
+    const options = { operation: "look for silent changes" };
+    const reply = await this.batch.send("ZMSCORE", [this.ledger, "e", "q", "k", "i"], options);
+    const marks = (reply as (Uint8Array | null)[]).map((mark) => mark && decoder.decode(mark));
+    const [epoch, , last, newest] = marks.map((mark) => -Number(mark));
+    const { known } = this;
+    // A read of what cannot be there brings all that is new, and mends what is not as it should be.
+    if (epoch !== known.epoch || !(newest! <= known.seen) || !(last! >= known.seen)) await this.#reader.read("", 0);
+    return marks.slice(0, 2).join();
   }
 
   async clear(): Promise<void> {
@@ -268,7 +275,12 @@ export class RedisSlot implements ReaderHost, WriterHost {
     const check = this.check();
     // One that the server did not know would have to be sent again, behind what was called after it.
     const options = { operation, whole: script.isNew(this.batch) };
-    const reply = await script.run(this.batch, [...keys, this.ledger], [nonce(), check, ...args], options);
+    const reply = await script.run(
+      this.batch,
+      [...keys, this.ledger],
+      [nonceFor(this.batch.client), check, ...args],
+      options,
+    );
     if (check === "1") this.checked(generation);
     return reply;
   }

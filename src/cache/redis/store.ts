@@ -4,6 +4,7 @@ import type { EventListener } from "../../observe/events.ts";
 import type { Batch } from "../../redis/batch.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { isPassing, isRefusal } from "../../redis/refusals.ts";
+import { Doubts } from "./doubts.ts";
 import { InvalidationQueue } from "./invalidation_queue.ts";
 import { findNamespaces } from "./namespaces.ts";
 import { RedisBell } from "./change_channel.ts";
@@ -54,6 +55,7 @@ export class RedisStore implements CacheStore {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #watches = new Watches();
   readonly #bell: RedisBell;
+  readonly #doubts: Doubts;
   readonly #options: RedisStoreOptions;
   readonly #others = new Map<string, RedisStore>();
   #copies: ChangeListener | undefined;
@@ -77,15 +79,16 @@ export class RedisStore implements CacheStore {
       const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
       return new RedisSlot(batch, tag, on);
     });
-    this.#bell = new RedisBell(batch.client, `${namespace}:bell`, {
+    this.#doubts = new Doubts(() => this.#look(), () => this.#copies?.all());
+    this.#bell = new RedisBell(batch.client, namespace, {
       key: (key) => {
         this.#watches.ring(key);
         this.#copies?.key(key);
       },
-      tag: (tag, mode, at) => this.#slots.forEach((slot) => slot.known.addTag(tag, mode, at)),
-      pattern: (glob, at) => this.#slots.forEach((slot) => slot.known.addBarrier(glob, at)),
+      // Who has no copies hears of it with the next read.
+      invalidated: (tag) => this.#copies && this.#doubts.add(tag),
       all: () => this.#changedAll(),
-      silent: async () => (await Promise.all(this.#slots.map((slot) => slot.silent()))).join(),
+      look: () => this.#look(),
       ready: () => this.#changedAll(),
       lost: () => this.#changedAll(),
       failed: () => on?.({ type: "warning", message: `The client ${batch.client.name} cannot subscribe to changes` }),
@@ -212,7 +215,9 @@ export class RedisStore implements CacheStore {
     return {
       // What waits to be replayed was invalidated here, but the copies do not know.
       inTouch: (now) => this.#bell.inTouch(now) && !this.#behind,
-      judge: (key, entry) => this.#slotOf(key).known.judge(key, entry),
+      judge: (key, entry) => {
+        return this.#doubts.about(entry.tags) ? "unknown" : this.#slotOf(key).known.judge(key, entry);
+      },
     };
   }
 
@@ -283,6 +288,11 @@ export class RedisStore implements CacheStore {
 
   #assertOpen(operation: string): void {
     if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
+  }
+
+  /** Reads what is new in the records. Resolves to the marks of changes that could not ring. */
+  async #look(): Promise<string> {
+    return (await Promise.all(this.#slots.map((slot) => slot.look()))).join();
   }
 
   /** Copies and waiting readers have to look again. */

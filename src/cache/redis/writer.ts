@@ -4,7 +4,7 @@ import type { RedisArgument, RedisReply } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
 import { encodeTags, HEADER, VERSION } from "../entry.ts";
 import { WRITE } from "./entry_scripts.ts";
-import { nonce } from "./reader.ts";
+import { nonceFor } from "./nonce.ts";
 import { isUnknownScript } from "../../redis/script.ts";
 import { Part } from "../parts.ts";
 import type { Fence, NewEntry } from "../store.ts";
@@ -164,7 +164,7 @@ export class RedisWriter implements CallSource {
     const check = this.#host.check();
     const args: RedisArgument[] = [writes.length + 1];
     for (const { key } of writes) args.push(prefix + key);
-    args.push(ledger, nonce(), check);
+    args.push(ledger, nonceFor(batch.client), check);
     for (const { bytes } of writes) args.push(bytes);
     const handlers = {
       operation: this.operation,

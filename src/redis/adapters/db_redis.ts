@@ -73,6 +73,10 @@ export class DbRedisClient implements RedisClient {
     return addressText(this.#address);
   }
 
+  get db(): number {
+    return this.#address.db ?? 0;
+  }
+
   get connected(): boolean {
     return this.#redis !== undefined;
   }

@@ -117,6 +117,10 @@ class BorrowedIoredis implements RedisClient {
     return sentinels || host === undefined ? undefined : addressText({ hostname: host, port: Number(port ?? 6379) });
   }
 
+  get db(): number {
+    return this.#redis.options.db ?? 0;
+  }
+
   get connected(): boolean {
     return this.#redis.status === "ready" && !this.#borrowed.closed;
   }

@@ -23,7 +23,11 @@ export interface NodeRedisLike {
   /** Whether commands can be sent. */
   readonly isReady: boolean;
   /** What it was opened with. */
-  readonly options?: { readonly socket?: object | undefined } | undefined;
+  readonly options?: {
+    readonly socket?: object | undefined;
+    /** The number of the database. */
+    readonly database?: number | undefined;
+  } | undefined;
   /** Sends one command. */
   sendCommand(args: (string | Buffer)[], options?: object): Promise<unknown>;
   /** Makes another client with the same options. */
@@ -130,6 +134,10 @@ class BorrowedNodeRedis implements RedisClient {
     const { host, port, path } = (this.#redis.options?.socket ?? {}) as Record<string, string | number | undefined>;
     if (path !== undefined) return String(path);
     return host === undefined ? undefined : addressText({ hostname: String(host), port: Number(port ?? 6379) });
+  }
+
+  get db(): number {
+    return this.#redis.options?.database ?? 0;
   }
 
   get connected(): boolean {

@@ -4,6 +4,8 @@ export interface IoredisOptionsLike {
   readonly host?: string | undefined;
   /** The port. */
   readonly port?: number | undefined;
+  /** The number of the database. */
+  readonly db?: number | undefined;
   /** The path of a socket. */
   readonly path?: string | undefined;
   /** The Sentinels that know the server. */
