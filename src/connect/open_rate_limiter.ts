@@ -3,7 +3,8 @@ import type { EventListener } from "../observe/events.ts";
 import type { Batch } from "../redis/batch.ts";
 import { MemoryLimitStore } from "../rate_limit/memory_store.ts";
 import type { PresetName } from "../rate_limit/presets.ts";
-import { limitTimeout, RateLimiter } from "../rate_limit/rate_limiter.ts";
+import { RateLimiter } from "../rate_limit/rate_limiter.ts";
+import { limitTimeout } from "../rate_limit/settings.ts";
 import { RedisLimitStore } from "../rate_limit/redis/store.ts";
 
 /** The rate limits of `connect()`: on its Redis, or in this process. */

@@ -24,6 +24,12 @@ export interface Verdict {
   readonly reserved?: Reserved | undefined;
 }
 
+/** How limits stand, and as the store says it. */
+interface Judged {
+  readonly states: RateLimitState[];
+  readonly standings: readonly Standing[];
+}
+
 /** Decides: by what it remembers, by the store, or, while that does not answer, by the policies of the presets. */
 export class Judge implements AsyncDisposable {
   readonly #store: LimitStore;
@@ -33,6 +39,8 @@ export class Judge implements AsyncDisposable {
   #degraded = false;
   /** Whether the store answers, but refuses writes: what writes nothing says nothing about that. */
   #refuses = false;
+  /** When the first check was asked since the last reply: to look at the clock for each takes its time. */
+  #since: number | undefined;
 
   constructor(store: LimitStore, { localShare, maxDenials, on }: JudgeOptions) {
     this.#store = store;
@@ -55,13 +63,23 @@ export class Judge implements AsyncDisposable {
       signal?.throwIfAborted();
       return { state: stateOf(rule, rule.limit, known, "deny-cache") };
     }
-    const since = denials ? denials.now() : 0;
+    // It may be a little too early: then the refusal is repeated for less long.
+    const since = denials ? this.#since ??= denials.now() : 0;
     const forgotten = denials ? denials.forgotten : 0;
-    const { states, standings } = await this.#run([step], signal);
-    const state = states[0]!;
+    const steps = [step];
+    let standings: readonly Standing[];
+    try {
+      standings = await this.#store.run(steps, signal);
+    } catch (error) {
+      this.#since = undefined;
+      const decided = await this.#decide(steps, error, signal);
+      return { state: decided.states[0]!, reserved: decided.standings[0]!.reserved };
+    }
+    this.#since = undefined;
+    if (this.#degraded) this.#succeeded(steps, standings);
     const standing = standings[0]!;
-    if (denials && !state.allowed && !state.degraded) denials.add(rule.name, id, cost, standing, since, forgotten);
-    return { state, reserved: standing.reserved };
+    if (denials && !standing.allowed) denials.add(rule.name, id, cost, standing, since, forgotten);
+    return { state: stateOf(rule, rule.limit, standing, this.#store.kind), reserved: standing.reserved };
   }
 
   /**
@@ -122,7 +140,7 @@ export class Judge implements AsyncDisposable {
   async #run(
     steps: readonly PresetStep[],
     signal: AbortSignal | undefined,
-  ): Promise<{ states: RateLimitState[]; standings: readonly Standing[] }> {
+  ): Promise<Judged> {
     try {
       const standings = await this.#store.run(steps, signal);
       if (this.#degraded) this.#succeeded(steps, standings);
@@ -132,11 +150,19 @@ export class Judge implements AsyncDisposable {
         standings,
       };
     } catch (error) {
-      this.#failed(error, signal);
+      return await this.#decide(steps, error, signal);
     }
+  }
+
+  /** Decides by policy, since the store has failed; throws what is no outage. */
+  async #decide(
+    steps: readonly PresetStep[],
+    error: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<Judged> {
+    this.#failed(error, signal);
     const standings = await this.#outage.run(steps);
-    const states = standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source));
-    return { states, standings };
+    return { states: standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source)), standings };
   }
 
   /** Takes a step after which there is more than before, and tells how it stands then, if the store answers. */

@@ -1,37 +1,26 @@
 import { describe } from "../util/describe.ts";
-import { toMilliseconds } from "../util/duration.ts";
 import type { ClosedBy } from "../errors.ts";
 import { type EventListener, safeListener } from "../observe/events.ts";
-import { remoteAddress } from "../web/connection.ts";
-import { assertKey } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
-import { type AddressReader, addressReader, type ConnectionInfo, UNKNOWN_ADDRESS } from "./address.ts";
+import type { ConnectionInfo } from "./address.ts";
+import { Clients } from "./clients.ts";
 import type { GateOptions } from "./gate_options.ts";
 import { Gate } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { Judge } from "./decisions.ts";
-import { CHECK, LIMITS, OPERATION } from "./option_names.ts";
+import { Presets } from "./named_presets.ts";
+import { CHECK, OPERATION } from "./option_names.ts";
 import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
-import type { PresetStep } from "./fallback.ts";
-import {
-  assertWhole,
-  MAX_LIMIT,
-  type Preset,
-  type PresetName,
-  presetOf,
-  type PresetOptions,
-  PRESETS,
-} from "./presets.ts";
+import { assertWhole, MAX_LIMIT, type PresetName, type PresetOptions } from "./presets.ts";
 import { refundOf, type Reservation, ReservedResult } from "./reservation.ts";
 import { CheckResult, tightest } from "./check_result.ts";
 import type { RateLimitResult, RateLimitState } from "./result.ts";
 import type { Rules } from "./rules.ts";
+import { settingsOf } from "./settings.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
-import { type Action, type LimitStore, STATES } from "./store.ts";
+import type { LimitStore } from "./store.ts";
 
 const NONE: CheckOptions = Object.freeze({});
-/** Most limits of one transaction. */
-const MOST_ENTRIES = 64;
 
 /**
  * Named rate limits. Each check is counted and decided in one step, by the clock of the store; a refused call is not counted.
@@ -60,13 +49,10 @@ const MOST_ENTRIES = 64;
 export class RateLimiter<Names extends string = PresetName> implements AsyncDisposable {
   readonly #judge: Judge;
   readonly #on: EventListener | undefined;
-  readonly #presets = new Map<string, Preset>();
+  readonly #presets: Presets;
   readonly #style: HeaderStyle;
-  readonly #address: AddressReader;
-  readonly #trusts: boolean;
+  readonly #clients: Clients;
   readonly #decisions = new Decisions();
-  #warned = false;
-  #warnedOfUnknown = false;
 
   /**
    * Creates a limiter. `connect()` does it for you.
@@ -77,31 +63,12 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {TypeError | RangeError} If an option cannot be used.
    */
   constructor(store: LimitStore, options: RateLimitOptions<Names> = {}, on?: EventListener) {
-    assertOptions(options, LIMITS, "open rate limits");
-    const { presets = {}, localShare = 0.5, maxDenials = 10_000, legacyHeaders = "epoch", exposeHeaders = false } =
-      options;
-    const { trustProxy, ipv6Prefix } = options;
-    if (typeof localShare !== "number" || !(localShare > 0 && localShare <= 1)) {
-      throw new RangeError(`Cannot use "localShare": wanted a number above 0, up to 1, got ${describe(localShare)}`);
-    }
-    if (!Number.isSafeInteger(maxDenials) || maxDenials < 0) {
-      throw new RangeError(`Cannot use "maxDenials": wanted a whole number of at least 0, got ${describe(maxDenials)}`);
-    }
-    if (legacyHeaders !== false && legacyHeaders !== "epoch" && legacyHeaders !== "delta") {
-      const got = describe(legacyHeaders);
-      throw new TypeError(`Cannot use "legacyHeaders": wanted "epoch", "delta" or false, got ${got}`);
-    }
+    const { style, localShare, maxDenials } = settingsOf(options);
     this.#on = safeListener(on);
     this.#judge = new Judge(store, { localShare, maxDenials, on: this.#on });
-    if (typeof exposeHeaders !== "boolean") {
-      throw new TypeError(`Cannot use "exposeHeaders": wanted a boolean, got ${describe(exposeHeaders)}`);
-    }
-    this.#style = { legacy: legacyHeaders, expose: exposeHeaders };
-    this.#address = addressReader(trustProxy, ipv6Prefix);
-    this.#trusts = trustProxy !== undefined;
-    for (const [name, preset] of Object.entries({ ...PRESETS, ...presets })) {
-      if (preset !== undefined) this.#presets.set(name, presetOf(name, preset));
-    }
+    this.#style = style;
+    this.#clients = new Clients(options, this.#on);
+    this.#presets = new Presets(options.presets, this.#on);
   }
 
   /**
@@ -124,15 +91,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * ```
    */
   define<Name extends string>(name: Name, options: PresetOptions): RateLimiter<Names | Name> {
-    const preset = presetOf(name, options);
-    const before = this.#presets.get(name);
-    if (before && STATES[before.algorithm] !== STATES[preset.algorithm]) {
-      const why = options.algorithm === undefined ? `, since its limit is ${preset.limit}` : "";
-      const message = `The rate limit "${name}" is counted by "${preset.algorithm}" from now on${why}, and was by ` +
-        `"${before.algorithm}": it begins anew. Say algorithm: "${before.algorithm}" to keep what was counted`;
-      this.#on?.({ type: "warning", message });
-    }
-    this.#presets.set(name, preset);
+    this.#presets.define(name, options);
     this.#judge.forget();
     return this as unknown as RateLimiter<Names | Name>;
   }
@@ -149,7 +108,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {RangeError} If the cost can never be allowed.
    */
   async check(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
-    const step = this.#stepOf("check", name, id, costOf(options, "check"));
+    const step = this.#presets.step("check", name, id, costOf(options, "check"));
     const { state } = await this.#judge.check(step, options.signal);
     return this.#result(state, id);
   }
@@ -179,14 +138,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     options: { signal?: AbortSignal | undefined } = NONE,
   ): Promise<RateLimitResult> {
     if (options !== NONE) assertOptions(options, OPERATION, "check rate limits");
-    if (!Array.isArray(entries) || entries.length === 0 || entries.length > MOST_ENTRIES) {
-      const got = describe(entries);
-      throw new TypeError(`Cannot check rate limits: wanted an array of 1 to ${MOST_ENTRIES} [name, id], got ${got}`);
-    }
-    const steps = (entries as readonly LimitEntry<Names>[]).map((entry) => {
-      if (Array.isArray(entry)) return this.#stepOf("check", entry[0], entry[1], entry[2]);
-      throw new TypeError(`Cannot check rate limits: wanted [name, id], got ${describe(entry)}`);
-    });
+    const steps = this.#presets.steps(entries);
     const first = steps[0]!;
     if (steps.length === 1) {
       const { state } = await this.#judge.check(first, options.signal);
@@ -209,7 +161,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
    */
   async peek(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
-    const step = this.#stepOf("peek", name, id, costOf(options, "peek"));
+    const step = this.#presets.step("peek", name, id, costOf(options, "peek"));
     return new CheckResult(await this.#judge.take(step, options.signal), this.#style);
   }
 
@@ -238,7 +190,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * ```
    */
   async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
-    const step = this.#stepOf("reserve", name, id, costOf(options, "reserve"));
+    const step = this.#presets.step("reserve", name, id, costOf(options, "reserve"));
     const { state, reserved } = await this.#judge.check(step, options.signal);
     const refund = refundOf(step, reserved);
     const takeBack = async (signal: AbortSignal | undefined) => {
@@ -266,7 +218,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     options: { signal?: AbortSignal | undefined } = NONE,
   ): Promise<RateLimitResult> {
     if (options !== NONE) assertOptions(options, OPERATION, "penalize rate limit");
-    const step = this.#stepOf("penalize", name, id, 1);
+    const step = this.#presets.step("penalize", name, id, 1);
     assertWhole(amount, MAX_LIMIT, `Cannot penalize "${name}": wanted as the amount`);
     const state = await this.#judge.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
     // What was said is how it stands for the next call.
@@ -285,7 +237,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
     if (options !== NONE) assertOptions(options, OPERATION, "reset rate limit");
-    const step = this.#stepOf("reset", name, id, 1);
+    const step = this.#presets.step("reset", name, id, 1);
     return await this.#judge.reset(step, options.signal);
   }
 
@@ -298,21 +250,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @returns An IPv4 address, an IPv6 network as in `"2001:db8::/64"`, or `"unknown"`, of which a `warning` tells once.
    */
   address(request: Request, info?: ConnectionInfo): string {
-    if (!this.#trusts && !this.#warned) {
-      const name = ["X-Forwarded-For", "Forwarded"].find((name) => request.headers.has(name));
-      if (name) {
-        this.#warned = true;
-        const message = `A request has ${name}, which is not believed: if a proxy of yours writes it, say so by ` +
-          "rateLimit.trustProxy, or all clients share the limit of the proxy";
-        this.#on?.({ type: "warning", message });
-      }
-    }
-    const address = this.#address(request, info);
-    if (address === UNKNOWN_ADDRESS && !this.#warnedOfUnknown && remoteAddress(request, info) === undefined) {
-      this.#warnedOfUnknown = true;
-      warnOfUnknown(this.#on);
-    }
-    return address;
+    return this.#clients.address(request, info);
   }
 
   /**
@@ -417,37 +355,10 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   #tell({ name, source, retryAfter, limit }: RateLimitState, id: string): void {
     this.#on?.({ type: "limit.refused", name, id, limit, retryAfter, source });
   }
-
-  #stepOf(action: Action, name: string, id: string, cost: number = 1): PresetStep {
-    const rule = this.#presets.get(name);
-    if (!rule) {
-      const names = [...this.#presets.keys()].join(", ");
-      throw new TypeError(`Cannot ${action} rate limit: wanted one of ${names}, got ${describe(name)}`);
-    }
-    assertKey(id, undefined, "use the id of a rate limit");
-    if (cost !== 1) assertWhole(cost, rule.most, `Cannot ${action} "${name}": wanted as the cost`);
-    return { rule, id, action, cost };
-  }
 }
 
 /** How much a call takes. */
 function costOf(options: CheckOptions, action: string): number | undefined {
   if (options !== NONE) assertOptions(options, CHECK, `${action} rate limit`);
   return options.cost;
-}
-
-/** Tells that clients cannot be told apart: five wrong passwords of anybody would shut out all. */
-function warnOfUnknown(on: EventListener | undefined): void {
-  const message =
-    'The address of a client is not known, so all such clients share the limits of "unknown": give the guard what the ' +
-    "server tells of the connection, as in Deno.serve((request, info) => handler(request, info)) or app.fetch(request, info)";
-  on?.({ type: "warning", message });
-  // deno-lint-ignore no-console -- said once, and beside the event: who overlooks it is shut out by others
-  console.warn(`Larder: ${message}.`);
-}
-
-/** The milliseconds of the option `timeout`, where it was given. */
-export function limitTimeout(options: RateLimitOptions): number | undefined {
-  if (options.timeout === undefined) return undefined;
-  return toMilliseconds(options.timeout, "rateLimit.timeout", { min: 1, max: 60_000 });
 }

@@ -144,3 +144,33 @@ Deno.test("MemoryLimitStore and RedisLimitStore agree about what follows in the 
     });
   }
 });
+
+Deno.test("MemoryLimitStore and RedisLimitStore agree about many who come in one tick, in runs and between others", async (t) => {
+  await using server = await RedisServer.start();
+  for (const algorithm of ALGORITHMS) {
+    await t.step(algorithm, async () => {
+      await using memory = await openMemory();
+      await using redis = await openRedis(server);
+      const rules = [rule({ algorithm, name: "ONE", limit: 3 }), rule({ algorithm, name: "TWO", limit: 40 })];
+      for (let round = 0; round < 4; round++) {
+        const all = Array.from({ length: 700 }, (_, i): Step[] => {
+          const action = i % 97 === 5 ? "reserve" : i % 89 === 7 ? "penalize" : i % 5 === 4 ? "peek" : "check";
+          const step = (shift: number): Step => ({
+            rule: rules[Math.floor(i / 150 + shift) % 2]!,
+            id: `id${i % 61 === 3 ? 0 : i + shift}`,
+            action: i % 200 < 150 ? "check" : action,
+            cost: i % 300 < 290 ? 1 : 2,
+          });
+          return i % 101 === 50 ? [step(0), step(1)] : [step(0)];
+        });
+        const told = await Promise.all(
+          [memory, redis].map(({ store }) => Promise.all(all.map((steps) => store.run(steps)))),
+        );
+        // The mark of a reservation is the store's own.
+        const [wanted, got] = told.map((standings) => standings.flat().map(({ reserved: _, ...standing }) => standing));
+        assertEquals(got, wanted);
+        for (const { clock } of [memory, redis]) clock.pass(170);
+      }
+    });
+  }
+});

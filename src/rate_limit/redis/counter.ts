@@ -10,7 +10,7 @@ import type { Standing, Step } from "../store.ts";
 
 /** Steps that belong together, and who waits for them. */
 interface Pending extends Asked {
-  /** When they came, by `performance.now()`. */
+  /** When they came at the latest, by `performance.now()`: those of one write share it. */
   readonly since: number;
   reject(error: unknown): void;
 }
@@ -44,6 +44,7 @@ export class RedisCounter implements CallSource {
   readonly #breaker = new Breaker();
   #waiting: Pending[] = [];
   #joined = false;
+  #since = 0;
   /** Script calls that are out. */
   readonly #out = new Set<readonly Pending[]>();
 
@@ -71,8 +72,9 @@ export class RedisCounter implements CallSource {
       return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "overload"));
     }
     return new Promise((resolve, reject) => {
-      const since = performance.now();
-      const pending: Pending = { steps, since, settled: false, resolve, reject };
+      // To look at the clock for each takes its time.
+      if (!this.#joined) this.#since = performance.now();
+      const pending: Pending = { steps, since: this.#since, settled: false, resolve, reject };
       if (signal) endBy(pending, signal);
       this.#waiting.push(pending);
       this.#join();

@@ -46,7 +46,8 @@ export const ACTIONS = { check: 0, peek: 1, penalize: 2, refund: 3, reset: 4, re
  * transactions: number of steps (u8), and the steps: index of the key (u16), of the rule (u8), action (u8), cost (u32); then, for what
  * needs a mark (all but check and peek), the index of that key (u16); and for a refund the index of the ticket (u16, 0 = none), whether
  * the limit was changed since (u8), and of the reservation the receipt, the moment (µs), the mark (-1 = any), and what had been given
- * back (f64 each).
+ * back (f64 each). Checks or looks that are the same but for their keys, which follow each other, are written once, as transactions
+ * of one step each: 0 (u8) · how many (u16) · index of the first key (u16) · of the rule (u8) · action (u8) · cost (u32).
  *
  * ARGV[2]: the time in microseconds, for tests with a clock of their own; empty = the server's.
  *
@@ -87,6 +88,7 @@ for i = 1, rule_count do
   local algorithm, limit, a, b
   algorithm, limit, a, b, from = unpack_('>BI4I6I4', blob, from)
   rules[i] = { RUN[algorithm], limit, a, b }
+  if RUN[algorithm] == gcra then prepare_gcra(rules[i]) end
 end
 
 -- What a key holds is looked up once and written once, however often it is asked for.
@@ -171,30 +173,53 @@ local function write_result(result)
 end
 
 local replies, n = {}, 0
-for i = 1, transactions do
+-- The numbers of results are collected, since to write many at once takes half the time.
+local numbers, filled = {}, 0
+local function flush()
+  if filled == 0 then return end
+  n = n + 1
+  replies[n] = pack('>' .. rep('BI4I5I5I5d', filled / 6), unpack(numbers, 1, filled))
+  filled = 0
+end
+
+local done = 0
+while done < transactions do
   local steps
   steps, from = unpack_('B', blob, from)
-  if steps == 1 then
-    local ask, allowed, remaining, reset, retry, more, token, state, ttl
-    local key, rule, action, cost, after = unpack_('>I2BBI4', blob, from)
-    n = n + 1
-    if action <= PEEK then
-      -- The usual case, without a table.
-      from, rule = after, rules[rule]
-      allowed, remaining, reset, retry, more, token, state, ttl =
-        rule[1](present[key] or stored[key] or '', rule, action, cost, 0, 0, false)
-      replies[n] = pack('>BI4I5I5I5d', allowed and 1 or 0, max(0, remaining), reset, retry, more, token)
-    else
-      ask, from = read_step(from)
-      local result = step(present, marks, ask)
-      state, ttl = result[7], result[8]
-      replies[n] = write_result(result)
+  if steps == 0 then
+    -- The usual case, without a table for each.
+    local count, first, rule, action, cost
+    count, first, rule, action, cost, from = unpack_('>I2I2BBI4', blob, from)
+    done, rule = done + count, rules[rule]
+    local run = rule[1]
+    for key = first, first + count - 1 do
+      local allowed, remaining, reset, retry, more, token, state, ttl =
+        run(present[key] or stored[key] or '', rule, action, cost, 0, 0, false)
+      if state then
+        present[key] = state
+        if ttl ~= KEEP or not ttls[key] then ttls[key] = ttl end
+      end
+      local at = filled
+      numbers[at + 1], numbers[at + 2], numbers[at + 3] = allowed and 1 or 0, remaining > 0 and remaining or 0, reset
+      numbers[at + 4], numbers[at + 5], numbers[at + 6] = retry, more, token
+      filled = at + 6
+      if filled == 768 then flush() end
     end
+  elseif steps == 1 then
+    local ask
+    ask, from = read_step(from)
+    local key, result = ask[1], step(present, marks, ask)
+    local state, ttl = result[7], result[8]
     if state then
       present[key] = state
       if ttl ~= KEEP or not ttls[key] then ttls[key] = ttl end
     end
+    flush()
+    n, done = n + 1, done + 1
+    replies[n] = write_result(result)
   else
+    flush()
+    done = done + 1
     -- All or nothing: the states are kept only if nothing was refused.
     local asked, results, tentative, resets, changes, all = {}, {}, {}, {}, {}, true
     for j = 1, steps do
@@ -230,6 +255,8 @@ for i = 1, transactions do
   end
 end
 
+flush()
+
 for key, mark in pairs(marks) do
   if mark[3] > 0 then
     present[key] = pack('>I6d', mark[1], mark[2])
@@ -241,9 +268,11 @@ local last, text -- most TTLs of a batch are the same, and numbers are slow to w
 for key, ttl in pairs(ttls) do
   local state, before = present[key], stored[key]
   if ttl == KEEP then
-    -- Over what is there, where it is as long: that is cheaper still.
+    -- Over what is there, where it is as long, or behind it: that is cheaper still. Redis keeps room behind what has grown, though.
     if #state == #before then
       redis.call('SETRANGE', KEYS[key], '0', state)
+    elseif #state < 48 and #state > #before and sub(state, 1, #before) == before then
+      redis.call('APPEND', KEYS[key], sub(state, #before + 1))
     else
       redis.call('SET', KEYS[key], state, 'KEEPTTL')
     end

@@ -21,6 +21,8 @@ const RESERVED = 24;
 /** Bytes of a step in the request, and of a refund, at most. */
 const STEP = 8;
 const REFUND = 45;
+/** Bytes of single steps that differ in their keys only. */
+const ALIKE = 11;
 /** Milliseconds of a window from which on the times of `exact` take five bytes. */
 const LONG = 24 * 86_400_000;
 
@@ -32,6 +34,8 @@ interface RulePart {
   readonly prefix: string;
   /** What the keys of its marks begin with. */
   readonly marks: string;
+  /** The index of the key of each identity, from 1 on. */
+  readonly indexes: Map<string, number>;
 }
 
 /** What goes into one call of the script: see there for how. */
@@ -39,7 +43,7 @@ export class StepsCall<Waiting extends Asked> {
   readonly waiting: Waiting[] = [];
   readonly keys: string[] = [];
   readonly #prefix: string;
-  /** The index of each key, from 1 on. */
+  /** The indexes of the keys of marks and tickets, from 1 on. */
   readonly #keys = new Map<string, number>();
   /** The rules, the first first. */
   readonly #rules = new Map<Rule, RulePart>();
@@ -59,9 +63,11 @@ export class StepsCall<Waiting extends Asked> {
       if (this.#rules.size + steps.length > RULES_PER_CALL) return false;
     }
     for (const { rule, id, action, ticket } of steps) {
-      const { prefix, marks } = this.#rules.get(rule) ?? this.#addRule(rule);
+      const { prefix, marks, indexes } = this.#rules.get(rule) ?? this.#addRule(rule);
+      let index = indexes.get(id);
+      if (index === undefined) indexes.set(id, index = this.keys.push(prefix + id));
       this.#indexes.push(
-        this.#indexOf(prefix + id),
+        index,
         action === "check" || action === "peek" ? 0 : this.#indexOf(`${marks}${id}:m`),
         ticket === undefined ? 0 : this.#indexOf(`${this.#prefix}t:${ticket}`),
       );
@@ -73,7 +79,7 @@ export class StepsCall<Waiting extends Asked> {
 
   /** What the script takes. */
   encode(): Uint8Array {
-    const bytes = new Uint8Array(3 + 15 * this.#rules.size + (1 + STEP + REFUND) * this.#count);
+    const bytes = new Uint8Array(3 + 15 * this.#rules.size + (ALIKE + STEP + REFUND) * this.#count);
     const view = new DataView(bytes.buffer);
     view.setUint8(0, this.#rules.size);
     view.setUint16(1, this.waiting.length);
@@ -88,7 +94,15 @@ export class StepsCall<Waiting extends Asked> {
       at += 15;
     }
     let next = 0;
-    for (const { steps } of this.waiting) {
+    for (let i = 0; i < this.waiting.length;) {
+      const alike = this.#alike(i, next);
+      if (alike > 0) {
+        at = this.#writeAlike(view, at, this.waiting[i]!.steps[0]!, next, alike);
+        i += alike;
+        next += 3 * alike;
+        continue;
+      }
+      const { steps } = this.waiting[i++]!;
       view.setUint8(at++, steps.length);
       for (const step of steps) {
         at = this.#writeStep(view, at, step, next);
@@ -122,6 +136,33 @@ export class StepsCall<Waiting extends Asked> {
     }
   }
 
+  /** How many from here on are single checks or looks that differ in their keys only, which follow each other. */
+  #alike(from: number, next: number): number {
+    const { waiting } = this;
+    const [first] = waiting[from]!.steps;
+    const { rule, action, cost } = first!;
+    if (waiting[from]!.steps.length > 1 || (action !== "check" && action !== "peek")) return 0;
+    const index = this.#indexes[next]!;
+    let count = 1;
+    for (; from + count < waiting.length; count++) {
+      const { steps } = waiting[from + count]!;
+      const step = steps[0]!;
+      if (steps.length > 1 || step.rule !== rule || step.action !== action || step.cost !== cost) break;
+      if (this.#indexes[next + 3 * count] !== index + count) break;
+    }
+    return count;
+  }
+
+  #writeAlike(view: DataView, at: number, { rule, action, cost }: Step, next: number, count: number): number {
+    view.setUint8(at, 0);
+    view.setUint16(at + 1, count);
+    view.setUint16(at + 3, this.#indexes[next]!);
+    view.setUint8(at + 5, this.#rules.get(rule)!.index);
+    view.setUint8(at + 6, ACTIONS[action]);
+    view.setUint32(at + 7, cost);
+    return at + ALIKE;
+  }
+
   #writeStep(view: DataView, at: number, step: Step, next: number): number {
     const { rule, action, cost, reserved, moved = false, receipt = 0 } = step;
     view.setUint16(at, this.#indexes[next]!);
@@ -151,10 +192,13 @@ export class StepsCall<Waiting extends Asked> {
   #addRule(rule: Rule): RulePart {
     // A limit that was defined anew meanwhile counts in the same keys.
     const state = STATES[rule.algorithm];
+    const prefix = `${this.#prefix}${state}:${rule.name}:`;
+    const twin = [...this.#rules.values()].find((part) => part.prefix === prefix);
     const part = {
       index: this.#rules.size + 1,
-      prefix: `${this.#prefix}${state}:${rule.name}:`,
+      prefix,
       marks: `${this.#prefix}m${state}:${rule.name}:`,
+      indexes: twin?.indexes ?? new Map<string, number>(),
     };
     this.#rules.set(rule, part);
     return part;
@@ -182,23 +226,17 @@ function lengthOf({ action }: Step): number {
 }
 
 function readStanding(view: DataView, at: number, { action }: Step): Standing {
-  const receipt = view.getFloat64(at + 20);
-  return {
+  const standing = {
     allowed: view.getUint8(at) === 1,
     remaining: view.getUint32(at + 1),
     resetAfter: uint40(view, at + 5),
     retryAfter: uint40(view, at + 10),
     moreAfter: uint40(view, at + 15),
-    receipt,
-    ...(action === "reserve" && {
-      reserved: {
-        receipt,
-        at: view.getFloat64(at + 28),
-        mark: view.getFloat64(at + 36),
-        given: view.getFloat64(at + 44),
-      },
-    }),
+    receipt: view.getFloat64(at + 20),
   };
+  if (action !== "reserve") return standing;
+  const [moment, mark, given] = [view.getFloat64(at + 28), view.getFloat64(at + 36), view.getFloat64(at + 44)];
+  return { ...standing, reserved: { receipt: standing.receipt, at: moment, mark, given } };
 }
 
 function uint40(view: DataView, at: number): number {
