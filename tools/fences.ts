@@ -43,19 +43,6 @@ export function fencesOf(file: string, text: string): Fence[] {
   }));
 }
 
-/**
- * Makes a document for Deno's doc tests of one with servers, for which they have no place.
- *
- * @param file Its name.
- * @param text Its text.
- * @returns Markdown with the same code at the same lines, where servers are ignored.
- */
-export function withoutServers(file: string, text: string): string {
-  return markdownOf(file, text).replace(FENCE, (all, info: string, code: string) => {
-    return serves({ file, line: 0, info, code }) ? all.replace(info, "ts ignore") : all;
-  });
-}
-
 /** The text of a document; of TypeScript its JSDoc, line by line. */
 function markdownOf(file: string, text: string): string {
   if (file.endsWith(".md")) return text;

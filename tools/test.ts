@@ -6,7 +6,7 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { documentsIn, fencesOf, serves, withoutServers } from "./fences.ts";
+import { writeDocTests } from "./doc_tests.ts";
 import { importMapArguments } from "./jsr.ts";
 import { findRedis, type FoundRedis, NO_REDIS } from "./redis.ts";
 import { findProgram, type Program, PROGRAMS } from "../tests/support/program.ts";
@@ -15,35 +15,19 @@ import { argumentsFor, explainIgnored, type IgnoredTest, parseCounts, parseIgnor
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 /** Where tests are, the examples of the documents among them. */
 const EVERYTHING = ["tests", "mod.ts", "src", "README.md", "docs"];
-/** Where the documents are put for Deno, without the servers, which tests/documents/serving_test.ts runs. */
+/** Where the samples of documents are put. */
 const DOCUMENTS = `.doc_tests/${Deno.pid}`;
 /** Where is kept what the last run ignored. */
 const IGNORED = `${ROOT}.cache/ignored.json`;
 /** At most so many test files at a time, however many processors there are. */
 const JOBS = 4;
+/** Many tests wait for what they have started, so there is room for more of them than there are processors. */
+const SPARE_JOBS = 1;
 /** Variables that would change what the tests see. */
 const AMBIENT = /^REDIS_|^LARDER_/;
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(`${ROOT}${path}`).then(() => true, () => false);
-}
-
-/** Names the files of Deno's doc tests for those that were asked for; what is no document stays as it is. */
-async function replaceDocuments(paths: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
-  for (const path of paths) {
-    const documents = /^(?:\.\/)?tests\b/.test(path) ? [] : await documentsIn(ROOT, path);
-    if (documents.length === 0) files.push(path);
-    for (const document of documents) {
-      const text = await Deno.readTextFile(`${ROOT}${document}`);
-      if (fencesOf(document, text).every((fence) => serves(fence) || /\bignore\b/.test(fence.info))) continue;
-      const file = `${DOCUMENTS}/${document.replace(/(?<!\.md)$/, ".md")}`;
-      await Deno.mkdir(`${ROOT}${file.replace(/[^/]*$/, "")}`, { recursive: true });
-      await Deno.writeTextFile(`${ROOT}${file}`, withoutServers(document, text));
-      files.push(file);
-    }
-  }
-  return files;
 }
 
 /** The permissions that the tests have: loopback, temporary folders, and the programs that they start. */
@@ -69,7 +53,7 @@ function temporaryFolder(run: string[]): string {
 function environment(redis: FoundRedis, temporary: string): Record<string, string> {
   const env = Object.entries(Deno.env.toObject()).filter(([name]) => !AMBIENT.test(name));
   const colour: Record<string, string> = Deno.stdout.isTerminal() && !Deno.noColor ? { FORCE_COLOR: "1" } : {};
-  const jobs = { DENO_JOBS: String(Math.min(JOBS, navigator.hardwareConcurrency)) };
+  const jobs = { DENO_JOBS: String(Math.min(JOBS, navigator.hardwareConcurrency + SPARE_JOBS)) };
   return { ...jobs, ...Object.fromEntries(env), ...colour, ...redis.env, TMPDIR: temporary };
 }
 
@@ -107,7 +91,8 @@ async function chosen(args: string[]): Promise<string[]> {
   const named = await Promise.all(args.map((arg) => arg.startsWith("-") ? false : exists(arg)));
   const options = args.filter((_, i) => !named[i]);
   const files = named.includes(true) ? args.filter((_, i) => named[i]) : EVERYTHING;
-  return [...options, ...await replaceDocuments(files)];
+  const { modules, others } = await writeDocTests(ROOT, DOCUMENTS, files);
+  return [...options, ...others, ...modules];
 }
 
 async function main(args: string[]): Promise<number> {
@@ -136,7 +121,7 @@ async function main(args: string[]): Promise<number> {
   const report = `${ROOT}.cache/tests.${Deno.pid}.xml`;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["test", "--doc", "--parallel", `--junit-path=${report}`, ...importMap],
+      ...["test", "--parallel", `--junit-path=${report}`, ...importMap],
       ...permissions(run, redis, temporary),
       ...(checks || args.includes("--no-check") ? [] : ["--no-check"]),
       ...(sanitizersAreOff ? ["--sanitize-ops", "--sanitize-resources"] : []),

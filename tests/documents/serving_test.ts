@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { documentsIn, type Fence, fencesOf, serves, withoutServers } from "../../tools/fences.ts";
+import { documentsIn, type Fence, fencesOf, serves } from "../../tools/fences.ts";
 import { readUntil, REDIS_CLIENT, ROOT, startDeno } from "../examples/child.ts";
 import { type Exchange, exchangesOf, Visitor } from "./visitor.ts";
 
@@ -106,9 +106,4 @@ Deno.test("serves() is about what starts a server and leaves it running", () => 
   assert(judged("await Deno.serve(app).finished;\n"));
   assert(!judged("// Deno.serve(app);\n"));
   assert(!judged("const server = Deno.serve(app);\nawait fetch(url);\nawait server.shutdown();\n"));
-});
-
-Deno.test("withoutServers() leaves the lines where they were", () => {
-  const text = "a\n```ts\nDeno.serve(b);\n```\n```ts\nc;\n```\n";
-  assertEquals(withoutServers("a.md", text), "a\n```ts ignore\nDeno.serve(b);\n```\n```ts\nc;\n```\n");
 });
