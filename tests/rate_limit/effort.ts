@@ -1,9 +1,9 @@
 /**
- * How much longer the property tests of limits run than they do by default, which is a million calls in all: with
- * `TEST_EFFORT=5`, each limit sees a million, and Redis 100,000 in all.
+ * How much longer the property tests of limits run than they do by default, which is 200,000 calls in all: with
+ * `TEST_EFFORT=25`, each limit sees a million, and Redis 125,000 in all.
  *
  * ```sh
- * TEST_EFFORT=5 deno task test tests/rate_limit/property_test.ts
+ * TEST_EFFORT=25 deno task test tests/rate_limit/property_test.ts
  * ```
  */
 export { EFFORT } from "../support/effort.ts";

@@ -57,13 +57,13 @@ Deno.test("exact and sliding-window never admit more than the limit in any windo
     const name = `${limit.algorithm} ${limit.limit}/${limit.window} ms`;
     await t.step(`memory: ${name}`, async () => {
       await using opened = await openMemory();
-      const { times, costs } = await drive(opened, limit, 200_000 * EFFORT, randomFrom(limit.limit));
+      const { times, costs } = await drive(opened, limit, 40_000 * EFFORT, randomFrom(limit.limit));
       assertLessOrEqual(worst(times, costs, limit.window), limit.limit);
       assert(times.length > 1000, "the limit admits something");
     });
     await t.step(`redis: ${name}`, async () => {
       await using opened = await openRedis(server);
-      const { times, costs } = await drive(opened, limit, 4000 * EFFORT, randomFrom(limit.limit + 1));
+      const { times, costs } = await drive(opened, limit, 1000 * EFFORT, randomFrom(limit.limit + 1));
       assertLessOrEqual(worst(times, costs, limit.window), limit.limit);
       assert(times.length > 200, "the limit admits something");
     });
@@ -76,7 +76,7 @@ Deno.test("exact admits whatever it may: it equals a log of all calls", async ()
   const random = randomFrom(7);
   const limit = rule({ algorithm: "exact", limit: 9, window: 500 });
   let log: number[] = [];
-  for (let i = 0; i < 20_000 * EFFORT; i++) {
+  for (let i = 0; i < 5000 * EFFORT; i++) {
     clock.pass(Math.floor(random() * random() * 120));
     const cost = 1 + Math.floor(random() * 3);
     log = log.filter((time) => time > clock.now() - 500);
@@ -96,7 +96,7 @@ Deno.test("sliding-window admits at least 95 % of the limit under constant overl
       const over = rule({ algorithm: "sliding-window", limit, window });
       const start = clock.now();
       let admitted = 0;
-      const windows = 20;
+      const windows = 5;
       for (let i = 0; clock.now() < start + windows * window; i++) {
         const [standing] = await store.run([{ rule: over, id: "a", action: "check", cost: 1 }]);
         if (standing!.allowed) admitted++;
@@ -162,7 +162,7 @@ Deno.test("gcra admits up to the limit and the burst in any window, fixed-window
   ] as const;
   for (const [limit, most] of limits) {
     await using opened = await openMemory();
-    const { times, costs } = await drive(opened, limit, 50_000, randomFrom(3));
+    const { times, costs } = await drive(opened, limit, 20_000, randomFrom(3));
     const found = worst(times, costs, limit.window);
     assertLessOrEqual(found, most);
     assert(found > limit.limit, "what is documented as more than the limit is more");

@@ -75,10 +75,10 @@ Deno.test("RedisLimitStore keeps each key until nothing counts any more, and not
             if (all.some(({ action }) => action === "check")) Math.abs(left - before) < LATE ? kept++ : set++;
           }
         }),
-        { seed: 20261121, numRuns: 100 * EFFORT },
+        { seed: 20261121, numRuns: 25 * EFFORT },
       );
       // Else the test would say nothing of the one or the other.
-      assert(kept > 20 && set > 20, `${kept} kept, ${set} set`);
+      assert(kept > 5 && set > 5, `${kept} kept, ${set} set`);
     });
   }
 });

@@ -9,9 +9,9 @@ const PATIENCE = 60_000;
 /** Waits until something holds, looking again and again. */
 export async function until(condition: () => unknown, what: string): Promise<void> {
   const deadline = performance.now() + PATIENCE;
-  while (!await condition()) {
+  for (let pause = 5; !await condition(); pause = Math.min(pause * 1.2, 50)) {
     if (performance.now() > deadline) throw new Error(`Waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

@@ -85,13 +85,20 @@ function callsOf({ cache, sessions, rateLimit, client }: Larder): Record<string,
 }
 
 for (const distance of [300, 420]) {
-  Deno.test(`Every call ends within its one deadline on a Redis that is ${distance} ms away`, async (t) => {
-    await using opened = await open(distance);
-    for (const round of ["the first time", "the second time"]) {
-      for (const [name, call] of Object.entries(callsOf(opened.redis))) {
-        await t.step(`${name}, ${round}`, async () => assertLess(await best(call), DEADLINE + SLACK));
-      }
-    }
+  Deno.test(`Every call ends within its one deadline on a Redis that is ${distance} ms away`, async () => {
+    // The first calls of a process and later ones, next to each other: they wait for the line and not for each other.
+    await using first = await open(distance);
+    await using second = await open(0);
+    const [cold, warm] = [callsOf(first.redis), callsOf(second.redis)];
+    for (const call of Object.values(warm)) await took(call());
+    second.proxy.delay = distance / 2;
+    await Promise.all(
+      Object.entries({ "the first time": cold, "the second time": warm }).map(async ([round, calls]) => {
+        for (const [name, call] of Object.entries(calls)) {
+          assertLess(await best(call), DEADLINE + SLACK, `${name}, ${round}`);
+        }
+      }),
+    );
   });
 }
 

@@ -2,13 +2,16 @@
 import { assertEquals, assertGreater, assertGreaterOrEqual } from "@std/assert";
 import { delay } from "../../../src/util/abort.ts";
 import { TcpProxy } from "../../support/proxy.ts";
+import { EFFORT } from "../../support/effort.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { READERS, Truth } from "./oracle_truth.ts";
 import type { Job, Report } from "./oracle_worker.ts";
 
 const ignore = !RedisServer.controllable;
-/** Hits that a run judges at least. */
-const HITS = 10_000;
+/** Hits that a run judges at least: with `TEST_EFFORT=10`, 10,000, and all that makes trouble goes on for as much longer. */
+const HITS = 1000 * EFFORT;
+/** How often the same trouble is made. */
+const rounds = (count: number): number => Math.ceil(count * EFFORT);
 
 /** Runs one process of the oracle until it is told to stop. */
 async function run(job: Job): Promise<Report> {
@@ -91,7 +94,7 @@ Deno.test({
   fn: async () => {
     await using server = await RedisServer.start();
     const report = await judge(server, "a broken cache", { broken: true });
-    assertGreater(report.stale.length, 100);
+    assertGreater(report.stale.length, HITS / 100);
   },
 });
 
@@ -101,7 +104,7 @@ Deno.test({
   fn: async () => {
     await using server = await RedisServer.start();
     const trouble = async () => {
-      for (let round = 0; round < 8; round++) {
+      for (let round = 0; round < rounds(2); round++) {
         for (
           const command of [
             ["SCRIPT", "FLUSH"],
@@ -126,7 +129,7 @@ Deno.test({
     await using server = await RedisServer.start();
     await using through = TcpProxy.start(server);
     const trouble = async () => {
-      for (let round = 0; round < 6; round++) {
+      for (let round = 0; round < rounds(2); round++) {
         through.delay = 40;
         await delay(150);
         through.cut();
@@ -177,7 +180,7 @@ for (
     fn: async () => {
       await using server = await RedisServer.start({ config });
       const trouble = async () => {
-        for (let round = 0; round < 5; round++) {
+        for (let round = 0; round < rounds(2); round++) {
           // The snapshot has entries and leases; what was invalidated after it, the server forgets.
           if ("save" in config) await server.cli("SAVE");
           await delay(150);
