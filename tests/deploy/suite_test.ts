@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runDeno } from "../examples/child.ts";
+import { EFFORT } from "../support/effort.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { renderAcl } from "./deployed_redis.ts";
 
@@ -50,6 +51,21 @@ const LONG = [
   "tests/sessions/expiry_test.ts",
 ];
 
+/** What each service does, once: run by default. With `TEST_EFFORT=10` all suites are. */
+const CORE = [
+  "tests/cache/contract/cache_redis_test.ts",
+  "tests/cache/fake_clock_test.ts",
+  "tests/cache/local/first_test.ts",
+  "tests/cache/many_test.ts",
+  "tests/cache/namespace_test.ts",
+  "tests/cache/writes_test.ts",
+  "tests/http/health_test.ts",
+  "tests/images/redis_test.ts",
+  "tests/observe/telemetry_test.ts",
+  "tests/rate_limit/contract_test.ts",
+  "tests/sessions/contract_test.ts",
+];
+
 /** All suites that use Redis, without those above. */
 async function suites(): Promise<string[]> {
   const found: string[] = [];
@@ -85,14 +101,11 @@ Deno.test({
   ignore: !RedisServer.controllable,
   async fn() {
     const files = await suites();
-    for (
-      const wanted of ["cache/many", "cache/contract/cache_redis", "http/health", "images/redis", "sessions/contract"]
-    ) {
-      assert(files.includes(`tests/${wanted}_test.ts`), wanted);
-    }
-    const { code, text } = await runSuites(files, await rights());
+    for (const wanted of CORE) assert(files.includes(wanted), wanted);
+    const chosen = EFFORT >= 10 ? files : CORE;
+    const { code, text } = await runSuites(chosen, await rights());
     assertEquals(code, 0, text.slice(-5000));
-    assert(Number(/^ok \| (\d+) passed/m.exec(text)?.[1]) >= files.length, text.slice(-500));
+    assert(Number(/^ok \| (\d+) passed/m.exec(text)?.[1]) >= chosen.length, text.slice(-500));
   },
 });
 
@@ -105,7 +118,10 @@ Deno.test({
   ignore: !RedisServer.controllable,
   async fn() {
     const missing = (await rights()).replace(" +rename", "");
-    const { code, text } = await runSuites(["tests/sessions/contract_test.ts"], missing);
+    const { code, text } = await runSuites(
+      ["tests/sessions/contract_test.ts", "--filter=/^Sessions on Redis$/"],
+      missing,
+    );
     assertEquals(code, 1);
     assertStringIncludes(text, "The ACL refused what was tried: command rename");
   },

@@ -71,9 +71,12 @@ Deno.test({
     await until(() => shown.text().includes(handles.at(-1)!), "all has been shown");
     assert(stored.includes("sl "), "the keys were read");
     const told = Deno.inspect(log.events, { depth: 20, strAbbreviateSize: 1e6, iterableLimit: 1e6 });
+    // Only what is long enough for one of them is looked through, which of all that was sent is little.
+    const places = Object.entries({ MONITOR: shown.text(), Redis: stored, events: told })
+      .map(([where, text]) => [where, text.match(/[\w-]{40,}/g)?.join(" ") ?? ""] as const);
     for (const token of tokens) {
       const secret = token.slice(token.indexOf(".") + 1);
-      for (const [where, text] of Object.entries({ MONITOR: shown.text(), Redis: stored, events: told })) {
+      for (const [where, text] of places) {
         assertEquals(text.includes(secret), false, `a token is in ${where}`);
       }
     }
