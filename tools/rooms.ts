@@ -7,6 +7,7 @@
 
 /** From the ground up. A path that ends in a slash is a folder; the longest path that fits a file says on which floor it stands. */
 export const FLOORS: readonly (readonly string[])[] = [
+  ["src/errors/"],
   ["src/errors.ts"],
   ["src/util/"],
   ["src/values/", "src/observe/", "src/web/"],

@@ -15,7 +15,7 @@ import { fitPresets } from "./preset_schema.ts";
 import { clientWanted, isRedisClient } from "./client_hint.ts";
 import type { RedisClient } from "../redis/client.ts";
 import { MAX_DB } from "./redis_url.ts";
-import type { SessionCookieOptions } from "../sessions/cookie.ts";
+import type { SessionCookieOptions } from "../sessions/cookie_options.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
 import { GRACE, MAX_PER_USER_WANTED, maxPerUserOf } from "../sessions/resolve_options.ts";
 

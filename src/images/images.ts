@@ -4,12 +4,13 @@ import type { Cache } from "../cache/cache.ts";
 import { OPERATION } from "../cache/option_names.ts";
 import type { InvalidationResult, LoaderContext, OperationOptions } from "../cache/options.ts";
 import { describe } from "../util/describe.ts";
-import { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";
+import { ImageError, NotFoundError } from "../errors.ts";
 import { type EventListener, safeListener } from "../observe/events.ts";
 import { assertOptions } from "../util/option_names.ts";
-import { Gate } from "../util/semaphore.ts";
+import { Semaphore } from "../util/semaphore.ts";
 import type { ImageInfo } from "./info.ts";
-import { agree, fingerprint, type Look, Looks, notFound } from "./stat_cache.ts";
+import { infoFrom, type Known } from "./known.ts";
+import { agree, fingerprint, notFound, type Snapshot, StatCache } from "./stat_cache.ts";
 import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
 import { MANY, SERVE } from "./option_names.ts";
 import type {
@@ -24,14 +25,6 @@ import { serveImage } from "./serve.ts";
 import { type ImageSettings, imageSettings } from "./settings.ts";
 import type { OpenedImage } from "./source.ts";
 import { warmImages } from "./warm.ts";
-
-/** What is cached of an image: what is known, or why nothing is. */
-interface Known {
-  readonly info?: ImageInfo;
-  readonly error?: { readonly reason: ImageErrorReason; readonly detail: string };
-  /** That it changed between the look and the reading, so that nothing is known after all. */
-  readonly changed?: true;
-}
 
 /** Images that are read at a time, so that files and memory do not run out. */
 const READERS = 16;
@@ -72,8 +65,8 @@ export interface ImagesContext {
 export class Images {
   readonly #cache: Cache;
   readonly #settings: ImageSettings;
-  readonly #looks: Looks;
-  readonly #gate = new Gate(READERS);
+  readonly #stats: StatCache;
+  readonly #readers = new Semaphore(READERS);
   readonly #on: EventListener | undefined;
 
   /**
@@ -87,7 +80,7 @@ export class Images {
   constructor(cache: Cache, options: ImageOptions, context: ImagesContext = {}) {
     this.#cache = cache;
     this.#settings = imageSettings(options);
-    this.#looks = new Looks(this.#settings, context.now ?? (() => performance.now()));
+    this.#stats = new StatCache(this.#settings, context.now ?? (() => performance.now()));
     this.#on = safeListener(context.on);
   }
 
@@ -103,11 +96,11 @@ export class Images {
    */
   async get(name: string, options: OperationOptions = {}): Promise<ImageInfo> {
     assertOptions(options, OPERATION, READ);
-    const look = this.#looks.recent(name); // what there was a look at was found to be a name before
-    if (look && !look.stat) throw notFound(name);
-    if (look) {
-      const known = await this.#cache.get<Known>(look.key, options);
-      if (known && !known.changed) return settled(name, known);
+    const snapshot = this.#stats.recent(name); // a name with a snapshot was checked before
+    if (snapshot && !snapshot.stat) throw notFound(name);
+    if (snapshot) {
+      const known = await this.#cache.get<Known>(snapshot.key, options);
+      if (known && !known.changed) return infoFrom(name, known);
     }
     assertImageName(name, READ);
     return (await this.#found(name, options.signal)).info;
@@ -151,9 +144,9 @@ export class Images {
   async invalidate(path: string, options: OperationOptions = {}): Promise<InvalidationResult> {
     assertOptions(options, OPERATION, "invalidate image info");
     const folder = folderOf(path, "invalidate image info");
-    this.#looks.forget(folder);
+    this.#stats.forget(folder);
     const result = await this.#cache.invalidateByTag(tagOf(folder), options);
-    this.#looks.forget(folder); // who looked meanwhile may have seen what was before
+    this.#stats.forget(folder); // who looked meanwhile may have seen what was before
     return result;
   }
 
@@ -198,14 +191,18 @@ export class Images {
       if (name === undefined) return undefined;
       assertImageName(name, READ);
       for (let attempt = 0;; attempt++) {
-        const { info, look } = await this.#found(name, signal, attempt === 0 ? this.#looks.recent(name) : undefined);
+        const { info, snapshot } = await this.#found(
+          name,
+          signal,
+          attempt === 0 ? this.#stats.recent(name) : undefined,
+        );
         const wanted = range?.(info);
         if (!wanted) return { info };
         const opened = await this.#settings.source.open(name, { ...wanted, signal });
-        if (opened && isSame(opened, look)) return { info, body: opened.body };
+        if (opened && isSame(opened, snapshot)) return { info, body: opened.body };
         // It changed after it was looked at: the bytes of one image with the headers of another must not go out.
         await opened?.body.cancel();
-        this.#looks.forget(name);
+        this.#stats.forget(name);
         if (attempt === ATTEMPTS) throw new Error(`Cannot serve image ${describe(name)}: it changes all the time`);
       }
     } catch (error) {
@@ -214,22 +211,23 @@ export class Images {
     }
   }
 
-  /** Looks at an image and has it read if nobody did. */
+  /** StatCache at an image and has it read if nobody did. */
   async #found(
     name: string,
     signal: AbortSignal | undefined,
-    recent?: Look,
-  ): Promise<{ info: ImageInfo; look: Look }> {
+    recent?: Snapshot,
+  ): Promise<{ info: ImageInfo; snapshot: Snapshot }> {
     for (let attempt = 0;; attempt++) {
-      const look = attempt === 0 && recent ? recent : await abortable(this.#looks.look(name), signal);
-      if (!look.stat) throw notFound(name);
-      const unsteady = this.#settings.verify === "hash" || look.stat.recent || fingerprint(look.stat) === undefined;
+      const snapshot = attempt === 0 && recent ? recent : await abortable(this.#stats.refresh(name), signal);
+      if (!snapshot.stat) throw notFound(name);
+      const unsteady = this.#settings.verify === "hash" || snapshot.stat.recent ||
+        fingerprint(snapshot.stat) === undefined;
       const { revalidateAfter, ttl, errorTtl } = this.#settings;
       const again = Math.max(1, revalidateAfter);
       const forget = unsteady && revalidateAfter === 0; // it may change as soon as it was read
       const known = await this.#cache.getOrSet<Known>(
-        look.key,
-        (context) => this.#gate.run(() => this.#load(name, look, context, attempt >= ATTEMPTS, forget)),
+        snapshot.key,
+        (context) => this.#readers.run(() => this.#load(name, snapshot, context, attempt >= ATTEMPTS, forget)),
         {
           ttl: ({ error }) => `${unsteady ? Math.min(again, error ? errorTtl : again) : error ? errorTtl : ttl}ms`,
           staleWhileRevalidate: 0,
@@ -240,19 +238,19 @@ export class Images {
           signal,
         },
       );
-      if (!known.changed) return { info: settled(name, known), look };
+      if (!known.changed) return { info: infoFrom(name, known), snapshot };
       if (attempt > ATTEMPTS) throw notFound(name); // it is seen, but cannot be opened
-      this.#looks.forget(name);
+      this.#stats.forget(name);
     }
   }
 
   /**
-   * Reads an image. With `anyhow`, also one that is not as the look told, but then nobody else is given what is found, and neither is
+   * Reads an image. With `anyhow`, also one that is not as in the snapshot, but then nobody else is given what is found, and neither is
    * anybody who comes later with `forget`.
    */
   async #load(
     name: string,
-    look: Look,
+    snapshot: Snapshot,
     context: LoaderContext<Known>,
     anyhow: boolean,
     forget: boolean,
@@ -260,7 +258,7 @@ export class Images {
     const { signal } = context;
     const opened = await this.#settings.source.open(name, { signal });
     if (!opened) return context.skip({ changed: true });
-    if (!isSame(opened, look) && !anyhow) {
+    if (!isSame(opened, snapshot) && !anyhow) {
       await opened.body.cancel();
       return context.skip({ changed: true });
     }
@@ -268,7 +266,7 @@ export class Images {
     const changed = await opened.unchanged?.() === false;
     if (changed && !anyhow) return context.skip({ changed: true });
     if (known instanceof Error) throw known;
-    if (changed || !isSame(opened, look)) return context.skip(known);
+    if (changed || !isSame(opened, snapshot)) return context.skip(known);
     const { info } = known;
     if (info?.mismatch) this.#on?.({ type: "image.mismatch", filename: name, wanted: info.mismatch, got: info.type });
     return forget ? context.skip(known) : known;
@@ -286,15 +284,9 @@ export class Images {
   }
 }
 
-/** What is known, or the error that there was. */
-function settled(name: string, { info, error }: Known): ImageInfo {
-  if (error) throw new ImageError(name, error.reason, error.detail);
-  return Object.freeze(info!);
-}
-
-/** Whether an image stands, as it was opened, as a look told. */
-function isSame({ stat }: OpenedImage, look: Look): boolean {
-  return agree(stat, look.stat!);
+/** Whether an image that was opened is the one of a snapshot. */
+function isSame({ stat }: OpenedImage, snapshot: Snapshot): boolean {
+  return agree(stat, snapshot.stat!);
 }
 
 function isAnswer(error: unknown): error is NotFoundError | ImageError {

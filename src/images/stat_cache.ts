@@ -4,8 +4,8 @@ import { NotFoundError } from "../errors.ts";
 import type { ImageSettings } from "./settings.ts";
 import type { ImageStat } from "./source.ts";
 
-/** What a look at an image told. */
-export interface Look {
+/** How an image stood when it was looked at: one `stat` of its source. */
+export interface Snapshot {
   /** How it stands; `undefined` if there is none. */
   readonly stat: ImageStat | undefined;
   /** Under which key what is known of it is kept, as long as it stands like that. */
@@ -16,7 +16,7 @@ export interface Look {
   readonly at: number;
 }
 
-/** Names of which the last look is remembered. */
+/** Images whose last snapshot is kept. */
 const KEPT = 10_000;
 /** How long "not there" is believed at most, in milliseconds: other processes are not told of it. */
 const ABSENT_MOST = 1000;
@@ -25,12 +25,12 @@ const FORM = 1;
 /** How soon a source that fails is asked again, in milliseconds. */
 const RETRY_AFTER = 1000;
 
-/** How images stood when they were last looked at in this process. Several who want to look at one at a time share the look. */
-export class Looks {
+/** The last snapshot of each image in this process. Callers that want one of the same image at the same time share it. */
+export class StatCache {
   readonly #settings: ImageSettings;
   readonly #now: () => number;
-  readonly #known = new LRUCache<string, Look>({ max: KEPT });
-  readonly #running = new Map<string, Promise<Look>>();
+  readonly #known = new LRUCache<string, Snapshot>({ max: KEPT });
+  readonly #running = new Map<string, Promise<Snapshot>>();
   #forgotten = 0;
 
   constructor(settings: ImageSettings, now: () => number) {
@@ -38,21 +38,21 @@ export class Looks {
     this.#now = now;
   }
 
-  /** The last look, if it is recent enough. */
-  recent(name: string): Look | undefined {
+  /** The last snapshot, if it is recent enough. */
+  recent(name: string): Snapshot | undefined {
     const known = this.#known.get(name);
     return known && this.#now() < known.until ? known : undefined;
   }
 
-  /** Looks at an image, together with whoever is about to. */
-  look(name: string): Promise<Look> {
+  /** StatCache at an image, together with whoever is about to. */
+  refresh(name: string): Promise<Snapshot> {
     const running = this.#running.get(name);
     if (running) return running;
-    const look = this.#look(name).finally(() => {
-      if (this.#running.get(name) === look) this.#running.delete(name);
+    const snapshot = this.#read(name).finally(() => {
+      if (this.#running.get(name) === snapshot) this.#running.delete(name);
     });
-    this.#running.set(name, look);
-    return look;
+    this.#running.set(name, snapshot);
+    return snapshot;
   }
 
   /** Forgets an image, or a folder and all that is in it; `""` stands for everything. */
@@ -63,16 +63,16 @@ export class Looks {
     for (const name of [...this.#running.keys()]) if (concerns(name)) this.#running.delete(name);
   }
 
-  async #look(name: string): Promise<Look> {
+  async #read(name: string): Promise<Snapshot> {
     const { source, revalidateAfter, staleIfError } = this.#settings;
     const previous = this.#known.get(name);
     const forgotten = this.#forgotten;
-    let look: Look;
+    let snapshot: Snapshot;
     const at = this.#now();
     try {
       const stat = await source.stat(name, { previous: previous?.stat });
       const kept = stat === undefined ? Math.min(revalidateAfter, ABSENT_MOST) : revalidateAfter;
-      look = {
+      snapshot = {
         stat,
         key: previous && stat === previous.stat ? previous.key : this.#key(name, stat),
         at,
@@ -80,11 +80,11 @@ export class Looks {
       };
     } catch (error) {
       if (!previous?.stat || at >= previous.at + revalidateAfter + staleIfError || staleIfError === 0) throw error;
-      look = { ...previous, until: at + Math.max(RETRY_AFTER, revalidateAfter) };
+      snapshot = { ...previous, until: at + Math.max(RETRY_AFTER, revalidateAfter) };
     }
-    // What was seen before somebody said that it changed may be of before.
-    if (forgotten === this.#forgotten) this.#known.set(name, look);
-    return look;
+    // A snapshot taken before an invalidation may be of the image before it.
+    if (forgotten === this.#forgotten) this.#known.set(name, snapshot);
+    return snapshot;
   }
 
   #key(name: string, stat: ImageStat | undefined): string {

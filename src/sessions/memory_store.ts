@@ -1,7 +1,8 @@
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import { assertOptions, optionNames } from "../util/option_names.ts";
+import { assertOptions } from "../util/option_names.ts";
 import { type DataSize, sizeOfFields, tooMuch } from "./fields.ts";
 import { changed, endOf, inOrder, MemoryRows, type Row, stored } from "./memory_rows.ts";
+import { MEMORY_STORE, type MemorySessionStoreOptions } from "./memory_store_options.ts";
 import { MemoryTraces } from "./memory_traces.ts";
 import type {
   NewSession,
@@ -18,25 +19,6 @@ import type {
   StoredSession,
   WhenFull,
 } from "./store.ts";
-
-/** How a memory store of sessions works. */
-export interface MemorySessionStoreOptions {
-  /** Most sessions; the one that was not used for the longest time goes. @default {100_000} */
-  maxSessions?: number;
-  /** Milliseconds between two changes of a session's last use. @default {a 24th of its time to live, at most 5 minutes} */
-  touchEvery?: number | undefined;
-  /** The time in milliseconds. @default {Date.now} */
-  now?: () => number;
-  /** Called before the first session is stored. */
-  onFirst?: (() => void) | undefined;
-}
-
-const OPTIONS = optionNames<MemorySessionStoreOptions>({
-  maxSessions: true,
-  touchEvery: true,
-  now: true,
-  onFirst: true,
-});
 
 /** Most sessions that go for one that is begun. */
 const EVICTED = 100;
@@ -58,7 +40,7 @@ export class MemorySessionStore implements SessionStore {
    * @param options How much it keeps.
    */
   constructor(options: MemorySessionStoreOptions = {}) {
-    assertOptions(options, OPTIONS, "open the embedded store");
+    assertOptions(options, MEMORY_STORE, "open the embedded store");
     const { maxSessions = 100_000, touchEvery = -1, now = () => Date.now(), onFirst } = options;
     if (!Number.isInteger(maxSessions) || maxSessions < 1) {
       throw new RangeError(`Cannot use "maxSessions": wanted a whole number of at least 1, got ${maxSessions}`);

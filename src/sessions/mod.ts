@@ -16,16 +16,20 @@
  * @module
  */
 export { Sessions } from "./sessions.ts";
+export { RequestSessions } from "./request_sessions.ts";
+export { UserSessions } from "./user_sessions.ts";
 export * from "./session.ts";
 export type { SessionStats } from "./stats.ts";
 export * from "./options.ts";
-export { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
+export { SessionCookie } from "./cookie.ts";
+export type { SessionCookieOptions } from "./cookie_options.ts";
 export { RequestSession } from "./request_session.ts";
-export type { Change as SessionChange } from "./changes.ts";
+export type { Change as SessionChange } from "./optimistic_updates.ts";
 export type { NodeHeadersLike } from "../web/given_headers.ts";
 export type { FoundSession, RequestMeans, SessionAccess } from "./session_access.ts";
 export type { RequestSessionOptions, SessionHandler, WithSessionHandler, WithSessionOptions } from "./with_session.ts";
 export * from "./memory_store.ts";
+export type { MemorySessionStoreOptions } from "./memory_store_options.ts";
 export * from "./store.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "../values/standard_schema.ts";
 export type { Duration } from "../util/duration.ts";

@@ -1,8 +1,8 @@
-import { describe, describeKind } from "../util/describe.ts";
+import { describe } from "../util/describe.ts";
 import { SessionConflictError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
 import { assertTags, assertUserId } from "../util/keys.ts";
-import { type Change, Changes } from "./changes.ts";
+import { type Change, OptimisticUpdates } from "./optimistic_updates.ts";
 import { assertSize, encodeFields, encodePatch, sizeOfFields } from "./fields.ts";
 import type {
   CreateSessionOptions,
@@ -11,10 +11,11 @@ import type {
   SessionOperationOptions,
   UpdateSessionOptions,
 } from "./options.ts";
-import type { Reading } from "./reading.ts";
-import { Renewal } from "./renewal.ts";
+import type { SessionDecoder } from "./decoder.ts";
+import { Regeneration } from "./regeneration.ts";
 import { type Limits, resolveCreate, resolveRegenerate } from "./resolve_options.ts";
 import type { Session } from "./session.ts";
+import { isToken } from "./session_arguments.ts";
 import type { FoundSession, SessionAccess } from "./session_access.ts";
 import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
 import type { TokenFormat } from "./token.ts";
@@ -26,7 +27,7 @@ export interface Means<Data extends object> {
   readonly store: SessionStore;
   readonly format: TokenFormat;
   readonly limits: Limits;
-  readonly reading: Reading<Data>;
+  readonly decoder: SessionDecoder<Data>;
   readonly on: EventListener;
   /** Whether reads go on without a session when the store does not answer. */
   readonly tolerant: boolean;
@@ -37,23 +38,23 @@ export class Operations<Data extends object> {
   readonly #store: SessionStore;
   readonly #format: TokenFormat;
   readonly #limits: Limits;
-  readonly #reading: Reading<Data>;
+  readonly #decoder: SessionDecoder<Data>;
   readonly #on: EventListener;
   readonly #tolerant: boolean;
-  readonly #changes: Changes<Data>;
-  readonly #renewal: Renewal;
+  readonly #updates: OptimisticUpdates<Data>;
+  readonly #regeneration: Regeneration;
   /** For requests. */
   readonly access: SessionAccess<Data>;
 
-  constructor({ store, format, limits, reading, on, tolerant }: Means<Data>) {
+  constructor({ store, format, limits, decoder, on, tolerant }: Means<Data>) {
     this.#store = store;
     this.#format = format;
     this.#limits = limits;
-    this.#reading = reading;
+    this.#decoder = decoder;
     this.#on = on;
     this.#tolerant = tolerant;
-    this.#changes = new Changes(store, reading);
-    this.#renewal = new Renewal(store, format, limits);
+    this.#updates = new OptimisticUpdates(store, decoder);
+    this.#regeneration = new Regeneration(store, format, limits);
     this.access = {
       read: (id, options) => this.read(id, options ?? {}, true),
       create: (...args) => this.create(...args),
@@ -78,7 +79,7 @@ export class Operations<Data extends object> {
     assertSize(sizeOfFields(fields), NOTHING, this.#limits.maxBytes, action);
     const { signal } = options;
     const record = { userId: user, fields, since, ...resolveCreate(options, this.#limits) };
-    await this.#reading.check(data, action);
+    await this.#decoder.check(data, action);
     const { grace } = this.#limits;
     const within = this.#store.deadline?.();
     const old = replaced === undefined ? undefined : this.#format.handleOf(replaced);
@@ -92,7 +93,7 @@ export class Operations<Data extends object> {
       this.#placed(placed);
       this.#on({ type: "session.create", handle, userId: user });
       if (old !== undefined && !beside) await this.#store.take(old, { signal, within, grace, follow: true });
-      return await this.#reading.demand(id, placed.session, action);
+      return await this.#decoder.decodeOrThrow(id, placed.session, action);
     }
   }
 
@@ -104,7 +105,7 @@ export class Operations<Data extends object> {
       stored = await this.#store.read(handle, roll ? "roll" : "peek", { signal, follow });
     } catch (error) {
       if (!signal?.aborted && error instanceof RangeError) {
-        this.#reading.tell(handle, error);
+        this.#decoder.reportUnreadable(handle, error);
         return { missing: "unreadable" };
       }
       this.tolerate(error, signal);
@@ -112,7 +113,7 @@ export class Operations<Data extends object> {
     }
     if (stored === undefined) this.#on({ type: "session.unknown", handle });
     if (typeof stored !== "object") return { missing: stored ?? "unknown" };
-    const session = await this.#reading.open(id, stored);
+    const session = await this.#decoder.decode(id, stored);
     return session ? { session, renewed: session.handle !== handle } : { missing: "unreadable" };
   }
 
@@ -130,11 +131,11 @@ export class Operations<Data extends object> {
     const tags = options.tags === undefined ? undefined : assertTags(options.tags, action);
     const more = { tags, maxBytes: this.#limits.maxBytes };
     const patch = typeof change === "function" ? undefined : { ...encodePatch(change, action), ...more };
-    if (!this.isToken(id, action)) return { missing: "unknown" };
+    if (!isToken(id, this.#format, action)) return { missing: "unknown" };
     const handle = this.#format.handleOf(id);
     // What the data are afterwards can only be checked in view of all of them.
-    if (!patch || this.#reading.checks) {
-      const changed = await this.#changes.make(id, handle, change, { ifVersion, signal, follow, ...more });
+    if (!patch || this.#decoder.checks) {
+      const changed = await this.#updates.apply(id, handle, change, { ifVersion, signal, follow, ...more });
       return await this.#found(id, handle, changed, action);
     }
     const answer = await this.#store.update(handle, patch, ifVersion, { signal, follow });
@@ -150,8 +151,8 @@ export class Operations<Data extends object> {
   ): Promise<FoundSession<Data> & { value?: unknown }> {
     const action = "update session";
     const patch = encodePatch({ [field]: undefined }, action);
-    if (!this.isToken(id, action)) return { missing: "unknown" };
-    if (this.#reading.checks) {
+    if (!isToken(id, this.#format, action)) return { missing: "unknown" };
+    if (this.#decoder.checks) {
       let value: unknown;
       const found = await this.update(
         id,
@@ -182,20 +183,20 @@ export class Operations<Data extends object> {
     if (userId !== undefined) assertUserId(userId, action);
     const patch = encodePatch(data, action);
     const wanted = { userId, patch, ...resolveRegenerate(options, userId !== undefined, this.#limits) };
-    if (!this.isToken(id, action)) return { missing: "unknown" };
+    if (!isToken(id, this.#format, action)) return { missing: "unknown" };
     const handle = this.#format.handleOf(id);
     const within = this.#store.deadline?.();
-    if (this.#reading.checks) {
-      const before = await this.#changes.look(handle, { signal, follow, within });
+    if (this.#decoder.checks) {
+      const before = await this.#updates.peek(handle, { signal, follow, within });
       if (!before) return { missing: "unknown" };
-      await this.#reading.checkChange(before, data, action);
+      await this.#decoder.checkChange(before, data, action);
     }
-    const renewed = await this.#renewal.renew(id, wanted, { signal, follow, within });
+    const renewed = await this.#regeneration.run(id, wanted, { signal, follow, within });
     if (!renewed) return { missing: "unknown" };
     const { id: to, placed } = renewed;
     this.#placed(placed);
     if (!placed.steps) this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
-    return { session: await this.#reading.demand(to, placed.session, action) };
+    return { session: await this.#decoder.decodeOrThrow(to, placed.session, action) };
   }
 
   /** Ends a session; one that is remembered to have ended is told from one that is not known. */
@@ -212,16 +213,9 @@ export class Operations<Data extends object> {
   /** Refuses a change after which the data of one of a user's sessions would not fit the schema. */
   async checkAll(userId: string, patch: object, signal: AbortSignal | undefined): Promise<void> {
     for (const { handle } of await this.#store.list(userId, { signal })) {
-      const present = await this.#changes.look(handle, { signal });
-      if (present) await this.#reading.checkChange(present, patch, "update sessions");
+      const present = await this.#updates.peek(handle, { signal });
+      if (present) await this.#decoder.checkChange(present, patch, "update sessions");
     }
-  }
-
-  /** Whether it may be a token. What is not even a string is refused. */
-  isToken(id: unknown, action: string): id is string {
-    if (typeof id === "string") return this.#format.isToken(id);
-    if (id === undefined) return false;
-    throw new TypeError(`Cannot ${action}: wanted the id of a session, got ${describeKind(id)}`);
   }
 
   /** Throws what went wrong, unless reads go on without. */
@@ -238,7 +232,7 @@ export class Operations<Data extends object> {
     action: string,
   ): Promise<FoundSession<Data>> {
     if (!stored) return { missing: "unknown" };
-    return { session: await this.#reading.demand(id, stored, action), renewed: stored.handle !== handle };
+    return { session: await this.#decoder.decodeOrThrow(id, stored, action), renewed: stored.handle !== handle };
   }
 
   #placed({ session, evicted }: PlacedSession): void {

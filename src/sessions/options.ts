@@ -1,6 +1,6 @@
 import type { StandardSchema } from "../values/standard_schema.ts";
 import type { Duration } from "../util/duration.ts";
-import type { SessionCookieOptions } from "./cookie.ts";
+import type { SessionCookieOptions } from "./cookie_options.ts";
 import type { SessionData, SessionPatchOf } from "./session.ts";
 
 /**

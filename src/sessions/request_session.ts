@@ -1,14 +1,10 @@
-import { abortable } from "../util/abort.ts";
 import { describe } from "../util/describe.ts";
+import { assertOptions, type OptionNames } from "../util/option_names.ts";
 import { headersFrom, type NodeHeadersLike } from "../web/given_headers.ts";
 import { withHeaders } from "../web/own_response.ts";
-import { assertOptions, type OptionNames } from "../util/option_names.ts";
-import type { Change } from "./changes.ts";
 import type { SessionCookie } from "./cookie.ts";
-import { mayLackCookie } from "./cross_site.ts";
-import { encodeFields, withoutUndefined } from "./fields.ts";
-import { endsWithin, Line } from "./line.ts";
-import { CREATE, GET, OPERATION, REGENERATE, UPDATE } from "./option_names.ts";
+import { Line } from "./line.ts";
+import { CREATE, OPERATION, REGENERATE, UPDATE } from "./option_names.ts";
 import type {
   CreateSessionOptions,
   GetSessionOptions,
@@ -16,9 +12,10 @@ import type {
   SessionOperationOptions,
   UpdateSessionOptions,
 } from "./options.ts";
+import { RequestState, tolerated } from "./request_state.ts";
 import type { Session, SessionData, SessionPatchOf } from "./session.ts";
-import type { FoundSession, RequestMeans } from "./session_access.ts";
-import { type CookieChange, SessionAnswer } from "./session_answer.ts";
+import type { RequestMeans } from "./session_access.ts";
+import { SessionAnswer } from "./session_answer.ts";
 
 /** How long a response waits for what was not awaited, in milliseconds. */
 const PATIENCE = 2000;
@@ -30,23 +27,10 @@ const PATIENCE = 2000;
  * @typeParam Data The fields of the data.
  */
 export class RequestSession<Data extends object = SessionData> {
-  readonly #cookie: SessionCookie;
-  readonly #request: Request;
-  readonly #means: RequestMeans<Data>;
-  /** The tokens that came and were not ended here: of several, the first that is of a session counts. */
-  #ids: readonly string[];
+  readonly #state: RequestState<Data>;
   readonly #answer: SessionAnswer;
   readonly #line: Line;
-  #reading: Promise<Session<Data> | undefined> | undefined;
-  /** Whether it was read without rolling its expiry. */
-  #peeked = false;
-  #current: Session<Data> | undefined;
-  /** The tokens that came and are of the session that was read. */
-  #same: ReadonlySet<string> = new Set();
-  /** Why there is none, as far as that is known. */
-  #missing: FoundSession<Data>["missing"];
-  /** Whether it was begun, changed or ended here. */
-  #changed = false;
+  readonly #warn: (message: string) => void;
 
   /**
    * Looks for the cookies of a request; nothing is read yet. `forRequest()` and `withSession()` create it.
@@ -56,12 +40,10 @@ export class RequestSession<Data extends object = SessionData> {
    * @param means What it needs of them.
    */
   constructor(sessions: { readonly cookie: SessionCookie }, request: Request, means: RequestMeans<Data>) {
-    this.#cookie = sessions.cookie;
-    this.#request = request;
-    this.#means = means;
-    this.#ids = sessions.cookie.readAll(request);
     this.#answer = new SessionAnswer(request, sessions.cookie);
+    this.#state = new RequestState(sessions.cookie, request, means, this.#answer);
     this.#line = new Line(request);
+    this.#warn = means.warn;
   }
 
   /**
@@ -71,18 +53,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
    */
   get(options: GetSessionOptions = {}): Promise<Session<Data> | undefined> {
-    return tolerated(this.#get(options));
-  }
-
-  async #get(options: GetSessionOptions): Promise<Session<Data> | undefined> {
-    assertOptions(options, GET, "get session");
-    this.#answer.note("asked");
-    const { roll = this.#means.roll ?? true } = options;
-    if (!this.#reading || roll && this.#peeked && !this.#changed) {
-      this.#peeked = !roll;
-      this.#reading = tolerated(this.#load(roll));
-    }
-    return await abortable(this.#reading, options.signal);
+    return tolerated(this.#state.get(options));
   }
 
   /**
@@ -95,31 +66,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns The session.
    */
   create(userId: string | null, data: Data, options: CreateSessionOptions = {}): Promise<Session<Data>> {
-    return this.#inTurn(() => this.#create(userId, data, options), options, CREATE, "create session");
-  }
-
-  async #create(
-    userId: string | null,
-    data: Data,
-    options: CreateSessionOptions,
-    since: number = performance.now(),
-  ): Promise<Session<Data>> {
-    if (this.#cookie.isShared || this.#ids.length > 1) await this.get({ roll: false });
-    const replaced = this.#current?.id ?? this.#answer.mine(this.#ids)[0];
-    // What cannot be read here may be of use to another version of the service.
-    const left = this.#missing === "unreadable";
-    const session = await this.#means.access.create(
-      userId,
-      data,
-      this.#withPlace(options),
-      left ? undefined : replaced,
-      since,
-    );
-    const ids = left ? [] : this.#ids;
-    this.#ids = [];
-    this.#become(session, mayLackCookie(this.#request, this.#cookie) && userId === null ? undefined : "write");
-    await this.#endOthers(ids, replaced, options);
-    return session;
+    return this.#inTurn(() => this.#state.create(userId, data, options), options, CREATE, "create session");
   }
 
   /**
@@ -135,24 +82,7 @@ export class RequestSession<Data extends object = SessionData> {
     change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
     options: UpdateSessionOptions = {},
   ): Promise<Session<Data> | undefined> {
-    return this.#inTurn(() => this.#update(change, options), options, UPDATE, "update session");
-  }
-
-  async #update(change: Change<Data>, options: UpdateSessionOptions): Promise<Session<Data> | undefined> {
-    const ids = await this.#idsOfCurrent();
-    for (const id of ids) {
-      const found = await this.#means.access.update(id, change, options);
-      if (!found.session && id !== ids.at(-1)) continue;
-      this.#changedTo(found);
-      return found.session;
-    }
-    if (this.#missing === "ended" || this.#missing === "unreadable") return undefined;
-    if (mayLackCookie(this.#request, this.#cookie)) return undefined;
-    const patch = typeof change === "function" ? await change({} as Data) : change;
-    if (encodeFields(patch, "update session").size === 0) return undefined;
-    if (this.#current) return await this.#update(patch, options); // the function began one
-    const { signal, tags } = options;
-    return await this.#create(null, withoutUndefined(patch) as Data, { signal, tags });
+    return this.#inTurn(() => this.#state.update(change, options), options, UPDATE, "update session");
   }
 
   /**
@@ -167,21 +97,7 @@ export class RequestSession<Data extends object = SessionData> {
     field: Field,
     options: SessionOperationOptions = {},
   ): Promise<Data[Field] | undefined> {
-    return this.#inTurn(() => this.#pop(field, options), options, OPERATION, "update session");
-  }
-
-  async #pop<Field extends keyof Data & string>(
-    field: Field,
-    options: SessionOperationOptions,
-  ): Promise<Data[Field] | undefined> {
-    const ids = await this.#idsOfCurrent();
-    for (const id of ids) {
-      const found = await this.#means.access.pop(id, field, options);
-      if (!found.session && id !== ids.at(-1)) continue;
-      this.#changedTo(found);
-      return found.value as Data[Field] | undefined;
-    }
-    return undefined;
+    return this.#inTurn(() => this.#state.pop(field, options), options, OPERATION, "update session");
   }
 
   /**
@@ -199,25 +115,7 @@ export class RequestSession<Data extends object = SessionData> {
    */
   regenerate(options?: RegenerateSessionOptions<Data>): Promise<Session<Data> | undefined>;
   regenerate(options: RegenerateSessionOptions<Data> = {}): Promise<Session<Data> | undefined> {
-    return this.#inTurn(() => this.#regenerate(options), options, REGENERATE, "regenerate session");
-  }
-
-  async #regenerate(options: RegenerateSessionOptions<Data>): Promise<Session<Data> | undefined> {
-    const since = performance.now();
-    const { userId, data = {}, ...begun } = options;
-    const renewal = userId === undefined ? options : this.#withPlace(options);
-    let ids = await this.#idsOfCurrent();
-    // A login that was sent twice finds what came of the first.
-    if (userId !== undefined && this.#missing === "ended") ids = this.#ids;
-    for (const id of ids) {
-      const { session } = await this.#means.access.regenerate(id, renewal);
-      if (!session && (userId !== undefined || id !== ids.at(-1))) continue;
-      this.#become(session, session && (userId === undefined ? "renew" : "write"), session ? undefined : "ended");
-      if (userId !== undefined) await this.#endOthers(this.#ids, id, options);
-      return session;
-    }
-    if (userId === undefined) return undefined;
-    return await this.#create(userId, withoutUndefined(data) as Data, begun, since);
+    return this.#inTurn(() => this.#state.regenerate(options), options, REGENERATE, "regenerate session");
   }
 
   /**
@@ -227,21 +125,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns Whether there was one.
    */
   destroy(options: SessionOperationOptions = {}): Promise<boolean> {
-    return this.#inTurn(() => this.#destroy(options), options, OPERATION, "destroy session");
-  }
-
-  async #destroy(options: SessionOperationOptions): Promise<boolean> {
-    const ids = new Set([...this.#current ? [this.#current.id] : [], ...this.#ids]);
-    const ended = await Promise.all([...ids].map(async (id) => {
-      const was = await this.#means.access.destroy(id, options);
-      if (was) this.#answer.own.add(id);
-      return was;
-    }));
-    this.#ids = [];
-    const destroyed = ended.includes(true);
-    // Another request may have ended or replaced it, and given the browser another cookie.
-    this.#become(undefined, destroyed ? "clear" : undefined);
-    return destroyed;
+    return this.#inTurn(() => this.#state.destroy(options), options, OPERATION, "destroy session");
   }
 
   /**
@@ -250,18 +134,11 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns Nothing; what has not ended by then is told as a `warning`.
    */
   async settle(): Promise<void> {
-    const { access, warn } = this.#means;
-    const settled = await this.#line.endsWithin(PATIENCE) &&
-      (!this.#reading || await endsWithin(this.#reading, PATIENCE));
-    if (!settled) warn("A response goes without a change of the session that was not awaited: it has not ended yet");
-    const { change } = this.#answer;
-    if (change !== "roll" && change !== "renew" || !this.#current) return;
-    // Meanwhile another request may have renewed or ended it: then the cookie of that one must stay.
-    const { session, renewed, missing } = await access.read(this.#current.id, { roll: false }).catch(
-      (): FoundSession<Data> => ({ missing: "outage" }),
-    );
-    const unsure = change === "renew" && (missing === "outage" || missing === "unreadable"); // nobody else has that id
-    if (!unsure && (!session || renewed)) this.#answer.change = undefined;
+    const settled = await this.#line.endsWithin(PATIENCE) && await this.#state.hasReadWithin(PATIENCE);
+    if (!settled) {
+      this.#warn("A response goes without a change of the session that was not awaited: it has not ended yet");
+    }
+    await this.#state.confirmCookie();
   }
 
   /**
@@ -276,7 +153,7 @@ export class RequestSession<Data extends object = SessionData> {
     if (typeof response?.headers !== "object") {
       throw new TypeError(`Cannot answer the request: wanted a Response, got ${describe(response)}`);
     }
-    return withHeaders(response, (headers) => this.#answer.write(headers, this.#current));
+    return withHeaders(response, (headers) => this.#answer.write(headers, this.#state.current));
   }
 
   /**
@@ -289,7 +166,7 @@ export class RequestSession<Data extends object = SessionData> {
    */
   headers(given?: HeadersInit | NodeHeadersLike): Headers {
     const headers = headersFrom(given);
-    this.#answer.write(headers, this.#current);
+    this.#answer.write(headers, this.#state.current);
     return headers;
   }
 
@@ -317,71 +194,4 @@ export class RequestSession<Data extends object = SessionData> {
     assertOptions(options, names, action);
     return await this.#line.take(run, options.signal);
   }
-
-  async #load(roll: boolean): Promise<Session<Data> | undefined> {
-    const found = await Promise.all(this.#ids.map(async (id) => {
-      const one = await this.#means.access.read(id, { roll });
-      if (one.session || one.missing === "ended") this.#answer.own.add(id);
-      return one;
-    }));
-    const { session, renewed } = found.find(({ session }) => session) ?? {};
-    // An earlier id of the same session is no other.
-    this.#same = new Set(this.#ids.filter((_, i) => session && found[i]!.session?.handle === session.handle));
-    if (session) this.#answer.note("known");
-    if (this.#changed) return session; // meanwhile: what is known since then is what counts
-    this.#current = session;
-    const [missing] = (["outage", "unreadable", "ended", "unknown"] as const)
-      .filter((missing) => found.some((one) => one.missing === missing));
-    this.#missing = session ? undefined : missing;
-    if (missing === "outage" || missing === "unreadable") this.#answer.note("known");
-    // What is dead need not come again, but its cookie stays: the browser may have another by now.
-    if (session?.touched && !renewed) this.#answer.change = "roll";
-    return session;
-  }
-
-  /** The id of the session that a change is of. Where an outage hid it, there may be one: none is begun in its place. */
-  async #idsOfCurrent(): Promise<readonly string[]> {
-    const session = await this.get();
-    if (session) return [session.id];
-    return this.#missing === "outage" ? this.#ids : [];
-  }
-
-  /** Ends what came along beside the session of a login, so that none of it is what is left afterwards. */
-  async #endOthers(
-    ids: readonly string[],
-    id: string | undefined,
-    { signal }: SessionOperationOptions,
-  ): Promise<void> {
-    const others = this.#answer.mine(ids).filter((one) => one !== id && !this.#same.has(one));
-    await Promise.all(others.map((one) => this.#means.access.destroy(one, { signal })));
-  }
-
-  /** What is known of where a session is begun. */
-  #withPlace<Options extends CreateSessionOptions>(options: Options): Options {
-    const { address } = this.#means;
-    return { request: this.#request, ...(address !== undefined && { address }), ...options };
-  }
-
-  /** One that was there and is not found any more was ended by somebody else: none is begun in its place. */
-  #changedTo({ session, renewed }: FoundSession<Data>): void {
-    this.#become(session, session?.touched && !renewed ? "roll" : undefined, session ? undefined : "ended");
-  }
-
-  #become(
-    session: Session<Data> | undefined,
-    cookie: CookieChange | undefined,
-    missing?: FoundSession["missing"],
-  ): void {
-    this.#changed = true;
-    this.#current = session;
-    this.#missing = missing;
-    this.#reading = Promise.resolve(session);
-    this.#answer.become(session, cookie);
-  }
-}
-
-/** The same; who does not await it does not end the process when it fails. */
-function tolerated<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }

@@ -1,4 +1,4 @@
-import type { Change } from "./changes.ts";
+import type { Change } from "./optimistic_updates.ts";
 import type {
   CreateSessionOptions,
   GetSessionOptions,

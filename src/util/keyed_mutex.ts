@@ -3,20 +3,20 @@ import { abortable } from "./abort.ts";
 /** How long anybody waits for those before, in milliseconds: one who never ends must not hold up all others. */
 const PATIENCE = 2000;
 
-/** Runs what has the same name one after the other, as far as that does not take too long. */
-export class Turns {
-  /** The last of those that are under way or wait. */
+/** A mutex for each key: calls with the same key run one after the other, and none waits for more than 2 s. */
+export class KeyedMutex {
+  /** By key, the last call that runs or waits. */
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Runs it when those before have ended. The signal ends the wait for them. */
-  async take<T>(name: string, run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const before = this.#last.get(name);
-    const turn = before ? abortable(ended(before), signal).then(run) : run();
-    this.#last.set(name, turn);
+  /** Runs a call when those before it with the same key have ended. The signal ends the wait for them. */
+  async runExclusive<T>(key: string, run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const before = this.#last.get(key);
+    const call = before ? abortable(ended(before), signal).then(run) : run();
+    this.#last.set(key, call);
     try {
-      return await turn;
+      return await call;
     } finally {
-      if (this.#last.get(name) === turn) this.#last.delete(name);
+      if (this.#last.get(key) === call) this.#last.delete(key);
     }
   }
 }

@@ -1,22 +1,22 @@
-/** Lets so many in at a time; the others wait in line. */
-export class Gate {
-  #free: number;
-  readonly #line: (() => void)[] = [];
+/** A counting semaphore: so many calls run at a time, and the others wait in line. */
+export class Semaphore {
+  #permits: number;
+  readonly #waiting: (() => void)[] = [];
 
-  constructor(places: number) {
-    this.#free = places;
+  constructor(permits: number) {
+    this.#permits = permits;
   }
 
-  /** Runs the work when there is room. */
+  /** Runs the work when there is a permit. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#line.push(resolve));
+    if (this.#permits > 0) this.#permits--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();
     } finally {
-      const next = this.#line.shift();
+      const next = this.#waiting.shift();
       if (next) next();
-      else this.#free++;
+      else this.#permits++;
     }
   }
 }

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } f
 import { z } from "zod";
 import type { DefinitionOptions } from "../../src/cache/options.ts";
 import { openCache, pause } from "./contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 interface User {

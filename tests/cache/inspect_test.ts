@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { Cache } from "../../src/cache/cache.ts";
 import type { Inspected } from "../../src/cache/options.ts";
 import { openCache, pause } from "./contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 async function all(cache: Cache, pattern?: string): Promise<Map<string, Inspected>> {

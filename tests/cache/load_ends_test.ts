@@ -4,7 +4,8 @@ import type { CacheOptions, LoaderContext } from "../../src/cache/options.ts";
 import { LoaderCycleError, LoaderTimeoutError } from "../../src/errors.ts";
 import { FlakyStore } from "../../src/testing/flaky_store.ts";
 import { Events, Gate, openCache, outcome, pause } from "./contract/cache_tools.ts";
-import { type Case, type Harness, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 /** A wait for a lease that nobody holds takes 10 s; what is not held up takes far less. */

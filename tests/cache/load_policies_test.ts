@@ -6,7 +6,8 @@ import { isEarly, type LoadPolicy, loadPolicyOf } from "../../src/cache/policy.t
 import type { CacheStore } from "../../src/cache/store.ts";
 import { FlakyStore } from "../../src/testing/flaky_store.ts";
 import { Gate, openCache, outcome, pause, Source } from "./contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 /** Fresh for 10 s, and a fallback for a day. */

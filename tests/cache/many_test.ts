@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { ManyLoader } from "../../src/cache/load_many.ts";
 import { openCache, outcome, pause, Source } from "./contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 /** A loader of several that says what it was asked for, and waits until it may answer. */

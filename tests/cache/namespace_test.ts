@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import type { Cache } from "../../src/cache/cache.ts";
 import { UnavailableError } from "../../src/errors.ts";
 import { Gate, openCache, outcome } from "./contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { openCache as openOnServer, untilCopied } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Cache } from "../../src/cache/cache.ts";
 import { openCache } from "./contract/cache_tools.ts";
-import { type Case, type Harness, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 /** What every way of asking says of one entry. */

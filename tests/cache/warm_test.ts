@@ -4,7 +4,8 @@ import type { CacheStore } from "../../src/cache/store.ts";
 import type { WarmEntry, WarmResult } from "../../src/cache/warm.ts";
 import { FlakyStore } from "../../src/testing/flaky_store.ts";
 import { openCache, outcome, pause } from "./contract/cache_tools.ts";
-import { type Case, type Harness, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 const entries = (count: number): WarmEntry[] => Array.from({ length: count }, (_, i) => [`${i}`, i]);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { openCache, outcome } from "./contract/cache_tools.ts";
-import { type Case, MemoryHarness, RedisHarness, runCases } from "./contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
+import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 const wrap: Readonly<Record<string, Case>> = {

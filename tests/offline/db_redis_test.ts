@@ -1,6 +1,7 @@
 // One suite for the stand-in and for the original: when JSR answers, both are held to it.
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/until.ts";
 import * as standIn from "./db_redis.ts";
 
 type Module = Pick<typeof standIn, "connect" | "createLazyClient" | "ErrorReplyError">;
@@ -12,15 +13,6 @@ if (imported.connect !== standIn.connect) modules.push(["original", imported]);
 const ignore = !RedisServer.controllable;
 const hostname = "127.0.0.1";
 const options = { hostname, maxRetryCount: 0, noDelay: true };
-
-/** Waits until a condition holds that another process brings about. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 5000;
-  while (!await condition()) {
-    assert(performance.now() < deadline, "The condition did not come to hold within 5 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 /** A server that shows what arrives chunk by chunk, and answers what it is told to. */
 async function withPeer(run: (port: number, peer: Promise<Deno.Conn>) => Promise<void>): Promise<void> {
@@ -141,7 +133,10 @@ for (const [which, { connect, createLazyClient, ErrorReplyError }] of modules) {
     using redis = await connect({ ...options, port: server.port });
     const pending = redis.sendCommand("BLPOP", ["list", 0]).catch((error) => error);
     const queued = redis.sendCommand("INCR", ["n"]).catch((error) => error);
-    await until(async () => String(await server.cli("INFO", "clients")).includes("blocked_clients:1"));
+    await until(
+      async () => String(await server.cli("INFO", "clients")).includes("blocked_clients:1"),
+      "a client waits",
+    );
     await server.cli("CLIENT", "KILL", "TYPE", "normal");
     for (const error of [await pending, await queued]) {
       assertInstanceOf(error, Error);
@@ -191,7 +186,10 @@ for (const [which, { connect, createLazyClient, ErrorReplyError }] of modules) {
     await using server = await RedisServer.start();
     using redis = await connect({ ...options, port: server.port });
     const subscription = await redis.subscribe("a", "b");
-    await until(async () => (await server.cli("PUBSUB", "NUMSUB", "a", "b") as unknown[]).join() === "a,1,b,1");
+    await until(
+      async () => (await server.cli("PUBSUB", "NUMSUB", "a", "b") as unknown[]).join() === "a,1,b,1",
+      "it is subscribed",
+    );
     await server.cli("PUBLISH", "a", "1");
     await server.cli("PUBLISH", "b", "é");
     const received: [string, string][] = [];
@@ -209,13 +207,13 @@ for (const [which, { connect, createLazyClient, ErrorReplyError }] of modules) {
     const subscription = await redis.subscribe("a");
     const messages = subscription.receiveBuffers();
     const subscribed = async () => (await server.cli("PUBSUB", "NUMSUB", "a") as unknown[])[1] === 1;
-    await until(subscribed);
+    await until(subscribed, "it is subscribed");
     let next = messages.next();
     await server.cli("PUBLISH", "a", "one");
     assertEquals((await next).value, { channel: "a", message: bytes("one") });
     next = messages.next();
     await server.cli("CLIENT", "KILL", "TYPE", "pubsub");
-    await until(subscribed);
+    await until(subscribed, "it is subscribed");
     // The original swallows what follows its own PING, hence more than one message.
     // One may be under way when the server stops.
     const sending = setInterval(() => server.cli("PUBLISH", "a", "two").catch(() => {}), 10);
@@ -228,7 +226,7 @@ for (const [which, { connect, createLazyClient, ErrorReplyError }] of modules) {
     await using server = await RedisServer.start();
     using redis = await connect({ ...options, port: server.port });
     const subscription = await redis.subscribe("a");
-    await until(async () => (await server.cli("PUBSUB", "NUMSUB", "a") as unknown[])[1] === 1);
+    await until(async () => (await server.cli("PUBSUB", "NUMSUB", "a") as unknown[])[1] === 1, "it is subscribed");
     const next = subscription.receiveBuffers().next().then(() => undefined, (error) => error);
     await server.kill();
     assertInstanceOf(await next, Error);

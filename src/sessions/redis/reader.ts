@@ -3,7 +3,7 @@ import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
 import { unavailable } from "../../redis/refusals.ts";
-import { missingOf, type Part, readParts, sessionOf, textOf } from "./reply.ts";
+import { missingOf, type Part, readParts, storedSessionOf, textOf } from "./reply.ts";
 import { READ } from "./scripts.ts";
 import type { StoredSession } from "../store.ts";
 
@@ -55,7 +55,7 @@ export class RedisReader implements CallSource {
         within,
         resolve(part) {
           try {
-            resolve(missingOf(part) ?? sessionOf(handle, part)?.session);
+            resolve(missingOf(part) ?? storedSessionOf(handle, part)?.session);
           } catch (error) {
             reject(error);
           }

@@ -167,7 +167,7 @@ export function sizeOf(part: Part | undefined): { bytes: number; fields: number 
 }
 
 /** The session of a part of a reply, if there is one. */
-export function sessionOf(
+export function storedSessionOf(
   handle: string,
   part: Part | undefined,
 ): { session: StoredSession; conflict: boolean } | undefined {

@@ -4,7 +4,17 @@ import type { Batch } from "../../redis/batch.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { tooMuch } from "../fields.ts";
-import { doubles, type Part, parts, readSession, sessionOf, sizeOf, textOf, writeField, writeTags } from "./reply.ts";
+import {
+  doubles,
+  type Part,
+  parts,
+  readSession,
+  sizeOf,
+  storedSessionOf,
+  textOf,
+  writeField,
+  writeTags,
+} from "./reply.ts";
 import { RedisSlot } from "./slot.ts";
 import { CREATE, DESTROY, REGENERATE, UPDATE } from "./scripts.ts";
 import type {
@@ -123,7 +133,7 @@ export class RedisSessionStore implements SessionStore {
     const { maxBytes = 0 } = patch;
     const args = [version ?? 0, Number(follow), maxBytes, tagsOf(patch), Number(before), ...change(patch)];
     const [part] = parts(await this.#at(handle).run(UPDATE, [handle], args, operation, options));
-    return sessionOf(handle, fitting(part, operation, maxBytes));
+    return storedSessionOf(handle, fitting(part, operation, maxBytes));
   }
 
   async updateAll(userId: string, patch: SessionPatch, options: SessionStoreOptions = {}): Promise<number> {
@@ -158,7 +168,7 @@ export class RedisSessionStore implements SessionStore {
   ): Promise<StoredSession | undefined> {
     const args = [1, owner(options.userId), options.grace ?? 0, Number(options.follow ?? false)];
     const reply = await this.#at(handle).run(DESTROY, [handle], args, "take session", options);
-    return reply === 0 ? undefined : sessionOf(handle, parts(reply)[0])?.session;
+    return reply === 0 ? undefined : storedSessionOf(handle, parts(reply)[0])?.session;
   }
 
   async regenerate(
@@ -180,7 +190,7 @@ export class RedisSessionStore implements SessionStore {
     const reply = await slot.run(REGENERATE, [handle, to], args, operation, options);
     if (reply === 0) return "taken";
     const [part, more, gone, steps] = parts(reply);
-    const told = sessionOf(steps ? handle : to, fitting(part, operation, maxBytes));
+    const told = storedSessionOf(steps ? handle : to, fitting(part, operation, maxBytes));
     if (!told) return undefined;
     const [born, , revoked] = doubles(more, 4);
     // For a user who is named this is a login.

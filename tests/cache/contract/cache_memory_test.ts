@@ -1,5 +1,6 @@
 import { CACHE_CASES, STORE_CASES } from "./cache_suite.ts";
-import { MemoryHarness, runCases } from "./harness.ts";
+import { MemoryHarness } from "./harness.ts";
+import { runCases } from "../../support/run_cases.ts";
 
 Deno.test("MemoryStore fills the port of the cache", async (t) => {
   await runCases(t, STORE_CASES, () => new MemoryHarness());

@@ -1,6 +1,7 @@
 import { RedisServer } from "../../support/redis_server.ts";
 import { CACHE_CASES, STORE_CASES } from "./cache_suite.ts";
-import { RedisHarness, runCases } from "./harness.ts";
+import { RedisHarness } from "./harness.ts";
+import { runCases } from "../../support/run_cases.ts";
 
 Deno.test("RedisStore fills the port of the cache", async (t) => {
   await using server = await RedisServer.start();

@@ -7,6 +7,8 @@ import { Batch } from "../../../src/redis/batch.ts";
 import { ManualClock } from "../../../src/testing/manual_clock.ts";
 import type { RedisServer } from "../../support/redis_server.ts";
 
+export { runCases } from "../../support/run_cases.ts";
+
 /** Where the stores under test keep their data, and the means to let time pass there. */
 export interface Harness extends AsyncDisposable {
   readonly kind: "memory" | "redis";
@@ -18,20 +20,6 @@ export interface Harness extends AsyncDisposable {
 
 /** A case of a suite. */
 export type Case = (harness: Harness) => Promise<void>;
-
-/** Runs each case as a step with data of its own. */
-export async function runCases(
-  t: Deno.TestContext,
-  cases: Readonly<Record<string, Case>>,
-  open: () => Harness,
-): Promise<void> {
-  for (const [name, run] of Object.entries(cases)) {
-    await t.step(name, async () => {
-      await using harness = open();
-      await run(harness);
-    });
-  }
-}
 
 /** The embedded store on a clock that stands still. Other "processes" share the one store. */
 export class MemoryHarness implements Harness {

@@ -1,4 +1,5 @@
-import { type Case, MemoryHarness, RedisHarness, runCases } from "../contract/harness.ts";
+import { type Case, MemoryHarness, RedisHarness } from "../contract/harness.ts";
+import { runCases } from "../../support/run_cases.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
 /** Cases by the behaviour that they look for. */

@@ -1,10 +1,10 @@
 import { abortable, delay } from "../util/abort.ts";
 import { SessionConflictError } from "../errors.ts";
 import { encodePatch } from "./fields.ts";
-import type { Reading } from "./reading.ts";
+import type { SessionDecoder } from "./decoder.ts";
 import type { SessionPatchOf } from "./session.ts";
 import type { SessionFollowOptions, SessionPatch, SessionStore, StoredSession } from "./store.ts";
-import { Turns } from "../util/keyed_mutex.ts";
+import { KeyedMutex } from "../util/keyed_mutex.ts";
 
 /** How often a change by a function is tried again when others change the session all the time. */
 const TRIES = 100;
@@ -25,29 +25,29 @@ export interface ChangeOptions extends SessionFollowOptions, Pick<SessionPatch, 
   readonly ifVersion?: number | undefined;
 }
 
-/** Changes sessions in view of what is in them: again when somebody else was faster. */
-export class Changes<Data extends object> {
+/** Optimistic updates: each reads a session, and writes its change unless the session has changed meanwhile; then it is tried again. */
+export class OptimisticUpdates<Data extends object> {
   readonly #store: SessionStore;
-  readonly #reading: Reading<Data>;
-  readonly #turns = new Turns();
+  readonly #decoder: SessionDecoder<Data>;
+  readonly #mutex = new KeyedMutex();
 
-  constructor(store: SessionStore, reading: Reading<Data>) {
+  constructor(store: SessionStore, decoder: SessionDecoder<Data>) {
     this.#store = store;
-    this.#reading = reading;
+    this.#decoder = decoder;
   }
 
-  /** Makes a change when those of the same session that this process makes already have ended. */
-  async make(
+  /** Applies a change, after those of this process to the same session that were made before. */
+  async apply(
     id: string,
     handle: string,
     change: Change<Data>,
     options: ChangeOptions,
   ): Promise<StoredSession | undefined> {
-    return await this.#turns.take(handle, () => this.#make(id, handle, change, options), options.signal);
+    return await this.#mutex.runExclusive(handle, () => this.#apply(id, handle, change, options), options.signal);
   }
 
-  /** How a session stands, or nothing if it cannot be read. */
-  async look(
+  /** How a session stands, which is no use of it; nothing if it cannot be read. */
+  async peek(
     handle: string,
     { signal, follow, within }: SessionFollowOptions,
   ): Promise<StoredSession | undefined> {
@@ -56,12 +56,12 @@ export class Changes<Data extends object> {
       return typeof found === "object" ? found : undefined;
     } catch (error) {
       if (signal?.aborted || !(error instanceof RangeError)) throw error;
-      this.#reading.tell(handle, error);
+      this.#decoder.reportUnreadable(handle, error);
       return undefined;
     }
   }
 
-  async #make(
+  async #apply(
     id: string,
     handle: string,
     change: Change<Data>,
@@ -69,14 +69,14 @@ export class Changes<Data extends object> {
   ): Promise<StoredSession | undefined> {
     const { ifVersion, signal, follow, tags, maxBytes } = options;
     const within = this.#store.deadline?.();
-    let current = await this.look(handle, { signal, follow, within });
+    let current = await this.peek(handle, { signal, follow, within });
     for (let tries = 0; current && tries < TRIES; tries++) {
       signal?.throwIfAborted();
       if (ifVersion !== undefined && current.version !== ifVersion) break;
       const begun = performance.now();
       const fields = await abortable(this.#fieldsOf(id, current, change), signal);
       const patch = { ...encodePatch(fields, ACTION), tags, maxBytes };
-      await this.#reading.checkChange(current, fields, ACTION);
+      await this.#decoder.checkChange(current, fields, ACTION);
       // How long the change takes is not the fault of Redis.
       if (within) within.extend(within.end + performance.now() - begun);
       const answer = await this.#store.update(handle, patch, current.version, { signal, follow, within });
@@ -91,6 +91,6 @@ export class Changes<Data extends object> {
 
   async #fieldsOf(id: string, current: StoredSession, change: Change<Data>): Promise<SessionPatchOf<Data>> {
     if (typeof change !== "function") return change;
-    return await change((await this.#reading.demand(id, current, ACTION)).data);
+    return await change((await this.#decoder.decodeOrThrow(id, current, ACTION)).data);
   }
 }

@@ -4,8 +4,8 @@ import { decodeFields } from "./fields.ts";
 import type { Session, SessionDevice, SessionInfo } from "./session.ts";
 import type { StoredSession } from "./store.ts";
 
-/** Turns what is stored into sessions: decodes the data, and checks them where there is a schema. */
-export class Reading<Data extends object> {
+/** Decodes stored sessions, and checks their data where there is a schema. */
+export class SessionDecoder<Data extends object> {
   readonly #schema: StandardSchema<unknown, Data> | undefined;
   readonly #on: EventListener;
 
@@ -19,14 +19,14 @@ export class Reading<Data extends object> {
     return this.#schema !== undefined;
   }
 
-  /** The session with its data, or nothing if they cannot be read or do not fit: then that is told. Waits for a schema only. */
-  open(id: string, stored: StoredSession): Session<Data> | undefined | Promise<Session<Data> | undefined> {
+  /** The session with its data, or nothing and an event if they cannot be read or do not fit. Waits for a schema only. */
+  decode(id: string, stored: StoredSession): Session<Data> | undefined | Promise<Session<Data> | undefined> {
     return this.#schema ? this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
   }
 
-  /** The session with its data, which must be readable: it has just been written, or is about to be. */
-  async demand(id: string, stored: StoredSession, action: string): Promise<Session<Data>> {
-    const session = await this.open(id, stored);
+  /** The session with its data. Throws if they cannot be read or do not fit: they have just been written, or are about to be. */
+  async decodeOrThrow(id: string, stored: StoredSession, action: string): Promise<Session<Data>> {
+    const session = await this.decode(id, stored);
     if (session) return session;
     throw new TypeError(`Cannot ${action}: wanted data that can be read and fit the schema, got others`);
   }
@@ -46,8 +46,8 @@ export class Reading<Data extends object> {
     await this.check(Object.fromEntries(after), action);
   }
 
-  /** Tells that a session cannot be read. */
-  tell(handle: string, error: unknown): void {
+  /** Emits that a session cannot be read. */
+  reportUnreadable(handle: string, error: unknown): void {
     this.#on({ type: "session.unreadable", handle, error });
   }
 
@@ -74,7 +74,7 @@ export class Reading<Data extends object> {
     try {
       return decodeFields(stored);
     } catch (error) {
-      this.tell(stored.handle, error);
+      this.reportUnreadable(stored.handle, error);
       return undefined;
     }
   }

@@ -19,8 +19,8 @@ export interface Renewed {
   readonly placed: PlacedSession;
 }
 
-/** Gives sessions new tokens. */
-export class Renewal {
+/** Regeneration of sessions: a new token for the same data, as after a login. */
+export class Regeneration {
   readonly #store: SessionStore;
   readonly #format: TokenFormat;
   readonly #limits: Limits;
@@ -35,7 +35,7 @@ export class Renewal {
    * Gives the session of a token a new one, and a new user if one is named. Resolves to nothing when it is not there. For a request that
    * came when it was renewed already, its present token is told.
    */
-  async renew(token: string, wanted: Wanted, options: SessionFollowOptions): Promise<Renewed | undefined> {
+  async run(token: string, wanted: Wanted, options: SessionFollowOptions): Promise<Renewed | undefined> {
     const handle = this.#format.handleOf(token);
     const { userId, patch, ...rest } = wanted;
     if (userId !== undefined && !this.#format.isAt(handle, userId)) return await this.#move(handle, wanted, options);
