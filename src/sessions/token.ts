@@ -1,4 +1,5 @@
 import * as nodeCrypto from "node:crypto";
+import { bucketOf } from "../redis/buckets.ts";
 import type { SealedStep } from "./store.ts";
 
 /** 32 bytes in base64url; the last character carries four bits. */
@@ -25,7 +26,7 @@ export class TokenFormat {
 
   /** A new token, which nobody can guess, of a session of this user. */
   create(userId: string): string {
-    return this.#place(bucketOf(userId, this.#buckets)) + secret();
+    return this.#place(bucketOfUser(userId, this.#buckets)) + secret();
   }
 
   /** A new token in the bucket of a handle. */
@@ -65,7 +66,7 @@ export class TokenFormat {
 
   /** Whether sessions of this user are in the bucket of this handle. */
   isAt(handle: string, userId: string): boolean {
-    return this.#width === 0 || handle.startsWith(this.#place(bucketOf(userId, this.#buckets)));
+    return this.#width === 0 || handle.startsWith(this.#place(bucketOfUser(userId, this.#buckets)));
   }
 
   /** Whether two handles are in one bucket. */
@@ -83,13 +84,9 @@ export class TokenFormat {
 }
 
 /** The bucket of all sessions of a user. Those of visitors are anywhere. */
-export function bucketOf(userId: string, buckets: number): number {
-  if (buckets === 1) return 0;
+export function bucketOfUser(userId: string, buckets: number): number {
   if (userId === "") return Math.floor(Math.random() * buckets);
-  // FNV-1a: any even spread does, but it must never change, or sessions are lost sight of.
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < userId.length; i++) hash = Math.imul(hash ^ userId.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % buckets;
+  return bucketOf(userId, buckets);
 }
 
 /** The bucket that a handle names. */

@@ -3,6 +3,7 @@ import type { EventListener } from "../../observe/events.ts";
 import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { nonce, nonceFor } from "./nonce.ts";
 import type { OwedLeases } from "./owed_leases.ts";
 import { Part } from "../parts.ts";
@@ -206,7 +207,7 @@ export class RedisReader implements CallSource {
           this.#answered(group, reply);
         } catch (cause) {
           // Whatever it is, it is no fault of those who read.
-          const error = cause instanceof RedisError ? cause : new RedisError("ERR the reply makes no sense", { cause });
+          const error = cause instanceof RedisError ? cause : unreadableReply(cause);
           for (const read of reads) read.reject(error);
         }
       },

@@ -2,6 +2,7 @@ import { unawaited } from "../../util/callbacks.ts";
 import { type ClosedBy, UnavailableError } from "../../errors.ts";
 import type { EventListener } from "../../observe/events.ts";
 import type { Batch } from "../../redis/batch.ts";
+import { bucketOf, hashTags } from "../../redis/buckets.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { isPassing, isRefusal } from "../../redis/refusals.ts";
 import { Doubts } from "./doubts.ts";
@@ -74,11 +75,7 @@ export class RedisStore implements CacheStore {
     this.#batch = batch;
     this.#options = options;
     this.#on = on;
-    const width = String(buckets - 1).length;
-    this.#slots = Array.from({ length: buckets }, (_, i) => {
-      const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
-      return new RedisSlot(batch, tag, on);
-    });
+    this.#slots = hashTags(namespace, buckets).map((tag) => new RedisSlot(batch, tag, on));
     this.#doubts = new Doubts(() => this.#look(), () => this.#copies?.all());
     this.#bell = new RedisBell(batch.client, namespace, {
       key: (key) => {
@@ -302,12 +299,7 @@ export class RedisStore implements CacheStore {
   }
 
   #slotOf(key: string): RedisSlot {
-    const slots = this.#slots;
-    if (slots.length === 1) return slots[0]!;
-    // FNV-1a: any even spread does, but it must never change, or entries are lost sight of.
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-    return slots[(hash >>> 0) % slots.length]!;
+    return this.#slots[bucketOf(key, this.#slots.length)]!;
   }
 
   async #readAfterReplay(key: string, options: ReadOptions): Promise<Read> {

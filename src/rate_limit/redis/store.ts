@@ -1,5 +1,6 @@
 import { type ClosedBy, UnavailableError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
+import { bucketOf, hashTags } from "../../redis/buckets.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { RedisCounter } from "./counter.ts";
 import type { LimitStore, Standing, Step } from "../store.ts";
@@ -26,11 +27,9 @@ export class RedisLimitStore implements LimitStore {
   constructor(batch: Batch, options: RedisLimitStoreOptions) {
     const { namespace, buckets = 1, timeout, now } = options;
     this.#batch = batch;
-    const width = String(buckets - 1).length;
-    this.#counters = Array.from({ length: buckets }, (_, i) => {
-      const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
-      return new RedisCounter(batch, { prefix: `{${tag}}:r`, timeout, now });
-    });
+    this.#counters = hashTags(namespace, buckets).map((tag) =>
+      new RedisCounter(batch, { prefix: `{${tag}}:r`, timeout, now })
+    );
   }
 
   /** Milliseconds after which steps are given up now. */
@@ -95,12 +94,7 @@ export class RedisLimitStore implements LimitStore {
   }
 
   #counterOf(id: string): RedisCounter {
-    const counters = this.#counters;
-    if (counters.length === 1) return counters[0]!;
-    // FNV-1a
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
-    return counters[(hash >>> 0) % counters.length]!;
+    return this.#counters[bucketOf(id, this.#counters.length)]!;
   }
 }
 

@@ -1,8 +1,9 @@
-import { RedisError, type UnavailableError } from "../../errors.ts";
+import type { UnavailableError } from "../../errors.ts";
 import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
 import { unavailable } from "../../redis/refusals.ts";
+import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { missingOf, type Part, readParts, storedSessionOf, textOf } from "./reply.ts";
 import { READ } from "./scripts.ts";
 import type { StoredSession } from "../store.ts";
@@ -129,7 +130,7 @@ export class RedisReader implements CallSource {
           parts = readParts(reply);
           if (parts.length !== reads.length + 1) throw new RangeError("the reply to a read is not complete");
         } catch (cause) {
-          return reject(new RedisError("ERR the reply makes no sense", { cause }));
+          return reject(unreadableReply(cause));
         }
         this.#told(Number(textOf(parts.at(-1))));
         for (let i = 0; i < reads.length; i++) reads[i]!.resolve(parts[i]!);

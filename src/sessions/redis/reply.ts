@@ -1,5 +1,5 @@
-import { RedisError } from "../../errors.ts";
 import type { RedisReply } from "../../redis/client.ts";
+import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { decoder } from "../../util/utf8.ts";
 import type { StoredSession } from "../store.ts";
 
@@ -248,13 +248,13 @@ export function writeTags(tags: readonly string[]): Uint8Array {
 /** The parts of a reply that is a string. */
 export function parts(reply: RedisReply): Part[] {
   if (reply instanceof Uint8Array) return readParts(reply);
-  throw new RedisError("ERR the reply makes no sense");
+  throw unreadableReply();
 }
 
 /** The numbers of a reply, or of a part of one. */
 export function doubles(reply: RedisReply | Part | undefined, count: number): number[] {
   if (!(reply instanceof Uint8Array) || reply.length !== count * 8) {
-    throw new RedisError("ERR the reply makes no sense");
+    throw unreadableReply();
   }
   const view = new DataView(reply.buffer, reply.byteOffset, reply.length);
   return Array.from({ length: count }, (_, i) => view.getFloat64(i * 8));

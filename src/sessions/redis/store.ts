@@ -1,8 +1,9 @@
 import { abortable } from "../../util/abort.ts";
-import { RedisError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
+import { hashTags } from "../../redis/buckets.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { tooMuch } from "../fields.ts";
 import {
   doubles,
@@ -32,7 +33,7 @@ import type {
   StoredSession,
   WhenFull,
 } from "../store.ts";
-import { bucketOf, bucketOfHandle } from "../token.ts";
+import { bucketOfHandle, bucketOfUser } from "../token.ts";
 import { LIST, UPDATE_ALL } from "./user_scripts.ts";
 
 /** How a Redis store of sessions works. */
@@ -59,11 +60,7 @@ export class RedisSessionStore implements SessionStore {
     const { namespace, buckets = 1, touchEvery = -1 } = options;
     this.buckets = buckets;
     this.#batch = batch;
-    const width = String(buckets - 1).length;
-    this.#slots = Array.from({ length: buckets }, (_, i) => {
-      const tag = buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`;
-      return new RedisSlot(batch, `{${tag}}:s`, touchEvery);
-    });
+    this.#slots = hashTags(namespace, buckets).map((tag) => new RedisSlot(batch, `{${tag}}:s`, touchEvery));
   }
 
   /** A deadline for a call that takes several steps. */
@@ -138,7 +135,7 @@ export class RedisSessionStore implements SessionStore {
 
   async updateAll(userId: string, patch: SessionPatch, options: SessionStoreOptions = {}): Promise<number> {
     const operation = "update sessions";
-    const slot = this.#slots[bucketOf(userId, this.buckets)]!;
+    const slot = this.#slots[bucketOfUser(userId, this.buckets)]!;
     const { maxBytes = 0 } = patch;
     const args = [userId, CHANGED_PER_CALL, maxBytes, tagsOf(patch), ...change(patch)];
     let [handles, total, refused]: [string[], number, Part | undefined] = [[], 0, undefined];
@@ -201,12 +198,12 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async list(userId: string, options: SessionListOptions = {}): Promise<StoredSession[]> {
-    const slot = this.#slots[bucketOf(userId, this.buckets)]!;
+    const slot = this.#slots[bucketOfUser(userId, this.buckets)]!;
     const { limit = 0, after } = options;
     const args = [userId, limit, after?.handle ?? "", after?.createdAt ?? 0];
     const reply = parts(await slot.run(LIST, [], args, "list sessions", options));
     return reply.flatMap((part) => {
-      if (!Array.isArray(part)) throw new RedisError("ERR the reply makes no sense");
+      if (!Array.isArray(part)) throw unreadableReply();
       try {
         // The script need not say whose they are.
         return [{ ...readSession(textOf(part[0]), part, 1).session, userId }];
@@ -217,7 +214,7 @@ export class RedisSessionStore implements SessionStore {
   }
 
   revokeUser(userId: string, except: string | undefined, options: SessionStoreOptions = {}): Promise<number> {
-    return this.#slots[bucketOf(userId, this.buckets)]!.revoke(`u:${userId}`, except, "destroy sessions", options);
+    return this.#slots[bucketOfUser(userId, this.buckets)]!.revoke(`u:${userId}`, except, "destroy sessions", options);
   }
 
   async revokeTag(tag: string, options: SessionStoreOptions = {}): Promise<number> {
