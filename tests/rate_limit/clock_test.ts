@@ -35,7 +35,7 @@ Deno.test("RedisLimitStore counts windows to the microsecond, and promises milli
         }
         return standing!;
       };
-      for (let i = 0; i < 1500 * EFFORT; i++) {
+      for (let i = 0; i < 500 * EFFORT; i++) {
         clock.pass(Math.floor(random() * random() * 30_000) / 1000);
         const cost = 1 + Math.floor(random() * 3);
         const { allowed, retryAfter } = await check(cost);
@@ -46,7 +46,7 @@ Deno.test("RedisLimitStore counts windows to the microsecond, and promises milli
         clock.pass(1);
         assertEquals((await check(cost)).allowed, true, `${i}: at the moment`);
       }
-      assert(promises > 50, "calls are refused");
+      assert(promises > 30, "calls are refused");
       // Numbers of this size have steps of a quarter of a microsecond.
       const most = worst(times, costs, limit.window - 0.0005);
       const bound = { "gcra": 9, "token-bucket": 9, "fixed-window": 12 }[algorithm as string] ?? 6;

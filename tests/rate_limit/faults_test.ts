@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import { connect, type ConnectOptions, type Larder, UnavailableError } from "../../mod.ts";
 import { TcpProxy } from "../support/proxy.ts";
+import { calmly } from "../support/calm.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { EventLog, until } from "../support/until.ts";
 
@@ -41,7 +42,11 @@ async function open(options: ConnectOptions = {}): Promise<Opened> {
 }
 
 /** Every preset does what it says (where `reads` says that looks need no policy, those are not looked at), each call within the deadline, one after the other and all at once. */
-async function judge({ redis }: Opened, id: string, reads: boolean = false): Promise<void> {
+async function judge(opened: Opened, id: string, reads: boolean = false): Promise<void> {
+  await calmly((attempt) => judgeOnce(opened, `${id}-${attempt}`, reads));
+}
+
+async function judgeOnce({ redis }: Opened, id: string, reads: boolean): Promise<void> {
   const { rateLimit } = redis;
   const timed = async <T>(work: Promise<T>): Promise<T> => {
     const start = performance.now();

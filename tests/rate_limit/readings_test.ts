@@ -5,6 +5,7 @@ import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { readingsOf, withAndWithoutSlash } from "../../src/rate_limit/spellings.ts";
 import { keepTarget } from "../../src/web/target.ts";
+import { EFFORT } from "./effort.ts";
 
 const PEER = { remoteAddr: { hostname: "203.0.113.9" } };
 const hello = () => new Response("hello");
@@ -90,7 +91,7 @@ Deno.test("compilePath() fits what URLPattern fits", () => {
       if (path.includes("/./") || path.endsWith("/.")) return;
       assertEquals([compiled.matches(path), compiled.matchesAnyCase(path)], wanted, `${text} ${path}`);
     }),
-    { seed: 3, numRuns: 2000 },
+    { seed: 3, numRuns: 400 * EFFORT },
   );
 });
 

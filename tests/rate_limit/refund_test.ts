@@ -123,7 +123,7 @@ Deno.test("LimitStore gives back no more than was reserved, whatever happens bet
           (await store.run([{ rule: limit, id: "a", action, cost, ...more }]))[0]!;
         let open_: { cost: number; reserved: Standing["reserved"]; ticket: string }[] = [];
         let refunds = 0;
-        for (let i = 0; i < 400 * EFFORT; i++) {
+        for (let i = 0; i < 200 * EFFORT; i++) {
           if (random() < 0.6) clock.pass(Math.floor(random() * 120));
           const choice = random();
           const cost = 1 + Math.floor(random() * 3);
