@@ -54,6 +54,7 @@ import type { CacheStore, Read } from "./store.ts";
 import { Values } from "./values.ts";
 import { versionIn, versionOf } from "./version.ts";
 import { currentRun } from "./waits.ts";
+import { assertStore } from "../util/assert_store.ts";
 import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
 const MAX_BYTES = 8 * 2 ** 20;
@@ -104,6 +105,7 @@ export class Cache implements AsyncDisposable {
    * @throws {RangeError} If an option is out of range.
    */
   constructor(store: CacheStore, options: CacheOptions = {}, on?: (event: LarderEvent) => void) {
+    assertStore(store, "read", "open the cache", "new MemoryStore()");
     assertOptions(options, CACHE, "open the cache");
     const {
       enabled = true,

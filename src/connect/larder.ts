@@ -8,6 +8,7 @@ import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { ImageCache } from "../images/image_cache.ts";
 import type { RedisMetrics } from "../observe/redis_meter.ts";
 import { openRedis } from "./open_redis.ts";
+import { missingRoot } from "./images_root.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import { openRateLimiter } from "./open_rate_limiter.ts";
 import type { PresetName } from "../rate_limit/presets.ts";
@@ -19,6 +20,7 @@ import { type RawCommands, rawCommands } from "../redis/raw_commands.ts";
 import { openSessions } from "./open_sessions.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import { unreadSettings } from "./unread_settings.ts";
 import { loadUrlPattern } from "../util/url_pattern.ts";
 
 /** What a service says of the types of its data, once, in `connect<…>()`. */
@@ -130,7 +132,9 @@ export async function connect<
   await loadUrlPattern();
   const on = safeListener(config.on);
   const { server } = config;
-  if (server.kind === "memory" && server.implicit) warn(on);
+  if (server.kind === "memory" && server.implicit) warn(on, unreadSettings(options as unknown as ConnectOptions));
+  const missing = config.images?.root === undefined ? undefined : await missingRoot(config.images.root);
+  if (missing !== undefined) tell(on, missing);
   const main = server.kind === "memory"
     ? undefined
     : await openRedis(server, config.cacheServer ? "state" : "all", config, on);
@@ -244,13 +248,13 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
 
 let warned = false;
 
-function warn(on: EventListener | undefined): void {
+function warn(on: EventListener | undefined, hint: string | undefined): void {
   if (warned) return;
   warned = true;
   tell(
     on,
     "Nothing names a Redis (url, client, or REDIS_URL or REDIS_HOST, which need --allow-env): " +
-      "the cache, sessions and rate limits live in this process only",
+      `the cache, sessions and rate limits live in this process only${hint === undefined ? "" : `; ${hint}`}`,
     ' Say url: "memory:" to choose that.',
   );
 }

@@ -61,6 +61,10 @@ export function parseWhole(text: string, min: number, max: number): number | und
 const WRAPPED = /^["'`\s]|["'`\s]$/;
 const BARE = "; without quotes and spaces around it";
 
+/** What templates look like that nobody has filled in, or with what is not set. */
+const UNFILLED = /\$\{?\w|<[\w-]+>|\{\{|^(undefined|null|\[object \w+\])$/;
+const FILLED = "; with its variables filled in";
+
 /** What those probably need who gave something else; nothing of it is repeated. */
 function hintFor(text: string): string {
   if (WRAPPED.test(text)) return BARE;
@@ -68,6 +72,9 @@ function hintFor(text: string): string {
   if (/^(redis|valkey)[+_-]?(sentinel|cluster)s?:/i.test(text)) {
     return "; for Sentinels or a cluster, open a client yourself, as in fromIoredis(new Cluster(nodes))";
   }
+  if (UNFILLED.test(text)) return FILLED;
+  if (/^memory$/i.test(text)) return '; "memory:" with a colon is the embedded store';
+  if (/^(redis|valkey)s?(:\/(?!\/)|\/\/|:[a-z])/i.test(text)) return '; with "://" behind the scheme';
   if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?(\/\d*)?$/i.test(text)) return '; put "redis://" before the host';
   if (/^(redis\+)?(unix|redis-socket)(s?):/i.test(text) || text.startsWith("/")) {
     return "; for a socket, open a client yourself, as in fromIoredis(new Redis({ path }))";
@@ -106,8 +113,9 @@ export function parseRedisUrl(text: string, setting: string): RedisUrl {
   const hostname = place === null ? undefined : parseHostname(place[1]!);
   if (place === null || hostname === undefined) {
     const wanted = '"host" or "host:port" after the scheme and the login, with an IPv6 address in brackets';
-    return refuse(WRAPPED.test(text) ? `${wanted}${BARE}` : wanted);
+    return refuse(WRAPPED.test(text) ? `${wanted}${BARE}` : UNFILLED.test(rest) ? `${wanted}${FILLED}` : wanted);
   }
+  if (UNFILLED.test(hostname)) return refuse(`"host" or "host:port" after the scheme and the login${FILLED}`);
 
   const url: RedisUrl = { setting, tls: scheme[2] !== "", hostname };
   if (place[2]) url.port = parseWhole(place[2], 1, 65_535) ?? refuse("a port from 1 to 65535 in the URL");

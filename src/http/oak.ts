@@ -26,6 +26,7 @@ import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { sessionsOf } from "./sessions_of.ts";
+import { limitsOf } from "./limits_of.ts";
 import type { RequestSession } from "../sessions/request_session.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -119,7 +120,7 @@ export function rateLimit<Names extends string>(
   rules: Rules<NoInfer<Names>>,
   options: GateOptions = {},
 ): OakMiddleware {
-  const gate = redis.rateLimit.gate(rules, options);
+  const gate = limitsOf(redis).gate(rules, options);
   return async (context, next) => {
     if (currentLoad() && !reached.has(context.request)) return void await next();
     // What its router goes by, which with `proxy: true` depends on more headers.

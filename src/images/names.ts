@@ -78,6 +78,7 @@ export function tagsOf(name: string): string[] {
  * @param request The request, or its URL.
  * @param prefix Under which path images are served, as in `"/images/"`.
  * @returns The name, or `undefined` if the path is not below the prefix or cannot be decoded.
+ * @throws {TypeError} If it is no request and no URL.
  *
  * @example The name in a URL
  * ```ts
@@ -89,7 +90,13 @@ export function tagsOf(name: string): string[] {
  * ```
  */
 export function imageNameOf(request: Request | URL | string, prefix: string): string | undefined {
-  const { pathname } = new URL(request instanceof Request ? request.url : request);
+  const url = typeof request === "object" && request !== null && "url" in request ? request.url : request;
+  if (!URL.canParse(String(url))) {
+    throw new TypeError(
+      `Cannot tell the name of an image: wanted a request or its whole URL, got ${describe(request)}`,
+    );
+  }
+  const { pathname } = new URL(url);
   if (!pathname.startsWith(prefix)) return undefined;
   try {
     return decodeURIComponent(pathname.slice(prefix.length)) || undefined;

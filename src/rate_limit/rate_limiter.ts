@@ -18,6 +18,7 @@ import type { RateLimitResult, RateLimitState } from "./result.ts";
 import type { Rules } from "./rules.ts";
 import { settingsOf } from "./settings.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
+import { assertStore } from "../util/assert_store.ts";
 import type { LimitStore } from "./store.ts";
 
 const NONE: CheckOptions = Object.freeze({});
@@ -63,6 +64,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {TypeError | RangeError} If an option cannot be used.
    */
   constructor(store: LimitStore, options: RateLimitOptions<Names> = {}, on?: EventListener) {
+    assertStore(store, "run", "open rate limits", "new MemoryLimitStore()");
     const { style, localShare, maxDenials } = settingsOf(options);
     this.#on = safeListener(on);
     this.#judge = new Judge(store, { localShare, maxDenials, on: this.#on });

@@ -20,6 +20,7 @@ import { handleIn, isToken, ownerIn } from "./session_arguments.ts";
 import { openSessionsCore, type SessionsCore } from "./sessions_core.ts";
 import { type SessionStats, statsOf } from "./stats.ts";
 import type { SessionStore } from "./store.ts";
+import { assertStore } from "../util/assert_store.ts";
 
 /**
  * Sessions: rolling, revocable, and never back once they are gone.
@@ -65,6 +66,7 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
     on?: EventListener,
     typed: TypedSessionsOptions<Data> = {},
   ) {
+    assertStore(store, "create", "open sessions", "new MemorySessionStore()");
     const core = openSessionsCore(store, options, on, typed);
     const cookie = new SessionCookie(
       options.cookie ?? {},

@@ -8,8 +8,8 @@ import { EFFORT } from "../support/effort.ts";
 import { testWith } from "../support/program.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
-/** How often each race is run: with `TEST_EFFORT=10`, 50 times. */
-const ROUNDS = Math.round(5 * EFFORT);
+/** How often each race is run: with `TEST_EFFORT=25`, 50 times. */
+const ROUNDS = Math.round(2 * EFFORT);
 
 /** One response for everybody, which the app keeps. */
 const HOME = new Response(null, { status: 303, headers: { location: "/home" } });

@@ -26,6 +26,16 @@ Deno.test("A URL of another kind is refused with a hint, and nothing of it is sh
     ["redis-cli -u redis://:hunter2@h:1", "the URL alone"],
     ["REDIS_URL=redis://:hunter2@h:1", "the URL alone"],
     ["redis+sentinel://:hunter2@h:1", "for Sentinels or a cluster, open a client yourself"],
+    ["redis:6379", 'put "redis://" before the host'],
+    ["redis:/hunter2:6379", 'with "://" behind the scheme'],
+    ["redis//hunter2:6379", 'with "://" behind the scheme'],
+    ["redis:hunter2", 'with "://" behind the scheme'],
+    ["redis://${REDIS_HOST}:6379", "with its variables filled in"],
+    ["redis://:hunter2@$REDIS_HOST", "with its variables filled in"],
+    ["redis://<your-host>:6379", "with its variables filled in"],
+    ["{{ redis_url }}", "with its variables filled in"],
+    ["redis://undefined:6379", "with its variables filled in"],
+    ["undefined", "with its variables filled in"],
     ["redis-cluster://:hunter2@h:1", "for Sentinels or a cluster, open a client yourself"],
   ];
   for (const [url, hint] of cases) {
@@ -35,6 +45,11 @@ Deno.test("A URL of another kind is refused with a hint, and nothing of it is sh
       assert(!error.message.includes(url) && !error.message.includes("hunter2"), error.message);
     }
   }
+});
+
+Deno.test("A name alone is taken for what it may be meant to be", () => {
+  assertStringIncludes(refusal({ url: "redis" }).message, 'put "redis://" before the host');
+  assertStringIncludes(refusal({ url: "memory" }).message, '"memory:" with a colon is the embedded store');
 });
 
 Deno.test("valkey:// and valkeys:// are taken as redis:// and rediss://", () => {
