@@ -1,5 +1,7 @@
 import { describe, describeKind } from "../util/describe.ts";
 import { compress, decompress } from "../values/compression.ts";
+import { isThenable } from "../values/standard_schema.ts";
+import { answered } from "../util/answered.ts";
 import {
   FORMAT,
   jsonSerializer,
@@ -151,7 +153,8 @@ export class Codec {
     if (this.#serializer === richSerializer || this.#serializer === jsonSerializer || bytes[0] !== this.#id) {
       throw new Error("Cannot read value: wanted a format that is configured, got one of another serializer");
     }
-    return this.#serializer.deserialize(new Uint8Array(bytes.subarray(1)));
+    const value = this.#serializer.deserialize(new Uint8Array(bytes.subarray(1)));
+    return isThenable(value) ? answered(value, "deserialize()") : value;
   }
 
   #tooLong(what: string, body: Uint8Array | string): RangeError {

@@ -27,8 +27,11 @@ export function connectionReport(print: (line: string) => void = warn): EventLis
         break;
       case "redis.refused":
         print(
-          `Larder: ${nameOf(event)} refuses what is needed to ${event.operation}: ${sentence(event.error)} ` +
-            "Services get along without it as documented.",
+          `Larder: ${nameOf(event)} refuses what is needed to ${event.operation}: ${sentence(event.error)} ${
+            event.code === "WRONGTYPE"
+              ? "Somebody else uses keys of this namespace."
+              : "Services get along without it as documented."
+          }`,
         );
     }
   };

@@ -99,9 +99,11 @@ export class Diagnosis {
 
   /** A command of Larder's own was answered with an error. */
   refused(operation: string, error: RedisError): void {
-    if (!isRefusal(error)) return;
+    // A key that somebody else has filled says nothing about the server, but somebody has to know.
+    const foreign = error.code === "WRONGTYPE";
+    if (!foreign && !isRefusal(error)) return;
     const now = performance.now();
-    put(this.#refused, operation, { operation, error, at: now });
+    if (!foreign) put(this.#refused, operation, { operation, error, at: now });
     const told = this.#codes.get(error.code);
     put(this.#codes, error.code, now); // as long as it goes on, it is not told again
     if (told !== undefined && now - told < TOLD_FOR) return;

@@ -1,3 +1,5 @@
+import { answered } from "../util/answered.ts";
+
 /** One reason why a value does not fit a schema. */
 export interface SchemaIssue {
   /** What is wrong, for people. */
@@ -70,7 +72,8 @@ export function isStandardSchema(value: unknown): value is StandardSchema {
 }
 
 /**
- * Runs a value through a schema. Never throws and never rejects: a validator that fails to answer counts as an issue.
+ * Runs a value through a schema. Never throws and never rejects: a validator that fails, or does not answer within 2
+ * seconds, counts as an issue.
  *
  * @typeParam Output What the schema produces.
  * @param schema The schema.
@@ -84,14 +87,15 @@ export function validate<Output>(
   try {
     const result: unknown = schema["~standard"].validate(value);
     return isThenable(result)
-      ? Promise.resolve(result).then((settled) => settle<Output>(settled), failed)
+      ? answered(result, "it").then((settled) => settle<Output>(settled), failed)
       : settle<Output>(result);
   } catch (error) {
     return failed(error);
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Tells whether something can be awaited. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
 }
 
