@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { presetOf } from "../rate_limit/presets.ts";
+import { refusalOf } from "../util/refusal.ts";
 
 /** Says what is wrong with limits, at their names. */
 export function fitPresets(presets: Record<string, unknown>, context: z.core.$RefinementCtx): void {
@@ -7,9 +8,8 @@ export function fitPresets(presets: Record<string, unknown>, context: z.core.$Re
     try {
       if (preset !== undefined) presetOf(name, preset);
     } catch (error) {
-      const { message } = error as Error;
-      const [, wanted = "a limit", got = "another one"] = /wanted (.*), got (.*)$/s.exec(message) ?? [];
-      const field = /^Cannot use "[^"]*\.(window)"/.exec(message)?.[1];
+      const { option, wanted = "a limit", got = "another one" } = refusalOf(error) ?? {};
+      const field = option?.split(".").at(-1);
       context.addIssue({
         code: "custom",
         path: [name],

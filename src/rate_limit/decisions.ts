@@ -212,7 +212,7 @@ function assertPossible(steps: readonly PresetStep[]): boolean[] {
     const others = steps.filter((other, j) => j !== i && other.rule === rule && other.id === id);
     if (others.length === 0) return true;
     const together = others.reduce((sum, other) => sum + other.cost, cost);
-    assertWhole(together, rule.most, `Cannot check "${rule.name}": wanted as the cost of all`);
+    assertWhole(together, rule.most, `check "${rule.name}"`, "as the cost of all");
     return false;
   });
 }

@@ -3,13 +3,10 @@ import { describe } from "../util/describe.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
-import type { Algorithm, Outcome, Question } from "./algorithms/algorithm.ts";
-import { exact } from "./algorithms/exact.ts";
-import { fixedWindow } from "./algorithms/fixed_window.ts";
-import { gcra } from "./algorithms/gcra.ts";
+import type { Outcome, Question } from "./algorithms/algorithm.ts";
+import { ALGORITHMS } from "./algorithms/registry.ts";
 import { LiveStates } from "./live_states.ts";
-import { slidingWindow } from "./algorithms/sliding_window.ts";
-import { type Action, type LimitStore, type Rule, type Standing, STATES, type Step } from "./store.ts";
+import type { Action, LimitStore, Rule, Standing, Step } from "./store.ts";
 
 /** How much a memory store keeps. */
 export interface MemoryLimitStoreOptions {
@@ -44,15 +41,6 @@ const NOTHING: Omit<Kept, "id"> = { state: undefined, resetAfter: 0, mark: 0, gi
 
 /** Refunds that are remembered; only one that is tried again is looked for. */
 const MOST_TICKETS = 10_000;
-
-// Each limit has one algorithm, so a state only ever meets the one that made it.
-const ALGORITHMS: Readonly<Record<Rule["algorithm"], Algorithm<unknown>>> = {
-  "exact": exact as Algorithm<unknown>,
-  "sliding-window": slidingWindow as Algorithm<unknown>,
-  "gcra": gcra as Algorithm<unknown>,
-  "token-bucket": gcra as Algorithm<unknown>,
-  "fixed-window": fixedWindow as Algorithm<unknown>,
-};
 
 /**
  * Counts in this process, by the same rules as Redis does. Bounded: see {@linkcode MemoryLimitStoreOptions.maxEntries}.
@@ -133,7 +121,7 @@ export class MemoryLimitStore implements LimitStore {
 
   #step(step: Step, now: number, tentative: Map<string, Kept>): Standing {
     const { rule, id, action, ticket } = step;
-    const key = `${STATES[rule.algorithm]}:${rule.name}:${id}`;
+    const key = `${ALGORITHMS[rule.algorithm].state}:${rule.name}:${id}`;
     if (action === "reset") {
       const standing = fresh(rule);
       tentative.set(key, { id, state: undefined, resetAfter: 0, mark: 0, given: 0 });
@@ -161,7 +149,8 @@ export class MemoryLimitStore implements LimitStore {
 
   #ask(step: Step, action: Action, { state, given }: Pick<Kept, "state" | "given">, now: number): Outcome<unknown> {
     const { rule, reserved, moved = false } = step;
-    return ALGORITHMS[rule.algorithm](state, rule, now, {
+    // Each limit has one algorithm, so a state only ever meets the one that made it.
+    return ALGORITHMS[rule.algorithm].step(state, rule, now, {
       action: action === "reserve" ? "check" : action as Question["action"],
       cost: action === "peek" && step.action === "refund" ? 1 : step.cost,
       receipt: reserved ? reserved.receipt - (given - reserved.given) : step.receipt ?? 0,
@@ -178,6 +167,6 @@ export class MemoryLimitStore implements LimitStore {
 
 /** How a limit stands of which nothing was used. */
 function fresh(rule: Rule): Standing {
-  const remaining = rule.algorithm === "gcra" || rule.algorithm === "token-bucket" ? rule.burst : rule.limit;
+  const remaining = ALGORITHMS[rule.algorithm].hasBurst ? rule.burst : rule.limit;
   return { allowed: true, remaining, resetAfter: 0, retryAfter: 0, moreAfter: 0, receipt: 0 };
 }

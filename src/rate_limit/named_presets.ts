@@ -1,10 +1,11 @@
+import { sharesState } from "./algorithms/registry.ts";
 import { describe } from "../util/describe.ts";
 import type { EventListener } from "../observe/events.ts";
 import { assertKey } from "../util/keys.ts";
 import type { LimitEntry, RateLimitOptions } from "./options.ts";
 import type { PresetStep } from "./fallback.ts";
 import { assertWhole, type Preset, presetOf, type PresetOptions, PRESETS } from "./presets.ts";
-import { type Action, STATES } from "./store.ts";
+import type { Action } from "./store.ts";
 
 /** Most limits of one transaction. */
 const MOST_ENTRIES = 64;
@@ -25,7 +26,7 @@ export class Presets {
   define(name: string, options: PresetOptions): void {
     const preset = presetOf(name, options);
     const before = this.#presets.get(name);
-    if (before && STATES[before.algorithm] !== STATES[preset.algorithm]) {
+    if (before && !sharesState(before, preset)) {
       const why = options.algorithm === undefined ? `, since its limit is ${preset.limit}` : "";
       const message = `The rate limit "${name}" is counted by "${preset.algorithm}" from now on${why}, and was by ` +
         `"${before.algorithm}": it begins anew. Say algorithm: "${before.algorithm}" to keep what was counted`;
@@ -56,7 +57,7 @@ export class Presets {
       throw new TypeError(`Cannot ${action} rate limit: wanted one of ${names}, got ${describe(name)}`);
     }
     assertKey(id, undefined, "use the id of a rate limit");
-    if (cost !== 1) assertWhole(cost, rule.most, `Cannot ${action} "${name}": wanted as the cost`);
+    if (cost !== 1) assertWhole(cost, rule.most, `${action} "${name}"`, "as the cost");
     return { rule, id, action, cost };
   }
 

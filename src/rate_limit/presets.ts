@@ -1,6 +1,9 @@
 import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
+import { refuse } from "../util/refusal.ts";
+import type { AlgorithmDefinition } from "./algorithms/algorithm.ts";
+import { ALGORITHM_NAMES, ALGORITHMS } from "./algorithms/registry.ts";
 import type { Algorithm, Rule } from "./store.ts";
 
 /** The limits that are there without being defined. */
@@ -64,15 +67,13 @@ export const PRESETS: Readonly<Record<PresetName, Readonly<PresetOptions>>> = {
 
 /** Up to this limit, `exact` is the default. */
 const EXACT_UP_TO = 100;
-/** Beyond this, an exact log is too long to be read and written for each call. */
-const EXACT_AT_MOST = 10_000;
 /** The largest limit. */
 export const MAX_LIMIT = 1_000_000_000;
 /** Milliseconds in which a burst has to come back: 30 years. */
 const LONGEST = 30 * 365 * 86_400_000;
 const WINDOW = { min: 1, max: 366 * 86_400_000 };
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
-const ALGORITHMS = ["exact", "sliding-window", "gcra", "token-bucket", "fixed-window"];
+const WITH_BURST = ALGORITHM_NAMES.filter((name) => ALGORITHMS[name].hasBurst).map((name) => `"${name}"`).join(" or ");
 const POLICIES = ["local", "open", "closed"];
 
 /**
@@ -83,30 +84,37 @@ const POLICIES = ["local", "open", "closed"];
  */
 export function presetOf(name: unknown, options: unknown): Preset {
   if (typeof name !== "string" || !NAME.test(name)) {
-    const got = describe(name);
-    throw new TypeError(
-      `Cannot define rate limit: wanted a name of 1 to 64 letters, digits, ".", "_" or "-", got ${got}`,
-    );
+    throw refuse(TypeError, "define rate limit", {
+      wanted: 'a name of 1 to 64 letters, digits, ".", "_" or "-"',
+      got: describe(name),
+    });
   }
-  const cannot = `Cannot define rate limit "${name}": wanted`;
+  const action = `define rate limit "${name}"`;
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${cannot} { limit, window }, got ${describe(options)}`);
+    throw refuse(TypeError, action, { wanted: "{ limit, window }", got: describe(options) });
   }
-  assertOptions(options, PRESET, `define rate limit "${name}"`);
+  assertOptions(options, PRESET, action);
   const { limit, window, algorithm, burst, onUnavailable } = options as PresetOptions;
-  const most = algorithm === "exact" ? EXACT_AT_MOST : MAX_LIMIT;
-  assertWhole(limit, most, `${cannot} "limit" to be`, algorithm === "exact" ? ' with the algorithm "exact"' : "");
+  const { maxLimit, hasBurst = false }: Partial<AlgorithmDefinition> = ALGORITHM_NAMES.includes(algorithm!)
+    ? ALGORITHMS[algorithm!]
+    : {};
+  const why = maxLimit === undefined ? "" : ` with the algorithm "${algorithm}"`;
+  assertWhole(limit, maxLimit ?? MAX_LIMIT, action, '"limit" to be', why);
   const milliseconds = toMilliseconds(window, `rateLimit.presets.${name}.window`, WINDOW);
-  assertOneOf(algorithm, ALGORITHMS, `${cannot} "algorithm" to be`);
-  assertOneOf(onUnavailable, POLICIES, `${cannot} "onUnavailable" to be`);
-  const bucket = algorithm === "gcra" || algorithm === "token-bucket";
+  assertOneOf(algorithm, ALGORITHM_NAMES, action, '"algorithm" to be');
+  assertOneOf(onUnavailable, POLICIES, action, '"onUnavailable" to be');
   if (burst !== undefined) {
-    if (!bucket) throw new TypeError(`${cannot} "burst" only with the algorithm "gcra" or "token-bucket"`);
-    assertWhole(burst, MAX_LIMIT, `${cannot} "burst" to be`);
+    if (!hasBurst) {
+      throw refuse(TypeError, action, {
+        wanted: `"burst" only with the algorithm ${WITH_BURST}`,
+        got: describe(burst),
+      });
+    }
+    assertWhole(burst, MAX_LIMIT, action, '"burst" to be');
   }
   const interval = Math.ceil(milliseconds * 1000 / limit);
-  if (bucket && interval * (burst ?? limit) > LONGEST * 1000) {
-    throw new RangeError(`${cannot} a "burst" that comes back within 30 years, got ${burst ?? limit}`);
+  if (hasBurst && interval * (burst ?? limit) > LONGEST * 1000) {
+    throw refuse(RangeError, action, { wanted: 'a "burst" that comes back within 30 years', got: `${burst ?? limit}` });
   }
   const known = Object.hasOwn(PRESETS, name) ? PRESETS[name as PresetName] : undefined;
   return Object.freeze({
@@ -126,13 +134,19 @@ export function presetOf(name: unknown, options: unknown): Preset {
  * @throws {TypeError} If it is no number.
  * @throws {RangeError} If it is not a whole number from 1 to `most`.
  */
-export function assertWhole(value: unknown, most: number, cannot: string, why: string = ""): asserts value is number {
+export function assertWhole(
+  value: unknown,
+  most: number,
+  action: string,
+  what: string,
+  why: string = "",
+): asserts value is number {
   if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most) return;
-  const message = `${cannot} a whole number from 1 to ${most}${why}, got ${describe(value)}`;
-  throw typeof value === "number" ? new RangeError(message) : new TypeError(message);
+  const wanted = `${what} a whole number from 1 to ${most}${why}`;
+  throw refuse(typeof value === "number" ? RangeError : TypeError, action, { wanted, got: describe(value) });
 }
 
-function assertOneOf(value: unknown, all: readonly string[], cannot: string): void {
+function assertOneOf(value: unknown, all: readonly string[], action: string, what: string): void {
   if (value === undefined || all.includes(value as string)) return;
-  throw new TypeError(`${cannot} one of ${all.join(", ")}, got ${describe(value)}`);
+  throw refuse(TypeError, action, { wanted: `${what} one of ${all.join(", ")}`, got: describe(value) });
 }

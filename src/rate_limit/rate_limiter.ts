@@ -221,7 +221,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   ): Promise<RateLimitResult> {
     if (options !== NONE) assertOptions(options, OPERATION, "penalize rate limit");
     const step = this.#presets.step("penalize", name, id, 1);
-    assertWhole(amount, MAX_LIMIT, `Cannot penalize "${name}": wanted as the amount`);
+    assertWhole(amount, MAX_LIMIT, `penalize "${name}"`, "as the amount");
     const state = await this.#judge.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
     // What was said is how it stands for the next call.
     const allowed = state.allowed && state.remaining > 0;

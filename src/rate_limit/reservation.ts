@@ -1,3 +1,4 @@
+import { sharesState } from "./algorithms/registry.ts";
 import { assertOptions } from "../util/option_names.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { OPERATION } from "./option_names.ts";
@@ -5,7 +6,7 @@ import type { PresetStep } from "./fallback.ts";
 import type { Preset } from "./presets.ts";
 import { CheckResult } from "./check_result.ts";
 import type { RateLimitResult } from "./result.ts";
-import { type Reserved, STATES, TICKET_KEPT } from "./store.ts";
+import { type Reserved, TICKET_KEPT } from "./store.ts";
 
 /** A call that was counted and can be taken back, once. */
 export interface Reservation extends RateLimitResult {
@@ -80,7 +81,7 @@ export function refundOf(
     const ended = preset.window < before.window && now - since > preset.window;
     if (ended || now - first > TRIED_FOR) return false;
     // Where it is counted in another way now, the call is still where it was.
-    const rule = STATES[preset.algorithm] === STATES[before.algorithm] ? preset : before;
+    const rule = sharesState(preset, before) ? preset : before;
     const moved = rule.limit !== before.limit || rule.window !== before.window;
     return { ...step, rule, action: "refund", moved, ticket, ...(reserved && { reserved }) };
   };

@@ -12,15 +12,6 @@ import type { ClosedBy } from "../errors.ts";
  */
 export type Algorithm = "exact" | "sliding-window" | "gcra" | "token-bucket" | "fixed-window";
 
-/** What keeps states of different algorithms apart: a part of each key. */
-export const STATES: Readonly<Record<Algorithm, string>> = {
-  "exact": "e",
-  "sliding-window": "s",
-  "gcra": "g",
-  "token-bucket": "g",
-  "fixed-window": "f",
-};
-
 /** A limit as a store counts it. */
 export interface Rule {
   /** The name of the preset. */

@@ -1,4 +1,5 @@
 import { describe } from "./describe.ts";
+import { refuse } from "./refusal.ts";
 
 /**
  * A length of time: a number of **seconds**, fractions allowed, or a string of a number and a unit: `"250ms"`, `"30s"`,
@@ -90,6 +91,6 @@ export function toMilliseconds(value: unknown, what: string, limits: DurationLim
   const exact = parse(value);
   const milliseconds = exact === undefined ? NaN : exact > 0 ? Math.max(1, Math.round(exact)) : exact;
   if (milliseconds >= min && milliseconds <= max) return milliseconds === 0 ? 0 : milliseconds; // no -0
-  const message = `Cannot use "${what}": wanted ${wantedDuration(value, limits)}, got ${describe(value)}`;
-  throw exact === undefined ? new TypeError(message) : new RangeError(message);
+  const refusal = { option: what, wanted: wantedDuration(value, limits), got: describe(value) };
+  throw refuse(exact === undefined ? TypeError : RangeError, `use "${what}"`, refusal);
 }

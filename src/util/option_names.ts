@@ -1,5 +1,6 @@
 import { describe } from "./describe.ts";
 import { nearName } from "./nearest_name.ts";
+import { refuse } from "./refusal.ts";
 
 /** The names of the options of a call. Made by {@linkcode optionNames}. */
 export type OptionNames = ReadonlySet<string>;
@@ -25,12 +26,12 @@ export function optionNames<Options extends object>(names: { readonly [K in keyo
  */
 export function assertOptions(options: unknown, names: OptionNames, action: string): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`Cannot ${action}: wanted an object with options, got ${describe(options)}`);
+    throw refuse(TypeError, action, { wanted: "an object with options", got: describe(options) });
   }
   // This is done for each call: no array of names is made.
   for (const name in options) {
     if (!names.has(name) && Object.hasOwn(options, name)) {
-      throw new TypeError(`Cannot ${action}: wanted ${wantedName(name, [...names])}, got ${describe(name)}`);
+      throw refuse(TypeError, action, { wanted: wantedName(name, [...names]), got: describe(name) });
     }
   }
   if (names.has("signal")) assertSignal((options as { signal?: unknown }).signal, action);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect } from "../../src/connect/larder.ts";
+import { ALGORITHM_NAMES } from "../../src/rate_limit/algorithms/registry.ts";
 import { commandCounts } from "../support/open_cache.ts";
 import { until } from "../support/until.ts";
 import { commandsOf, DeployedRedis, possible } from "./deployed_redis.ts";
@@ -106,7 +107,7 @@ async function useSessions(sessions: Larder["sessions"]) {
 }
 
 async function useLimits(limits: Larder["rateLimit"]) {
-  for (const algorithm of ["exact", "sliding-window", "fixed-window", "gcra", "token-bucket"] as const) {
+  for (const algorithm of ALGORITHM_NAMES) {
     const named = limits.define("WALK", { limit: 5, window: "1m", algorithm, onUnavailable: "closed" });
     assertEquals((await named.check("WALK", `x:${algorithm}`)).source, "redis");
     await named.checkAll([["WALK", `y:${algorithm}`], ["API", "z"]]);

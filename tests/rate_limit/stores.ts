@@ -2,7 +2,8 @@ import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RedisLimitStore } from "../../src/rate_limit/redis/store.ts";
-import type { LimitStore, Rule } from "../../src/rate_limit/store.ts";
+import { ALGORITHM_NAMES } from "../../src/rate_limit/algorithms/registry.ts";
+import type { Algorithm, LimitStore, Rule } from "../../src/rate_limit/store.ts";
 import type { LarderEvent } from "../../src/observe/events.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -59,7 +60,7 @@ export function rule(given: Partial<Rule> & Pick<Rule, "algorithm">): Rule {
 }
 
 /** All algorithms. */
-export const ALGORITHMS = ["exact", "sliding-window", "gcra", "token-bucket", "fixed-window"] as const;
+export const ALGORITHMS: readonly Algorithm[] = ALGORITHM_NAMES;
 
 /** A limiter on a store whose clock stands still. */
 export interface LimiterUnderTest {

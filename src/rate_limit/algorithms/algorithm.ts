@@ -27,12 +27,35 @@ export interface Question {
 }
 
 /**
- * A way to count. It never changes the state that it is given: the caller keeps the new one, or does not, when another
- * limit refuses. The Lua functions of `exact_script.ts` and so on do the same step by step.
+ * A way to count, in this process. It never changes the state that it is given: the caller keeps the new one, or does not, when another
+ * limit refuses. The Lua function of the algorithm does the same step by step.
  */
-export type Algorithm<State> = (
+export type AlgorithmStep<State> = (
   state: State | undefined,
   rule: Rule,
   now: number,
   question: Question,
 ) => Outcome<State>;
+
+/** All that the service has to know of an algorithm. */
+export interface AlgorithmDefinition {
+  /** A part of each key, which keeps states of different algorithms apart. Must never change. */
+  readonly state: string;
+  /** Counts in this process. */
+  readonly step: AlgorithmStep<unknown>;
+  /**
+   * The text of the Lua functions, with the prelude of `redis/scripts.ts`: `NAME`, which does what `step` does; `NAME_life(rule)`, how
+   * long what is counted now may count (ms); and where `prepares` says so `NAME_prepare(rule)`, called once for each rule of a call.
+   */
+  readonly lua: string;
+  /** The name of the Lua function. */
+  readonly name: string;
+  /** Whether there is a `NAME_prepare`. */
+  readonly prepares?: boolean;
+  /** The numbers of a rule for the Lua functions: limit or burst (u32), and two more (u48, u32). */
+  numbers(rule: Rule): readonly [most: number, a: number, b: number];
+  /** Whether rules have a `burst`. */
+  readonly hasBurst?: boolean;
+  /** The largest limit, if it is not that of all. */
+  readonly maxLimit?: number;
+}

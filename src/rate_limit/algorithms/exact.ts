@@ -1,5 +1,11 @@
-import type { Outcome, Question } from "./algorithm.ts";
 import type { Rule } from "../store.ts";
+import type { AlgorithmDefinition, AlgorithmStep, Outcome, Question } from "./algorithm.ts";
+import { EXACT_LUA } from "./exact_script.ts";
+
+/** Milliseconds of a window from which on the times of calls take five bytes. */
+const LONG = 24 * 86_400_000;
+/** Calls beyond which the log is too long to be read and written for each. */
+const MAX_CALLS = 10_000;
 
 /** When each call was counted, in milliseconds, oldest first. */
 export type ExactState = readonly number[];
@@ -67,3 +73,13 @@ export function exact(
     ...(changed && { state: times }),
   };
 }
+
+/** The algorithm `exact`. */
+export const EXACT: AlgorithmDefinition = {
+  state: "e",
+  step: exact as AlgorithmStep<unknown>,
+  lua: EXACT_LUA,
+  name: "exact",
+  numbers: ({ limit, window }) => [limit, window, window <= LONG ? 4 : 5],
+  maxLimit: MAX_CALLS,
+};

@@ -1,7 +1,7 @@
 /**
- * `exact` in Lua, with the prelude of `scripts.ts`: step by step what `exact.ts` does.
+ * `exact` in Lua, with the prelude of `redis/scripts.ts`: step by step what `exact.ts` does.
  */
-export const EXACT: string = `
+export const EXACT_LUA: string = `
 local HEAD, SPAN = { [4] = '>BI4I6I4', [5] = '>BI4I6I5' }, { [4] = 256 ^ 4, [5] = 256 ^ 5 }
 local function exact(state, rule, action, cost, receipt)
   local limit, window, size = rule[2], rule[3], rule[4]
@@ -106,4 +106,5 @@ local function exact(state, rule, action, cost, receipt)
   return allowed, limit - count, reset, retry, more, upper,
     longer or changed and (pack('>BI4I6', width, till, base) .. body), ttl, cut
 end
+local function exact_life(rule) return rule[3] end
 `;

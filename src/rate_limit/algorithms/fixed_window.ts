@@ -1,5 +1,6 @@
-import type { Outcome, Question } from "./algorithm.ts";
 import type { Rule } from "../store.ts";
+import type { AlgorithmDefinition, AlgorithmStep, Outcome, Question } from "./algorithm.ts";
+import { FIXED_WINDOW_LUA } from "./fixed_window_script.ts";
 
 /** A window that began with its first call. */
 export interface FixedState {
@@ -61,3 +62,12 @@ export function fixedWindow(
     ...(changed && { state: { end, count } }),
   };
 }
+
+/** The algorithm `fixed-window`. */
+export const FIXED_WINDOW: AlgorithmDefinition = {
+  state: "f",
+  step: fixedWindow as AlgorithmStep<unknown>,
+  lua: FIXED_WINDOW_LUA,
+  name: "fixed",
+  numbers: ({ limit, window }) => [limit, window, 0],
+};

@@ -1,7 +1,7 @@
 /**
- * `fixed-window` in Lua, with the prelude of `scripts.ts`: step by step what `fixed_window.ts` does.
+ * `fixed-window` in Lua, with the prelude of `redis/scripts.ts`: step by step what `fixed_window.ts` does.
  */
-export const FIXED: string = `
+export const FIXED_WINDOW_LUA: string = `
 local function fixed(state, rule, action, cost, receipt)
   local limit, window = rule[2], rule[3]
   local till, count, changed, ttl = 0, 0, false, KEEP
@@ -38,4 +38,5 @@ local function fixed(state, rule, action, cost, receipt)
   local retry = (allowed or action == REFUND) and 0 or left
   return allowed, limit - count, left, retry, left, till, changed and pack('>I6I4', till, count), ttl, cut
 end
+local function fixed_life(rule) return rule[3] end
 `;

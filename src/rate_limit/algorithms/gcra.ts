@@ -1,5 +1,6 @@
-import type { Outcome, Question } from "./algorithm.ts";
 import type { Rule } from "../store.ts";
+import type { AlgorithmDefinition, AlgorithmStep, Outcome, Question } from "./algorithm.ts";
+import { GCRA_LUA } from "./gcra_script.ts";
 
 /** What was used of a bucket at a moment. All numbers are whole. */
 export interface GcraState {
@@ -114,3 +115,17 @@ export function gcra(
     ...(changed && { state: { at: us, debt, token: size, drain } }),
   };
 }
+
+/** The algorithm `gcra`, which `token-bucket` is too. */
+export const GCRA: AlgorithmDefinition = {
+  state: "g",
+  step: gcra as AlgorithmStep<unknown>,
+  lua: GCRA_LUA,
+  name: "gcra",
+  prepares: true,
+  numbers: (rule) => {
+    const { token, drain } = flowOf(rule);
+    return [rule.burst, token, drain];
+  },
+  hasBurst: true,
+};

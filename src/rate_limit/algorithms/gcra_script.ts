@@ -1,7 +1,7 @@
 /**
- * `gcra` and `token-bucket` in Lua, with the prelude of `scripts.ts`: step by step what `gcra.ts` does.
+ * `gcra` and `token-bucket` in Lua, with the prelude of `redis/scripts.ts`: step by step what `gcra.ts` does.
  */
-export const GCRA: string = `
+export const GCRA_LUA: string = `
 -- A number as an exponent and so many bits, rounded down.
 local function short(number, bits)
   local _, exponent = math.frexp(number)
@@ -14,7 +14,7 @@ local function long(code, bits)
 end
 
 -- What is the same for all calls of a rule: all of it, how long that takes at most (ms), the length of a call as it is kept.
-local function prepare_gcra(rule)
+local function gcra_prepare(rule)
   local token, drain = rule[3], rule[4]
   rule[5] = rule[2] * token
   rule[6] = ceil(rule[5] * (1 + 1 / PARTS) / (drain * 1000))
@@ -120,4 +120,5 @@ local function gcra(state, rule, action, cost, receipt, at, moved)
   end
   return allowed, remaining, reset, retry, more, debt, after, ttl, note
 end
+local function gcra_life(rule) return ceil(rule[2] * rule[3] * (1 + 1 / PARTS) / (rule[4] * 1000)) end
 `;

@@ -1,14 +1,7 @@
-import type { Outcome, Question } from "./algorithm.ts";
 import type { Rule } from "../store.ts";
-
-/**
- * Into how many parts a window is divided. What was counted stays so until no moment of its part can be in the window any
- * more, which is one part longer than the window: 1/26, or 3.8 %.
- */
-export const PARTS = 26;
-
-/** The largest sum of the counts that Redis keeps. Only penalties go beyond the limit. */
-export const MAX_TOTAL = 4_294_967_295;
+import type { AlgorithmDefinition, AlgorithmStep, Outcome, Question } from "./algorithm.ts";
+import { SLIDING_WINDOW_LUA } from "./sliding_window_script.ts";
+import { MAX_TOTAL, PARTS } from "./parts.ts";
 
 /** How much was counted in which part of time. */
 export interface SlidingState {
@@ -134,3 +127,12 @@ function sum(counts: readonly number[]): number {
   for (const count of counts) total += count;
   return total;
 }
+
+/** The algorithm `sliding-window`. */
+export const SLIDING_WINDOW: AlgorithmDefinition = {
+  state: "s",
+  step: slidingWindow as AlgorithmStep<unknown>,
+  lua: SLIDING_WINDOW_LUA,
+  name: "sliding",
+  numbers: (rule) => [rule.limit, widthOf(rule), bytesOf(rule)],
+};

@@ -1,9 +1,9 @@
-import { MAX_TOTAL } from "./sliding_window.ts";
+import { MAX_TOTAL } from "./parts.ts";
 
 /**
- * `sliding-window` in Lua, with the prelude of `scripts.ts`: step by step what `sliding_window.ts` does.
+ * `sliding-window` in Lua, with the prelude of `redis/scripts.ts`: step by step what `sliding_window.ts` does.
  */
-export const SLIDING: string = `
+export const SLIDING_WINDOW_LUA: string = `
 local MAX_TOTAL = ${MAX_TOTAL}
 local WHOLE = { '>I6I6I4c0I1', '>I6I6I4c0I2', '>I6I6I4c0I3', '>I6I6I4c0I4' }
 local function sliding(state, rule, action, cost, receipt)
@@ -141,4 +141,5 @@ local function sliding(state, rule, action, cost, receipt)
   return allowed, limit - total, reset, retry, more, current,
     changed and (pack('>I6I6I4', width * 4 + size - 1, last, total) .. body), reset, cut
 end
+local function sliding_life(rule) return ceil((PARTS + 1) * rule[3] / 1000) end
 `;

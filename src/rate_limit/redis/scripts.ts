@@ -26,14 +26,13 @@
  */
 import { TICKET_KEPT } from "../store.ts";
 import { Script } from "../../redis/script.ts";
-import { EXACT } from "../algorithms/exact_script.ts";
-import { FIXED } from "../algorithms/fixed_window_script.ts";
-import { GCRA } from "../algorithms/gcra_script.ts";
-import { PARTS } from "../algorithms/sliding_window.ts";
-import { SLIDING } from "../algorithms/sliding_window_script.ts";
+import { PARTS } from "../algorithms/parts.ts";
+import { DEFINITIONS } from "../algorithms/registry.ts";
 
-/** Numbers of the algorithms in {@linkcode STEPS}. */
-export const ALGORITHMS = { "exact": 0, "sliding-window": 1, "gcra": 2, "token-bucket": 2, "fixed-window": 3 } as const;
+const NAMES = DEFINITIONS.map(({ name }) => name);
+const PREPARED = DEFINITIONS.filter(({ prepares }) => prepares).map(({ name }) => name);
+const LUA = DEFINITIONS.map(({ lua }) => lua).join("");
+
 /** Numbers of the actions in {@linkcode STEPS}. */
 export const ACTIONS = { check: 0, peek: 1, penalize: 2, refund: 3, reset: 4, reserve: 5 } as const;
 
@@ -78,8 +77,10 @@ local function lasts(till, needed, spell) return till * 1000 >= needed and till 
 
 -- Each returns: allowed, remaining, resetAfter, retryAfter, moreAfter, receipt, the new state if it changed, its TTL: KEEP where
 -- the key has a sufficient one, 0 where there is nothing to keep; and whether a penalty has displaced something, or how much a refund gave.
-${EXACT}${SLIDING}${GCRA}${FIXED}
-local RUN = { [0] = exact, sliding, gcra, fixed }
+${LUA}
+local RUN = { [0] = ${NAMES.join(", ")} }
+local LIFE = { ${NAMES.map((name) => `[${name}] = ${name}_life`).join(", ")} }
+local PREPARE = { ${PREPARED.map((name) => `[${name}] = ${name}_prepare`).join(", ")} }
 
 local blob = ARGV[1]
 local rule_count, transactions, from = unpack_('>BI2', blob)
@@ -88,7 +89,8 @@ for i = 1, rule_count do
   local algorithm, limit, a, b
   algorithm, limit, a, b, from = unpack_('>BI4I6I4', blob, from)
   rules[i] = { RUN[algorithm], limit, a, b }
-  if RUN[algorithm] == gcra then prepare_gcra(rules[i]) end
+  local prepare = PREPARE[RUN[algorithm]]
+  if prepare then prepare(rules[i]) end
 end
 
 -- What a key holds is looked up once and written once, however often it is asked for.
@@ -96,11 +98,7 @@ local stored = redis.call('MGET', unpack(KEYS))
 local present, ttls = {}, {}
 
 -- How long what is counted now may count (ms).
-local function life(rule)
-  if rule[1] == gcra then return ceil(rule[2] * rule[3] * (1 + 1 / PARTS) / (rule[4] * 1000)) end
-  if rule[1] == sliding then return ceil((PARTS + 1) * rule[3] / 1000) end
-  return rule[3]
-end
+local function life(rule) return LIFE[rule[1]](rule) end
 
 local marks, made = {}, 0
 local function read_mark(changes, key)
@@ -149,7 +147,7 @@ local function step(states, changes, ask)
   local receipt = ask[8]
   if ask[10] >= 0 then receipt = receipt - (mark[2] - ask[11]) end
   local result = { run(state, rule, action, cost, receipt, ask[9], ask[7] > 0) }
-  if run == gcra and result[9] > 0 then changes[ask[5]] = { mark[1], mark[2] + result[9], life(rule) } end
+  if type(result[9]) == 'number' and result[9] > 0 then changes[ask[5]] = { mark[1], mark[2] + result[9], life(rule) } end
   if ticket > 0 then
     present[ticket] = result[1] and '1' or '0'
     ttls[ticket] = min(life(rule), TICKET_KEPT)

@@ -1,8 +1,7 @@
 import { RedisError } from "../../errors.ts";
-import { flowOf } from "../algorithms/gcra.ts";
-import { ACTIONS, ALGORITHMS } from "./scripts.ts";
-import { bytesOf, widthOf } from "../algorithms/sliding_window.ts";
-import { type Rule, type Standing, STATES, type Step } from "../store.ts";
+import { ALGORITHMS, DEFINITIONS } from "../algorithms/registry.ts";
+import { ACTIONS } from "./scripts.ts";
+import type { Rule, Standing, Step } from "../store.ts";
 
 /** Steps that belong together, and who waits for them. */
 export interface Asked {
@@ -23,8 +22,6 @@ const STEP = 8;
 const REFUND = 45;
 /** Bytes of single steps that differ in their keys only. */
 const ALIKE = 11;
-/** Milliseconds of a window from which on the times of `exact` take five bytes. */
-const LONG = 24 * 86_400_000;
 
 /** A rule in one script call. */
 interface RulePart {
@@ -85,8 +82,9 @@ export class StepsCall<Waiting extends Asked> {
     view.setUint16(1, this.waiting.length);
     let at = 3;
     for (const rule of this.#rules.keys()) {
-      const [limit, a, b] = numbersOf(rule);
-      view.setUint8(at, ALGORITHMS[rule.algorithm]);
+      const algorithm = ALGORITHMS[rule.algorithm];
+      const [limit, a, b] = algorithm.numbers(rule);
+      view.setUint8(at, DEFINITIONS.indexOf(algorithm));
       view.setUint32(at + 1, limit);
       view.setUint16(at + 5, Math.floor(a / 2 ** 32));
       view.setUint32(at + 7, a % 2 ** 32);
@@ -191,7 +189,7 @@ export class StepsCall<Waiting extends Asked> {
 
   #addRule(rule: Rule): RulePart {
     // A limit that was defined anew meanwhile counts in the same keys.
-    const state = STATES[rule.algorithm];
+    const { state } = ALGORITHMS[rule.algorithm];
     const prefix = `${this.#prefix}${state}:${rule.name}:`;
     const twin = [...this.#rules.values()].find((part) => part.prefix === prefix);
     const part = {
@@ -202,22 +200,6 @@ export class StepsCall<Waiting extends Asked> {
     };
     this.#rules.set(rule, part);
     return part;
-  }
-}
-
-/** The three numbers of a rule. */
-function numbersOf(rule: Rule): [number, number, number] {
-  switch (rule.algorithm) {
-    case "exact":
-      return [rule.limit, rule.window, rule.window <= LONG ? 4 : 5];
-    case "sliding-window":
-      return [rule.limit, widthOf(rule), bytesOf(rule)];
-    case "fixed-window":
-      return [rule.limit, rule.window, 0];
-    default: {
-      const { token, drain } = flowOf(rule);
-      return [rule.burst, token, drain];
-    }
   }
 }
 
