@@ -99,7 +99,7 @@ export class Diagnosis {
 
   /** A command of Larder's own was answered with an error. */
   refused(operation: string, error: RedisError): void {
-    // A key that somebody else has filled says nothing about the server, but somebody has to know.
+    // What a key that somebody else has filled says of the server, probes find out; but somebody has to know.
     const foreign = error.code === "WRONGTYPE";
     if (!foreign && !isRefusal(error)) return;
     const now = performance.now();
