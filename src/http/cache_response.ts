@@ -1,5 +1,6 @@
 import type { Cache } from "../cache/cache.ts";
-import { cacheOf, ResponseCache } from "./response_cache.ts";
+import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { ResponseCache } from "./response_cache.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 
 export type { CacheResponseOptions } from "./response_options.ts";
@@ -7,8 +8,8 @@ export type { CacheResponseOptions } from "./response_options.ts";
 /** Makes a response for a request. */
 export type Next = (request: Request) => Response | Promise<Response>;
 
-/** Answers a request, or has it answered. */
-export type Middleware = (request: Request, next: Next) => Promise<Response>;
+/** Answers a request, or has it answered. What the server tells of the connection is needed to know proxies by their addresses. */
+export type Middleware = (request: Request, next: Next, info?: ConnectionInfo) => Promise<Response>;
 
 /**
  * Makes a middleware that keeps responses in the cache, as a shared cache does by RFC 9111.
@@ -53,6 +54,7 @@ export function cacheResponse(
   redis: { readonly cache: Cache } | Cache,
   options: CacheResponseOptions = {},
 ): Middleware {
-  const cache = new ResponseCache(cacheOf(redis), options);
-  return (request, next) => cache.answer(request, { next: () => next(request), load: next });
+  const cache = new ResponseCache(redis, options);
+  return (request, next, connection) =>
+    cache.answer(request, { next: () => next(request), load: (load) => next(load), connection });
 }

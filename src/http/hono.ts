@@ -41,7 +41,7 @@ import { hasCheckedVisitor, restOf } from "./hono_rest.ts";
 import type { HonoContextLike } from "./hono_context.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
-import { cacheOf, ResponseCache } from "./response_cache.ts";
+import { ResponseCache } from "./response_cache.ts";
 
 export type { HonoContextLike } from "./hono_context.ts";
 
@@ -61,7 +61,7 @@ export function cacheResponse(
   redis: { readonly cache: Cache } | Cache,
   options: CacheResponseOptions = {},
 ): HonoMiddleware {
-  const cache = new ResponseCache(cacheOf(redis), options);
+  const cache = new ResponseCache(redis, options);
   const middleware: HonoMiddleware = async (context, next) => {
     let ran = false;
     const rest = restOf(context, middleware);

@@ -1,3 +1,4 @@
+import type { ForwardedScheme } from "../web/forwarded_scheme.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 
 /** Headers of one hop (RFC 9110, section 7.6.1), conditions, ranges, and what a cache is asked: none is the business of others. */
@@ -48,6 +49,8 @@ export interface LoadOf {
   readonly url: string;
   /** Whether a key vouches for who asks. */
   readonly keyed: boolean;
+  /** The scheme that a proxy says its client has used, which the handler may go by. */
+  readonly forwarded: ForwardedScheme | undefined;
   /** Validators of what is kept already. */
   readonly validators: Readonly<Record<string, string>>;
   /** Ends it. */
@@ -55,7 +58,10 @@ export interface LoadOf {
 }
 
 /** The request of a load, which has no visitor: no cookie, no credential, no condition, no signal of whoever came first. */
-export function loadRequestOf({ request, url, keyed, validators, signal }: LoadOf, policy: ResponsePolicy): Request {
+export function loadRequestOf(
+  { request, url, keyed, forwarded, validators, signal }: LoadOf,
+  policy: ResponsePolicy,
+): Request {
   const headers = new Headers();
   const hops = hopsOf(request.headers);
   for (const [name, value] of request.headers) {
@@ -64,6 +70,7 @@ export function loadRequestOf({ request, url, keyed, validators, signal }: LoadO
     if (vouched || !isOfVisitor(name, policy)) headers.append(name, value);
   }
   for (const [name, value] of Object.entries(validators)) headers.set(name, value);
+  if (forwarded && !headers.has(forwarded.header[0])) headers.set(...forwarded.header);
   // An absolute target has its own, whatever `Host` says, and there are more spellings of one.
   if (headers.has("host")) {
     headers.set("host", url.slice(url.indexOf("://") + 3, url.indexOf("/", url.indexOf("://") + 3)));

@@ -18,4 +18,10 @@ export * from "./cache_response.ts";
 export * from "./health.ts";
 export * from "./metrics.ts";
 export { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
-export type { AddressTeller, ConnectionInfo, SocketLike } from "../rate_limit/address.ts";
+export type {
+  AddressTeller,
+  ConnectionInfo,
+  SocketLike,
+  TrustProxy,
+  TrustProxyOptions,
+} from "../rate_limit/address.ts";

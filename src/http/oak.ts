@@ -22,6 +22,7 @@
 import type { Cache } from "../cache/cache.ts";
 import type { Larder } from "../connect/larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { schemeReader } from "../rate_limit/scheme_reader.ts";
 import type { GateOptions, Rules } from "../rate_limit/guard.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { assertOptions } from "../util/option_names.ts";
@@ -33,21 +34,22 @@ import type { Sessions } from "../sessions/sessions.ts";
 import { REQUEST, type RequestSessionOptions } from "../sessions/with_session.ts";
 import { watchVisitor } from "../web/visitor.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
-import { currentLoad } from "../web/current_load.ts";
-import type { OakContextLike } from "./oak_context.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
-import { bareRequest } from "../web/node_request.ts";
-import { answerOf, type Application, headOf, putInto, takeFrom, taking } from "./oak_rest.ts";
+import type { OakContextLike } from "./oak_context.ts";
+import { connectionOf, requestOf, urlOf, wantsEvents } from "./oak_request.ts";
+import { answerOf, type Application, type Connected, headOf, putInto, take, taking } from "./oak_rest.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
-import { cacheOf, ResponseCache } from "./response_cache.ts";
-import { badRequest, keepTarget, targetOf } from "../web/target.ts";
+import { ResponseCache } from "./response_cache.ts";
+import { badRequest, targetOf } from "../web/target.ts";
 
 export type { OakContextLike } from "./oak_context.ts";
 
 /** A middleware of Oak. */
 export type OakMiddleware = (context: OakContextLike, next: () => Promise<unknown>) => Promise<void>;
 
+/** How an app with `proxy: true` reads the scheme. */
+const believed = schemeReader({ proxies: ["any"], header: "x-forwarded-for" });
 /** What tells what the cache did. */
 const OUTCOME = ["x-cache", "cache-status"];
 
@@ -64,19 +66,15 @@ export function cacheResponse(
   redis: { readonly cache: Cache } | Cache,
   options: CacheResponseOptions = {},
 ): OakMiddleware {
-  const cache = new ResponseCache(cacheOf(redis), options);
+  const cache = new ResponseCache(redis, options);
   return async (context, next) => {
     const { response } = context;
     const application = context.app as Application | undefined;
+    const taken = takenBy(context);
+    if (taken?.by === cache) return await take(context, taken, next);
     let made: OakResponseLike | undefined;
-    const load = currentLoad();
-    if (load) reached.add(context.request);
-    const before = load && [...response.headers ?? []];
-    const { source } = context.request;
-    const taken = source instanceof Request ? taking.get(source) : undefined;
     const behind = async () => {
       await next();
-      if (taken?.by === cache) taken.response = await takeFrom(response, context.request, before ?? []);
       made = application ? await headOf(response) : await response.toDomResponse();
       const { status } = made;
       const bare = [101, 204, 205, 304].includes(status) || application !== undefined;
@@ -86,25 +84,32 @@ export function cacheResponse(
     const given = await cache.answer(requestOf(context), {
       next: behind,
       // Oak takes what is behind a middleware once, so the app answers the request of a load from the start.
-      load: async (request) => application ? await answerOf(application, request, cache) : await behind(),
+      load: async (request, foreground) =>
+        application
+          ? await answerOf(application, request, cache, foreground ? context.request : undefined)
+          : await behind(),
       once: !application,
+      personal: wantsEvents(context),
       connection: connectionOf(context),
+      // An app with this believes whoever is at the other end.
+      scheme: application?.proxy === true ? believed : undefined,
     });
+    if ((context as Connected).respond === false) return;
     if (!made) return putInto(response, given);
     // Oak sends what it has made, so that only gets the headers.
     atEnd(response, (made) => {
       const headers = new Headers(made.headers);
       for (const name of OUTCOME) if (given.headers.has(name)) headers.set(name, given.headers.get(name)!);
-      // What was set in front of the handler is for one caller.
-      for (const [name, value] of before ?? []) if (headers.get(name) === value) headers.delete(name);
       return new Response(null, { headers });
     });
     given.body?.cancel().catch(() => {}); // it ends with the other half, which Oak sends
   };
 }
 
-/** Requests of loads that have come to where what is behind is kept: what is in front was done for the visitor. */
-const reached = new WeakSet<object>();
+/** What a load takes of an app, where the request is one's. */
+function takenBy({ request: { source } }: OakContextLike): ReturnType<typeof taking.get> {
+  return source instanceof Request ? taking.get(source) : undefined;
+}
 
 /**
  * Makes a middleware that limits requests: `redis.rateLimit.guard()` for Oak.
@@ -122,7 +127,8 @@ export function rateLimit<Names extends string>(
 ): OakMiddleware {
   const gate = limitsOf(redis).gate(rules, options);
   return async (context, next) => {
-    if (currentLoad() && !reached.has(context.request)) return void await next();
+    const taken = takenBy(context);
+    if (taken && !taken.reached) return void await next(); // it was counted for the visitor
     // What its router goes by, which with `proxy: true` depends on more headers.
     const path = urlOf(context)?.pathname;
     const request = requestOf(context);
@@ -201,6 +207,13 @@ export function session(
   assertOptions(options, REQUEST, "make a middleware with sessions");
   return (context, next) => {
     if (placed.get(context.request)?.sessions === sessions) return next().then(() => {}); // one is enough
+    const taken = takenBy(context);
+    const around = taken?.reached ? undefined : placed.get(taken?.visitor ?? context.request);
+    if (around?.sessions === sessions) {
+      // Of a load for which its visitor waits: his own response gets the cookie.
+      placed.set(context.request, around);
+      return next().then(() => {});
+    }
     const request = requestOf(context);
     return watchVisitor(request, async () => {
       if (!targetOf(request) || !urlOf(context)) return give(context, badRequest());
@@ -235,30 +248,6 @@ export function sessionOf<Data extends object = SessionData>(
   const { session } = placed.get(context.request) ?? {};
   if (session) return session as RequestSession<Data>;
   throw new TypeError("Cannot tell the session of the request: wanted session() in front of the handler, got none");
-}
-
-/** The request without its body, which is the handler's. */
-function requestOf(context: OakContextLike): Request {
-  const { method, headers, source, originalRequest } = context.request;
-  if (source instanceof Request) return source;
-  const request = bareRequest(urlOf(context) ?? new URL("http://localhost/"), method, headers);
-  if (originalRequest?.url !== undefined) keepTarget(request, originalRequest.url);
-  return request;
-}
-
-/** The URL as Oak reads it, if it can. */
-function urlOf({ request }: OakContextLike): URL | undefined {
-  try {
-    return request.url;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The other end of the connection. With `proxy: true`, `ip` is what anybody may write into a header. */
-function connectionOf({ request: { originalRequest, ip, ips = [] } }: OakContextLike): ConnectionInfo | undefined {
-  const hostname = originalRequest ? originalRequest.remoteAddr : ips.length > 0 ? undefined : ip;
-  return hostname === undefined ? undefined : { remoteAddr: { hostname } };
 }
 
 export type {

@@ -1,10 +1,10 @@
-import { varyOf } from "./freshness.ts";
 import type { OakContextLike } from "./oak_context.ts";
 import { atEnd, type OakResponseLike } from "./oak_response.ts";
-import { addVary } from "../web/personal.ts";
+import { UnsharedResponseError } from "./response_errors.ts";
 
 /** As much of an app as a load needs. */
 export interface Application {
+  readonly proxy?: boolean;
   handle(request: Request): Promise<OakResponseLike | undefined>;
 }
 
@@ -20,53 +20,100 @@ interface OakResponse {
 
 /** What is behind a cache in an app. */
 interface Taken {
+  /** The cache. */
   readonly by: object;
+  /** The visitor's request, as Oak knows it, while he waits for the load. */
+  readonly visitor: object | undefined;
+  /** Whether the app has come as far: what is in front was done for the visitor. */
+  reached?: boolean;
   response?: Response | undefined;
+  error?: unknown;
 }
 
 /** By the request of a load: where what is behind the cache is put, since what is in front comes again for each visitor. */
 export const taking: WeakMap<Request, Taken> = new WeakMap();
 
-/** Has an app answer the request of a load: with what is behind the cache, if it came as far. */
-export async function answerOf(application: Application, request: Request, cache: object): Promise<Response> {
-  const taken: Taken = { by: cache };
+/**
+ * Has an app answer the request of a load: with what is behind the cache, if it came as far. What is in front is run for it too, as routers
+ * may be in front, but what it makes of the answer it makes for its visitor once more.
+ */
+export async function answerOf(
+  application: Application,
+  request: Request,
+  cache: object,
+  visitor: object | undefined,
+): Promise<Response> {
+  const taken: Taken = { by: cache, visitor };
   taking.set(request, taken);
-  const whole = ownOf(await application.handle(request));
-  // Whoever set a cookie in front, such as of a session that began behind, set it for this one.
-  if (!taken.response || whole.headers.has("set-cookie")) return whole;
-  whole.body?.cancel().catch(() => {});
-  // A session in front says so where it was asked for behind.
-  if (varyOf(whole.headers).includes("cookie")) addVary(taken.response.headers, "Cookie");
-  return taken.response;
+  const whole = await application.handle(request).catch((error) => {
+    if (!taken.reached) throw error;
+  });
+  if ("error" in taken) throw taken.error;
+  if (taken.response) {
+    const body = whole?.body as ReadableStream | null | undefined;
+    body?.cancel?.().catch(() => {});
+    return taken.response;
+  }
+  if (!whole) throw new UnsharedResponseError("Cannot share the response: it is made for one connection");
+  return ownOf(whole);
 }
 
-/** The response as it is behind the cache, while Oak goes on with the same. */
-export async function takeFrom(
-  given: OakContextLike["response"],
-  request: unknown,
-  before: readonly (readonly [string, string])[],
-): Promise<Response | undefined> {
-  const response = given as unknown as OakResponse;
-  if (!response.writable) return undefined;
-  const { status, type, body } = response;
-  const copy = new (response.constructor as new (request: unknown) => OakResponse)(request);
-  copy.status = status;
-  copy.headers = new Headers([...response.headers]);
-  if (type !== undefined) copy.type = type;
-  if (body instanceof ReadableStream) {
-    [response.body, copy.body] = body.tee();
-  } else if (typeof body === "string" || body instanceof Uint8Array || isPlain(body)) {
-    copy.body = body;
-  } else {
-    return undefined; // it can be read once
+/** Runs what is behind a cache for a load, and takes what it makes. */
+export async function take(
+  context: OakContextLike,
+  taken: Taken,
+  next: () => Promise<unknown>,
+): Promise<void> {
+  const { response } = context;
+  taken.reached = true;
+  const before = [...response.headers ?? []];
+  const own = context as unknown as Connected;
+  // What takes the connection is for the visitor, who has another context.
+  for (const name of ["sendEvents", "upgrade"] as const) {
+    own[name] = () => {
+      throw new UnsharedResponseError(`Cannot share the response: it is made by ${name}()`);
+    };
   }
-  const made = ownOf(await copy.toDomResponse());
+  try {
+    await next();
+    if (own.respond === false) throw new UnsharedResponseError("Cannot share the response: the handler sends it");
+    taken.response = await takeFrom(response, before);
+  } catch (error) {
+    // The visitor's app answers it: what catches errors in front does so for him.
+    taken.error = error;
+  }
+}
+
+/** As much of a context as has to do with its connection. */
+export interface Connected {
+  respond?: boolean;
+  sendEvents?: () => unknown;
+  upgrade?: () => unknown;
+}
+
+/** The response as it is behind the cache. */
+async function takeFrom(
+  given: OakContextLike["response"],
+  before: readonly (readonly [string, string])[],
+): Promise<Response> {
+  const response = given as unknown as OakResponse;
+  const { writable, status, type, body } = response;
+  const sized = response.headers?.has("content-length");
+  const front = writable ? new Headers([...response.headers]) : undefined;
+  const made = ownOf(await response.toDomResponse());
+  if (front) {
+    // Who is in front goes on with what is his: what he makes of it for a load, nobody is sent. Some bodies can be read once.
+    const values = { status, type, headers: front, body: isPlain(body) ? body : null, writable, with: () => {} };
+    for (const [name, value] of Object.entries(values)) {
+      Object.defineProperty(response, name, { value, writable: true });
+    }
+  }
   // What was set in front of the handler is for one caller, and the length of nothing is Oak's own.
   const own = [...made.headers].filter(([name, value]) =>
     !before.some((one) => one[0] === name && one[1] === value) &&
-    (name !== "content-length" || made.body !== null || response.headers.has(name))
+    (name !== "content-length" || made.body !== null || sized)
   );
-  return new Response(made.body, { status, headers: own });
+  return new Response(made.body, { status: made.status, headers: own });
 }
 
 /** Status and headers of what is to be sent, which can still be changed in front. */
@@ -97,6 +144,7 @@ export function putInto(given: OakContextLike["response"], { status, headers, bo
 }
 
 function isPlain(body: unknown): boolean {
+  if (typeof body === "string" || body instanceof Uint8Array) return true;
   if (typeof body !== "object" || body === null) return body === null || body === undefined;
   return Array.isArray(body) || [Object.prototype, null].includes(Object.getPrototypeOf(body));
 }

@@ -1,68 +1,65 @@
-import { LRUCache } from "lru-cache";
 import type { Cache } from "../cache/cache.ts";
 import type { GetOrSetOptions } from "../cache/options.ts";
 import { listenerOf } from "../cache/listener.ts";
 import { callQuietly } from "../util/callbacks.ts";
 import { describe } from "../util/describe.ts";
-import { ageOf, answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, staleFor } from "./cached_answer.ts";
+import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { type SchemeReader, schemeReaderOf } from "../rate_limit/scheme_reader.ts";
+import type { ForwardedScheme } from "../web/forwarded_scheme.ts";
+import { answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, staleFor } from "./cached_answer.ts";
+import type { Behind } from "./behind.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 import { currentLoad, runLoad } from "../web/current_load.ts";
 import { freshnessOf } from "./freshness.ts";
+import { isYoungEnough, KeptResponses, mayServe } from "./kept_responses.ts";
 import { dropsHeaders, isPersonal } from "./load_request.ts";
-import { FailedResponseError, LateResponseError, NOT_KEPT, ResponseLoad } from "./response_load.ts";
-import { addressOf, type ResponseAddress, tagOf } from "./response_key.ts";
+import { isSafe, takeAlong } from "./response_change.ts";
+import { FailedResponseError, LateResponseError } from "./response_errors.ts";
+import { NOT_KEPT, ResponseLoad } from "./response_load.ts";
+import { addressOf, type ResponseAddress } from "./response_key.ts";
 import { type ResponsePolicy, responsePolicyOf } from "./response_policy.ts";
-import { isFor, ResponseVariants } from "./response_variants.ts";
+import { isFor } from "./response_variants.ts";
 import { NO_WISHES, type RequestWishes, wishesOf } from "./request_wishes.ts";
-import { decodeResponse, type StoredResponse } from "./stored_response.ts";
 import { badRequest, type RequestTarget, targetOf } from "../web/target.ts";
 import { watchVisitor } from "../web/visitor.ts";
 
-/** What is behind the cache. */
-export interface Behind {
-  /** Answers the request itself, with all that is known of its visitor. */
-  readonly next: () => Response | Promise<Response>;
-  /** Answers a request of the cache's own, also when the visitor's has been answered. */
-  readonly load: (request: Request, foreground: boolean) => Response | Promise<Response>;
-  /** What is known of the visitor's connection. */
-  readonly connection?: unknown;
-  /** Whether more is known of the visitor than the request says. */
-  readonly personal?: boolean;
-  /** Whether `load` works only until the visitor's request has been answered. */
-  readonly once?: boolean;
-}
-
-/** Methods that change nothing (RFC 9110, section 9.2.1). */
-const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
-/** Milliseconds for which this process remembers that a response is not kept, so that nobody waits for another's. */
-const NOT_KEPT_FOR = 5000;
-/** Milliseconds by which the clocks of processes may differ. */
-const TOLERANCE = 1000;
+/** Milliseconds between two looks whether the body that one waits for goes on and on. */
+const LOOK_EVERY = 1000;
 
 /** Answers requests from what is kept, and keeps what may be. */
 export class ResponseCache {
   readonly #cache: Cache;
   readonly #policy: ResponsePolicy;
-  readonly #notKept = new LRUCache<string, true>({ max: 10_000, ttl: NOT_KEPT_FOR });
-  readonly #variants: ResponseVariants;
+  readonly #kept: KeptResponses;
+  readonly #schemeOf: SchemeReader | undefined;
+  #warned = false;
 
   /**
    * @throws {TypeError | RangeError} If an option is not as it should be.
    */
-  constructor(cache: Cache, options: CacheResponseOptions) {
-    this.#cache = cache;
-    this.#policy = responsePolicyOf(options, cache.maxBytes);
-    this.#variants = new ResponseVariants(cache);
+  constructor(redis: { readonly cache: Cache } | Cache, options: CacheResponseOptions) {
+    this.#cache = cacheOf(redis);
+    this.#policy = responsePolicyOf(options, this.#cache.maxBytes);
+    this.#kept = new KeptResponses(this.#cache);
+    this.#schemeOf = this.#policy.schemeOf ?? schemeReaderOf((redis as { rateLimit?: unknown }).rateLimit);
   }
 
   /** Answers a request. */
   async answer(request: Request, behind: Behind): Promise<Response> {
-    const target = targetOf(request);
+    const { connection } = behind;
+    const schemeOf = this.#schemeOf ?? behind.scheme;
+    if (!schemeOf) this.#warnOfScheme(request);
+    const forwarded = schemeOf?.(request, connection as ConnectionInfo | undefined) ?? currentLoad()?.forwarded;
+    const target = targetOf(request, forwarded?.scheme);
     if (!target) return badRequest();
-    if (!SAFE.has(request.method)) return await this.#changed(request, target, await behind.next());
+    if (!isSafe(request.method)) {
+      const response = await behind.next();
+      await takeAlong({ cache: this.#cache, policy: this.#policy }, request, target, response);
+      return mark(response, { fwd: "method" });
+    }
     if (request.method !== "GET" && request.method !== "HEAD") return mark(await behind.next(), { fwd: "method" });
     const odd = request.body !== null || dropsHeaders(request);
-    const address = odd ? undefined : this.#addressOf(request, target);
+    const address = odd ? undefined : this.#addressOf(request, target, forwarded);
     if (!address) return mark(await behind.next(), { fwd: "bypass" });
     // Another one around this is loading it, and would wait for this one, which would wait for it.
     if (currentLoad()?.urls.has(address.url)) return await behind.next();
@@ -77,48 +74,42 @@ export class ResponseCache {
     }
     const { headers, method } = request;
     if (method === "HEAD" || headers.has("range") || isWebSocket(headers) || wishes.onlyIfCached) {
-      const found = isWebSocket(headers) ? undefined : await this.#find(request, address, wishes);
+      const found = isWebSocket(headers) ? undefined : await this.#kept.find(request, address, wishes);
       if (found) return answerFrom(request, found, { hit: true });
       if (wishes.onlyIfCached) return gatewayTimeout("There is no response in the cache", { fwd: "request" });
       return mark(await behind.next(), { fwd: headers.has("range") || isWebSocket(headers) ? "bypass" : "uri-miss" });
     }
     if (wishes.maxStale > 0) {
-      const found = await this.#find(request, address, wishes);
+      const found = await this.#kept.find(request, address, wishes);
       if (found) return answerFrom(request, found, { hit: true });
     }
     return await this.#shared(request, address, wishes, behind);
   }
 
-  #addressOf(request: Request, target: RequestTarget): ResponseAddress | undefined {
+  #warnOfScheme(request: Request): void {
+    const name = "x-forwarded-proto";
+    if (this.#warned || currentLoad() || request.headers.get(name) !== "https") return;
+    if (request.url.startsWith("https:") || this.#policy.vary.includes(name)) return;
+    this.#warned = true;
+    const message =
+      "A request has X-Forwarded-Proto, which is not believed: if a proxy of yours writes it, say so by " +
+      "rateLimit.trustProxy, or responses are made and kept as for http";
+    callQuietly(listenerOf(this.#cache), { type: "warning", message });
+  }
+
+  #addressOf(
+    request: Request,
+    target: RequestTarget,
+    forwarded: ForwardedScheme | undefined,
+  ): ResponseAddress | undefined {
     try {
-      return addressOf(request, target, this.#policy);
+      return addressOf(request, target, this.#policy, forwarded);
     } catch (error) {
       const message = `A response is not kept, since its key could not be told: ${
         error instanceof Error ? error.message : error
       }`;
       callQuietly(listenerOf(this.#cache), { type: "warning", message });
     }
-  }
-
-  /** A successful request that changes something takes what is kept of its URL along (RFC 9111, section 4.4). */
-  async #changed(request: Request, target: RequestTarget, response: Response): Promise<Response> {
-    if (response.status < 200 || response.status >= 400) return mark(response, { fwd: "method" });
-    const tags = new Set([tagOf(target, this.#policy)]);
-    for (const name of ["location", "content-location"]) {
-      const place = response.headers.get(name);
-      const url = place === null ? null : URL.parse(place, `${target.scheme}://${target.host}${target.path}`);
-      if (url === null || url.protocol !== `${target.scheme}:` || url.host !== target.host) continue;
-      tags.add(tagOf({ ...target, path: url.pathname, query: url.search }, this.#policy));
-    }
-    try {
-      await this.#cache.invalidateByTag([...tags], { signal: request.signal });
-    } catch (error) {
-      const message = `A change of ${request.method} did not reach the cache: ${
-        error instanceof Error ? error.message : error
-      }`;
-      callQuietly(listenerOf(this.#cache), { type: "warning", message });
-    }
-    return mark(response, { fwd: "method" });
   }
 
   /** Who says who he is gets what says that it is for all, else what is made for him. He waits for nobody, and leaves nothing behind. */
@@ -128,7 +119,7 @@ export class ResponseCache {
     wishes: RequestWishes,
     behind: Behind,
   ): Promise<Response> {
-    const found = await this.#find(request, address, wishes);
+    const found = await this.#kept.find(request, address, wishes);
     if (found?.open && !isWebSocket(request.headers)) return answerFrom(request, found, { hit: true });
     const response = await behind.next();
     if (
@@ -141,31 +132,11 @@ export class ResponseCache {
 
   /** Has what is for all made anew for all, without the visitor. */
   #fill(request: Request, address: ResponseAddress, behind: Behind): void {
-    const key = this.#variants.keyOf(request, address);
-    if (this.#notKept.has(key)) return;
+    const key = this.#kept.variants.keyOf(request, address);
+    if (this.#kept.isNotKept(key)) return;
     const load = this.#loadOf(request, address, key, behind);
     load.leave();
     this.#cache.getOrSet(key, load.run, this.#lifetime()).catch(() => {}); // told by the events of the cache
-  }
-
-  /** What is kept and good enough, without making anything. */
-  async #find(request: Request, address: ResponseAddress, wishes: RequestWishes): Promise<StoredResponse | undefined> {
-    for (const key of new Set([this.#variants.keyOf(request, address), address.primary])) {
-      const { value } = await this.#cache.lookup<Uint8Array>(key);
-      let stored = this.#decode(key, value);
-      if (stored && !isFor(stored, request) && key === address.primary) {
-        this.#variants.learn(address, stored);
-        const other = this.#variants.keyOf(request, address);
-        if (other !== key) stored = this.#decode(other, (await this.#cache.lookup<Uint8Array>(other)).value);
-      }
-      if (stored && isFor(stored, request) && isGoodEnough(stored, wishes)) return stored;
-    }
-  }
-
-  /** What may be served when a new one cannot be made. */
-  async #fallback(request: Request, address: ResponseAddress): Promise<StoredResponse | undefined> {
-    const stored = await this.#find(request, address, { ...NO_WISHES, maxStale: Infinity });
-    return stored && staleFor(stored) <= stored.stale * 1000 + TOLERANCE ? stored : undefined;
   }
 
   /** A response that is shared with all who ask for the same. */
@@ -177,16 +148,23 @@ export class ResponseCache {
   ): Promise<Response> {
     let fresh = wishes.noCache;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const key = this.#variants.keyOf(request, address);
-      if (this.#notKept.has(key)) break;
+      const key = this.#kept.variants.keyOf(request, address);
+      if (this.#kept.isNotKept(key)) break;
+      if (this.#kept.isStreamingHere(key)) {
+        const older = fresh ? undefined : await this.#kept.fallback(request, address);
+        if (older && isYoungEnough(older, wishes)) return answerFrom(request, older, { hit: true });
+        break;
+      }
       const load = this.#loadOf(request, address, key, behind);
-      const result = await this.#settle(load, this.#cache.getOrSet(key, load.run, this.#lifetime(fresh)));
+      const result = await this.#settle(key, load, this.#cache.getOrSet(key, load.run, this.#lifetime(fresh)));
       if (result instanceof Response && result !== load.failed) {
         load.leave(result);
         return answerOf(request, result, load.outcome);
       }
-      if (fresh && (result instanceof Response || result instanceof Error || result === "late")) {
-        const older = await this.#fallback(request, address);
+      if (
+        fresh && result !== load.refusal && (result instanceof Response || result instanceof Error || result === "late")
+      ) {
+        const older = await this.#kept.fallback(request, address);
         if (older) {
           load.leave();
           return answerFrom(request, older, { hit: true });
@@ -209,10 +187,10 @@ export class ResponseCache {
         }
         break;
       }
-      if (isNotKept(result) && (load.started || this.#notKept.has(key))) break;
-      const stored = this.#decode(key, result);
+      if (isNotKept(result) && (load.started || this.#kept.isNotKept(key))) break;
+      const stored = this.#kept.decode(key, result);
       // One that may not be served any more is there to be made fresh: this could not be done.
-      if (stored && staleFor(stored) > stored.stale * 1000 + TOLERANCE) {
+      if (stored && !mayServe(stored)) {
         const { failed, error } = load;
         load.leave(failed);
         if (failed) return answerOf(request, failed, load.outcome);
@@ -226,8 +204,8 @@ export class ResponseCache {
       }
       if (!isFor(stored, request)) {
         if (key !== address.primary) break;
-        this.#variants.learn(address, stored);
-        if (this.#variants.keyOf(request, address) === key) break;
+        this.#kept.variants.learn(address, stored);
+        if (this.#kept.variants.keyOf(request, address) === key) break;
         continue;
       }
       if (behind.once && staleFor(stored) > 0 && !load.started && !fresh) {
@@ -245,10 +223,14 @@ export class ResponseCache {
   }
 
   /** What comes first: the response of one's own load, or what the cache says. */
-  async #settle(load: ResponseLoad, cached: Promise<Uint8Array>): Promise<Response | Uint8Array | Error | "late"> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+  async #settle(
+    key: string,
+    load: ResponseLoad,
+    cached: Promise<Uint8Array>,
+  ): Promise<Response | Uint8Array | Error | "late"> {
     const { timeout } = this.#policy;
-    const settled = cached.then((bytes) => load.ready ?? bytes, (error) => {
+    const timers: ReturnType<typeof setTimeout>[] = [];
+    const settled = cached.then((bytes) => load.refusal ?? load.ready ?? bytes, (error) => {
       if (load.failed) return load.failed;
       return error instanceof LateResponseError && load.started
         ? "late" as const
@@ -258,12 +240,14 @@ export class ResponseCache {
     });
     const late = new Promise<"late">((resolve) => {
       // The load of one's own ends by itself.
-      if (timeout !== Infinity) timer = setTimeout(() => !load.started && resolve("late"), timeout);
+      const giveUp = () => !load.started && resolve("late");
+      if (timeout !== Infinity) timers.push(setTimeout(giveUp, timeout));
+      timers.push(setInterval(async () => !load.started && await this.#kept.isStreaming(key) && giveUp(), LOOK_EVERY));
     });
     try {
       return await Promise.race([load.own, settled, late]);
     } finally {
-      clearTimeout(timer);
+      timers.forEach(clearTimeout);
     }
   }
 
@@ -274,27 +258,18 @@ export class ResponseCache {
       policy: this.#policy,
       on: listenerOf(this.#cache),
       answer: (asked) =>
-        runLoad(
-          address.url,
-          load.isWaitedFor ? request : undefined,
-          behind.connection,
-          () => behind.load(asked, load.isWaitedFor),
-        ),
+        runLoad(address.url, {
+          asker: load.isWaitedFor ? request : undefined,
+          connection: behind.connection,
+          forwarded: address.forwarded,
+        }, () => behind.load(asked, load.isWaitedFor)),
       once: behind.once === true,
-      notKept: () => void this.#notKept.set(key, true),
-      mayKeep: (vary) => this.#variants.mayKeep(address, key, vary),
+      notKept: () => this.#kept.setNotKept(key),
+      streams: (streams) => void this.#kept.setStreaming(key, streams),
+      mayKeep: (vary) => this.#kept.variants.mayKeep(address, key, vary),
     });
     if (key !== address.primary) load.outcome = { fwd: "vary-miss" };
     return load;
-  }
-
-  #decode(key: string, bytes: Uint8Array | undefined): StoredResponse | undefined {
-    if (bytes === undefined) return undefined;
-    try {
-      return decodeResponse(bytes);
-    } catch (error) {
-      callQuietly(listenerOf(this.#cache), { type: "cache.unreadable", key, error });
-    }
   }
 
   /** What a load does not say of its response. */
@@ -306,18 +281,6 @@ export class ResponseCache {
 /** Whether this stands for a response that is not kept. Whoever may write keys of the cache may have put the same there. */
 function isNotKept(bytes: unknown): boolean {
   return bytes === NOT_KEPT || (bytes instanceof Uint8Array && bytes.length === 0);
-}
-
-/** Whether a request takes it as it is, without anything being made. */
-function isGoodEnough(stored: StoredResponse, wishes: RequestWishes): boolean {
-  const stale = staleFor(stored) / 1000;
-  return !wishes.noCache && isYoungEnough(stored, wishes) &&
-    (stale <= 0 || (!stored.strict && stale <= wishes.maxStale));
-}
-
-/** Whether a request takes it, where it is served at all. */
-function isYoungEnough(stored: StoredResponse, { maxAge, minFresh }: RequestWishes): boolean {
-  return ageOf(stored) <= maxAge && (minFresh === 0 || -staleFor(stored) / 1000 >= minFresh);
 }
 
 function isWebSocket(headers: Headers): boolean {

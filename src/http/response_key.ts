@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { unawaited } from "../util/callbacks.ts";
 import { describe } from "../util/describe.ts";
 import { MAX_KEY_BYTES } from "../util/keys.ts";
+import type { ForwardedScheme } from "../web/forwarded_scheme.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 import type { RequestTarget } from "../web/target.ts";
 
@@ -9,8 +10,10 @@ import type { RequestTarget } from "../web/target.ts";
 export interface ResponseAddress {
   /** The URL that a load asks for. */
   readonly url: string;
-  /** The tag of all responses of this URL. */
-  readonly tag: string;
+  /** The tags of all responses of this URL, and of those that share a key in place of theirs. */
+  readonly tags: readonly string[];
+  /** The scheme that a proxy says its client has used. */
+  readonly forwarded: ForwardedScheme | undefined;
   /** Whether a key vouches for who asks. */
   readonly keyed: boolean;
   /** The key of the first response that is kept for the URL, and of all where none depends on headers. */
@@ -27,6 +30,7 @@ export function addressOf(
   request: Request,
   target: RequestTarget,
   policy: ResponsePolicy,
+  forwarded?: ForwardedScheme,
 ): ResponseAddress | undefined {
   const query = queryOf(target.query, policy);
   const url = `${target.scheme}://${target.host}${target.path}${query}`;
@@ -41,15 +45,31 @@ export function addressOf(
   const varied = variantOf(request, policy.vary);
   return {
     url,
-    tag: tagOf(target, policy),
+    tags: whole ? [tagOf(target, policy), `key ${digestOf(text)}`] : [tagOf(target, policy)],
+    forwarded,
     keyed: policy.key !== undefined,
     primary: `${place}${keyed}${varied} ${VERSION}`,
     variant: (names) => `${place}${keyed}${varied}${variantOf(request, names)} ${VERSION}`,
   };
 }
 
-/** The tag of all responses of a URL. */
-export function tagOf(target: RequestTarget, policy: ResponsePolicy): string {
+/**
+ * The tags of all responses of a URL, for whoever they are, and of those under the key that a request for it shares with other URLs.
+ *
+ * @throws What the function fails with that gives the key.
+ */
+export function* tagsOf(request: Request, target: RequestTarget, policy: ResponsePolicy): Generator<string> {
+  yield tagOf(target, policy);
+  if (!policy.key) return;
+  const url = URL.parse(`${target.scheme}://${target.host}${target.path}${target.query}`);
+  if (url === null) return;
+  // What is kept was asked for by GET.
+  const given = unawaited(policy.key(new Request(url, { headers: request.headers })));
+  const { text, whole } = keyOf(given);
+  if (whole) yield `key ${digestOf(text)}`;
+}
+
+function tagOf(target: RequestTarget, policy: ResponsePolicy): string {
   return `url ${placeOf(target, sorted(queryOf(target.query, policy)))}`;
 }
 

@@ -7,8 +7,10 @@ import type { CacheOutcome } from "./cached_answer.ts";
 import { type Freshness, freshnessOf } from "./freshness.ts";
 import { loadRequestOf } from "./load_request.ts";
 import { type ResponseAddress, valueOf } from "./response_key.ts";
+import { FailedResponseError, LateResponseError, UnsharedResponseError } from "./response_errors.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 import { decodeResponse, encodeResponse, keptHeaders, type StoredResponse } from "./stored_response.ts";
+import { isOf, validatorsOf } from "./validators.ts";
 import { watchLoad } from "../web/visitor.ts";
 
 /** Stands for a response that is not kept. */
@@ -18,16 +20,8 @@ const KEPT_FOR_VALIDATORS = 60;
 const A_DAY = 86_400;
 /** Milliseconds for which a caller waits until his response is kept, before he is given it as it comes. */
 const PATIENCE = 5;
-
-/** The handler answered 5xx: an older response is served instead, if there is one. */
-export class FailedResponseError extends Error {
-  override readonly name: string = "FailedResponseError";
-}
-
-/** The handler did not answer in time. */
-export class LateResponseError extends Error {
-  override readonly name: string = "LateResponseError";
-}
+/** Milliseconds after which a body is one that goes on and on. */
+const STREAMS_AFTER = 1000;
 
 /** What a load needs to know. */
 export interface LoadJob {
@@ -44,6 +38,8 @@ export interface LoadJob {
   readonly once: boolean;
   /** Called when it was found out that the response is not for others. */
   readonly notKept: () => void;
+  /** Called when the body goes on and on, so that nobody should wait for it, and when it has ended. */
+  readonly streams: (streams: boolean) => void;
 }
 
 /** One load: what it made for its own caller, and what is kept of it. */
@@ -59,6 +55,8 @@ export class ResponseLoad {
   failed: Response | undefined;
   /** What it threw. */
   error: unknown;
+  /** What it threw that is an answer as any other that is not kept: no older response is served in its place. */
+  refusal: Error | undefined;
   /** What became of it. */
   outcome: CacheOutcome = { fwd: "uri-miss" };
 
@@ -102,7 +100,8 @@ export class ResponseLoad {
     try {
       const signal = AbortSignal.any([late.signal, context.signal]);
       const ask = (validators: Readonly<Record<string, string>>) => {
-        const asked = loadRequestOf({ request, url: address.url, keyed: address.keyed, validators, signal }, policy);
+        const { url, keyed, forwarded } = address;
+        const asked = loadRequestOf({ request, url, keyed, forwarded, validators, signal }, policy);
         return watchLoad(async (visitor) => [await inTime(answer(asked), late), visitor] as const);
       };
       let [response, visitor] = await ask(validators);
@@ -123,7 +122,7 @@ export class ResponseLoad {
         notKept();
         return context.skip(NOT_KEPT);
       }
-      const body = await readUpTo(this.#split(response), policy.maxBytes, late.signal);
+      const body = await this.#read(this.#split(response), late.signal);
       // A body may look at a session as it is made.
       if (!body || visitor.isPersonal || visitor.has("asked")) {
         notKept();
@@ -139,8 +138,13 @@ export class ResponseLoad {
         body,
       });
     } catch (error) {
-      this.error = error;
-      throw error;
+      if (isRefusal(error)) this.refusal = error;
+      if (!this.refusal && !(error instanceof UnsharedResponseError)) {
+        this.error = error;
+        throw error;
+      }
+      notKept();
+      return context.skip(NOT_KEPT);
     } finally {
       clearTimeout(timer);
     }
@@ -177,7 +181,7 @@ export class ResponseLoad {
       );
     }
     keep(context, merged, freshness);
-    context.setTags(this.#tagsOf(new Response(null, { headers: merged })) ?? [this.#job.address.tag]);
+    context.setTags(this.#tagsOf(new Response(null, { headers: merged })) ?? this.#job.address.tags);
     return encodeResponse({ status, headers: [...headers], ...kept(freshness), vary, body });
   }
 
@@ -203,6 +207,18 @@ export class ResponseLoad {
     return other;
   }
 
+  /** Reads what is kept; whoever waits meanwhile is told when that takes long. */
+  async #read(body: ReadableStream<Uint8Array> | null, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { streams, policy: { maxBytes } } = this.#job;
+    const timer = setTimeout(() => streams(true), STREAMS_AFTER);
+    try {
+      return await readUpTo(body, maxBytes, signal);
+    } finally {
+      clearTimeout(timer);
+      streams(false);
+    }
+  }
+
   #isTooLong({ headers }: Response): boolean {
     return Number(headers.get("content-length")) > this.#job.policy.maxBytes;
   }
@@ -216,7 +232,7 @@ export class ResponseLoad {
         headers: response.headers,
       });
       const given = typeof tags === "function" ? unawaited(tags(request, bare)) : tags;
-      return assertTags([...assertTags(given, "cache a response"), address.tag], "cache a response");
+      return assertTags([...assertTags(given, "cache a response"), ...address.tags], "cache a response");
     } catch (error) {
       const message = `A response is not kept, since its tags could not be told: ${
         error instanceof Error ? error.message : error
@@ -225,6 +241,12 @@ export class ResponseLoad {
       return undefined;
     }
   }
+}
+
+/** Whether an error of a framework stands for an answer that tells the caller of his own fault. */
+function isRefusal(error: unknown): error is Error {
+  const { status } = (error ?? {}) as { status?: unknown };
+  return error instanceof Error && typeof status === "number" && status >= 400 && status < 500;
 }
 
 /** What a response says of how it is kept, as it is stored. */
@@ -250,23 +272,6 @@ function previousOf(bytes: Uint8Array | undefined): StoredResponse | undefined {
   } catch {
     return undefined; // it is replaced
   }
-}
-
-function validatorsOf({ headers, status }: StoredResponse): Record<string, string> {
-  if (status !== 200 && status !== 203) return {};
-  const validators: Record<string, string> = {};
-  for (const [name, value] of headers) {
-    if (name === "etag") validators["if-none-match"] = value;
-    if (name === "last-modified") validators["if-modified-since"] = value;
-  }
-  return validators;
-}
-
-/** Whether a 304 is of what is kept (RFC 9111, section 4.3.4): its entity tag, if it has one, is the same. */
-function isOf({ headers }: Response, previous: StoredResponse): boolean {
-  const etag = headers.get("etag");
-  const known = previous.headers.find(([name]) => name === "etag")?.[1];
-  return etag === null || known === undefined || etag.replace(/^W\//, "") === known.replace(/^W\//, "");
 }
 
 async function inTime(answer: Response | Promise<Response>, late: AbortController): Promise<Response> {

@@ -1,3 +1,4 @@
+import type { TrustProxy } from "../rate_limit/address.ts";
 import type { Duration } from "../util/duration.ts";
 
 /** Options of `cacheResponse()`. */
@@ -34,7 +35,9 @@ export interface CacheResponseOptions {
   /**
    * What a response depends on beside its URL, such as the user: text, or `undefined` = do not cache this one. With it, you say that
    * requests with `Cookie` or `Authorization` may share a response when they share a key, and the handler is given both.
-   * `{ replace: text }` takes the place of the URL: then all URLs with that text share one response.
+   * `{ replace: text }` takes the place of the URL: then all URLs with that text share one response, and a change of any of them takes it
+   * along, so it should give the same text for the same visitor and URL whatever the method. A response for which a session was looked
+   * at is not kept, whatever the key.
    */
   key?: ((request: Request) => string | { readonly replace: string } | undefined) | undefined;
   /**
@@ -63,4 +66,13 @@ export interface CacheResponseOptions {
    * @default {"30s"}
    */
   timeout?: Duration | undefined;
+  /**
+   * Which proxies in front are believed when they say by `X-Forwarded-Proto` or `Forwarded` that their client has used `https`: then that
+   * is the scheme of what is kept, and the handler of a shared response is told it too. Proxies that are known by their addresses are
+   * found by what the server tells of the connection, see [`Middleware`](https://jsr.io/@larder/larder/doc/http/~/Middleware). What others
+   * write into these headers changes nothing.
+   *
+   * @default {`rateLimit.trustProxy` of `connect()`}
+   */
+  trustProxy?: TrustProxy | undefined;
 }

@@ -4,6 +4,8 @@ import { compileGlob } from "../util/glob.ts";
 import { assertTags } from "../util/keys.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
+import { TRUST_WANTED, type TrustProxy } from "../rate_limit/address.ts";
+import { type SchemeReader, schemeReader } from "../rate_limit/scheme_reader.ts";
 import { isHeaderName } from "../web/header_name.ts";
 
 /** Which responses are kept, and how long. */
@@ -27,6 +29,8 @@ export interface ResponsePolicy {
   readonly maxBytes: number;
   /** Milliseconds; `Infinity` = for ever. */
   readonly timeout: number;
+  /** Tells the scheme by proxies that are named here; `undefined` = those that limits believe. */
+  readonly schemeOf: SchemeReader | undefined;
 }
 
 const OPTIONS = optionNames<CacheResponseOptions>({
@@ -42,6 +46,7 @@ const OPTIONS = optionNames<CacheResponseOptions>({
   ignoreRequestCacheControl: true,
   maxBytes: true,
   timeout: true,
+  trustProxy: true,
 });
 
 const MAX_BYTES = 2 ** 20;
@@ -93,7 +98,17 @@ export function responsePolicyOf(options: CacheResponseOptions, most: number): R
     deaf: options.ignoreRequestCacheControl === true,
     maxBytes,
     timeout: toMilliseconds(timeout, "timeout") || Infinity,
+    schemeOf: schemeReaderFor(options.trustProxy),
   };
+}
+
+function schemeReaderFor(trust: TrustProxy | undefined): SchemeReader | undefined {
+  if (trust === undefined) return undefined;
+  try {
+    return schemeReader(trust);
+  } catch {
+    throw new TypeError(`${WHAT} ${TRUST_WANTED} as "trustProxy", got ${describe(trust)}`);
+  }
 }
 
 function secondsFor(duration: Duration | undefined, name: string): number | undefined {

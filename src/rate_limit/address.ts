@@ -154,6 +154,14 @@ interface Trusted {
   readonly header: string | undefined;
 }
 
+/** Tells whether the other end of a request's connection is a proxy that is believed, and what it says it with. */
+export function proxyReader(
+  trust: TrustProxy,
+): { believes(request: Request, info?: ConnectionInfo): boolean; readonly header: string | undefined } {
+  const { believes, header } = trusted(trust);
+  return { believes: (request, info) => believes(peerOf(request, info)), header };
+}
+
 function trusted(trust: TrustProxy): Trusted {
   const options: TrustProxyOptions = typeof trust === "number"
     ? { hops: trust }

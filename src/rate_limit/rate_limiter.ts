@@ -4,6 +4,7 @@ import { type EventListener, safeListener } from "../observe/events.ts";
 import { assertOptions } from "../util/option_names.ts";
 import type { ConnectionInfo } from "./address.ts";
 import { Clients } from "./clients.ts";
+import { setSchemeReader } from "./scheme_reader.ts";
 import type { GateOptions } from "./gate_options.ts";
 import { Gate } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
@@ -70,6 +71,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     this.#judge = new Judge(store, { localShare, maxDenials, on: this.#on });
     this.#style = style;
     this.#clients = new Clients(options, this.#on);
+    setSchemeReader(this, options.trustProxy);
     this.#presets = new Presets(options.presets, this.#on);
   }
 

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { ForwardedScheme } from "./forwarded_scheme.ts";
 
 /** A load of a shared response that is under way around a call. */
 export interface CurrentLoad {
@@ -8,6 +9,8 @@ export interface CurrentLoad {
   readonly asker: Request | undefined;
   /** What is known of the connection of who waits. */
   readonly connection: unknown;
+  /** The scheme that a proxy says its client has used. */
+  readonly forwarded: ForwardedScheme | undefined;
 }
 
 /** It goes with the calls, so that copies that frameworks make of requests do not matter. */
@@ -19,6 +22,6 @@ export function currentLoad(): CurrentLoad | undefined {
 }
 
 /** Runs a load of a URL. */
-export function runLoad<T>(url: string, asker: Request | undefined, connection: unknown, run: () => T): T {
-  return current.run({ urls: new Set([...current.getStore()?.urls ?? [], url]), asker, connection }, run);
+export function runLoad<T>(url: string, load: Omit<CurrentLoad, "urls">, run: () => T): T {
+  return current.run({ ...load, urls: new Set([...current.getStore()?.urls ?? [], url]) }, run);
 }

@@ -25,13 +25,15 @@ const MOST_HOSTS = 1000;
  * Reads the target of a request.
  *
  * @param request The request.
+ * @param client The scheme that the client has used, where a proxy that is believed says it.
  * @returns What it is for, or `undefined` where its target or `Host` is none that routers read in one way: see {@linkcode badRequest}.
  */
-export function targetOf(request: Request): RequestTarget | undefined {
+export function targetOf(request: Request, client?: RequestTarget["scheme"]): RequestTarget | undefined {
   // `Deno.serve` puts the URL together out of what came, so each part may be anything: the path begins at the first slash.
   const url = sent.get(request) ?? request.url;
   const colon = url.indexOf("://");
-  const scheme = schemeOf(url, colon);
+  const own = schemeOf(url, colon);
+  const scheme = own && (client ?? own);
   const slash = url.indexOf("/", colon + 3);
   if (scheme === undefined || slash === -1) return undefined;
   const authority = url.slice(colon + 3, slash);
