@@ -49,11 +49,7 @@ export async function answerOf(
     if (!taken.reached) throw error;
   });
   if ("error" in taken) throw taken.error;
-  if (taken.response) {
-    const body = whole?.body as ReadableStream | null | undefined;
-    body?.cancel?.().catch(() => {});
-    return taken.response;
-  }
+  if (taken.response) return taken.response; // of which the whole is what there was to be read
   if (!whole) throw new UnsharedResponseError("Cannot share the response: it is made for one connection");
   return ownOf(whole);
 }

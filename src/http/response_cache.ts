@@ -2,12 +2,12 @@ import type { Cache } from "../cache/cache.ts";
 import type { GetOrSetOptions } from "../cache/options.ts";
 import { listenerOf } from "../cache/listener.ts";
 import { callQuietly } from "../util/callbacks.ts";
-import { describe } from "../util/describe.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { type SchemeReader, schemeReaderOf } from "../rate_limit/scheme_reader.ts";
 import type { ForwardedScheme } from "../web/forwarded_scheme.ts";
 import { answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, staleFor } from "./cached_answer.ts";
 import type { Behind } from "./behind.ts";
+import { cacheOf } from "./cache_of.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 import { currentLoad, runLoad } from "../web/current_load.ts";
 import { freshnessOf } from "./freshness.ts";
@@ -26,13 +26,19 @@ import { watchVisitor } from "../web/visitor.ts";
 /** Milliseconds between two looks whether the body that one waits for goes on and on. */
 const LOOK_EVERY = 1000;
 
+const SCHEME_UNKNOWN =
+  "A request has X-Forwarded-Proto, which is not believed: if a proxy of yours writes it, say so by " +
+  "rateLimit.trustProxy, or responses are made and kept as for http";
+const SESSION_LOOKED_AT =
+  "A response is not kept although it has a key, since a session was looked at for it: it is for its visitor";
+
 /** Answers requests from what is kept, and keeps what may be. */
 export class ResponseCache {
   readonly #cache: Cache;
   readonly #policy: ResponsePolicy;
   readonly #kept: KeptResponses;
   readonly #schemeOf: SchemeReader | undefined;
-  #warned = false;
+  readonly #warned = new Set<string>();
 
   /**
    * @throws {TypeError | RangeError} If an option is not as it should be.
@@ -88,12 +94,13 @@ export class ResponseCache {
 
   #warnOfScheme(request: Request): void {
     const name = "x-forwarded-proto";
-    if (this.#warned || currentLoad() || request.headers.get(name) !== "https") return;
-    if (request.url.startsWith("https:") || this.#policy.vary.includes(name)) return;
-    this.#warned = true;
-    const message =
-      "A request has X-Forwarded-Proto, which is not believed: if a proxy of yours writes it, say so by " +
-      "rateLimit.trustProxy, or responses are made and kept as for http";
+    if (currentLoad() || request.headers.get(name) !== "https" || request.url.startsWith("https:")) return;
+    if (!this.#policy.vary.includes(name)) this.#warnOnce(SCHEME_UNKNOWN);
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
     callQuietly(listenerOf(this.#cache), { type: "warning", message });
   }
 
@@ -264,6 +271,7 @@ export class ResponseCache {
           forwarded: address.forwarded,
         }, () => behind.load(asked, load.isWaitedFor)),
       once: behind.once === true,
+      looked: () => this.#warnOnce(SESSION_LOOKED_AT),
       notKept: () => this.#kept.setNotKept(key),
       streams: (streams) => void this.#kept.setStreaming(key, streams),
       mayKeep: (vary) => this.#kept.variants.mayKeep(address, key, vary),
@@ -285,15 +293,4 @@ function isNotKept(bytes: unknown): boolean {
 
 function isWebSocket(headers: Headers): boolean {
   return /\bwebsocket\b/i.test(headers.get("upgrade") ?? "");
-}
-
-/**
- * The cache of what `connect()` gave, or the cache that was given.
- *
- * @throws {TypeError} If it is neither.
- */
-export function cacheOf(redis: { readonly cache: Cache } | Cache): Cache {
-  const cache = (redis as { cache?: Cache } | undefined)?.cache ?? redis as Cache;
-  if (typeof cache?.getOrSet === "function") return cache;
-  throw new TypeError(`Cannot cache responses: wanted what connect() gave, or a cache, got ${describe(redis)}`);
 }

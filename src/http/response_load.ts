@@ -38,6 +38,8 @@ export interface LoadJob {
   readonly once: boolean;
   /** Called when it was found out that the response is not for others. */
   readonly notKept: () => void;
+  /** Called when the session of a visitor was looked at, although a key vouches for him. */
+  readonly looked: () => void;
   /** Called when the body goes on and on, so that nobody should wait for it, and when it has ended. */
   readonly streams: (streams: boolean) => void;
 }
@@ -114,7 +116,9 @@ export class ResponseLoad {
         this.#fail(response);
         throw new FailedResponseError(`Cannot keep the response: its status is ${response.status}`);
       }
-      const freshness = visitor.isPersonal || visitor.has("asked") ? undefined : freshnessOf(response, policy);
+      const looked = visitor.isPersonal || visitor.has("asked");
+      if (looked && address.keyed) this.#job.looked();
+      const freshness = looked ? undefined : freshnessOf(response, policy);
       const tags = freshness && this.#tagsOf(response);
       const vary = (freshness?.vary ?? []).map((name) => [name, valueOf(request, name)] as const);
       if (!freshness || !tags || this.#isTooLong(response) || !await this.#job.mayKeep(vary)) {

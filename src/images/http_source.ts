@@ -12,7 +12,12 @@ export interface HttpSourceOptions {
   hosts: readonly string[];
   /** Headers of each request, such as an authorization. They are not sent on to another host. */
   headers?: Readonly<Record<string, string>> | undefined;
-  /** How long a request may take, its body included. @default {"10s"} */
+  /**
+   * How long a request may wait for the origin, all in all: for the answer, then for the parts of its body. What whoever reads it takes
+   * does not count.
+   *
+   * @default {"10s"}
+   */
   timeout?: Duration | undefined;
   /** What makes the requests. @default {fetch} */
   fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
@@ -65,7 +70,7 @@ class HttpSource implements ImageSource {
     if (!Array.isArray(hosts) || hosts.length === 0 || hosts.some((host) => typeof host !== "string" || host === "")) {
       throw new TypeError(`Cannot use the source of images: wanted the hosts that are allowed, got ${describe(hosts)}`);
     }
-    if (!URL.canParse(String(base)) || !/^https?:\/\/[^@]*\/$/.test(new URL(base).href)) {
+    if (!URL.canParse(String(base)) || !/^https?:\/\/[^@?#]*\/$/.test(new URL(base).href)) {
       const got = "something else"; // it may hold a password
       throw new TypeError(`Cannot use the source of images: wanted http(s)://host/path/ as the base, got ${got}`);
     }
@@ -142,35 +147,27 @@ class HttpSource implements ImageSource {
     signal: AbortSignal | undefined,
   ): Promise<Response> {
     let url = new URL(name.split("/").map(encodeURIComponent).join("/"), this.#base);
-    const late = new AbortController();
     const reason = new DOMException(`Cannot read image ${describe(name)}: wanted it in time, got none`, "TimeoutError");
-    const timer = setTimeout(() => late.abort(reason), this.#timeout);
-    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-    try {
-      for (let redirects = 0;; redirects++) {
-        const own = url.host === this.#base.host ? this.#headers : {};
-        const response = await abortable(
-          this.#fetch(url, {
-            method,
-            headers: { ...own, ...headers, "accept-encoding": "identity" },
-            redirect: "manual",
-            signal: either,
-          }),
-          either,
-        );
-        if (!MOVED.has(response.status)) return until(response, () => clearTimeout(timer));
-        await response.body?.cancel();
-        url = this.#redirected(name, url, response.headers.get("location"), redirects);
-      }
-    } catch (error) {
-      clearTimeout(timer);
-      throw error;
+    const wait = new Wait(this.#timeout, reason);
+    const either = signal ? AbortSignal.any([signal, wait.signal]) : wait.signal;
+    for (let redirects = 0;; redirects++) {
+      const own = url.host === this.#base.host ? this.#headers : {};
+      const asked = {
+        method,
+        headers: { ...own, ...headers, "accept-encoding": "identity" },
+        redirect: "manual",
+        signal: either,
+      } as const;
+      const response = await wait.during(() => abortable(this.#fetch(url, asked), either));
+      if (!MOVED.has(response.status)) return readWithin(response, wait);
+      await response.body?.cancel();
+      url = this.#redirected(name, url, response.headers.get("location"), redirects);
     }
   }
 
   #redirected(name: string, from: URL, location: string | null, redirects: number): URL {
     const to = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : undefined;
-    const safe = to && this.#hosts.has(to.host) && to.username === "" &&
+    const safe = to && this.#hosts.has(to.host) && to.username === "" && to.password === "" &&
       (to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:"));
     if (safe && redirects < REDIRECTS) return to;
     const got = safe ? "one more" : `one to ${describe(to?.host)}`;
@@ -180,29 +177,50 @@ class HttpSource implements ImageSource {
   }
 }
 
-/** A response that says when its body is over. */
-function until(response: Response, over: () => void): Response {
-  if (!response.body) {
-    over();
-    return response;
+/** Counts the time that is waited, and ends it. */
+class Wait {
+  readonly #late = new AbortController();
+  readonly #reason: unknown;
+  #left: number;
+
+  constructor(most: number, reason: unknown) {
+    this.#left = most;
+    this.#reason = reason;
   }
+
+  get signal(): AbortSignal {
+    return this.#late.signal;
+  }
+
+  /** Waits; the clock stands still between two calls. */
+  async during<T>(run: () => Promise<T>): Promise<T> {
+    const since = performance.now();
+    const timer = setTimeout(() => this.#late.abort(this.#reason), this.#left);
+    try {
+      return await run();
+    } finally {
+      clearTimeout(timer);
+      this.#left = Math.max(0, this.#left - (performance.now() - since));
+    }
+  }
+}
+
+/** A response whose body is waited for only while somebody wants to read it. */
+function readWithin(response: Response, wait: Wait): Response {
+  if (!response.body) return response;
   const reader = response.body.getReader();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        over();
-        controller.close();
+        const { done, value } = await wait.during(() => abortable(reader.read(), wait.signal));
+        if (done) controller.close();
+        else controller.enqueue(value);
       } catch (error) {
-        over();
+        reader.cancel(error).catch(() => {});
         throw error;
       }
     },
-    cancel(reason) {
-      over();
-      return reader.cancel(reason);
-    },
+    cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
   const { status, headers } = response;
   return new Response(body, { status, headers });

@@ -9,7 +9,7 @@ import { type EventListener, safeListener } from "../observe/events.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { Semaphore } from "../util/semaphore.ts";
 import type { ImageInfo } from "./info.ts";
-import { infoFrom, type Known } from "./known.ts";
+import { infoFrom, type Known, knownSchema } from "./known.ts";
 import { agree, fingerprint, notFound, type Snapshot, StatCache } from "./stat_cache.ts";
 import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
 import { MANY, SERVE } from "./option_names.ts";
@@ -99,7 +99,8 @@ export class Images {
     const snapshot = this.#stats.recent(name); // a name with a snapshot was checked before
     if (snapshot && !snapshot.stat) throw notFound(name);
     if (snapshot) {
-      const known = await this.#cache.get<Known>(snapshot.key, options);
+      const schema = knownSchema(name, this.#settings.hash);
+      const known = await this.#cache.get<Known>(snapshot.key, { ...options, schema });
       if (known && !known.changed) return infoFrom(name, known);
     }
     assertImageName(name, READ);
@@ -235,6 +236,7 @@ export class Images {
           beta: 0,
           refreshAhead: 0,
           tags: tagsOf(name),
+          schema: knownSchema(name, this.#settings.hash),
           signal,
         },
       );

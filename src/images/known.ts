@@ -1,9 +1,13 @@
 import { ImageError, type ImageErrorReason } from "../errors.ts";
+import type { StandardSchema } from "../values/standard_schema.ts";
 import type { ImageInfo } from "./info.ts";
+import { isImageType, mismatchOf } from "./types.ts";
 
 /** What is cached of an image: what is known, or why nothing is. */
 export interface Known {
+  /** What is known. */
   readonly info?: ImageInfo;
+  /** Why nothing is. */
   readonly error?: { readonly reason: ImageErrorReason; readonly detail: string };
   /** That it changed between its snapshot and its reading, so that nothing is known after all. */
   readonly changed?: true;
@@ -13,4 +17,72 @@ export interface Known {
 export function infoFrom(name: string, { info, error }: Known): ImageInfo {
   if (error) throw new ImageError(name, error.reason, error.detail);
   return Object.freeze(info!);
+}
+
+/** Characters of the hash that make the ETag: 128 bits. */
+const ETAG = 32;
+/** Hexadecimal digits of each hash. */
+const DIGITS: Readonly<Record<string, number>> = { "sha-256": 64, "sha-384": 96, "sha-512": 128 };
+const REASONS: readonly unknown[] = ["empty", "unsupported", "truncated", "invalid", "too-large"];
+/** The longest text that says why. */
+const LONGEST = 1000;
+
+/** The ETag of an image with a hash. */
+export function etagOf(hash: string): string {
+  return `"${hash.slice(0, ETAG)}"`;
+}
+
+/**
+ * What may be cached of an image. Whoever may write keys of the cache may have put something else there: that is read as nothing, and not
+ * sent to browsers.
+ *
+ * @param filename Its name.
+ * @param hash How it is hashed.
+ */
+export function knownSchema(filename: string, hash: string): StandardSchema<unknown, Known> {
+  const validate = (value: unknown) => {
+    const wrong = wrongIn(value, filename, hash);
+    return wrong === undefined
+      ? { value: value as Known }
+      : { issues: [{ message: `wanted ${wrong}`, path: [wrong] }] };
+  };
+  return { "~standard": { version: 1, vendor: "larder", validate } };
+}
+
+/** What is not as it was written. */
+function wrongIn(value: unknown, filename: string, hash: string): string | undefined {
+  if (!isRecord(value)) return "a record of an image";
+  const { info, error, changed } = value;
+  if (changed !== undefined) return changed === true && !info && !error ? undefined : "changed";
+  if ((info === undefined) === (error === undefined)) return "info or error";
+  if (error !== undefined) {
+    if (!isRecord(error) || !REASONS.includes(error.reason)) return "reason";
+    return isPlainText(error.detail) ? undefined : "detail";
+  }
+  if (!isRecord(info)) return "info";
+  const { type, orientation, mismatch, truncated, timestamp } = info;
+  if (info.filename !== filename) return "filename";
+  if (!isWhole(info.size, 1)) return "size";
+  if (typeof type !== "string" || !isImageType(type)) return "type";
+  const digest = info.hash;
+  if (typeof digest !== "string" || digest.length !== DIGITS[hash] || !/^[\da-f]+$/.test(digest)) return "hash";
+  if (info.etag !== etagOf(digest)) return "etag";
+  if (!Number.isSafeInteger(timestamp) || Math.abs(timestamp as number) > 8.64e15) return "timestamp";
+  if (!isWhole(info.width, 0)) return "width";
+  if (!isWhole(info.height, 0)) return "height";
+  if (orientation !== undefined && !isWhole(orientation, 1, 8)) return "orientation";
+  if (mismatch !== mismatchOf(filename, type)) return "mismatch";
+  return truncated === undefined || truncated === true ? undefined : "truncated";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isWhole(value: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): boolean {
+  return Number.isSafeInteger(value) && value as number >= least && value as number <= most;
+}
+
+function isPlainText(value: unknown): boolean {
+  return typeof value === "string" && value.length <= LONGEST && !/\p{Cc}/u.test(value);
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ImageError } from "../errors.ts";
 import type { ImageInfo } from "./info.ts";
+import { etagOf } from "./known.ts";
 import { Probe } from "./probe.ts";
 import type { OpenedImage } from "./source.ts";
 import { mismatchOf } from "./types.ts";
@@ -11,9 +12,6 @@ export interface ReadLimits {
   readonly maxBytes: number;
   readonly maxPixels: number;
 }
-
-/** Characters of the hash that make the ETag: 128 bits. */
-const ETAG = 32;
 
 /**
  * Reads an image from its first byte to its last, hashes it and finds out what it is. Keeps nothing of it.
@@ -56,7 +54,7 @@ export async function readImage(
       width,
       height,
       ...(orientation !== undefined && { orientation }),
-      etag: `"${digest.slice(0, ETAG)}"`,
+      etag: etagOf(digest),
       ...(mismatch !== undefined && { mismatch }),
       ...(truncated && { truncated }),
     };

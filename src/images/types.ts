@@ -23,6 +23,13 @@ export function typeOfName(name: string): string | undefined {
   return extension !== undefined && Object.hasOwn(TYPES, extension) ? TYPES[extension] : undefined;
 }
 
+const KNOWN: ReadonlySet<string> = new Set(Object.values(TYPES));
+
+/** Whether a MIME type is that of an image that Larder knows. */
+export function isImageType(type: string): boolean {
+  return KNOWN.has(type);
+}
+
 /** What is no image, and dangerous or of no use if it is taken for what its name says. */
 const OTHERS: Readonly<Record<string, string>> = {
   html: "text/html",

@@ -221,7 +221,9 @@ export class MemorySessionStore implements SessionStore {
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async revokeUser(userId: string, except: string | undefined, options: SessionStoreOptions = {}): Promise<number> {
     this.#begin("destroy sessions", options);
-    return this.#revoke(this.#rows.ofUser(userId), except);
+    // It may have been renewed a moment ago.
+    const kept = except === undefined ? undefined : this.#look(except, { follow: true }).found?.handle;
+    return this.#revoke(this.#rows.ofUser(userId), kept);
   }
 
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot

@@ -30,7 +30,8 @@ export class RequestSession<Data extends object = SessionData> {
   readonly #state: RequestState<Data>;
   readonly #answer: SessionAnswer;
   readonly #line: Line;
-  readonly #warn: (message: string) => void;
+  readonly #means: RequestMeans<Data>;
+  #settled = false;
 
   /**
    * Looks for the cookies of a request; nothing is read yet. `forRequest()` and `withSession()` create it.
@@ -40,10 +41,10 @@ export class RequestSession<Data extends object = SessionData> {
    * @param means What it needs of them.
    */
   constructor(sessions: { readonly cookie: SessionCookie }, request: Request, means: RequestMeans<Data>) {
-    this.#answer = new SessionAnswer(request, sessions.cookie);
+    this.#answer = new SessionAnswer(request, sessions.cookie, means);
     this.#state = new RequestState(sessions.cookie, request, means, this.#answer);
     this.#line = new Line(request);
-    this.#warn = means.warn;
+    this.#means = means;
   }
 
   /**
@@ -134,9 +135,10 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns Nothing; what has not ended by then is told as a `warning`.
    */
   async settle(): Promise<void> {
+    this.#settled = true;
     const settled = await this.#line.endsWithin(PATIENCE) && await this.#state.hasReadWithin(PATIENCE);
     if (!settled) {
-      this.#warn("A response goes without a change of the session that was not awaited: it has not ended yet");
+      this.#means.warn("A response goes without a change of the session that was not awaited: it has not ended yet");
     }
     await this.#state.confirmCookie();
   }
@@ -149,6 +151,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns A response of its own with it; the one that was given stays as it is. A 101 is handed on.
    */
   apply(response: Response): Response {
+    this.#leave();
     if (!this.#answer.asked) return response;
     if (typeof response?.headers !== "object") {
       throw new TypeError(`Cannot answer the request: wanted a Response, got ${describe(response)}`);
@@ -165,6 +168,7 @@ export class RequestSession<Data extends object = SessionData> {
    * @returns The headers.
    */
   headers(given?: HeadersInit | NodeHeadersLike): Headers {
+    this.#leave();
     const headers = headersFrom(given);
     this.#answer.write(headers, this.#state.current);
     return headers;
@@ -173,6 +177,11 @@ export class RequestSession<Data extends object = SessionData> {
   /** Whether the response sets a cookie. */
   get setsCookie(): boolean {
     return this.#answer.change !== undefined;
+  }
+
+  /** What the response says of the session is said. */
+  #leave(): void {
+    if (this.#settled && !this.#means.within) this.#means.gone = true;
   }
 
   #inTurn<T>(

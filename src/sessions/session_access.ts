@@ -64,4 +64,8 @@ export interface RequestMeans<Data extends object> {
   readonly address?: string | null | undefined;
   /** Whether reading counts as use. @default {true} */
   roll?: boolean | undefined;
+  /** Whether a handler around makes the response, and tells when it has gone. */
+  within?: boolean;
+  /** Whether the response has gone, so that nothing that becomes of the session reaches the browser. */
+  gone?: boolean;
 }

@@ -6,19 +6,27 @@ import type { Session } from "./session.ts";
 /** What becomes of the cookie: it gets the id of a new session or another one of the same, lasts longer, or is removed. */
 export type CookieChange = "write" | "renew" | "roll" | "clear";
 
+/** What is told when something becomes of the session after the response has gone. */
+interface LateMeans {
+  readonly warn: (message: string) => void;
+  readonly gone?: boolean;
+}
+
 /** What the response to a request has to say about the session. */
 export class SessionAnswer {
   readonly #request: Request;
   readonly #cookie: SessionCookie;
+  readonly #means: LateMeans;
   #asked = false;
   #known = false;
   #change: CookieChange | undefined;
   /** The tokens of the request that this service knows. */
   readonly own: Set<string> = new Set<string>();
 
-  constructor(request: Request, cookie: SessionCookie) {
+  constructor(request: Request, cookie: SessionCookie, means: LateMeans) {
     this.#request = request;
     this.#cookie = cookie;
+    this.#means = means;
   }
 
   /** The tokens that may be of this service: what is of another one on this host is nothing to be replaced or ended. */
@@ -43,6 +51,9 @@ export class SessionAnswer {
 
   /** Notes what was looked at. */
   note(trait: VisitorTrait): void {
+    if (trait === "asked" && !this.#asked && this.#means.gone) {
+      this.#means.warn("A session is looked at after its response went, which does not say that it is for one visitor");
+    }
     if (trait === "asked") this.#asked = true;
     else if (trait === "known") this.#known = true;
     noteVisitor(this.#request, trait);
@@ -53,6 +64,9 @@ export class SessionAnswer {
   /** The session was changed to this. What the browser has not been told yet it must be: of a new id, of an end, of a longer life. */
   become(session: Session<object> | undefined, change: CookieChange | undefined): void {
     if (session) this.note("known");
+    if (this.#means.gone && change !== undefined && change !== "roll") {
+      this.#means.warn("A session was begun, renewed or ended after its response went: the browser keeps its cookie");
+    }
     const before = this.#change;
     const isNew = before === "write" || before === "renew" && change !== "write";
     const owed = session ? isNew || !change && before === "roll" : !change && before === "clear";

@@ -104,8 +104,11 @@ export function withSession<Data extends object, Info>(
         return await answerWith(request, info, around.session);
       }
       const opened = open(request, info as Info);
+      opened.means.within = true;
       const here = { request, sessions, opened: opened as unknown as OpenedSession<object>, outer };
-      return await running.run(here, () => answerWith(request, info, opened.session));
+      const response = await running.run(here, () => answerWith(request, info, opened.session));
+      opened.means.gone = true;
+      return response;
     });
 }
 

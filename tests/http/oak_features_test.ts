@@ -1,30 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { Application, type Context, Router } from "@oakserver/oak";
+import { type Application, type Context, Router } from "@oakserver/oak";
 import { connect, type Larder } from "../../mod.ts";
 import type { RequestSession } from "../../src/sessions/mod.ts";
 import * as oak from "../../src/http/oak.ts";
 import { sendRaw } from "../support/raw_http.ts";
-import { until } from "../support/until.ts";
+import { application, listen } from "./oak_server.ts";
 import { visit } from "./shop.ts";
 
 type Next = () => Promise<unknown>;
-
-/** Opens an app by Oak's own server. */
-async function listen(app: Application): Promise<{ port: number; url: string } & AsyncDisposable> {
-  const stop = new AbortController();
-  const { promise: open, resolve } = Promise.withResolvers<number>();
-  app.addEventListener("listen", ({ port }) => resolve(port));
-  const done = app.listen({ hostname: "127.0.0.1", port: 0, signal: stop.signal });
-  const port = await open;
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      stop.abort();
-      await done;
-    },
-  };
-}
 
 /** An app with the cache or without it, and with something in front of it. */
 function shop(
@@ -36,7 +19,7 @@ function shop(
     app?: object;
   } = {},
 ): Application {
-  const made = new Application({ logErrors: false, ...app });
+  const made = application(app);
   if (front) made.use(front);
   if (redis) made.use(oak.cacheResponse(redis, options ?? { ttl: "1m" }) as never);
   const router = new Router();
@@ -154,7 +137,6 @@ Deno.test("Oak: headers and cookies of middleware in front are sent once with wh
         await cookies.set("behind", "1");
         response.body = "with a cookie";
       });
-      router.get("/with", ({ response }) => response.with("finished", { headers: { "x-own": "1" } }));
       router.get("/fresh", ({ response }) => void (response.body = `call ${++calls > 0}`));
     },
     ["/private", "/cookie", "/with", "/fresh"],
@@ -202,9 +184,9 @@ Deno.test("Oak: bodies of all kinds, redirects and the app's own JSON are answer
 });
 
 Deno.test("Oak: a login behind the cache sets its cookie once, whether sessions are in front of it or behind", async () => {
-  await using redis = await connect({ url: "memory:", sessions: { cookie: { secure: false } } });
+  await using redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
   for (const place of ["front", "behind"]) {
-    const app = new Application({ logErrors: false });
+    const app = application();
     if (place === "front") app.use(oak.session(redis) as never);
     app.use(oak.cacheResponse(redis, { ttl: "1m" }) as never);
     if (place === "behind") app.use(oak.session(redis) as never);
@@ -230,22 +212,28 @@ Deno.test("Oak: a login behind the cache sets its cookie once, whether sessions 
 
 Deno.test("Oak: a refusal that is thrown is no reason to serve an older response, a failure is", async () => {
   await using redis = await connect({ url: "memory:" });
-  let state: number | undefined;
+  let state: 404 | 500 | undefined;
   const app = shop(redis, (router) => {
-    router.get("/page", (context) => {
+    router.get("/:page", (context) => {
       if (state) context.throw(state, "no");
+      context.response.headers.set("cache-control", "max-age=1");
       context.response.body = "page";
     });
-  }, { options: { ttl: "20ms", staleIfError: "1h" } });
+    router.get("/finished/page", ({ response }) => {
+      response.with("finished", { headers: { "x-own": "1", "cache-control": "max-age=60" } });
+    });
+  }, { options: { ttl: "response", staleIfError: "1h" } });
   await using server = await listen(app);
-  assertEquals((await visit(`${server.url}/page`)).body, "page");
-  await until(async () => {
-    state = 500;
-    const { body, cache } = await visit(`${server.url}/page`);
-    assertEquals(body, "page");
-    return cache === "STALE";
-  }, "it is stale");
+  for (const page of ["/failed", "/gone"]) assertEquals((await visit(`${server.url}${page}`)).body, "page");
+  await new Promise((resolve) => setTimeout(resolve, 1100));
   state = 404;
-  const { status, body } = await visit(`${server.url}/page`);
+  const { status, body } = await visit(`${server.url}/gone`);
   assertEquals([status, body], [404, "no"]);
+  state = 500;
+  const failed = await visit(`${server.url}/failed`);
+  assertEquals([failed.status, failed.body, failed.cache], [200, "page", "STALE"]);
+  for (const cache of ["MISS", "HIT"]) {
+    const finished = await visit(`${server.url}/finished/page`);
+    assertEquals([finished.body, finished.headers.get("x-own"), finished.cache], ["finished", "1", cache]);
+  }
 });

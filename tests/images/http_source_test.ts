@@ -85,7 +85,18 @@ Deno.test("httpSource() goes only to hosts that are allowed", async (t) => {
     assertThrows(() => httpSource({ base, hosts: ["cdn.example.com"] }), RangeError, "a host that is allowed");
     assertThrows(() => httpSource({ base, hosts: [] }), TypeError, "the hosts that are allowed");
     assertThrows(() => httpSource({ base } as unknown as { base: string; hosts: string[] }), TypeError);
-    for (const base of ["file:///etc/", "http://a/b", "http://user:secret@a/", "x", "ftp://a/"]) {
+    for (
+      const base of [
+        "file:///etc/",
+        "http://a/b",
+        "http://user:secret@a/",
+        "x",
+        "ftp://a/",
+        "http://a/?b=/",
+        "http://a/?",
+        "http://a/#/",
+      ]
+    ) {
       const error = assertThrows(() => httpSource({ base, hosts: ["a"] }), TypeError);
       assert(!error.message.includes("secret"));
     }
@@ -100,6 +111,17 @@ Deno.test("httpSource() goes only to hosts that are allowed", async (t) => {
     assertEquals(other.asked(), []);
   });
 
+  await t.step("redirects with a name or a password are refused, whatever else they say", async () => {
+    const { cache, images: pictures } = images(origin, { hosts: [origin.host, other.host] });
+    await using _ = cache;
+    for (const user of ["ada:secret@", ":secret@", "ada@"]) {
+      origin.answer = () =>
+        new Response(null, { status: 302, headers: { location: `http://${user}${other.host}/i/a.png` } });
+      const error = await assertRejects(() => pictures.get("a.png"), RangeError, "redirects to allowed hosts");
+      assert(!error.message.includes("secret"));
+      assertEquals(other.asked(), []);
+    }
+  });
   await t.step("redirects to a host that is allowed are followed, without our headers", async () => {
     origin.answer = () => Response.redirect(`http://${other.host}/i/b.png`);
     const { cache, images: pictures } = images(origin, {
@@ -133,4 +155,41 @@ Deno.test("httpSource() goes only to hosts that are allowed", async (t) => {
     await pictures.get("@evil.png");
     assertEquals(origin.asked(), ["HEAD /i/%40evil.png", "GET /i/%40evil.png"]);
   });
+});
+
+Deno.test("httpSource() waits for the origin as long as it was told, and not for whoever reads slowly", async () => {
+  await using origin = new Origin();
+  const most = 500;
+  const { cache, images: pictures } = images(origin, { timeout: `${most}ms` });
+  await using _ = cache;
+  const parts = 10;
+  const bytes = new Uint8Array(PNG.length + 4 * parts * 65_536); // what comes behind an image is none of its business
+  bytes.set(PNG);
+  origin.answer = file(bytes, { etag: '"1"' });
+  const response = await pictures.serve(new Request("http://localhost/"), "a.png");
+  const reader = response.body!.getReader();
+  let length = 0;
+  for (let i = 0;; i++) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    // A client that takes twice as long in all.
+    if (i < parts) await new Promise((resolve) => setTimeout(resolve, 2 * most / parts));
+  }
+  assertEquals([response.status, length], [200, bytes.length]);
+
+  const ends: (() => void)[] = [];
+  origin.answer = () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(PNG);
+        const timer = setInterval(() => controller.enqueue(new Uint8Array(1)), 20);
+        ends.push(() => clearInterval(timer));
+      },
+      cancel: () => ends.forEach((end) => end()),
+    });
+    return new Response(body, { headers: { etag: '"2"' } });
+  };
+  await assertRejects(() => pictures.get("drip.png"), DOMException, "wanted it in time");
+  ends.forEach((end) => end());
 });

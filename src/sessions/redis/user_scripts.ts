@@ -117,10 +117,15 @@ return cmsgpack.pack({ int(count), refused, left })`,
  * the revocation if it was made already, else 0 · 6 ms for which the ledger is kept at least · 7 most revocations in the ledger
  */
 export const REVOKE: Script = script(
+  GRACE,
   `
 local name, kept, limit, clock, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
 local key = base .. name
 if clock == 0 then
+  if kept ~= '' and not find(base .. ':' .. kept) then
+    local at = follow(kept) -- it was renewed a moment ago
+    if at then kept = handle_of(at) end
+  end
   clock = next_clock()
   local spared = kept ~= '' and redis.call('ZSCORE', key, kept) and find(base .. ':' .. kept)
   -- A server that is full can remove sessions all the same, and has no room for new ones.
