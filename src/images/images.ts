@@ -9,7 +9,7 @@ import { type EventListener, safeListener } from "../observe/events.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { Semaphore } from "../util/semaphore.ts";
 import type { ImageInfo } from "./info.ts";
-import { infoFrom, type Known, knownSchema } from "./known.ts";
+import { checkKnown, infoFrom, type Known } from "./known.ts";
 import { agree, fingerprint, notFound, type Snapshot, StatCache } from "./stat_cache.ts";
 import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
 import { MANY, SERVE } from "./option_names.ts";
@@ -99,9 +99,8 @@ export class Images {
     const snapshot = this.#stats.recent(name); // a name with a snapshot was checked before
     if (snapshot && !snapshot.stat) throw notFound(name);
     if (snapshot) {
-      const schema = knownSchema(name, this.#settings.hash);
-      const known = await this.#cache.get<Known>(snapshot.key, { ...options, schema });
-      if (known && !known.changed) return infoFrom(name, known);
+      const known = await this.#cache.get<Known>(snapshot.key, options);
+      if (known && this.#isWhole(name, snapshot.key, known) && !known.changed) return infoFrom(name, known);
     }
     assertImageName(name, READ);
     return (await this.#found(name, options.signal)).info;
@@ -212,12 +211,13 @@ export class Images {
     }
   }
 
-  /** StatCache at an image and has it read if nobody did. */
+  /** Looks at an image and has it read if nobody did. */
   async #found(
     name: string,
     signal: AbortSignal | undefined,
     recent?: Snapshot,
   ): Promise<{ info: ImageInfo; snapshot: Snapshot }> {
+    let fresh = false;
     for (let attempt = 0;; attempt++) {
       const snapshot = attempt === 0 && recent ? recent : await abortable(this.#stats.refresh(name), signal);
       if (!snapshot.stat) throw notFound(name);
@@ -236,13 +236,29 @@ export class Images {
           beta: 0,
           refreshAhead: 0,
           tags: tagsOf(name),
-          schema: knownSchema(name, this.#settings.hash),
+          fresh,
           signal,
         },
       );
+      if (!this.#isWhole(name, snapshot.key, known)) {
+        if (attempt > ATTEMPTS) throw new Error(`Cannot read image ${describe(name)}: what is stored of it is damaged`);
+        fresh = true;
+        continue;
+      }
       if (!known.changed) return { info: infoFrom(name, known), snapshot };
       if (attempt > ATTEMPTS) throw notFound(name); // it is seen, but cannot be opened
       this.#stats.forget(name);
+    }
+  }
+
+  /** Whether what is cached of an image is as it was written; if not, that is told, and it is as if it were not there. */
+  #isWhole(name: string, key: string, known: unknown): boolean {
+    try {
+      checkKnown(known, name, this.#settings.hash);
+      return true;
+    } catch (error) {
+      this.#on?.({ type: "cache.unreadable", key, error });
+      return false;
     }
   }
 

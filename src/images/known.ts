@@ -1,5 +1,5 @@
 import { ImageError, type ImageErrorReason } from "../errors.ts";
-import type { StandardSchema } from "../values/standard_schema.ts";
+import { describe } from "../util/describe.ts";
 import type { ImageInfo } from "./info.ts";
 import { isImageType, mismatchOf } from "./types.ts";
 
@@ -32,29 +32,32 @@ export function etagOf(hash: string): string {
   return `"${hash.slice(0, ETAG)}"`;
 }
 
+/** What was found to be as it was written: copies in the process are given out again and again. */
+const whole = new WeakSet<object>();
+
 /**
- * What may be cached of an image. Whoever may write keys of the cache may have put something else there: that is read as nothing, and not
- * sent to browsers.
+ * Checks what is cached of an image. Whoever may write keys of the cache may have put something else there: that is nothing to be sent to
+ * browsers.
  *
- * @param filename Its name.
- * @param hash How it is hashed.
+ * @param value What is there.
+ * @param filename The name of the image.
+ * @param hash How images are hashed.
+ * @throws {TypeError} If it is not as it was written.
  */
-export function knownSchema(filename: string, hash: string): StandardSchema<unknown, Known> {
-  const validate = (value: unknown) => {
-    const wrong = wrongIn(value, filename, hash);
-    return wrong === undefined
-      ? { value: value as Known }
-      : { issues: [{ message: `wanted ${wrong}`, path: [wrong] }] };
-  };
-  return { "~standard": { version: 1, vendor: "larder", validate } };
+export function checkKnown(value: unknown, filename: string, hash: string): asserts value is Known {
+  if (isRecord(value) && whole.has(value) && (value as Known).info?.filename === filename) return;
+  const wrong = wrongIn(value, filename, hash);
+  if (wrong === undefined) return void whole.add(value as object);
+  const what = describe(isRecord(value) && isRecord(value.info) ? value.info[wrong] : value);
+  throw new TypeError(`Cannot read what is stored of an image: wanted its ${wrong} as it was written, got ${what}`);
 }
 
 /** What is not as it was written. */
 function wrongIn(value: unknown, filename: string, hash: string): string | undefined {
-  if (!isRecord(value)) return "a record of an image";
+  if (!isRecord(value)) return "record";
   const { info, error, changed } = value;
   if (changed !== undefined) return changed === true && !info && !error ? undefined : "changed";
-  if ((info === undefined) === (error === undefined)) return "info or error";
+  if ((info === undefined) === (error === undefined)) return "record";
   if (error !== undefined) {
     if (!isRecord(error) || !REASONS.includes(error.reason)) return "reason";
     return isPlainText(error.detail) ? undefined : "detail";

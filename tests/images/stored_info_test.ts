@@ -51,10 +51,10 @@ onBothStores("What is stored of an image and is damaged is read as nothing, told
       } else {
         assertEquals(await cache.getImageInfo("png.png"), info, name);
       }
-      assert(events.some(({ type }) => type === "cache.schema_mismatch"), `${name} is told: ${JSON.stringify(events)}`);
+      assert(events.some(({ type }) => type === "cache.unreadable"), `${name} is told: ${JSON.stringify(events)}`);
     }
     events.length = 0;
     assertEquals(await cache.getImageInfo("png.png"), info, name);
-    assertEquals(events.filter(({ type }) => type === "cache.schema_mismatch"), [], `${name} is replaced`);
+    assertEquals(events.filter(({ type }) => type === "cache.unreadable"), [], `${name} is replaced`);
   }
 });
