@@ -1,7 +1,7 @@
 import { Cache } from "../../src/cache/cache.ts";
 import { RedisStore } from "../../src/cache/redis/store.ts";
 import { RedisMeter } from "../../src/observe/redis_meter.ts";
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisServer } from "../../tests/support/redis_server.ts";
 import { compare, inRounds } from "../rounds.ts";
@@ -29,7 +29,7 @@ async function openCache(
   meter: RedisMeter | undefined,
 ): Promise<AsyncDisposable & { cache: Cache }> {
   const { hostname, port } = new URL(server.url);
-  const client = new DbRedisClient({ hostname, port: Number(port) });
+  const client = new WireClient({ hostname, port: Number(port) });
   const batch = new Batch(client, { commandTimeout: 10_000, meter });
   await client.start();
   const cache = new Cache(new RedisStore(batch, { namespace: "metrics-overhead" }));

@@ -2,7 +2,7 @@ import type { Config } from "./config.ts";
 import { connectionReport } from "./connection_report.ts";
 import type { EventListener, ServerRole } from "../observe/events.ts";
 import { RedisMeter } from "../observe/redis_meter.ts";
-import { DbRedisClient } from "../redis/adapters/db_redis.ts";
+import { WireClient } from "../redis/wire/client.ts";
 import { Batch } from "../redis/batch.ts";
 import type { RedisServerConfig } from "./servers.ts";
 import { findTelemetry } from "../observe/telemetry.ts";
@@ -39,7 +39,7 @@ export async function openRedis(
   if (server.kind === "client") return new Batch(server.client, options);
   const { hostname, port, username, password, db, tls } = server;
   const copies = role !== "state" && config.cache.local;
-  const client = new DbRedisClient({
+  const client = new WireClient({
     hostname,
     port,
     username,

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { connect, type Larder } from "../../src/connect/larder.ts";
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import type { RedisCommand, RedisReply } from "../../src/redis/client.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 const ignore = !RedisServer.controllable;
 
 /** A client that counts its writes. */
-class CountingClient extends DbRedisClient {
+class CountingClient extends WireClient {
   writes = 0;
 
   override pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {

@@ -22,7 +22,7 @@ Deno.test("connect() works on a server by its URL", async () => {
   await using redis = await connect({ url: server.url, namespace: `test-${crypto.randomUUID()}`, on: log.on });
   assertEquals(log.events, [{
     type: "redis.connected",
-    client: "@db/redis",
+    client: "larder",
     server: "all",
     address: `${server.hostname}:${server.port}`,
   }]);

@@ -67,7 +67,7 @@ Deno.test("Journal.take() tells what is new, and counts what repeats itself", ()
   journal.see({ type: "cache.hit", key: "product:101", stale: false });
   assertEquals(journal.take(), undefined);
   for (let i = 0; i < 3; i++) journal.see({ type: "cache.error", operation: "read", error: new Error("gone") });
-  journal.see({ type: "redis.connected", client: "@db/redis" });
+  journal.see({ type: "redis.connected", client: "larder" });
   assertEquals(journal.take()?.map(({ text, mood, times }) => [text, mood, times]), [
     ["Redis: connected", "good", 1],
     ["The cache went on without Redis: read", "bad", 3],

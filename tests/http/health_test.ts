@@ -31,7 +31,7 @@ Deno.test({
     const [first] = before.redis;
     assertEquals(
       [first!.role, first!.client, first!.answers, first!.connected, first!.circuit, first!.replication],
-      ["all", "@db/redis", true, true, "closed", "master"],
+      ["all", "larder", true, true, "closed", "master"],
     );
     assert(/^\d+\.\d+\.\d+$/.test(first!.version!));
     assertLess(first!.latency!, 10_000);

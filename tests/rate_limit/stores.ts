@@ -1,4 +1,4 @@
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RedisLimitStore } from "../../src/rate_limit/redis/store.ts";
@@ -33,7 +33,7 @@ export function openMemory(): Promise<StoreUnderTest> {
 /** One on a server, in a namespace of its own, whose script is told the time. */
 export async function openRedis(server: RedisServer, options: { buckets?: number } = {}): Promise<StoreUnderTest> {
   const clock = new TestClock();
-  const client = new DbRedisClient({ hostname: server.hostname, port: server.port });
+  const client = new WireClient({ hostname: server.hostname, port: server.port });
   // Nothing here is about deadlines, and the machine may be busy.
   const batch = new Batch(client, { commandTimeout: 10_000 });
   const store = new RedisLimitStore(batch, {

@@ -1,5 +1,5 @@
 import { type EventListener, safeListener } from "../../src/observe/events.ts";
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { MemorySessionStore } from "../../src/sessions/memory_store.ts";
@@ -96,7 +96,7 @@ export class RedisSessionHarness implements SessionHarness {
     on?: EventListener,
   ): Promise<Sessions> {
     const { hostname, port } = this.#server;
-    const client = new DbRedisClient({ hostname, port });
+    const client = new WireClient({ hostname, port });
     // Nothing here is about deadlines, and the machine may be busy.
     const batch = new Batch(wrap(client), { commandTimeout: 10_000, on: safeListener(on) });
     this.#batches.push(batch);

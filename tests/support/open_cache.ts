@@ -1,7 +1,7 @@
 import { Cache } from "../../src/cache/cache.ts";
 import type { CacheOptions } from "../../src/cache/options.ts";
 import { RedisStore } from "../../src/cache/redis/store.ts";
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { EventLog, until } from "./until.ts";
@@ -58,7 +58,7 @@ export async function openCache(
   } = options;
   const { hostname = "127.0.0.1", port } = server;
   let started = false;
-  const real = new DbRedisClient({
+  const real = new WireClient({
     hostname,
     username,
     password,

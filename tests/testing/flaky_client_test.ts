@@ -2,14 +2,14 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { connect, UnavailableError } from "../../mod.ts";
 import { MemoryLimitStore, RateLimiter } from "../../src/rate_limit/mod.ts";
 import { MemorySessionStore, Sessions } from "../../src/sessions/mod.ts";
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import { FlakyClient, ManualClock } from "../../src/testing/mod.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 Deno.test("FlakyClient fails on demand for all services, and works again", async () => {
   await using server = await RedisServer.start();
   const { hostname, port } = server;
-  const real = new DbRedisClient({ hostname, port });
+  const real = new WireClient({ hostname, port });
   await real.start();
   const client = new FlakyClient(real);
   try {

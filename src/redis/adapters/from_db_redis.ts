@@ -10,7 +10,6 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
-import { closeQuietly } from "./db_redis_connection.ts";
 import type { DbRedisLike } from "./db_redis_like.ts";
 import { pipelineOf } from "./db_redis_pipeline.ts";
 
@@ -138,5 +137,14 @@ class BorrowedDbRedis implements RedisClient {
       unref(timer);
       this.#wake = () => (clearTimeout(timer), resolve());
     });
+  }
+}
+
+/** Closes a connection in whatever state it is. */
+function closeQuietly(redis: DbRedisLike): void {
+  try {
+    redis.close();
+  } catch {
+    // It never was open, or is closed already.
   }
 }

@@ -2,7 +2,7 @@ import { MemoryStore } from "../../../src/cache/memory_store.ts";
 import { RedisStore } from "../../../src/cache/redis/store.ts";
 import type { CacheStore } from "../../../src/cache/store.ts";
 import type { EventListener } from "../../../src/observe/events.ts";
-import { DbRedisClient } from "../../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../../src/redis/wire/client.ts";
 import { Batch } from "../../../src/redis/batch.ts";
 import { ManualClock } from "../../../src/testing/manual_clock.ts";
 import type { RedisServer } from "../../support/redis_server.ts";
@@ -68,7 +68,7 @@ export class RedisHarness implements Harness {
 
   readonly open = async (on?: EventListener): Promise<RedisStore> => {
     const { hostname, port } = this.#server;
-    const client = new DbRedisClient({ hostname, port });
+    const client = new WireClient({ hostname, port });
     // Nothing here is about deadlines, and the machine may be busy.
     const batch = new Batch(client, { commandTimeout: 10_000, on });
     const store = new RedisStore(batch, { namespace: this.namespace, buckets: this.#buckets, on });

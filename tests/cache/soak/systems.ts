@@ -3,7 +3,7 @@ import { MemoryStore } from "../../../src/cache/memory_store.ts";
 import type { CacheOptions } from "../../../src/cache/options.ts";
 import { RedisStore } from "../../../src/cache/redis/store.ts";
 import { UnavailableError } from "../../../src/errors.ts";
-import { DbRedisClient } from "../../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../../src/redis/wire/client.ts";
 import { Batch } from "../../../src/redis/batch.ts";
 import { ManualClock } from "../../../src/testing/manual_clock.ts";
 import type { CacheStore } from "../../../src/cache/store.ts";
@@ -140,7 +140,7 @@ export class Connections implements AsyncDisposable {
   }
 
   static async open({ hostname, port }: RedisServer): Promise<Connections> {
-    const clients = [-1, 0, 1, 2].map(() => new DbRedisClient({ hostname, port }));
+    const clients = [-1, 0, 1, 2].map(() => new WireClient({ hostname, port }));
     for (const client of clients) await client.start();
     // Nothing here is about deadlines, and the machine may be busy.
     const batches = clients.map((client) => new Batch(client, { commandTimeout: 10_000 }));

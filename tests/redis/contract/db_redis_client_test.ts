@@ -1,6 +1,5 @@
 import { connect } from "@db/redis";
-import { DbRedisClient, type DbRedisLike } from "../../../src/redis/adapters/db_redis.ts";
-import { fromDbRedis } from "../../../src/redis/adapters/from_db_redis.ts";
+import { type DbRedisLike, fromDbRedis } from "../../../src/redis/adapters/from_db_redis.ts";
 import { testClient } from "./client_suite.ts";
 
 function addressOf(text: string): { hostname: string; port: number; username?: string; password?: string } {
@@ -12,16 +11,6 @@ function addressOf(text: string): { hostname: string; port: number; username?: s
     ...(password && { password: decodeURIComponent(password) }),
   };
 }
-
-testClient({
-  name: "DbRedisClient",
-  subscribes: true,
-  open: async (url) => {
-    const client = new DbRedisClient(addressOf(url));
-    await client.start();
-    return { client };
-  },
-});
 
 testClient({
   name: "fromDbRedis()",

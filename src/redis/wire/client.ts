@@ -1,8 +1,7 @@
 import { ConfigError, UnavailableError } from "../../errors.ts";
-import { addressText } from "./address_text.ts";
+import { unref } from "../../util/timers.ts";
+import { Subscriptions } from "../adapters/subscriptions.ts";
 import { reconnectDelay } from "../backoff.ts";
-import { unref } from "../batch.ts";
-import { clearInterval, clearTimeout, setInterval, setTimeout } from "../../util/real_timers.ts";
 import type {
   ConnectionChange,
   RedisClient,
@@ -11,21 +10,16 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import {
-  closeQuietly,
-  openDbRedis,
-  type OpenOptions,
-  openSubscriber,
-  type RedisAddress,
-} from "./db_redis_connection.ts";
-import type { DbRedisLike } from "./db_redis_like.ts";
-import { pipelineOf } from "./db_redis_pipeline.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../../util/real_timers.ts";
+import { endpointText, type RedisAddress } from "./address.ts";
+import type { Connection } from "./connection.ts";
+import { openConnection, type OpenOptions } from "./open.ts";
+import { openSubscriber } from "./subscriber.ts";
 
-export type { DbRedisLike, RedisAddress };
+export type { RedisAddress };
 
 /** How a client keeps its connections. */
-export interface DbRedisOptions {
+export interface WireOptions {
   /** How often an idle connection is asked whether it is still there, in milliseconds. @default {30_000} */
   heartbeat?: number | undefined;
   /** The longest that connecting and logging in may take, in milliseconds. @default {2000} */
@@ -38,26 +32,28 @@ const CONNECT_TIMEOUT = 2000;
 const HEARTBEAT = 30_000;
 /** How often a subscription proves that messages still arrive, at least, in milliseconds. */
 const PROOF = 5000;
-/** A client over `jsr:@db/redis` whose connection Larder opens, replaces and closes. */
-export class DbRedisClient implements RedisClient {
-  readonly name: string = "@db/redis";
+/** Writes that may be out at a time: over a network that spares waits, and when a connection is lost all of them are. */
+const IN_FLIGHT = 8;
+
+/** Larder's own client: it opens its connections, replaces and closes them. It needs nothing but the runtime. */
+export class WireClient implements RedisClient {
+  readonly name: string = "larder";
+  readonly inFlight: number = IN_FLIGHT;
   readonly #address: RedisAddress;
   readonly #heartbeatEvery: number;
   readonly #connectTimeout: number;
   readonly #clientName: string | undefined;
   readonly #subscriptions: Subscriptions;
-  #redis: DbRedisLike | undefined;
+  #connection: Connection | undefined;
   #generation = 0;
   #closed = false;
   #listener: ((change: ConnectionChange) => void) | undefined;
-  #lost: ((reason: unknown) => void) | undefined;
   #running: Promise<void> | undefined;
   readonly #stop = new AbortController();
   #wake: (() => void) | undefined;
-  #busy = 0;
   #lastUse = 0;
 
-  constructor(address: RedisAddress, options: DbRedisOptions = {}) {
+  constructor(address: RedisAddress, options: WireOptions = {}) {
     this.#address = address;
     this.#heartbeatEvery = options.heartbeat ?? HEARTBEAT;
     this.#connectTimeout = options.connectTimeout ?? CONNECT_TIMEOUT;
@@ -70,7 +66,7 @@ export class DbRedisClient implements RedisClient {
   }
 
   get address(): string {
-    return addressText(this.#address);
+    return endpointText(this.#address);
   }
 
   get db(): number {
@@ -78,7 +74,7 @@ export class DbRedisClient implements RedisClient {
   }
 
   get connected(): boolean {
-    return this.#redis !== undefined;
+    return this.#connection?.open === true;
   }
 
   get generation(): number {
@@ -88,7 +84,7 @@ export class DbRedisClient implements RedisClient {
   /**
    * Makes the first attempt to connect and keeps trying afterwards, for ever.
    *
-   * @throws {ConfigError} If the server refuses the credentials or the database, or the client cannot be loaded.
+   * @throws {ConfigError} If the server refuses the credentials or the database, or it may not be reached.
    */
   async start(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -100,27 +96,17 @@ export class DbRedisClient implements RedisClient {
     this.#listener = listener;
   }
 
-  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
-    const redis = this.#redis;
-    if (!redis) throw new UnavailableError("send commands", "connection");
-    this.#busy++;
-    try {
-      return await pipelineOf(redis, commands);
-    } catch (error) {
-      if (this.#redis === redis) this.reset(error as Error);
-      throw error;
-    } finally {
-      this.#busy--;
-      this.#lastUse = performance.now();
-    }
+  pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    const connection = this.#connection;
+    if (!connection) return Promise.reject(new UnavailableError("send commands", "connection"));
+    this.#lastUse = performance.now();
+    return connection.send(commands);
   }
 
   reset(reason: Error): void {
-    const redis = this.#redis;
-    if (!redis) return;
-    this.#redis = undefined;
-    closeQuietly(redis);
-    this.#lost?.(reason);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.close(reason);
   }
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
@@ -130,10 +116,7 @@ export class DbRedisClient implements RedisClient {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const redis = this.#redis;
-    this.#redis = undefined;
-    if (redis) closeQuietly(redis);
-    this.#lost?.(undefined);
+    this.reset(new UnavailableError("use the connection", "closed"));
     this.#wake?.();
     this.#stop.abort();
     await Promise.all([this.#running, this.#subscriptions[Symbol.asyncDispose]()]);
@@ -143,18 +126,19 @@ export class DbRedisClient implements RedisClient {
     let first = true;
     for (let attempt = 0; !this.#closed; first = false) {
       try {
-        const redis = await openDbRedis(this.#address, this.#options(this.#stop.signal));
-        if (this.#closed) return closeQuietly(redis);
+        const connection = await openConnection(this.#address, this.#options(this.#stop.signal));
+        if (this.#closed) return connection.close(undefined);
+        connection.unref(); // whoever waits for a reply has a timer
         attempt = 0;
-        this.#redis = redis;
+        this.#connection = connection;
         this.#generation++;
         this.#lastUse = performance.now();
-        const lost = new Promise<unknown>((resolve) => this.#lost = resolve);
         this.#listener?.({ state: "connected" });
         started();
-        const heartbeat = this.#beat(redis);
-        const reason = await lost;
+        const heartbeat = this.#beat(connection);
+        const reason = await connection.ended;
         clearInterval(heartbeat);
+        if (this.#connection === connection) this.#connection = undefined;
         if (!this.#closed) this.#listener?.({ state: "disconnected", reason });
       } catch (error) {
         // Only the first time: later, a server that is being reconfigured must not end a running service.
@@ -175,14 +159,14 @@ export class DbRedisClient implements RedisClient {
   }
 
   /** Finds out that an idle connection is dead before the next command does. */
-  #beat(redis: DbRedisLike): ReturnType<typeof setInterval> {
+  #beat(connection: Connection): ReturnType<typeof setInterval> {
     const timer = setInterval(async () => {
-      if (this.#busy > 0 || performance.now() - this.#lastUse < this.#heartbeatEvery) return;
+      if (connection.busy || performance.now() - this.#lastUse < this.#heartbeatEvery) return;
       const late = setTimeout(() => {
-        if (this.#redis === redis) this.reset(new UnavailableError("ping", "timeout"));
+        if (this.#connection === connection) this.reset(new UnavailableError("ping", "timeout"));
       }, this.#connectTimeout);
       unref(late);
-      await this.pipeline([{ name: "PING", args: [] }]).catch(() => {}); // a failure has reset the connection
+      await connection.send([{ name: "PING", args: [] }]).catch(() => {}); // the connection says so itself
       clearTimeout(late);
     }, this.#heartbeatEvery);
     unref(timer);

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
-import { TcpProxy } from "../support/proxy.ts";
-import { RedisServer } from "../support/redis_server.ts";
-import { until } from "../support/until.ts";
+import { WireClient } from "../../../src/redis/wire/client.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { until } from "../../support/until.ts";
 
 const ignore = !RedisServer.controllable;
 const CHANNEL = `larder-test:${crypto.randomUUID()}`;
@@ -10,10 +10,10 @@ const CHANNEL = `larder-test:${crypto.randomUUID()}`;
 /** A subscriber that notes what it is told; proofs of life go out every 100 ms. */
 class Subscriber implements AsyncDisposable {
   readonly told: string[] = [];
-  readonly client: DbRedisClient;
+  readonly client: WireClient;
 
   private constructor(port: number) {
-    this.client = new DbRedisClient({ hostname: "127.0.0.1", port }, { heartbeat: 20, connectTimeout: 100 });
+    this.client = new WireClient({ hostname: "127.0.0.1", port }, { heartbeat: 20, connectTimeout: 100 });
   }
 
   static async start(port: number): Promise<Subscriber> {
@@ -39,7 +39,7 @@ class Subscriber implements AsyncDisposable {
   }
 }
 
-Deno.test("DbRedisClient.subscribe() tells what is published from ready() on, and nothing else", async () => {
+Deno.test("WireClient.subscribe() tells what is published from ready() on, and nothing else", async () => {
   await using server = await RedisServer.start();
   await using subscriber = await Subscriber.start(server.port);
   await server.cli("PUBLISH", `${CHANNEL}:other`, "not mine");
@@ -47,7 +47,7 @@ Deno.test("DbRedisClient.subscribe() tells what is published from ready() on, an
   await subscriber.has("ready", "one", "two", "drei\r\nё");
 });
 
-Deno.test("DbRedisClient.subscribe() ends when it is disposed of", async () => {
+Deno.test("WireClient.subscribe() ends when it is disposed of", async () => {
   await using server = await RedisServer.start();
   await using subscriber = await Subscriber.start(server.port);
   const told: string[] = [];
@@ -86,7 +86,7 @@ Deno.test("Subscription.prove() resolves when all that was published before has 
 });
 
 Deno.test({
-  name: "DbRedisClient.subscribe() tells of a loss when the server ends only that connection",
+  name: "WireClient.subscribe() tells of a loss when the server ends only that connection",
   ignore,
   fn: async () => {
     await using server = await RedisServer.start();
@@ -99,7 +99,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "DbRedisClient.subscribe() tells of a loss when the server restarts, and is ready again",
+  name: "WireClient.subscribe() tells of a loss when the server restarts, and is ready again",
   ignore,
   fn: async () => {
     await using server = await RedisServer.start();
@@ -114,7 +114,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "DbRedisClient.subscribe() finds out that a connection is silent, and that one which came instead is not",
+  name: "WireClient.subscribe() finds out that a connection is silent, and that one which came instead is not",
   ignore,
   fn: async () => {
     await using server = await RedisServer.start();
