@@ -37,15 +37,16 @@ export async function openRedis(
     ...traced,
   };
   if (server.kind === "client") return new Batch(server.client, options);
-  const { hostname, port, username, password, db, tls } = server;
+  const { hostname, port, path, username, password, db, tls } = server;
   const copies = role !== "state" && config.cache.local;
   const client = new WireClient({
     hostname,
     port,
+    path,
     username,
     password: password?.reveal(),
     db,
-    tls: tls && { caCerts: [...tls.caCerts] },
+    tls,
   }, {
     connectTimeout: config.connectTimeoutMs,
     heartbeat: config.heartbeatMs ?? (copies ? HEARTBEAT_WITH_COPIES : undefined),

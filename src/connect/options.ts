@@ -7,7 +7,7 @@ import type { RedisClient } from "../redis/client.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
 import type { SessionData } from "../sessions/session.ts";
 
-/** How to check the server's certificate. */
+/** How to check the server's certificate, and what to show to it. */
 export interface TlsOptions {
   /**
    * Certificates of authorities to trust beside those of the system, as PEM texts.
@@ -15,6 +15,10 @@ export interface TlsOptions {
    * @default {[]}
    */
   caCerts?: string[] | undefined;
+  /** The certificate to show to a server that wants one, and those behind it, as one PEM text. With `key`. */
+  cert?: string | undefined;
+  /** The private key of `cert`, as a PEM text. */
+  key?: string | undefined;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface RedisUrl {
   hostname: string;
   /** The port. */
   port?: number;
+  /** The socket of a server on the same machine. */
+  path?: string;
   /** The ACL user. */
   username?: string;
   /** The password. */
@@ -77,7 +79,7 @@ function hintFor(text: string): string {
   if (/^(redis|valkey)s?(:\/(?!\/)|\/\/|:[a-z])/i.test(text)) return '; with "://" behind the scheme';
   if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?(\/\d*)?$/i.test(text)) return '; put "redis://" before the host';
   if (/^(redis\+)?(unix|redis-socket)(s?):/i.test(text) || text.startsWith("/")) {
-    return "; for a socket, open a client yourself, as in fromIoredis(new Redis({ path }))";
+    return "; for a socket, say unix: and its path";
   }
   if (/^https?:\/\/[^/]*\.upstash\.io/i.test(text)) {
     return "; that is the address for HTTP: the console of Upstash shows one that begins with rediss://, too";
@@ -86,8 +88,16 @@ function hintFor(text: string): string {
   return "";
 }
 
+/** Reads `unix:/path`, with the database as `?db=`. The login comes from elsewhere. */
+function parseSocket(text: string, setting: string): RedisUrl | undefined {
+  const [, path, number] = /^unix:(?:\/\/)?(\/[^?#\0]+)(?:\?db=(\d+))?$/i.exec(text) ?? [];
+  const db = number === undefined ? undefined : parseWhole(number, 0, MAX_DB);
+  if (path === undefined || (number !== undefined && db === undefined)) return undefined;
+  return { setting, tls: false, hostname: "localhost", path, ...(db !== undefined && { db }) };
+}
+
 /**
- * Reads `redis://user:password@host:port/db`, `rediss://…` for TLS, and `valkey://`, `valkeys://` as the same. The user name and the password may be
+ * Reads `redis://user:password@host:port/db`, `rediss://…` for TLS, and `valkey://`, `valkeys://` as the same, and `unix:/path` for a socket. The user name and the password may be
  * percent-encoded, the database may be given as `?db=` too.
  *
  * @param text The URL.
@@ -98,6 +108,7 @@ export function parseRedisUrl(text: string, setting: string): RedisUrl {
   const refuse = (wanted: string): never => {
     throw new ConfigError(setting, wanted, NOT_SHOWN);
   };
+  if (/^unix:/i.test(text)) return parseSocket(text, setting) ?? refuse("unix:/path/of/the/socket, with ?db= at most");
   const scheme = /^(redis|valkey)(s?):\/\//i.exec(text);
   if (scheme === null) return refuse(`redis://[user:password@]host[:port][/db], rediss:// for TLS${hintFor(text)}`);
 

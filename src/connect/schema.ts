@@ -180,10 +180,14 @@ const rateLimit = {
 
 const PEM = "a certificate in PEM format (its text, not its path)";
 
+const KEY = "a private key in PEM format (its text, not its path), without a password";
+
 const tls = {
   caCerts: z.array(z.string({ error: PEM }).includes("-----BEGIN CERTIFICATE-----", { error: PEM }), {
     error: "an array of certificates in PEM format",
   }).optional(),
+  cert: z.string({ error: PEM }).includes("-----BEGIN CERTIFICATE-----", { error: PEM }).optional(),
+  key: z.string({ error: KEY }).regex(/-----BEGIN (?!ENCRYPTED)(\w+ )?PRIVATE KEY-----/, { error: KEY }).optional(),
 } satisfies Shape<TlsOptions>;
 
 const shape = {
@@ -223,6 +227,8 @@ const HIDDEN: ReadonlySet<string> = new Set([
   "username",
   "password",
   "tls.caCerts",
+  "tls.cert",
+  "tls.key",
   "sessions.secrets",
 ]);
 

@@ -15,14 +15,16 @@ export interface RedisServerConfig {
   readonly hostname: string;
   /** The port. */
   readonly port: number;
+  /** The socket of a server on the same machine, instead of host and port. */
+  readonly path?: string;
   /** The ACL user; never without a password. */
   readonly username?: string;
   /** The password. */
   readonly password?: Secret;
   /** The database. */
   readonly db: number;
-  /** Whether to use TLS, and the authorities to trust beside those of the system. */
-  readonly tls: false | { readonly caCerts: readonly string[] };
+  /** Whether to use TLS, the authorities to trust beside those of the system, and the certificate to show. */
+  readonly tls: false | { readonly caCerts: readonly string[]; readonly cert?: string; readonly key?: string };
 }
 
 /** Where data live. */
@@ -181,6 +183,7 @@ function toServer(url: RedisUrl, login: Login, db: number, given: ConnectOptions
     kind: "redis",
     hostname: url.hostname,
     port: url.port ?? DEFAULT_PORT,
+    ...(url.path !== undefined && { path: url.path }),
     ...login,
     db,
     tls: resolveTls(url, given.tls, env),
@@ -194,5 +197,13 @@ function resolveTls(url: RedisUrl, given: ConnectOptions["tls"], env: Environmen
     throw new ConfigError("tls", `true, or a redis:// URL as ${url.setting}`, "false and a rediss:// URL");
   }
   if (given === undefined && !url.tls && !readBoolean(env, "REDIS_TLS", "true or false")) return false;
-  return { caCerts: typeof given === "object" ? given.caCerts ?? [] : [] };
+  if (url.path !== undefined) {
+    throw new ConfigError("tls", "it to be left out for a socket, which is on this machine", "both");
+  }
+  if (typeof given !== "object") return { caCerts: [] };
+  const { caCerts = [], cert, key } = given;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new ConfigError("tls", 'both "cert" and "key", or neither', `"${cert === undefined ? "key" : "cert"}" alone`);
+  }
+  return { caCerts, ...(cert !== undefined && key !== undefined && { cert, key }) };
 }

@@ -7,6 +7,7 @@ import type { BatchObserver, WriteTracer } from "./batch_observer.ts";
 export interface TracedServer {
   readonly hostname: string;
   readonly port: number;
+  readonly path?: string;
   readonly db: number;
 }
 
@@ -76,8 +77,9 @@ function openTelemetry(): Telemetry {
         "db.system.name": "redis",
         ...(server && {
           "db.namespace": String(server.db),
-          "server.address": server.hostname,
-          "server.port": server.port,
+          ...(server.path === undefined
+            ? { "server.address": server.hostname, "server.port": server.port }
+            : { "server.address": server.path, "network.transport": "unix" }),
         }),
       };
       return {

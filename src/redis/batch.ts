@@ -10,7 +10,7 @@ import type { Deadline } from "./deadline.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { Held } from "./held.ts";
 import { KnownScripts } from "./known_scripts.ts";
-import { type Due, respite } from "./grace_period.ts";
+import { type Due, respite, whileMoving } from "./grace_period.ts";
 import { type BatchObserver, both, type WriteTracer } from "../observe/batch_observer.ts";
 import { expire, Queue } from "./queue.ts";
 import { RoundTrip } from "./round_trip.ts";
@@ -61,7 +61,7 @@ export class Batch {
 
   constructor(client: RedisClient, options: BatchOptions) {
     this.client = client;
-    this.#out = new WritesOut(client.inFlight ?? 1);
+    this.#out = new WritesOut(client);
     this.#timeout = options.commandTimeout;
     this.maxQueued = options.maxQueued ?? 100_000;
     this.meter = options.meter;
@@ -283,6 +283,7 @@ export class Batch {
     const out = [...this.#out.all];
     const dues: Due[] = [...this.#queue.dues(), ...this.#held.dues];
     for (const write of out) dues.push(write, ...write.calls.filter((call) => !call.settled));
+    if (out.length > 0) whileMoving(dues, this.client.movedAt, now);
     respite(dues, now);
     this.#held.expire(now);
     for (const { calls } of out) for (const call of calls) if (expire(call, now, this.#error)) call.expired = true;

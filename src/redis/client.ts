@@ -70,6 +70,13 @@ export interface RedisClient {
   readonly generation: number;
   /** How many writes may be out at a time; their replies come in the order of the writes. @default {1} */
   readonly inFlight?: number;
+  /** Whether so much is on its way to the server that another write would only wait in line. @default {false} */
+  readonly congested?: boolean;
+  /**
+   * When replies were arriving last, by `performance.now()`: at least 16 KiB of them, as opposed to a drop now and then. Who waits for
+   * a reply is given time while they are, where a client knows it.
+   */
+  readonly movedAt?: number;
   /**
    * Sends the commands in one write and resolves to their replies in order. Rejects when the connection failed, and
    * then it is unknown which of them ran. Where a cluster lost only some nodes, an {@linkcode UnavailableError} stands for

@@ -9,7 +9,10 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
   [/certificate.*expired|CERT_HAS_EXPIRED/i, "its certificate has expired"],
   [/CertificateRequired|certificate required/i, "it wants a certificate of the client"],
   [/InvalidContentType|corrupt message|wrong version number/i, "that port does not speak TLS: say redis://"],
-  [/unknown code: |Unknown RESP type|Protocol error, got/i, "it does not speak the protocol of Redis"],
+  [
+    /unknown code: |wanted one in RESP2|Unknown RESP type|Protocol error, got/i,
+    "it does not speak the protocol of Redis",
+  ],
   [/reset by peer|ECONNRESET|EPIPE|broken pipe|EOF|UnexpectedEof|is closed|was closed/i, "it closed the connection"],
   [/^WRONGPASS/, "has its password been changed?"],
   [/^ERR max number of clients/, "see maxclients"],

@@ -1,3 +1,8 @@
+import * as real from "../util/real_timers.ts";
+
+/** Milliseconds after which what keeps the process alive is looked at; nothing comes of it. */
+const KEPT = 60_000;
+
 /** What an alarm is for. */
 export interface AlarmOptions {
   /** Called when it is time. */
@@ -15,6 +20,7 @@ export class Alarm {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The one that goes with the timer: whoever fakes the time may have come or gone meanwhile. */
   #clear: typeof clearTimeout = clearTimeout;
+  #keeper: ReturnType<typeof setInterval> | undefined;
   #at = Infinity;
   #turns = 0;
 
@@ -28,9 +34,12 @@ export class Alarm {
     this.stop();
     this.#at = at;
     this.#clear = clearTimeout;
+    // A time that is faked keeps no process alive, and may stand still for as long as whoever waits.
+    if (setTimeout !== real.setTimeout) this.#keeper = real.setInterval(() => {}, KEPT);
     const timer = this.#timer = setTimeout(() => {
       if (timer !== this.#timer) return; // Deno 2.1 calls back although it was cleared, when it was due already
       this.#timer = undefined;
+      real.clearInterval(this.#keeper);
       this.#at = Infinity;
       this.#options.ring();
     }, Math.max(0, Math.ceil(at - performance.now())));
@@ -45,6 +54,7 @@ export class Alarm {
   /** Stops it. */
   stop(): void {
     if (this.#timer === undefined) return;
+    real.clearInterval(this.#keeper);
     const clear = this.#clear;
     try {
       clear(this.#timer);

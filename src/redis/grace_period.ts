@@ -8,6 +8,8 @@ export interface Due {
   readonly respite: number;
   /** How often it was given them. */
   respites: number;
+  /** Until when it may be given more time because replies are arriving. */
+  most?: number;
   /** Whether the process is known to have been busy, although it may not come late now. */
   busy?: boolean;
   /** The deadline of the call that it is a part of. */
@@ -31,5 +33,24 @@ export function respite(dues: readonly Due[], now: number): void {
     due.deadline = now + due.respite;
     due.respites++;
     due.within?.extend(due.deadline);
+  }
+}
+
+/** So many times its respite is what somebody is given at most because replies are arriving: 15 seconds of 250 ms each. */
+const LONGEST = 60;
+
+/**
+ * Gives what is due more time while replies are arriving: a deadline is for a server that is silent. What is large, or stands behind what
+ * is, takes its time on a line that is slow.
+ */
+export function whileMoving(dues: readonly Due[], movedAt: number | undefined, now: number): void {
+  if (movedAt === undefined) return;
+  for (const due of dues) {
+    if (due.deadline > now) continue;
+    due.most ??= due.deadline + LONGEST * due.respite;
+    const until = Math.min(due.most, movedAt + 2 * due.respite);
+    if (until <= now) continue;
+    due.deadline = until;
+    due.within?.extend(until);
   }
 }

@@ -1,15 +1,18 @@
+import type { RedisClient } from "./client.ts";
 import type { Write } from "./write.ts";
 
 /** The writes whose replies have not come. */
 export class WritesOut {
+  readonly #client: RedisClient;
   readonly #most: number;
   readonly #writes = new Set<Write>();
   /** Those that were out when another failed: a connection takes all of them with it, and that is one failure. */
   readonly #struck = new WeakSet<Write>();
 
-  /** `most` is how many may be out at a time. */
-  constructor(most: number) {
-    this.#most = most;
+  /** The client says how many may be out at a time. */
+  constructor(client: RedisClient) {
+    this.#client = client;
+    this.#most = client.inFlight ?? 1;
   }
 
   /** Whether there is any. */
@@ -19,7 +22,8 @@ export class WritesOut {
 
   /** Whether no more may go out now. */
   get full(): boolean {
-    return this.#writes.size >= this.#most;
+    const { size } = this.#writes;
+    return size >= this.#most || (size > 0 && this.#client.congested === true);
   }
 
   /** All of them, in the order in which they were written. */

@@ -14,9 +14,10 @@ Deno.test("A URL of another kind is refused with a hint, and nothing of it is sh
     ["127.0.0.1:6379", 'put "redis://" before the host'],
     ["localhost", 'put "redis://" before the host'],
     ["[::1]:6379", 'put "redis://" before the host'],
-    ["unix:/run/redis.sock", "for a socket, open a client yourself"],
-    ["redis+unix:///run/redis.sock", "for a socket, open a client yourself"],
-    ["/run/redis.sock", "for a socket, open a client yourself"],
+    ["redis+unix:///run/redis.sock", "for a socket, say unix: and its path"],
+    ["/run/redis.sock", "for a socket, say unix: and its path"],
+    ["unix:hunter2", "unix:/path/of/the/socket"],
+    ["unix:/run/redis.sock?db=hunter2", "unix:/path/of/the/socket"],
     ["https://eu1-hunter2.upstash.io", "begins with rediss://"],
     ["https://hunter2.example", "Redis does not speak HTTP"],
     ['"redis://:hunter2@h:1"', "without quotes and spaces around it"],
@@ -56,6 +57,34 @@ Deno.test("valkey:// and valkeys:// are taken as redis:// and rediss://", () => 
   const of = (url: string) => resolveConfig({ url }, () => undefined).server;
   assertEquals(of("valkey://u:p@h:1/2"), of("redis://u:p@h:1/2"));
   assertEquals(of("VALKEYS://h"), of("rediss://h"));
+});
+
+Deno.test("unix: names the socket of a server, and what contradicts it is refused", () => {
+  const of = (options: object) => resolveConfig(options, () => undefined).server;
+  const socket = { kind: "redis", hostname: "localhost", port: 6379, path: "/run/redis.sock", db: 0, tls: false };
+  for (const url of ["unix:/run/redis.sock", "unix:///run/redis.sock"]) assertEquals(of({ url }), socket as never);
+  assertEquals(of({ url: "unix:/run/redis.sock?db=3" }), { ...socket, db: 3 } as never);
+  assertEquals(of({ url: "unix:/run/redis.sock?db=3", db: 4 }), { ...socket, db: 4 } as never);
+  assertStringIncludes(refusal({ url: "unix:/run/redis.sock", tls: true }).message, "to be left out for a socket");
+});
+
+Deno.test("A certificate to show wants its key, and both as texts that are never shown", () => {
+  const cert = "-----BEGIN CERTIFICATE-----\nhunter2";
+  const key = "-----BEGIN PRIVATE KEY-----\nhunter2";
+  const { server } = resolveConfig({ url: "rediss://h", tls: { cert, key } }, () => undefined);
+  assertEquals((server as { tls: unknown }).tls, { caCerts: [], cert, key });
+  const cases: [object, string][] = [
+    [{ cert }, 'wanted both "cert" and "key", or neither, got "cert" alone'],
+    [{ key }, 'got "key" alone'],
+    [{ cert: "/hunter2.pem", key }, "wanted a certificate in PEM format (its text, not its path), got a string"],
+    [{ cert, key: "/hunter2.key" }, "wanted a private key in PEM format"],
+    [{ cert, key: "-----BEGIN ENCRYPTED PRIVATE KEY-----hunter2" }, "without a password, got a string"],
+  ];
+  for (const [tls, text] of cases) {
+    const error = refusal({ url: "rediss://h", tls });
+    assertStringIncludes(error.message, text);
+    assert(!error.message.includes("hunter2"));
+  }
 });
 
 Deno.test("A client of a library is refused with the name of its adapter", () => {

@@ -77,6 +77,14 @@ export class WireClient implements RedisClient {
     return this.#connection?.open === true;
   }
 
+  get congested(): boolean {
+    return this.#connection?.congested ?? false;
+  }
+
+  get movedAt(): number {
+    return this.#connection?.movedAt ?? -Infinity;
+  }
+
   get generation(): number {
     return this.#generation;
   }
@@ -128,7 +136,6 @@ export class WireClient implements RedisClient {
       try {
         const connection = await openConnection(this.#address, this.#options(this.#stop.signal));
         if (this.#closed) return connection.close(undefined);
-        connection.unref(); // whoever waits for a reply has a timer
         attempt = 0;
         this.#connection = connection;
         this.#generation++;

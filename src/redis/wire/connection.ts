@@ -1,5 +1,6 @@
-import { UnavailableError } from "../../errors.ts";
+import { RedisError, UnavailableError } from "../../errors.ts";
 import type { RedisCommand, RedisReply } from "../client.ts";
+import { decoder } from "../../util/utf8.ts";
 import { setTimeout } from "../../util/real_timers.ts";
 import { CommandEncoder } from "./encoder.ts";
 import { ProtocolError, ReplyParser, type ReplyTaker } from "./parser.ts";
@@ -7,15 +8,28 @@ import type { Socket } from "./socket.ts";
 
 /** Commands that were sent together, and the replies that have come. */
 interface Sent {
+  /** What is to come back in front of the replies, where others were out when they were sent. */
+  readonly mark: string | undefined;
+  marked: boolean;
+  /** How many bytes they are. */
+  readonly size: number;
   readonly commands: readonly RedisCommand[];
   readonly replies: RedisReply[];
   readonly resolve: (replies: RedisReply[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** So many bytes are a sign that something is on its way, as opposed to a drop now and then. */
+const PROGRESS = 16 * 1024;
+/** With so many bytes of commands that are not answered, more would only wait in line. */
+const CONGESTED = 256 * 1024;
+/** What a server that answers nothing at present answers a mark with. */
+const NOT_NOW: ReadonlySet<string> = new Set(["BUSY", "LOADING", "MASTERDOWN"]);
+
 /**
  * A connection to a server. Any number of writes may be out: replies come in the order of the commands, and those of a connection
- * are never taken for those of another.
+ * are never taken for those of another. A write that goes out while others are has a mark in front, whose reply shows that nothing was
+ * lost on the way: else each reply would be taken for the one before, for as long as there are always some out.
  */
 export class Connection implements ReplyTaker {
   /** Resolves when it is over, to the reason. */
@@ -31,7 +45,13 @@ export class Connection implements ReplyTaker {
   #sending = new CommandEncoder();
   #writing = false;
   #open = true;
-  #arrivedAt = 0;
+  #movedAt = -Infinity;
+  #moved = 0;
+  #unanswered = 0;
+  readonly #name = crypto.randomUUID();
+  #marks = 0;
+  /** Whether it keeps the process alive. */
+  #held = true;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -43,8 +63,9 @@ export class Connection implements ReplyTaker {
       space: () => parser.space(),
       filled: (size: number) => {
         if (!this.#open) throw new UnavailableError("read replies", "closed");
-        this.#arrivedAt = performance.now();
+        this.#progress(size);
         parser.filled(size);
+        if (this.#out.length === 0) this.#hold(this.#listener !== undefined);
       },
     };
     socket.read(intake).then(
@@ -58,9 +79,14 @@ export class Connection implements ReplyTaker {
     return this.#open;
   }
 
-  /** When something arrived last, by `performance.now()`. */
-  get arrivedAt(): number {
-    return this.#arrivedAt;
+  /** When replies were arriving last, by `performance.now()`. */
+  get movedAt(): number {
+    return this.#movedAt;
+  }
+
+  /** Whether so much was sent and is not answered that more would only wait in line. */
+  get congested(): boolean {
+    return this.#unanswered > CONGESTED;
   }
 
   /** Whether replies are awaited. */
@@ -78,8 +104,13 @@ export class Connection implements ReplyTaker {
     if (!this.#open) return Promise.reject(new UnavailableError("send commands", "connection"));
     if (commands.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
-      this.#filling.add(commands);
-      this.#out.push({ commands, replies, resolve, reject });
+      const mark = this.#out.length > 0 ? `${this.#name}:${++this.#marks}` : undefined;
+      const before = this.#filling.length;
+      this.#filling.add(mark === undefined ? commands : [{ name: "PING", args: [mark] }, ...commands]);
+      const size = this.#filling.length - before;
+      this.#unanswered += size;
+      this.#out.push({ mark, marked: mark === undefined, size, commands, replies, resolve, reject });
+      this.#hold(true);
       if (!this.#writing) this.#write();
     });
   }
@@ -96,11 +127,6 @@ export class Connection implements ReplyTaker {
     if (!this.#writing) this.#write();
   }
 
-  /** Lets the process end although it is open. */
-  unref(): void {
-    this.#socket.unref();
-  }
-
   /** Ends it. */
   close(reason: unknown): void {
     if (!this.#open) return;
@@ -112,7 +138,7 @@ export class Connection implements ReplyTaker {
 
   begins(): boolean {
     const [first] = this.#out;
-    if (first) return first.commands[first.replies.length]!.text === true;
+    if (first) return !first.marked || first.commands[first.replies.length]!.text === true;
     if (this.#listener) return false;
     throw new ProtocolError("one that nobody awaits");
   }
@@ -120,10 +146,36 @@ export class Connection implements ReplyTaker {
   take(reply: RedisReply): void {
     const [first] = this.#out;
     if (!first) return this.#listener?.(reply);
-    const { commands, replies, resolve } = first;
+    if (!first.marked) {
+      if (!isMark(reply, first.mark!)) throw new ProtocolError("one to another command");
+      first.marked = true;
+      return;
+    }
+    // It comes before the replies in front of it: those were lost, or the commands were.
+    const next = this.#out[1];
+    if (next && reply instanceof Uint8Array && isMark(reply, next.mark!)) {
+      throw new ProtocolError("one to a later command");
+    }
+    const { commands, replies, size, resolve } = first;
     if (replies.push(reply) < commands.length) return;
     this.#out.shift();
+    this.#unanswered -= size;
     resolve(replies);
+  }
+
+  /** So many bytes have arrived. */
+  #progress(size: number): void {
+    this.#moved += size;
+    if (this.#moved < PROGRESS) return;
+    this.#moved = 0;
+    this.#movedAt = performance.now();
+  }
+
+  /** Keeps the process alive or not. */
+  #hold(held: boolean): void {
+    if (held === this.#held || !this.#open) return;
+    this.#held = held;
+    this.#socket.hold(held);
   }
 
   /** Sends what there is, and what comes meanwhile after it. */
@@ -144,4 +196,11 @@ export class Connection implements ReplyTaker {
       this.#writing = false;
     }
   }
+}
+
+/** Whether a reply is that to a mark, also of a server that answers nothing at present. */
+function isMark(reply: RedisReply, mark: string): boolean {
+  if (reply instanceof RedisError) return NOT_NOW.has(reply.code);
+  if (typeof reply === "string") return reply === mark;
+  return reply instanceof Uint8Array && reply.length === mark.length && decoder.decode(reply) === mark;
 }

@@ -45,8 +45,9 @@ class DenoSocket implements Socket {
     while (sent < bytes.length) sent += await this.#connection.write(bytes.subarray(sent));
   }
 
-  unref(): void {
-    this.#connection.unref();
+  hold(held: boolean): void {
+    if (held) this.#connection.ref();
+    else this.#connection.unref();
   }
 
   close(): void {

@@ -87,8 +87,9 @@ class NodeSocket implements Socket {
     });
   }
 
-  unref(): void {
-    this.#socket.unref();
+  hold(held: boolean): void {
+    if (held) this.#socket.ref();
+    else this.#socket.unref();
   }
 
   close(): void {

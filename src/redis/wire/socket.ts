@@ -6,8 +6,8 @@ export interface Socket {
   read(intake: Intake): Promise<void>;
   /** Sends all of it. The bytes must stay as they are until then. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Lets the process end although it is open. */
-  unref(): void;
+  /** Keeps the process alive while it is open, as it does at first, or not. */
+  hold(held: boolean): void;
   /** Closes it at once, in whatever state it is. */
   close(): void;
 }
