@@ -7,13 +7,13 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { addressText } from "./address_text.ts";
+import { addressText } from "../address_text.ts";
 import { Borrowed } from "./borrowed.ts";
 import { BorrowedIoredisCluster } from "./from_ioredis_cluster.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
 import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./ioredis_like.ts";
 import { toBuffer, toReply } from "./replies.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { Subscriptions } from "../subscriptions.ts";
 
 /**
  * Lets Larder use an `npm:ioredis` client that you opened and that you close: of one server, of a server behind

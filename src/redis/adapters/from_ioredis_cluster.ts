@@ -13,7 +13,7 @@ import { ClusterSubscription } from "./from_ioredis_cluster_subscription.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
 import { hashSlot } from "../hash_slot.ts";
 import { toBuffer, toReply } from "./replies.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { Subscriptions } from "../subscriptions.ts";
 import { decoder } from "../../util/utf8.ts";
 
 /** A node's client, with what the public types do not tell. */

@@ -1,5 +1,5 @@
 import type { Subscription, SubscriptionListener } from "../client.ts";
-import type { Subscriptions } from "./subscriptions.ts";
+import type { Subscriptions } from "../subscriptions.ts";
 
 /** What the subscription needs of the cluster. */
 export interface ClusterHost {

@@ -1,5 +1,5 @@
 import type { IoredisLike } from "./ioredis_like.ts";
-import type { MessageListener, Subscriber } from "./subscriptions.ts";
+import type { MessageListener, Subscriber } from "../subscriptions.ts";
 import { decoder } from "../../util/utf8.ts";
 
 /**

@@ -10,10 +10,10 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { addressText } from "./address_text.ts";
+import { addressText } from "../address_text.ts";
 import { Borrowed } from "./borrowed.ts";
 import { toBuffer, toReply } from "./replies.ts";
-import { type MessageListener, type Subscriber, Subscriptions } from "./subscriptions.ts";
+import { type MessageListener, type Subscriber, Subscriptions } from "../subscriptions.ts";
 import { decoder } from "../../util/utf8.ts";
 
 /** The part of a client of `npm:redis` that Larder uses. */

@@ -1,4 +1,4 @@
-import { addressText } from "../adapters/address_text.ts";
+import { addressText } from "../address_text.ts";
 import type { Endpoint } from "./socket.ts";
 
 /** Where a Redis server is and how to log in. */

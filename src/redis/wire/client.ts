@@ -1,6 +1,6 @@
 import { ConfigError, UnavailableError } from "../../errors.ts";
 import { unref } from "../../util/timers.ts";
-import { Subscriptions } from "../adapters/subscriptions.ts";
+import { Subscriptions } from "../subscriptions.ts";
 import { reconnectDelay } from "../backoff.ts";
 import type {
   ConnectionChange,

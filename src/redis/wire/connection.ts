@@ -153,7 +153,7 @@ export class Connection implements ReplyTaker {
     }
     // It comes before the replies in front of it: those were lost, or the commands were.
     const next = this.#out[1];
-    if (next && reply instanceof Uint8Array && isMark(reply, next.mark!)) {
+    if (next && !(reply instanceof RedisError) && isMark(reply, next.mark!)) {
       throw new ProtocolError("one to a later command");
     }
     const { commands, replies, size, resolve } = first;

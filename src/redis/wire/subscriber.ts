@@ -1,6 +1,6 @@
 import { RedisError } from "../../errors.ts";
 import { decoder } from "../../util/utf8.ts";
-import type { MessageListener, Subscriber } from "../adapters/subscriptions.ts";
+import type { MessageListener, Subscriber } from "../subscriptions.ts";
 import type { RedisReply } from "../client.ts";
 import type { RedisAddress } from "./address.ts";
 import { openConnection, type OpenOptions } from "./open.ts";

@@ -1,5 +1,5 @@
-import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
-import { unref } from "../batch.ts";
+import { clearTimeout, setTimeout } from "../util/real_timers.ts";
+import { unref } from "../util/timers.ts";
 
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */
 const PROOF_RETRY = 50;
