@@ -8,7 +8,7 @@ import { Signer } from "./signature.ts";
 /** The most seconds that browsers keep a cookie: 400 days (RFC 6265bis). */
 const MAX_AGE = 400 * 86_400;
 
-/** Most cookies of the name that are looked at. */
+/** Most values of the form of a token that are looked at, each of which costs a signature for each secret. */
 const MOST = 8;
 
 /** What stands between the values of several services in one cookie, and how one of them looks. */
@@ -111,10 +111,19 @@ export class SessionCookie {
   }
 
   *#tokens(request: { readonly headers: Headers } | Headers): Generator<string, undefined> {
-    for (const part of this.#parts(request)) {
+    for (const part of this.#candidates(request)) {
       const token = this.#signer.open(part, this.name);
-      if (this.#isToken(token)) yield token;
+      if (token !== undefined) yield token;
     }
+  }
+
+  /** The values that may be a token, whoever has signed it: the first few. A header has room for hundreds. */
+  #candidates(request: { readonly headers: Headers } | Headers): Set<string> {
+    const candidates = new Set<string>();
+    for (const part of this.#parts(request)) {
+      if (this.#isToken(this.#signer.textOf(part)) && candidates.add(part).size === MOST) break;
+    }
+    return candidates;
   }
 
   /**
@@ -127,10 +136,12 @@ export class SessionCookie {
    */
   others(request: { readonly headers: Headers }, isOwn: (token: string) => boolean): string[] {
     if (!this.isShared) return [];
-    const others = this.#parts(request).filter((part) => {
+    const own = new Set<string>();
+    for (const part of this.#candidates(request)) {
       const token = this.#signer.open(part, this.name);
-      return PART.test(part) && !(this.#isToken(token) && isOwn(token));
-    });
+      if (token !== undefined && isOwn(token)) own.add(part);
+    }
+    const others = this.#parts(request).filter((part) => PART.test(part) && !own.has(part));
     return [...new Set(others)].slice(0, MOST - 1);
   }
 
