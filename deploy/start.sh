@@ -7,11 +7,17 @@ fail() {
   exit 78
 }
 
-# The SHA-256 of a secret. $(...) leaves newlines at its end out, as the app does.
+# The SHA-256 of a secret, without the line end behind it, as the app takes it. White space alone is no password.
 hash_of() {
-  [ -s "/run/secrets/$1" ] || fail "the secret $1 is missing or empty"
-  printf '%s' "$(cat "/run/secrets/$1")" | sha256sum | cut -d' ' -f1
+  [ -f "/run/secrets/$1" ] || fail "the secret $1 is missing"
+  secret="$(cat "/run/secrets/$1" && printf .)" # without the dot, all line ends would go
+  secret="${secret%.}" && secret="${secret%"$newline"}" && secret="${secret%"$return"}"
+  case "$secret" in *[![:space:]]*) ;; *) fail "the secret $1 is empty" ;; esac
+  printf '%s' "$secret" | sha256sum | cut -d' ' -f1
 }
+newline="
+"
+return="$(printf '\r')"
 
 namespace="${REDIS_NAMESPACE:-larder}"
 # It becomes a part of key patterns: none of its characters may mean something there, or to sed.

@@ -8,17 +8,17 @@ interface Host {
 }
 
 /**
- * Reads a password from a file, as container secrets are handed over. One newline at the end is not part of it.
+ * Reads a password from a file, as container secrets are handed over. One line end behind it is not part of it, and white space alone
+ * is none. Errors show the path only if it is one: who has mixed up the settings has put the password there.
  *
  * @param path The file.
  * @param setting The option or variable that names the file.
  * @throws {ConfigError} If the file is missing, empty or may not be read.
  */
 export function readPasswordFile(path: string, setting: string): Secret {
-  const shown = describe(path, 4096);
   const { Deno } = globalThis as Host;
   if (Deno !== undefined && Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
-    throw new ConfigError(setting, "a file that may be read", `${shown} without --allow-read for it`);
+    throw new ConfigError(setting, "a file that may be read", `${shownPath(path)} without --allow-read for it`);
   }
   let text: string;
   try {
@@ -26,13 +26,24 @@ export function readPasswordFile(path: string, setting: string): Secret {
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     const problem = code === "ENOENT" ? "which does not exist" : `which cannot be read (${describeCode(code)})`;
-    throw new ConfigError(setting, "a file with the password in it", `${shown}, ${problem}`);
+    throw new ConfigError(setting, "a file with the password in it", `${shownPath(path, code)}, ${problem}`);
   }
   const password = text.replace(/\r?\n$/, "");
-  if (password === "") throw new ConfigError(setting, "a file with the password in it", `${shown}, which is empty`);
+  if (password.trim() === "") {
+    throw new ConfigError(setting, "a file with the password in it", `${describe(path, 4096)}, which is empty`);
+  }
   return new Secret(password);
 }
 
 function describeCode(code: unknown): string {
   return typeof code === "string" ? code : "unknown error";
+}
+
+/** What generated passwords do not look like: folders and a name of small letters, as in `/run/secrets/redis_password`. */
+const PATH = /^(?:[A-Za-z]:[\\/]|\.{0,2}\/)?(?:[a-z0-9._-]{1,32}[\\/])+[a-z0-9._-]{1,255}$/;
+
+/** The path, unless it may be the password. What is there is a path, whatever it looks like. */
+function shownPath(path: string, code?: unknown): string {
+  const isThere = code !== undefined && code !== "ENOENT" && code !== "ENAMETOOLONG";
+  return isThere || PATH.test(path) ? describe(path, 4096) : "a name that is not shown";
 }

@@ -84,12 +84,19 @@ export function describeKind(value: unknown): string {
   }
 }
 
+/** Longer than this no setting is that is shown: a generated password is. */
+const MAX_SETTING = 20;
+
 /**
- * Names a setting that is no secret where it is. What looks like a URL or an address got there by mistake, and as it may
- * hold a password it is not shown.
+ * Names a setting that is no secret where it is. What looks like a URL or an address, or is as long as a password, got there by mistake and
+ * is not shown.
  *
  * @param value The value.
  */
 export function describeSetting(value: unknown): string {
-  return typeof value === "string" && /:\/\/|@/.test(value) ? "a URL or an address (not shown)" : describe(value);
+  if (typeof value !== "string") return describe(value);
+  if (/:\/\/|@/.test(value)) return "a URL or an address (not shown)";
+  return value.length > MAX_SETTING && /\D/.test(value)
+    ? `a text of ${value.length} characters (not shown)`
+    : describe(value);
 }

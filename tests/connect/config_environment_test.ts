@@ -110,6 +110,16 @@ Deno.test("resolveConfig() reads every variable", async (t) => {
     }
   });
 
+  await t.step("values that may be a password are not shown", () => {
+    const password = "9f86d081884c7d659a2feaa0c55ad015";
+    for (
+      const name of ["REDIS_PORT", "REDIS_DB", "REDIS_TLS", "REDIS_TTL", "REDIS_CACHE", "REDIS_NAMESPACE", "REDIS_HOST"]
+    ) {
+      const { message } = refusal({}, { ...base, [name]: name === "REDIS_HOST" ? `${password}/` : `${password}:` });
+      assertEquals(message.includes(password.slice(0, 8)), false, message);
+    }
+  });
+
   await t.step("none of them names a server alone, except REDIS_URL and REDIS_HOST", () => {
     const variables = {
       REDIS_PORT: "bad",
@@ -192,11 +202,34 @@ Deno.test("resolveConfig() reads the password from a file", async (t) => {
         "Cannot use REDIS_PASSWORD_FILE: wanted either REDIS_PASSWORD or REDIS_PASSWORD_FILE, got both",
       );
     });
+    await t.step("whose path is not shown where it may be the password", () => {
+      const passwords = [
+        "hunter2",
+        "dGhpcyBpcyBhIHNlY3JldCBvZiBtaW5l+/aB=",
+        "/9fK3xQz",
+        "S3cr3t/With/Slashes",
+        "x".repeat(64),
+        "a\nb",
+      ];
+      for (const password of passwords) {
+        for (
+          const text of [
+            () => refusal({ url: "redis://h", passwordFile: password }),
+            () => refusal({}, { REDIS_HOST: "h", REDIS_PASSWORD_FILE: password }),
+          ]
+        ) {
+          const { message } = text();
+          assertEquals(message.includes(password), false, message);
+          assertStringIncludes(message, "a name that is not shown, which does not exist");
+        }
+      }
+    });
     await t.step("missing, empty, or no file", () => {
       const long = `${folder}/${"x".repeat(100)}`;
       const cases = [
         [long, `"${long}", which does not exist`],
         [write("empty", "\n"), `"${folder}/empty", which is empty`],
+        [write("blank", " \t\r\n"), `"${folder}/blank", which is empty`],
         [folder, `"${folder}", which cannot be read (EISDIR)`],
       ];
       for (const [path, got] of cases) {

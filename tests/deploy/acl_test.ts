@@ -190,9 +190,27 @@ Deno.test({
       for (const command of commands.split(", ")) await redis.server.cli(...command.split(" "));
     });
 
+    await t.step("the operator ends scripts that go on for ever", async () => {
+      for (const kind of ["SCRIPT", "FUNCTION"]) {
+        const said = await redis.server.cli(kind, "KILL").then(() => "nothing", String);
+        assertStringIncludes(said, "NOTBUSY", kind);
+      }
+    });
+
     await t.step("the operator sees no data", async () => {
       for (
-        const command of [["GET", "{larder}:c:a"], ["KEYS", "*"], ["CONFIG", "SET", "maxmemory", "1"], ["ACL", "LIST"]]
+        const command of [
+          ["GET", "{larder}:c:a"],
+          ["KEYS", "*"],
+          ["CONFIG", "SET", "maxmemory", "1"],
+          ["ACL", "LIST"],
+          [
+            "SCRIPT",
+            "FLUSH",
+          ],
+          ["FUNCTION", "FLUSH"],
+          ["EVAL", "return 1", "0"],
+        ]
       ) {
         const refused = await redis.server.cli(...command).then(() => "nothing", String);
         assertStringIncludes(refused, "NOPERM", command.join(" "));

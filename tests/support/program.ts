@@ -5,6 +5,7 @@
 export const PROGRAMS = {
   bun: "npm:bun@1",
   chromium: "chromium",
+  dash: "dash",
   node22: "npm:node@22",
   openssl: "openssl",
   promtool: "prometheus",
