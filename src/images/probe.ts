@@ -17,6 +17,8 @@ export class Probe {
   #want: Want | undefined;
   #buffer: Uint8Array = NOTHING;
   #filled = 0;
+  /** How far a scan has come. */
+  #scanned = 0;
   #shape: Shape | undefined;
 
   constructor(filename: string) {
@@ -59,11 +61,8 @@ export class Probe {
 
   /** Gives the parser what it waits for, if that is there. */
   #serve(chunk: Uint8Array, start: number): boolean {
-    const { at, length, last } = this.#want!;
-    if (last) {
-      this.#keepLast(chunk.subarray(Math.max(0, at - start)), length);
-      return false;
-    }
+    const { at, length, scan } = this.#want!;
+    if (scan) return this.#scan(scan, chunk, start);
     const within = at - start;
     if (this.#filled === 0 && length <= GLANCE && within >= 0 && within + length <= chunk.length) {
       this.#next(chunk.subarray(within, within + length));
@@ -86,18 +85,18 @@ export class Probe {
     this.#filled += part.length;
   }
 
-  #keepLast(bytes: Uint8Array, length: number): void {
-    if (bytes.length === 0) return;
-    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
-    if (bytes.length < length) {
-      const kept = Math.min(this.#filled, length - bytes.length);
-      this.#buffer.copyWithin(0, this.#filled - kept, this.#filled);
-      this.#buffer.set(bytes, kept);
-      this.#filled = kept + bytes.length;
-    } else {
-      this.#buffer.set(bytes.subarray(bytes.length - length));
-      this.#filled = length;
+  /** Shows a scan what it has not seen. */
+  #scan(scan: (bytes: Uint8Array) => boolean, chunk: Uint8Array, start: number): boolean {
+    const early = this.#head.subarray(this.#scanned, Math.min(HEAD, start)); // it passed by before
+    this.#scanned += early.length;
+    let enough = early.length > 0 && scan(early);
+    const rest = chunk.subarray(Math.max(0, this.#scanned - start));
+    if (!enough && rest.length > 0) {
+      this.#scanned = start + chunk.length;
+      enough = scan(rest);
     }
+    if (enough) this.#next(NOTHING);
+    return enough;
   }
 
   #next(bytes: Uint8Array | undefined): void {
@@ -108,6 +107,7 @@ export class Probe {
       else if (step.value.length > MOST) throw new BadImage("too-large", `a header of at most ${MOST} bytes`);
       this.#buffer = NOTHING;
       this.#filled = 0;
+      this.#scanned = this.#want?.at ?? 0;
     } catch (error) {
       this.#want = undefined;
       if (error instanceof BadImage) throw new ImageError(this.#filename, error.reason, error.message);

@@ -1,12 +1,15 @@
 import { BadImage, type Parser } from "./parser.ts";
 import { need, reaches, view } from "./bytes.ts";
 
+/** BITMAPCOREHEADER of OS/2 1: widths of two bytes. */
 const CORE_HEADER = 12;
+/** The shortest header of OS/2 2; those of Windows are longer. */
+const SHORT_HEADER = 16;
 const INFO_HEADER = 40;
 /** BI_RGB, BI_BITFIELDS, BI_ALPHABITFIELDS. */
 const UNCOMPRESSED = [0, 3, 6];
 
-/** BMP with the header of OS/2 (BITMAPCOREHEADER) or Windows (BITMAPINFOHEADER and later). */
+/** BMP with a header of OS/2 (12, or 16 to 64 bytes) or Windows (40 and more). */
 export function* parseBmp(): Parser {
   const file = view(yield* need(10, 8, "a BMP header"));
   const [pixels, header] = [file.getUint32(0, true), file.getUint32(4, true)];
@@ -17,11 +20,15 @@ export function* parseBmp(): Parser {
     const truncated = !(yield* reaches(pixels + bytesOf(width, height, core.getUint16(6, true))));
     return { type, width, height, truncated };
   }
-  if (header < INFO_HEADER || header > 1024) throw new BadImage("invalid", "a known BMP header");
-  const info = view(yield* need(18, 16, "a BMP header"));
+  if (header < SHORT_HEADER || header > 1024) throw new BadImage("invalid", "a known BMP header");
+  const length = Math.min(header, INFO_HEADER) - 4;
+  const info = new DataView(new ArrayBuffer(INFO_HEADER)); // what a short one does not say is 0
+  new Uint8Array(info.buffer).set(yield* need(18, length, "a BMP header"));
   const [width, height] = [info.getInt32(0, true), Math.abs(info.getInt32(4, true))]; // negative: from top to bottom
   const compressed = !UNCOMPRESSED.includes(info.getUint32(12, true));
-  const end = compressed ? pixels + 1 : pixels + bytesOf(width, height, info.getUint16(10, true));
+  // How long compressed pixels are, stands there, or nowhere.
+  const coded = Math.max(1, info.getUint32(16, true));
+  const end = pixels + (compressed ? coded : bytesOf(width, height, info.getUint16(10, true)));
   return { type, width, height, truncated: !(yield* reaches(end)) };
 }
 

@@ -1,14 +1,17 @@
 import { BadImage, type Parser } from "./parser.ts";
-import { isAvif, parseAvif } from "./avif.ts";
 import { parseBmp } from "./bmp.ts";
 import { hasText } from "./bytes.ts";
 import { parseGif } from "./gif.ts";
+import { heifType, parseHeif } from "./heif.ts";
 import { isIco, parseIco } from "./ico.ts";
 import { parseJpeg } from "./jpeg.ts";
+import { isJxl, parseJxl } from "./jxl.ts";
 import { parsePng } from "./png.ts";
 import { parseSvg } from "./svg.ts";
 import { parseTiff } from "./tiff.ts";
 import { parseWebp } from "./webp.ts";
+
+const TIFF = ["II*\0", "MM\0*", "II+\0", "MM\0+"];
 
 /** Tells the format by its first bytes and reads its header. */
 export function* parseImage(): Parser {
@@ -18,8 +21,10 @@ export function* parseImage(): Parser {
   if (head[0] === 0xff && head[1] === 0xd8 && head[2] === 0xff) return yield* parseJpeg();
   if (hasText(head, 0, "GIF87a") || hasText(head, 0, "GIF89a")) return yield* parseGif();
   if (hasText(head, 0, "RIFF") && hasText(head, 8, "WEBP")) return yield* parseWebp();
-  if (hasText(head, 4, "ftyp") && isAvif(head)) return yield* parseAvif();
-  if (hasText(head, 0, "II*\0") || hasText(head, 0, "MM\0*")) return yield* parseTiff();
+  const type = hasText(head, 4, "ftyp") ? heifType(head) : undefined;
+  if (type) return yield* parseHeif(type);
+  if (isJxl(head)) return yield* parseJxl();
+  if (TIFF.some((start) => hasText(head, 0, start))) return yield* parseTiff();
   if (hasText(head, 0, "BM")) return yield* parseBmp();
   if (isIco(head)) return yield* parseIco();
   return yield* parseSvg();

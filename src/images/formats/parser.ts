@@ -10,18 +10,24 @@ export interface Shape {
   readonly height: number;
   /** The EXIF orientation. */
   readonly orientation?: number | undefined;
+  /** That browsers show it as stored, whatever its orientation says. */
+  readonly orientationIgnored?: boolean | undefined;
+  /** Its pictures in time; absent where the format has one, or does not tell. */
+  readonly frames?: number | undefined;
+  /** Whether it moves. */
+  readonly animated?: boolean | undefined;
   /** Whether it ends too early. */
   readonly truncated?: boolean | undefined;
 }
 
-/** Bytes that a parser waits for: `length` from `at` on, or the last `length` of those that follow `at`. */
+/** Bytes that a parser waits for: `length` from `at` on, or all from `at` on up to where `scan` has seen enough. */
 export interface Want {
   /** The offset in the file. */
   readonly at: number;
   /** How many. */
   readonly length: number;
-  /** Whether the end of the file is meant. */
-  readonly last?: boolean;
+  /** Is shown all bytes from `at` on, part by part, each once; `true` = enough. The parser goes on then, or at the end. */
+  readonly scan?: (bytes: Uint8Array) => boolean;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { BadImage, type Parser } from "./parser.ts";
+import { BadImage, type Parser, type Shape } from "./parser.ts";
 import { hasText, need, view } from "./bytes.ts";
 import { exifOrientation } from "./exif.ts";
 
@@ -13,20 +13,33 @@ export function* parsePng(): Parser {
   if (!hasText(header, 4, "IHDR") || data.getUint32(0) !== 13) {
     throw new BadImage("invalid", "IHDR as the first chunk of a PNG");
   }
-  const shape = { type: "image/png", width: data.getUint32(8), height: data.getUint32(12) };
-  let orientation: number | undefined;
+  const size = { type: "image/png", width: data.getUint32(8), height: data.getUint32(12) };
+  let orientation: { orientation: number; orientationIgnored: boolean } | undefined;
+  let frames: number | undefined;
+  let pixels = false;
+  const shape = (truncated: boolean): Shape => ({
+    ...size,
+    ...orientation,
+    ...(frames !== undefined && { frames, animated: frames > 1 }),
+    truncated,
+  });
   let at = 33;
   for (let i = 0; i < CHUNKS; i++) {
-    const chunk = yield { at, length: 8 };
-    if (chunk.length < 8) return { ...shape, orientation, truncated: true };
+    const chunk = (yield { at, length: 8 }).slice();
+    if (chunk.length < 8) return shape(true);
     const length = view(chunk).getUint32(0);
-    if (hasText(chunk, 4, "IEND")) {
-      const rest = yield { at: at + 8, length: 4 };
-      return { ...shape, orientation, truncated: rest.length < 4 };
-    }
+    if (hasText(chunk, 4, "IEND")) return shape((yield { at: at + 8, length: 4 }).length < 4);
     if (length > 0x7fff_ffff) break;
-    if (hasText(chunk, 4, "eXIf") && length <= EXIF_MOST) orientation ??= exifOrientation(yield { at: at + 8, length });
+    if (hasText(chunk, 4, "IDAT")) pixels = true;
+    else if (hasText(chunk, 4, "acTL") && !pixels && length >= 4 && frames === undefined) {
+      const control = yield { at: at + 8, length: 4 };
+      if (control.length === 4) frames = view(control).getUint32(0);
+    } else if (hasText(chunk, 4, "eXIf") && length <= EXIF_MOST && !orientation) {
+      const value = exifOrientation(yield { at: at + 8, length });
+      // Browsers have shown the pixels by the time they come to EXIF behind them.
+      if (value !== undefined) orientation = { orientation: value, orientationIgnored: pixels };
+    }
     at += 12 + length;
   }
-  return { ...shape, orientation, truncated: true };
+  return shape(true);
 }

@@ -5,6 +5,7 @@ import { exifOrientation } from "./exif.ts";
 const CHUNKS = 10_000;
 const EXIF_MOST = 2 ** 16;
 const HAS_EXIF = 0x08;
+const IS_ANIMATED = 0x02;
 
 /** WebP (RFC 9649). */
 export function* parseWebp(): Parser {
@@ -26,24 +27,36 @@ export function* parseWebp(): Parser {
     return { type, ...size, truncated: !(yield* reaches(riff + 8)) };
   }
   if (!hasText(chunk, 0, "VP8X")) throw new BadImage("invalid", "a chunk VP8, VP8L or VP8X in a WebP");
-  const canvas = yield* need(20, 10, "a VP8X header");
+  const canvas = (yield* need(20, 10, "a VP8X header")).slice();
   const data = view(canvas);
   const size = { width: (data.getUint32(3, true) >>> 8) + 1, height: (data.getUint32(6, true) >>> 8) + 1 };
-  const orientation = canvas[0]! & HAS_EXIF ? yield* exifOf(riff + 8, 20 + view(chunk).getUint32(4, true)) : undefined;
-  return { type, ...size, orientation, truncated: !(yield* reaches(riff + 8)) };
+  const animated = (canvas[0]! & IS_ANIMATED) !== 0;
+  const exif = (canvas[0]! & HAS_EXIF) !== 0;
+  const told = animated || exif ? yield* chunksOf(riff + 8, 20 + view(chunk).getUint32(4, true)) : undefined;
+  return {
+    type,
+    ...size,
+    // Browsers do not apply EXIF of WebP.
+    ...(exif && told?.orientation !== undefined && { orientation: told.orientation, orientationIgnored: true }),
+    ...(animated && { animated: told!.frames > 1, frames: told!.frames }),
+    truncated: !(yield* reaches(riff + 8)),
+  };
 }
 
-/** The orientation in the EXIF chunk, which comes after the pixels. */
-function* exifOf(end: number, first: number): Parser<number | undefined> {
+/** The orientation in the EXIF chunk, which comes after the pixels, and how many frames there are. */
+function* chunksOf(end: number, first: number): Parser<{ orientation?: number | undefined; frames: number }> {
   let at = first + first % 2;
+  let orientation: number | undefined;
+  let frames = 0;
   for (let i = 0; i < CHUNKS && at + 8 <= end; i++) {
-    const chunk = yield { at, length: 8 };
-    if (chunk.length < 8) return undefined;
+    const chunk = (yield { at, length: 8 }).slice();
+    if (chunk.length < 8) break;
     const length = view(chunk).getUint32(4, true);
-    if (hasText(chunk, 0, "EXIF")) {
-      return length <= EXIF_MOST ? exifOrientation(yield { at: at + 8, length }) : undefined;
+    if (hasText(chunk, 0, "ANMF")) frames++;
+    else if (hasText(chunk, 0, "EXIF") && length <= EXIF_MOST && orientation === undefined) {
+      orientation = exifOrientation(yield { at: at + 8, length });
     }
     at += 8 + length + length % 2;
   }
-  return undefined;
+  return { orientation, frames };
 }
