@@ -1,19 +1,23 @@
+import { parseHttpDate } from "../web/http_date.ts";
 import type { ImageInfo } from "./info.ts";
 
 /** Where the conditions of a request are. */
 export type Conditions = Pick<Headers, "get">;
 
 /** What the conditions of a request say of an image as it is: 200, 304 or 412 (RFC 9110, 13.2.2). */
-export function judge(conditions: Conditions, { etag, timestamp }: ImageInfo): 200 | 304 | 412 {
+export function judge(
+  conditions: Conditions,
+  { etag, timestamp }: Pick<ImageInfo, "etag" | "timestamp">,
+): 200 | 304 | 412 {
   const modified = Math.floor(timestamp / 1000) * 1000; // dates in HTTP have whole seconds
   const ifMatch = conditions.get("if-match");
-  const unmodifiedSince = date(conditions.get("if-unmodified-since"));
+  const unmodifiedSince = parseHttpDate(conditions.get("if-unmodified-since"));
   if (ifMatch !== null) {
     if (!lists(ifMatch, etag, false)) return 412;
   } else if (unmodifiedSince !== undefined && timestamp > 0 && modified > unmodifiedSince) return 412;
   const ifNoneMatch = conditions.get("if-none-match");
   if (ifNoneMatch !== null) return lists(ifNoneMatch, etag, true) ? 304 : 200;
-  const modifiedSince = date(conditions.get("if-modified-since"));
+  const modifiedSince = parseHttpDate(conditions.get("if-modified-since"));
   return modifiedSince !== undefined && timestamp > 0 && modified <= modifiedSince ? 304 : 200;
 }
 
@@ -23,13 +27,13 @@ export function judge(conditions: Conditions, { etag, timestamp }: ImageInfo): 2
  */
 export function rangeOf(
   conditions: Conditions,
-  { etag, timestamp, size }: ImageInfo,
+  { etag, timestamp, size }: Pick<ImageInfo, "etag" | "timestamp" | "size">,
 ): { start: number; end: number } | "unsatisfiable" | undefined {
   const [, first, last] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(conditions.get("range") ?? "") ?? [];
   if (first === undefined || last === undefined || (first === "" && last === "")) return undefined;
   const ifRange = conditions.get("if-range");
   if (ifRange !== null && ifRange !== etag) {
-    const since = ifRange.startsWith('"') || ifRange.startsWith("W/") ? undefined : date(ifRange);
+    const since = ifRange.startsWith('"') || ifRange.startsWith("W/") ? undefined : parseHttpDate(ifRange);
     if (since === undefined || Math.floor(timestamp / 1000) * 1000 !== since) return undefined;
   }
   const suffix = first === "";
@@ -46,9 +50,4 @@ function lists(value: string, etag: string, weak: boolean): boolean {
     if (tag === etag && (weak || prefix === undefined)) return true;
   }
   return false;
-}
-
-function date(value: string | null): number | undefined {
-  const time = value === null || !/GMT$/.test(value) ? NaN : Date.parse(value);
-  return Number.isNaN(time) ? undefined : time;
 }

@@ -64,7 +64,9 @@ class FileSource implements ImageSource {
     try {
       const stats = await file.stat({ bigint: true });
       // What was opened must be what was found: somebody may have put a link in its place.
-      if (!stats.isFile() || stats.ino !== found.stats.ino || stats.dev !== found.stats.dev) {
+      // And so must what is found now: a folder on the way may have been a link for as long as that took.
+      const again = isSameFile(stats, found.stats) && stats.isFile() ? await this.#find(name) : undefined;
+      if (!again || !isSameFile(stats, again.stats)) {
         await file.close();
         return undefined;
       }
@@ -151,6 +153,10 @@ function imageStat(stats: { size: bigint; mtimeNs: bigint; ctimeNs: bigint; ino:
     version: [size, mtimeNs, ctimeNs, ino].map((part) => part.toString(36)).join("."),
     recent: Date.now() - Math.max(modified, changed) < TIME_STEP,
   };
+}
+
+function isSameFile(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 /** What is not there, or not to be had, is not there. */

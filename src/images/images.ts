@@ -21,7 +21,7 @@ import type {
   WarmImagesResult,
 } from "./options.ts";
 import { readImage } from "./read_image.ts";
-import { serveImage } from "./serve.ts";
+import { type SentImage, serveImage } from "./serve.ts";
 import { type ImageSettings, imageSettings } from "./settings.ts";
 import type { OpenedImage } from "./source.ts";
 import { warmImages } from "./warm.ts";
@@ -103,7 +103,7 @@ export class Images {
       if (known && this.#isWhole(name, snapshot.key, known) && !known.changed) return infoFrom(name, known);
     }
     assertImageName(name, READ);
-    return (await this.#found(name, options.signal)).info;
+    return infoFrom(name, (await this.#found(name, options.signal)).known);
   }
 
   /**
@@ -168,12 +168,13 @@ export class Images {
 
   /**
    * Answers a request with an image: with `ETag`, `Last-Modified`, `Content-Type` by content, ranges, `304 Not Modified`, `nosniff`, and a
-   * policy for SVG that lets no script run.
+   * policy for SVG that lets no script run. SVG is compressed for who takes that, SVGZ decompressed for who does not.
    *
    * @param request The request; `GET` or `HEAD`.
    * @param name The name of the image, or nothing for an answer 404: see `imageNameOf()`.
    * @param options Caching, more headers, a signal.
-   * @returns The answer. What is not there, has a name that cannot be one or is no image is a 404.
+   * @returns The answer. What is not there, has a name that cannot be one or is no image is a 404; an image with something wrong in it is sent
+   *   if its first bytes and its name agree what it is.
    * @throws What the source throws when it fails.
    */
   async serve(request: Request, name: string | undefined, options: ServeImageOptions = {}): Promise<Response> {
@@ -184,18 +185,16 @@ export class Images {
   /** What is known of an image, and on demand the image as it is when that holds. */
   async #openAs(
     name: string | undefined,
-    range: ((info: ImageInfo) => { start: number; end: number } | undefined) | undefined,
+    range: ((info: SentImage) => { start: number; end: number } | undefined) | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<{ info: ImageInfo; body?: ReadableStream<Uint8Array> } | undefined> {
+  ): Promise<{ info: SentImage; body?: ReadableStream<Uint8Array> } | undefined> {
     try {
       if (name === undefined) return undefined;
       assertImageName(name, READ);
       for (let attempt = 0;; attempt++) {
-        const { info, snapshot } = await this.#found(
-          name,
-          signal,
-          attempt === 0 ? this.#stats.recent(name) : undefined,
-        );
+        const recent = attempt === 0 ? this.#stats.recent(name) : undefined;
+        const { known, snapshot } = await this.#found(name, signal, recent);
+        const info = known.image ?? infoFrom(name, known);
         const wanted = range?.(info);
         if (!wanted) return { info };
         const opened = await this.#settings.source.open(name, { ...wanted, signal });
@@ -216,7 +215,7 @@ export class Images {
     name: string,
     signal: AbortSignal | undefined,
     recent?: Snapshot,
-  ): Promise<{ info: ImageInfo; snapshot: Snapshot }> {
+  ): Promise<{ known: Known; snapshot: Snapshot }> {
     let fresh = false;
     for (let attempt = 0;; attempt++) {
       const snapshot = attempt === 0 && recent ? recent : await abortable(this.#stats.refresh(name), signal);
@@ -245,7 +244,7 @@ export class Images {
         fresh = true;
         continue;
       }
-      if (!known.changed) return { info: infoFrom(name, known), snapshot };
+      if (!known.changed) return { known, snapshot };
       if (attempt > ATTEMPTS) throw notFound(name); // it is seen, but cannot be opened
       this.#stats.forget(name);
     }
@@ -293,11 +292,13 @@ export class Images {
   /** Reads an image; what it throws is given back, as it may come of a change. */
   async #read(name: string, opened: OpenedImage, signal: AbortSignal): Promise<Known | Error> {
     try {
-      return { info: await readImage(name, opened, this.#settings, signal) };
-    } catch (error) {
-      if (!(error instanceof ImageError)) return error instanceof Error ? error : new Error(String(error));
+      const result = await readImage(name, opened, this.#settings, signal);
+      if ("info" in result) return result;
+      const { error, image } = result;
       this.#on?.({ type: "image.error", filename: name, error });
-      return { error: { reason: error.reason, detail: error.detail } };
+      return { error: { reason: error.reason, detail: error.detail }, ...(image && { image }) };
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
     }
   }
 }

@@ -16,6 +16,14 @@ export interface ImageInfo {
   readonly height: number;
   /** How it is to be turned to be upright, 1 to 8 as in EXIF; absent where it does not say. */
   readonly orientation?: number;
+  /** That browsers show it as it is stored all the same: EXIF of WebP, and of PNG behind the pixels. `displaySize()` knows. */
+  readonly orientationIgnored?: true;
+  /** That it moves: GIF, APNG, WebP, AVIF, JPEG XL of several pictures. */
+  readonly animated?: true;
+  /** How many pictures it shows one after the other, where it moves and says so. */
+  readonly frames?: number;
+  /** That its bytes are compressed as a whole, as those of an SVGZ: it has to be sent with this `Content-Encoding`. */
+  readonly encoding?: "gzip";
   /** A strong ETag, quotes included: another one whenever a byte changes. */
   readonly etag: string;
   /** The MIME type that the extension of its name stands for, where that is not `type`. */
@@ -24,8 +32,12 @@ export interface ImageInfo {
   readonly truncated?: true;
 }
 
+/** An image of which its size is not known, since something is wrong with it; it can be sent all the same. */
+export type DoubtfulImage = Pick<ImageInfo, "size" | "type" | "hash" | "timestamp" | "etag">;
+
 /**
- * The size at which an image is shown: width and height change places where its orientation turns it by a quarter.
+ * The size at which browsers show an image: width and height change places where its orientation turns it by a quarter, if browsers apply it:
+ * EXIF of JPEG, of PNG before the pixels, and the rotation of AVIF, HEIC and JPEG XL; not EXIF of WebP, nor of PNG behind the pixels.
  *
  * @param info What is known of the image.
  * @returns What belongs into `<img width height>`.
@@ -39,8 +51,8 @@ export interface ImageInfo {
  * ```
  */
 export function displaySize(
-  info: Pick<ImageInfo, "width" | "height" | "orientation">,
+  info: Pick<ImageInfo, "width" | "height" | "orientation" | "orientationIgnored">,
 ): { width: number; height: number } {
-  const { width, height, orientation = 1 } = info;
-  return orientation >= 5 ? { width: height, height: width } : { width, height };
+  const { width, height, orientation = 1, orientationIgnored = false } = info;
+  return orientation >= 5 && !orientationIgnored ? { width: height, height: width } : { width, height };
 }

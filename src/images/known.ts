@@ -1,6 +1,6 @@
 import { ImageError, type ImageErrorReason } from "../errors.ts";
 import { describe } from "../util/describe.ts";
-import type { ImageInfo } from "./info.ts";
+import type { DoubtfulImage, ImageInfo } from "./info.ts";
 import { isImageType, mismatchOf } from "./types.ts";
 
 /** What is cached of an image: what is known, or why nothing is. */
@@ -9,6 +9,8 @@ export interface Known {
   readonly info?: ImageInfo;
   /** Why nothing is. */
   readonly error?: { readonly reason: ImageErrorReason; readonly detail: string };
+  /** What can be sent although nothing is known of its size. */
+  readonly image?: DoubtfulImage;
   /** That it changed between its snapshot and its reading, so that nothing is known after all. */
   readonly changed?: true;
 }
@@ -24,6 +26,7 @@ const ETAG = 32;
 /** Hexadecimal digits of each hash. */
 const DIGITS: Readonly<Record<string, number>> = { "sha-256": 64, "sha-384": 96, "sha-512": 128 };
 const REASONS: readonly unknown[] = ["empty", "unsupported", "truncated", "invalid", "too-large"];
+const FLAGS = ["truncated", "animated", "orientationIgnored"];
 /** The longest text that says why. */
 const LONGEST = 1000;
 
@@ -55,27 +58,36 @@ export function checkKnown(value: unknown, filename: string, hash: string): asse
 /** What is not as it was written. */
 function wrongIn(value: unknown, filename: string, hash: string): string | undefined {
   if (!isRecord(value)) return "record";
-  const { info, error, changed } = value;
+  const { info, error, image, changed } = value;
   if (changed !== undefined) return changed === true && !info && !error ? undefined : "changed";
   if ((info === undefined) === (error === undefined)) return "record";
   if (error !== undefined) {
     if (!isRecord(error) || !REASONS.includes(error.reason)) return "reason";
-    return isPlainText(error.detail) ? undefined : "detail";
+    return isPlainText(error.detail) ? image === undefined ? undefined : wrongInFile(image, hash) : "detail";
   }
   if (!isRecord(info)) return "info";
-  const { type, orientation, mismatch, truncated, timestamp } = info;
+  const { type, orientation, mismatch, frames, encoding } = info;
   if (info.filename !== filename) return "filename";
-  if (!isWhole(info.size, 1)) return "size";
-  if (typeof type !== "string" || !isImageType(type)) return "type";
-  const digest = info.hash;
-  if (typeof digest !== "string" || digest.length !== DIGITS[hash] || !/^[\da-f]+$/.test(digest)) return "hash";
-  if (info.etag !== etagOf(digest)) return "etag";
-  if (!Number.isSafeInteger(timestamp) || Math.abs(timestamp as number) > 8.64e15) return "timestamp";
+  const wrong = wrongInFile(info, hash);
+  if (wrong !== undefined) return wrong;
   if (!isWhole(info.width, 0)) return "width";
   if (!isWhole(info.height, 0)) return "height";
   if (orientation !== undefined && !isWhole(orientation, 1, 8)) return "orientation";
-  if (mismatch !== mismatchOf(filename, type)) return "mismatch";
-  return truncated === undefined || truncated === true ? undefined : "truncated";
+  if (frames !== undefined && !isWhole(frames, 0)) return "frames";
+  if (encoding !== undefined && (encoding !== "gzip" || type !== "image/svg+xml")) return "encoding";
+  if (mismatch !== mismatchOf(filename, type as string)) return "mismatch";
+  return FLAGS.find((flag) => info[flag] !== undefined && info[flag] !== true);
+}
+
+/** What is not as it was written, of what both have that can be sent. */
+function wrongInFile(file: unknown, hash: string): string | undefined {
+  if (!isRecord(file)) return "record";
+  const { size, type, hash: digest, etag, timestamp } = file;
+  if (!isWhole(size, 1)) return "size";
+  if (typeof type !== "string" || !isImageType(type)) return "type";
+  if (typeof digest !== "string" || digest.length !== DIGITS[hash] || !/^[\da-f]+$/.test(digest)) return "hash";
+  if (etag !== etagOf(digest)) return "etag";
+  return Number.isSafeInteger(timestamp) && Math.abs(timestamp as number) <= 8.64e15 ? undefined : "timestamp";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import { ImageError } from "../errors.ts";
-import type { ImageInfo } from "./info.ts";
+import { breath } from "./breather.ts";
+import { BEGINNING, typeInDoubt } from "./doubt.ts";
+import type { Shape } from "./formats/parser.ts";
+import { InflatingProbe, isGzip } from "./inflating_probe.ts";
+import type { DoubtfulImage, ImageInfo } from "./info.ts";
 import { etagOf } from "./known.ts";
 import { Probe } from "./probe.ts";
 import type { OpenedImage } from "./source.ts";
@@ -13,62 +17,105 @@ export interface ReadLimits {
   readonly maxPixels: number;
 }
 
+/** What reading an image came to. */
+export type ReadResult =
+  | { readonly info: ImageInfo }
+  | { readonly error: ImageError; readonly image?: DoubtfulImage };
+
+/** Reasons for which an image may be sent all the same. */
+const DOUBTS: ReadonlySet<string> = new Set(["invalid", "truncated"]);
+
 /**
- * Reads an image from its first byte to its last, hashes it and finds out what it is. Keeps nothing of it.
- *
- * @throws {ImageError} If it is none, or too large; as soon as that is known.
+ * Reads an image from its first byte to its last, hashes it and finds out what it is. Keeps nothing of it. One of which the parser says that
+ * something is wrong is read on if it is an image all the same.
  */
 export async function readImage(
   filename: string,
   { body, stat }: OpenedImage,
   limits: ReadLimits,
   signal?: AbortSignal,
-): Promise<ImageInfo> {
+): Promise<ReadResult> {
   const { maxBytes } = limits;
   const reader = body.getReader();
   const hash = createHash(limits.hash.replace("-", ""));
-  const probe = new Probe(filename);
+  const beginning = new Uint8Array(BEGINNING);
+  let probe: Probe | InflatingProbe | undefined;
+  let doubt: { error: ImageError; type: string } | undefined;
   let size = 0;
+  /** Throws what cannot be sent; remembers what can. */
+  const doubted = (error: unknown) => {
+    const known = error instanceof ImageError && DOUBTS.has(error.reason);
+    const type = known ? typeInDoubt(filename, beginning.subarray(0, size)) : undefined;
+    if (type === undefined) throw error;
+    doubt ??= { error: error as ImageError, type };
+  };
   try {
     assertSize(filename, stat.size ?? 0, maxBytes);
     while (true) {
       signal?.throwIfAborted();
       const { done, value } = await reader.read();
       if (done) break;
+      if (size < BEGINNING) beginning.set(value.subarray(0, BEGINNING - size), size);
       size += value.length;
       assertSize(filename, size, maxBytes);
-      probe.push(value);
+      probe ??= isGzip(value) ? new InflatingProbe(filename) : new Probe(filename);
+      try {
+        if (!doubt) await probe.push(value);
+      } catch (error) {
+        doubted(error);
+      }
       hash.update(value);
+      await breath();
     }
-    const shape = probe.end();
-    assertPixels(filename, shape.width, shape.height, limits.maxPixels);
+    let shape: Shape | undefined;
+    try {
+      if (!doubt) shape = await (probe ?? new Probe(filename)).end();
+      if (shape) assertPixels(filename, shape, limits.maxPixels);
+    } catch (error) {
+      doubted(error);
+    }
     const digest = hash.digest("hex");
-    const { type, width, height, orientation, truncated } = shape;
-    const mismatch = mismatchOf(filename, type);
-    return {
-      filename,
+    const file = {
       size,
-      type,
       hash: digest,
       timestamp: Math.floor(stat.modified ?? 0),
-      width,
-      height,
-      ...(orientation !== undefined && { orientation }),
       etag: etagOf(digest),
-      ...(mismatch !== undefined && { mismatch }),
-      ...(truncated && { truncated }),
     };
+    if (doubt || !shape) return { error: doubt!.error, image: { ...file, type: doubt!.type } };
+    return { info: { filename, ...file, ...shown(shape), ...mismatched(filename, shape.type) } };
   } catch (error) {
     await reader.cancel().catch(() => {});
+    if (error instanceof ImageError) return { error };
     throw error;
   }
+}
+
+/** What the header of an image says, without what it does not. */
+function shown(shape: Shape): Pick<ImageInfo, "type" | "width" | "height"> & Partial<ImageInfo> {
+  const { type, width, height, orientation, orientationIgnored, animated, frames, encoding, truncated } = shape;
+  return {
+    type,
+    width,
+    height,
+    ...(orientation !== undefined && { orientation }),
+    ...(orientationIgnored && { orientationIgnored }),
+    ...(animated && { animated, ...(frames !== undefined && { frames }) }),
+    ...(encoding !== undefined && { encoding }),
+    ...(truncated && { truncated }),
+  };
+}
+
+function mismatched(filename: string, type: string): { mismatch?: string } {
+  const mismatch = mismatchOf(filename, type);
+  return mismatch === undefined ? {} : { mismatch };
 }
 
 function assertSize(filename: string, size: number, most: number): void {
   if (size > most) throw new ImageError(filename, "too-large", `at most ${most} bytes, got ${size} or more`);
 }
 
-function assertPixels(filename: string, width: number, height: number, most: number): void {
-  if (width * height <= most) return;
+/** An SVG has no pixels: it is as large as it is shown. */
+function assertPixels(filename: string, { type, width, height }: Shape, most: number): void {
+  if (width * height <= most || type === "image/svg+xml") return;
   throw new ImageError(filename, "too-large", `at most ${most} pixels, got ${width} x ${height}`);
 }

@@ -1,11 +1,15 @@
 import { type Conditions, judge, rangeOf } from "./conditions.ts";
+import { coded, codingFor, etagOf } from "./coding.ts";
 import type { ImageInfo } from "./info.ts";
 import type { ServeImageOptions } from "./options.ts";
 
+/** What has to be known of an image to send it. */
+export type SentImage = Pick<ImageInfo, "size" | "type" | "etag" | "timestamp" | "encoding">;
+
 /** Finds an image; opens it if the function gives a range. */
 export type OpenImage = (
-  range?: (info: ImageInfo) => { start: number; end: number } | undefined,
-) => Promise<{ info: ImageInfo; body?: ReadableStream<Uint8Array> } | undefined>;
+  range?: (info: SentImage) => { start: number; end: number } | undefined,
+) => Promise<{ info: SentImage; body?: ReadableStream<Uint8Array> } | undefined>;
 
 /** An SVG is a document: opened by itself, it may do nothing but show what it brings along. */
 const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox";
@@ -19,10 +23,11 @@ export async function serveImage(open: OpenImage, request: Request, options: Ser
   let range: { start: number; end: number } | undefined;
   const found = await open((info) => {
     // Asked again if the image has changed since.
-    status = judge(conditions, info);
+    const coding = codingFor(info, conditions);
+    status = judge(conditions, { ...info, etag: etagOf(info.etag, coding) });
     range = undefined;
     if (status !== 200) return undefined;
-    const wanted = method === "GET" ? rangeOf(conditions, info) : undefined;
+    const wanted = method === "GET" && coding === "as-is" ? rangeOf(conditions, info) : undefined;
     if (wanted === "unsatisfiable") status = 416;
     else if (wanted) [status, range] = [206, wanted];
     return status === 416 || method === "HEAD" ? undefined : range ?? { start: 0, end: info.size - 1 };
@@ -31,22 +36,28 @@ export async function serveImage(open: OpenImage, request: Request, options: Ser
   const { info, body } = found;
   if (status === 412) return refused(412, "Precondition Failed");
   if (status === 416) return refused(416, "Range Not Satisfiable", { "content-range": `bytes */${info.size}` });
-  const headers = headersOf(info, options);
+  const coding = codingFor(info, conditions);
+  const headers = headersOf({ ...info, etag: etagOf(info.etag, coding) }, options);
   if (status === 304) return new Response(null, { status, headers });
   headers.set("content-type", info.type);
-  headers.set("accept-ranges", "bytes");
-  headers.set("content-length", String(range ? range.end - range.start + 1 : info.size));
+  if (coding === "compress" || (coding === "as-is" && info.encoding)) headers.set("content-encoding", "gzip");
+  if (coding === "as-is") {
+    headers.set("accept-ranges", "bytes");
+    headers.set("content-length", String(range ? range.end - range.start + 1 : info.size));
+  }
   if (range) headers.set("content-range", `bytes ${range.start}-${range.end}/${info.size}`);
-  return new Response(body ?? null, { status, headers });
+  return new Response(body ? coded(body, coding) : null, { status, headers });
 }
 
-function headersOf(info: ImageInfo, options: ServeImageOptions): Headers {
+function headersOf(info: SentImage, options: ServeImageOptions): Headers {
   const headers = new Headers(options.headers);
   headers.set("cache-control", options.cacheControl ?? "no-cache");
   headers.set("etag", info.etag);
   if (info.timestamp > 0) headers.set("last-modified", new Date(info.timestamp).toUTCString());
   headers.set("x-content-type-options", "nosniff");
-  if (info.type === "image/svg+xml") headers.set("content-security-policy", SVG_POLICY);
+  if (info.type !== "image/svg+xml") return headers;
+  headers.set("content-security-policy", SVG_POLICY);
+  headers.append("vary", "accept-encoding");
   return headers;
 }
 

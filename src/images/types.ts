@@ -15,11 +15,18 @@ const TYPES: Readonly<Record<string, string>> = {
   tif: "image/tiff",
   tiff: "image/tiff",
   ico: "image/vnd.microsoft.icon",
+  cur: "image/vnd.microsoft.icon",
+  svgz: "image/svg+xml",
+  avifs: "image/avif",
+  jxl: "image/jxl",
+  heic: "image/heic",
+  heif: "image/heif",
+  hif: "image/heif",
 };
 
 /** The MIME type that the extension of a name stands for, if it is that of an image that Larder knows. */
 export function typeOfName(name: string): string | undefined {
-  const extension = /\.([a-z]{3,4})$/i.exec(name)?.[1]?.toLowerCase();
+  const extension = /\.([a-z]{3,5})$/i.exec(name)?.[1]?.toLowerCase();
   return extension !== undefined && Object.hasOwn(TYPES, extension) ? TYPES[extension] : undefined;
 }
 
@@ -40,13 +47,14 @@ const OTHERS: Readonly<Record<string, string>> = {
   json: "application/json",
   xml: "application/xml",
   pdf: "application/pdf",
-  heic: "image/heic",
-  jxl: "image/jxl",
 };
+
+/** Two names of one format: files of either have either extension. */
+const SAME = new Set(["image/heic", "image/heif"]);
 
 /** The MIME type that the extension of a name stands for, where the content has another one. */
 export function mismatchOf(name: string, type: string): string | undefined {
-  const extension = /\.([a-z]{2,4})$/i.exec(name)?.[1]?.toLowerCase() ?? "";
+  const extension = /\.([a-z]{2,5})$/i.exec(name)?.[1]?.toLowerCase() ?? "";
   const said = typeOfName(name) ?? (Object.hasOwn(OTHERS, extension) ? OTHERS[extension] : undefined);
-  return said === type ? undefined : said;
+  return said === type || (SAME.has(type) && SAME.has(said ?? "")) ? undefined : said;
 }

@@ -5,7 +5,8 @@ import { need, reaches, view } from "./bytes.ts";
 const CORE_HEADER = 12;
 /** The shortest header of OS/2 2; those of Windows are longer. */
 const SHORT_HEADER = 16;
-const INFO_HEADER = 40;
+/** Bytes of a header behind its length in which all that is looked for lies: up to the length of the pixels. */
+const NEEDED = 20;
 /** BI_RGB, BI_BITFIELDS, BI_ALPHABITFIELDS. */
 const UNCOMPRESSED = [0, 3, 6];
 
@@ -21,8 +22,8 @@ export function* parseBmp(): Parser {
     return { type, width, height, truncated };
   }
   if (header < SHORT_HEADER || header > 1024) throw new BadImage("invalid", "a known BMP header");
-  const length = Math.min(header, INFO_HEADER) - 4;
-  const info = new DataView(new ArrayBuffer(INFO_HEADER)); // what a short one does not say is 0
+  const length = Math.min(header - 4, NEEDED);
+  const info = new DataView(new ArrayBuffer(NEEDED)); // what a short one does not say is 0
   new Uint8Array(info.buffer).set(yield* need(18, length, "a BMP header"));
   const [width, height] = [info.getInt32(0, true), Math.abs(info.getInt32(4, true))]; // negative: from top to bottom
   const compressed = !UNCOMPRESSED.includes(info.getUint32(12, true));

@@ -34,7 +34,9 @@ export function* parseHeif(type: string): Parser {
   const found = (truncated: boolean): Shape => {
     const shape = sequence && track ? track : items?.shape ?? mini ?? track;
     if (!shape && !items) throw new BadImage("truncated", `a meta box in ${nameOf(type)}, got none`);
-    if (!shape) throw new BadImage("invalid", `a primary item with a size in ${nameOf(type)}`);
+    if (!shape) {
+      throw new BadImage(truncated ? "truncated" : "invalid", `a primary item with a size in ${nameOf(type)}`);
+    }
     const { width, height } = shape;
     const orientation = "orientation" in shape ? shape.orientation : undefined;
     const frames = track?.frames;

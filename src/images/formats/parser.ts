@@ -16,6 +16,8 @@ export interface Shape {
   readonly frames?: number | undefined;
   /** Whether it moves. */
   readonly animated?: boolean | undefined;
+  /** That it is compressed as a whole. */
+  readonly encoding?: "gzip" | undefined;
   /** Whether it ends too early. */
   readonly truncated?: boolean | undefined;
 }
