@@ -11,6 +11,7 @@ interface Expected {
   sha256: string;
   identify?: { type: string; width: number; height: number; orientation: number };
   sharp?: { format: string; width: number; height: number; orientation?: number };
+  told?: { by: string; width: number; height: number; orientation?: number };
 }
 
 const SHARP_TYPES: Record<string, string> = { svg: "image/svg+xml", heif: "image/avif" };
@@ -27,7 +28,7 @@ Deno.test("Images.get() says what identify, sharp, sha256sum and stat say", asyn
   await using cache = new Cache(new MemoryStore());
   const images = new Images(cache, { root: FIXTURES });
   const files = Object.entries(expected as Record<string, Expected>);
-  assert(files.length >= 44);
+  assert(files.length >= 54);
   for (const [name, said] of files) {
     await t.step(name, async () => {
       const info = await images.get(name);
@@ -36,6 +37,10 @@ Deno.test("Images.get() says what identify, sharp, sha256sum and stat say", asyn
       assertEquals(info.etag, `"${said.sha256.slice(0, 32)}"`);
       assertEquals([info.mismatch, info.truncated], [undefined, undefined]);
       if (said.sharp) assertEquals(asSharp(info), said.sharp);
+      if (said.told) {
+        const { width, height, orientation = 1 } = said.told;
+        assertEquals([info.width, info.height, info.orientation ?? 1], [width, height, orientation]);
+      }
       if (!said.identify) return;
       const { type, width, height, orientation } = said.identify;
       assertEquals([info.type, info.width, info.height], [type, width, height]);
@@ -61,11 +66,28 @@ Deno.test("Images.get() agrees with image-size, as far as that goes", async () =
   await using cache = new Cache(new MemoryStore());
   const images = new Images(cache, { root: FIXTURES });
   for (const name of Object.keys(expected)) {
-    if (name === "bmp_2.bmp") continue; // it takes the header of OS/2 for that of Windows
+    // It takes the header of OS/2 for that of Windows, and does not know what a JPEG XL that was a JPEG looks like, nor HEIC without Exif.
+    if (name === "bmp_2.bmp" || /\.(jxl|heic)$|avif_sequence/.test(name)) continue;
     const { width, height } = await images.get(name);
     const other = imageSize(await Deno.readFile(`${FIXTURES}${name}`));
     const sizes = other.images ?? [other];
     assert(sizes.some((size) => size.width === width && size.height === height), `${name}: ${JSON.stringify(other)}`);
+  }
+});
+
+Deno.test("Images.get() says what moves, and in how many pictures", async () => {
+  await using cache = new Cache(new MemoryStore());
+  const images = new Images(cache, { root: FIXTURES });
+  const moving: Record<string, number | undefined> = {
+    "gif_animated.gif": 3,
+    "png_animated.png": 2,
+    "webp_animated.webp": 2,
+    "avif_sequence.avif": 2,
+    "jxl_animated.jxl": undefined, // how many are in it, only a decoder can tell
+  };
+  for (const name of Object.keys(expected)) {
+    const { animated, frames } = await images.get(name);
+    assertEquals([animated, frames], [Object.hasOwn(moving, name) ? true : undefined, moving[name]], name);
   }
 });
 

@@ -40,7 +40,10 @@ Deno.test("Probe of an image cut at every byte of the first 4 KiB gives its size
       assert(!(whole instanceof ImageError));
       assertEquals([cut.type, cut.width, cut.height], [whole.type, whole.width, whole.height], `${name} at ${length}`);
       // What ends too early says so; of SVG, the newline at the end and a root element without content are not missed.
-      if (!cut.truncated) assert(name.endsWith(".svg") && bytes.length - length <= 2, `${name} at ${length}`);
+      // Where a bare codestream of JPEG XL ends, only its decoder can tell.
+      if (!cut.truncated && !/^jxl(_animated)?\.jxl$/.test(name)) {
+        assert(name.endsWith(".svg") && bytes.length - length <= 2, `${name} at ${length}`);
+      }
     }
   }
   assert(sized > 10_000 && refused > 1000, `${sized} with a size, ${refused} refused`);

@@ -1,7 +1,7 @@
 /**
  * Makes the images of `fixtures/` and `fixtures/expected.json`, with what independent tools say of them:
  *
- *     apt-get install imagemagick webp libavif-bin libimage-exiftool-perl librsvg2-bin
+ *     apt-get install imagemagick webp libavif-bin libimage-exiftool-perl librsvg2-bin libjxl-tools libheif-examples libtiff-tools apngasm
  *     deno run --allow-all tests/images/make_fixtures.ts
  *
  * @module
@@ -10,13 +10,14 @@
 import sharp from "npm:sharp@0.35.5";
 
 const FOLDER = decodeURIComponent(new URL("./fixtures/", import.meta.url).pathname);
-const IDENTIFY_TYPES: Record<string, string> = { ICO: "vnd.microsoft.icon", SVG: "svg+xml", BMP2: "bmp", BMP3: "bmp" };
+const IDENTIFY_TYPES: Record<string, string> = { ICO: "vnd.microsoft.icon", SVG: "svg+xml", BMP2: "bmp", BMP3: "bmp", TIFF64: "tiff" };
 
 /** What the tools say of a file. */
 interface Expected {
   size: number;
   sha256: string;
   identify?: { type: string; width: number; height: number; orientation: number } | undefined;
+  told?: { by: string; width: number; height: number; orientation?: number } | undefined;
   sharp?: { format: string; width: number; height: number; orientation?: number };
 }
 
@@ -75,6 +76,22 @@ async function make(): Promise<void> {
     `<?xml version="1.0"?>\n<!-- > --><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 80"><path d="M0 0h9v9z"/></svg>\n`,
   );
   await run("rsvg-convert", "-f", "svg", "-w", "90", "-h", "60", "svg_view_box.svg", "-o", "svg_cairo.svg");
+  await run("cjxl", "--quiet", "-e", "3", "png.png", "jxl.jxl");
+  await run("cjxl", "--quiet", "--container=1", "-e", "3", "png.png", "jxl_boxes.jxl");
+  await run("cjxl", "--quiet", "-e", "3", "gif_animated.gif", "jxl_animated.jxl");
+  for (const orientation of [3, 6]) { // lossless, with the EXIF of the JPEG
+    await run("cjxl", "--quiet", `jpeg_orientation_${orientation}.jpg`, `jxl_orientation_${orientation}.jxl`);
+  }
+  await run("heif-enc", "-q", "40", "png.png", "-o", "heic.heic");
+  await run("avifenc", "-s", "10", "png.png", "png_interlaced.png", "avif_sequence.avif");
+  for (const [at, name] of ["png.png", "png_interlaced.png"].entries()) { // it counts up the number in a name
+    await Deno.copyFile(`${FOLDER}${name}`, `${FOLDER}frame0${at}.png`);
+  }
+  await run("apngasm", "png_animated.png", "frame00.png", "1", "10");
+  for (const at of [0, 1]) await Deno.remove(`${FOLDER}frame0${at}.png`);
+  await run("cwebp", "-quiet", "png.png", "-o", "webp_orientation_6.webp");
+  await run("exiftool", "-q", "-n", "-overwrite_original", "-Orientation=6", "webp_orientation_6.webp");
+  await run("tiffcp", "-8", "tiff.tif", "tiff_big.tif");
   const pixels = sharp(`${FOLDER}png.png`);
   await pixels.clone().png({ palette: true }).toFile(`${FOLDER}sharp.png`);
   await pixels.clone().jpeg({ mozjpeg: true }).withMetadata({ orientation: 5 }).toFile(`${FOLDER}sharp.jpg`);
@@ -104,8 +121,18 @@ async function expected(name: string): Promise<Expected> {
     sha256: (await run("sha256sum", name)).split(" ")[0]!,
   };
   // Its own SVG renderer and its AVIF go through other libraries, which sharp stands for.
-  if (!/\.(svg|avif)$/.test(name)) result.identify = await identified(name);
-  if (!/\.(bmp|ico)$/.test(name)) {
+  if (!/\.(svg|avif|jxl|heic)$|png_animated/.test(name)) result.identify = await identified(name);
+  if (/\.heic$|_sequence/.test(name)) {
+    const [told] = JSON.parse(await run("exiftool", "-json", "-n", "-ImageWidth", "-ImageHeight", name));
+    result.told = { by: "exiftool", width: told.ImageWidth, height: told.ImageHeight };
+  }
+  if (name.endsWith(".jxl")) {
+    const text = await run("jxlinfo", "-v", name);
+    const [, width, height] = /, (\d+)x(\d+),/.exec(text) ?? [];
+    const orientation = Number(/Orientation: (\d)/.exec(text)?.[1]);
+    result.told = { by: "jxlinfo", width: Number(width), height: Number(height), orientation };
+  }
+  if (!/\.(bmp|ico|jxl|heic)$|_big\.tif|_sequence/.test(name)) {
     const { format, width, height, orientation } = await sharp(`${FOLDER}${name}`).metadata();
     result.sharp = { format: format!, width: width!, height: height!, ...(orientation && { orientation }) };
   }

@@ -215,3 +215,13 @@ Deno.test("Images.serve() behind Deno.serve()", async () => {
     await server.shutdown();
   }
 });
+
+Deno.test("Images.serve() understands dates in all three forms (RFC 9110, 5.6.7)", async () => {
+  await using bed = await served();
+  for (const date of [LAST_MODIFIED, "Saturday, 03-Feb-24 04:05:06 GMT", "Sat Feb  3 04:05:06 2024"]) {
+    assertEquals((await bed.ask({ "if-modified-since": date })).status, 304, date);
+    const part = await bed.ask({ range: "bytes=0-0", "if-range": date });
+    await part.body?.cancel();
+    assertEquals(part.status, 206, date);
+  }
+});

@@ -20,20 +20,28 @@ export function* parseJxl(): Parser {
   const [first] = yield* need(0, 2, "a JPEG XL header");
   if (first === 0xff) return headerOf(yield { at: 0, length: HEADER });
   let shape: Shape | undefined;
+  let whole = false;
   let at = CONTAINER.length;
   for (let i = 0; i < BOXES; i++) {
     const box = yield* boxAt(at);
     if (!box) break;
     if (box === "cut") return shapeOf(shape, true);
     if (!shape && (box.type === "jxlc" || box.type === "jxlp")) {
-      const start = box.content + (box.type === "jxlp" ? 4 : 0); // the number of a part comes first
+      const start = box.content + (box.type === "jxlp" ? 4 : 0);
+      if (box.type === "jxlp") whole = isLast(yield* need(box.content, 4, "a part of a JPEG XL"));
       shape = headerOf(yield { at: start, length: Math.min(HEADER, box.end - start) });
-    }
+    } else if (box.type === "jxlp") whole ||= isLast(yield* need(box.content, 4, "a part of a JPEG XL"));
+    whole ||= box.type === "jxlc";
     if (box.end === Infinity) break;
     if (!(yield* reaches(box.end))) return shapeOf(shape, true);
     at = box.end;
   }
-  return shapeOf(shape, false);
+  return shapeOf(shape, !whole);
+}
+
+/** Whether the number of a part, which it begins with, says that it is the last. */
+function isLast(number: Uint8Array): boolean {
+  return (number[0]! & 0x80) !== 0;
 }
 
 function shapeOf(shape: Shape | undefined, truncated: boolean): Shape {
