@@ -10,6 +10,7 @@ import { READ_HIT_1, READ_HIT_256, READ_HIT_64, READ_HIT_INVALIDATED } from "./r
 import { READ_HIT_DELAYED } from "./read_hit_delayed.ts";
 import { RESPONSE_HIT } from "./response_hit.ts";
 import { SESSIONS_GET } from "./sessions_get.ts";
+import { WARM_IMAGES } from "./warm_images.ts";
 import { WRITE } from "./write.ts";
 
 /** All that is measured, in the order of the table. */
@@ -29,5 +30,6 @@ export const SCENARIOS: readonly Scenario[] = [
   CLEAR,
   COLD_KEY,
   IMAGE_INFO,
+  WARM_IMAGES,
   RATE_LIMIT,
 ];

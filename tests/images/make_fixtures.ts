@@ -10,7 +10,13 @@
 import sharp from "npm:sharp@0.35.5";
 
 const FOLDER = decodeURIComponent(new URL("./fixtures/", import.meta.url).pathname);
-const IDENTIFY_TYPES: Record<string, string> = { ICO: "vnd.microsoft.icon", SVG: "svg+xml", BMP2: "bmp", BMP3: "bmp", TIFF64: "tiff" };
+const IDENTIFY_TYPES: Record<string, string> = {
+  ICO: "vnd.microsoft.icon",
+  SVG: "svg+xml",
+  BMP2: "bmp",
+  BMP3: "bmp",
+  TIFF64: "tiff",
+};
 
 /** What the tools say of a file. */
 interface Expected {
