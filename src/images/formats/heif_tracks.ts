@@ -1,4 +1,4 @@
-import { type Parser } from "./parser.ts";
+import type { Parser } from "./parser.ts";
 import { need, textAt, view } from "./bytes.ts";
 import { type Box, boxAt, BOXES } from "./boxes.ts";
 

@@ -1,4 +1,4 @@
-import { type Reading, Text, unescaped } from "./xml.ts";
+import { type Reading, type Text, unescaped } from "./xml.ts";
 
 /** The root element has to end within so many characters: some programs keep their drawing in one of its attributes. */
 export const ROOT_MOST: number = 2 ** 24;
