@@ -4,13 +4,12 @@ import type { Cache } from "../cache/cache.ts";
 import { OPERATION } from "../cache/option_names.ts";
 import type { InvalidationResult, LoaderContext, OperationOptions } from "../cache/options.ts";
 import { describe } from "../util/describe.ts";
-import { ImageError, NotFoundError } from "../errors.ts";
 import { type EventListener, safeListener } from "../observe/events.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { Semaphore } from "../util/semaphore.ts";
 import type { ImageInfo } from "./info.ts";
-import { checkKnown, infoFrom, type Known } from "./known.ts";
-import { agree, fingerprint, notFound, type Snapshot, StatCache } from "./stat_cache.ts";
+import { infoFrom, isAnswer, isAsWritten, type Known } from "./known.ts";
+import { fingerprint, isSame, notFound, type Snapshot, StatCache } from "./stat_cache.ts";
 import { assertImageName, folderOf, tagOf, tagsOf } from "./names.ts";
 import { MANY, SERVE } from "./option_names.ts";
 import type {
@@ -41,7 +40,7 @@ export interface ImagesContext {
 }
 
 /**
- * Metadata of images, always true to the image: a look at it (one `stat`) at most every `revalidateAfter` tells whether what is cached still
+ * Metadata of images, always true to the image: one `stat` at most every `revalidateAfter` tells whether what is cached still
  * holds. Whatever a process knows of an image, others need not find out again.
  *
  * @example On a cache of your own
@@ -100,7 +99,9 @@ export class Images {
     if (snapshot && !snapshot.stat) throw notFound(name);
     if (snapshot) {
       const known = await this.#cache.get<Known>(snapshot.key, options);
-      if (known && this.#isWhole(name, snapshot.key, known) && !known.changed) return infoFrom(name, known);
+      if (known && this.#isAsWritten(known, name, snapshot) && !known.changed) {
+        return infoFrom(name, known);
+      }
     }
     assertImageName(name, READ);
     return infoFrom(name, (await this.#found(name, options.signal)).known);
@@ -239,7 +240,7 @@ export class Images {
           signal,
         },
       );
-      if (!this.#isWhole(name, snapshot.key, known)) {
+      if (!this.#isAsWritten(known, name, snapshot)) {
         if (attempt > ATTEMPTS) throw new Error(`Cannot read image ${describe(name)}: what is stored of it is damaged`);
         fresh = true;
         continue;
@@ -250,15 +251,8 @@ export class Images {
     }
   }
 
-  /** Whether what is cached of an image is as it was written; if not, that is told, and it is as if it were not there. */
-  #isWhole(name: string, key: string, known: unknown): boolean {
-    try {
-      checkKnown(known, name, this.#settings.hash);
-      return true;
-    } catch (error) {
-      this.#on?.({ type: "cache.unreadable", key, error });
-      return false;
-    }
+  #isAsWritten(known: unknown, filename: string, { key }: Snapshot): known is Known {
+    return isAsWritten(known, { filename, key, hash: this.#settings.hash }, this.#on);
   }
 
   /**
@@ -301,13 +295,4 @@ export class Images {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
-}
-
-/** Whether an image that was opened is the one of a snapshot. */
-function isSame({ stat }: OpenedImage, snapshot: Snapshot): boolean {
-  return agree(stat, snapshot.stat!);
-}
-
-function isAnswer(error: unknown): error is NotFoundError | ImageError {
-  return error instanceof NotFoundError || error instanceof ImageError;
 }

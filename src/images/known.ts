@@ -1,4 +1,5 @@
-import { ImageError, type ImageErrorReason } from "../errors.ts";
+import { ImageError, type ImageErrorReason, NotFoundError } from "../errors.ts";
+import type { EventListener } from "../observe/events.ts";
 import { describe } from "../util/describe.ts";
 import type { DoubtfulImage, ImageInfo } from "./info.ts";
 import { isImageType, mismatchOf } from "./types.ts";
@@ -21,6 +22,11 @@ export function infoFrom(name: string, { info, error }: Known): ImageInfo {
   return Object.freeze(info!);
 }
 
+/** Whether an error is an answer: the image is not there, or it is none. */
+export function isAnswer(error: unknown): error is NotFoundError | ImageError {
+  return error instanceof NotFoundError || error instanceof ImageError;
+}
+
 /** Characters of the hash that make the ETag: 128 bits. */
 const ETAG = 32;
 /** Hexadecimal digits of each hash. */
@@ -37,6 +43,21 @@ export function etagOf(hash: string): string {
 
 /** What was found to be as it was written: copies in the process are given out again and again. */
 const whole = new WeakSet<object>();
+
+/** Whether what is cached of an image is as it was written; if not, that is told, and it is as if it were not there. */
+export function isAsWritten(
+  value: unknown,
+  { filename, key, hash }: { filename: string; key: string; hash: string },
+  on: EventListener | undefined,
+): value is Known {
+  try {
+    checkKnown(value, filename, hash);
+    return true;
+  } catch (error) {
+    on?.({ type: "cache.unreadable", key, error });
+    return false;
+  }
+}
 
 /**
  * Checks what is cached of an image. Whoever may write keys of the cache may have put something else there: that is nothing to be sent to

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { NotFoundError } from "../errors.ts";
 import type { ImageSettings } from "./settings.ts";
-import type { ImageStat } from "./source.ts";
+import type { ImageStat, OpenedImage } from "./source.ts";
 
 /** How an image stood when it was looked at: one `stat` of its source. */
 export interface Snapshot {
@@ -104,6 +104,11 @@ export function fingerprint({ version, size, modified }: ImageStat): string | un
 export function agree(a: ImageStat, b: ImageStat): boolean {
   if (a.version !== undefined || b.version !== undefined) return a.version === b.version;
   return a.modified === b.modified && (a.size === undefined || b.size === undefined || a.size === b.size);
+}
+
+/** Whether an image that was opened is the one of a snapshot. */
+export function isSame({ stat }: Pick<OpenedImage, "stat">, snapshot: Snapshot): boolean {
+  return agree(stat, snapshot.stat!);
 }
 
 /** The error for an image that is not there. */

@@ -25,7 +25,7 @@ export function* parsePng(): Parser {
   });
   let at = 33;
   for (let i = 0; i < CHUNKS; i++) {
-    const chunk = (yield { at, length: 8 }).slice();
+    const chunk = yield { at, length: 8 };
     if (chunk.length < 8) return shape(true);
     const length = view(chunk).getUint32(0);
     if (hasText(chunk, 4, "IEND")) return shape((yield { at: at + 8, length: 4 }).length < 4);

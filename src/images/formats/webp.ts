@@ -49,7 +49,7 @@ function* chunksOf(end: number, first: number): Parser<{ orientation?: number | 
   let orientation: number | undefined;
   let frames = 0;
   for (let i = 0; i < CHUNKS && at + 8 <= end; i++) {
-    const chunk = (yield { at, length: 8 }).slice();
+    const chunk = yield { at, length: 8 };
     if (chunk.length < 8) break;
     const length = view(chunk).getUint32(4, true);
     if (hasText(chunk, 0, "ANMF")) frames++;
