@@ -84,6 +84,11 @@ export function setOptionsOf(options: SetOptions | Duration): SetOptions {
 /** Options of `getOrSet`, or a duration in their place, which is the ttl. */
 export function loadOptionsOf<T>(options: GetOrSetOptions<T> | Duration): GetOrSetOptions<T> {
   if (typeof options === "number" || typeof options === "string") return { ttl: options };
+  if (typeof options === "function") {
+    throw new TypeError(
+      "Cannot read from the cache: wanted the loader and then the options, got them the other way round",
+    );
+  }
   assertOptions(options, GET_OR_SET, "read from the cache");
   return options;
 }

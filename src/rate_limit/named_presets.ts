@@ -56,7 +56,7 @@ export class Presets {
       const names = [...this.#presets.keys()].join(", ");
       throw new TypeError(`Cannot ${action} rate limit: wanted one of ${names}, got ${describe(name)}`);
     }
-    assertKey(id, undefined, "use the id of a rate limit");
+    assertKey(id, undefined, `${action} rate limit`, "id");
     if (cost !== 1) assertWhole(cost, rule.most, `${action} "${name}"`, "as the cost");
     return { rule, id, action, cost };
   }

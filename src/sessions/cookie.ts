@@ -178,6 +178,7 @@ export class SessionCookie {
     session: Pick<Session, "id" | "expiresAt" | "lastSeenAt" | "persistent">,
     others: readonly string[] = [],
   ): void {
+    assertCanWrite(headers, session);
     const left = Math.ceil((session.expiresAt - session.lastSeenAt) / 1000);
     const maxAge = Math.max(0, Math.min(MAX_AGE, left));
     this.#set(
@@ -280,4 +281,12 @@ function trim(text: string): string {
   while (start < end && isSpace(start)) start++;
   while (end > start && isSpace(end - 1)) end--;
   return text.slice(start, end);
+}
+
+/** Refuses what is no session, such as what `get()` found to be none. */
+function assertCanWrite(headers: Partial<Headers> | undefined, session: Partial<Session> | undefined): void {
+  const hasHeaders = typeof headers?.append === "function";
+  if (hasHeaders && typeof session?.id === "string") return;
+  const [wanted, got] = hasHeaders ? ["a session", session] : ["the headers of a response", headers];
+  throw new TypeError(`Cannot write the cookie: wanted ${wanted}, got ${describe(got)}`);
 }

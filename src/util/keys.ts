@@ -87,6 +87,7 @@ function assertName(value: unknown, kind: string, maxBytes: number, action: stri
  * @param key What came.
  * @param maxBytes The most bytes.
  * @param action What was attempted, for the error, as in `"read from the cache"`.
+ * @param kind What it is, for the error.
  * @throws {TypeError} If it is no string, or has a character that it may not have.
  * @throws {RangeError} If it is empty or too long.
  */
@@ -94,10 +95,11 @@ export function assertKey(
   key: unknown,
   maxBytes: number = MAX_KEY_BYTES,
   action: string = "use the key",
+  kind: string = "key",
 ): asserts key is string {
   // Every read comes through here: the test for the usual key is repeated so that no further call is needed.
   if (typeof key === "string" && key.length <= maxBytes && PLAIN.test(key)) return;
-  assertName(key, "key", maxBytes, action);
+  assertName(key, kind, maxBytes, action);
 }
 
 /**

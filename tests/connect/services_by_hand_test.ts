@@ -68,3 +68,26 @@ Deno.test("connect() tells of a folder of images that is not there", async () =>
   }
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("Arguments in another order, or none, are told by what they are", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const { cache, sessions, rateLimit } = redis;
+  const wrong: [() => unknown, string][] = [
+    [() => cache.getOrSet("a", { ttl: 5 } as never, (() => 1) as never), "wanted the loader and then the options"],
+    [() => cache.getOrSet("a", 300 as never, (() => 1) as never), "wanted the loader and then the options"],
+    [
+      () => rateLimit.check("AUTH", undefined as never),
+      "Cannot check rate limit: wanted a string as the id, got undefined",
+    ],
+    [() => sessions.cookie.write(new Headers(), undefined as never), "wanted a session, got undefined"],
+    [
+      () => sessions.cookie.write(undefined as never, undefined as never),
+      "wanted the headers of a response, got undefined",
+    ],
+  ];
+  for (const [call, wanted] of wrong) {
+    const error = await Promise.resolve().then(call).then(() => undefined, (error: unknown) => error);
+    assertEquals(error instanceof TypeError, true);
+    assertStringIncludes(String(error), wanted);
+  }
+});

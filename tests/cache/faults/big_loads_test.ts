@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "../../../src/util/abort.ts";
 import { calmly } from "../../support/calm.ts";
+import { EFFORT } from "../../support/effort.ts";
 import { commandCounts } from "../../support/open_cache.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { manyOf, openOverALine, RATE } from "./slow_line.ts";
@@ -14,6 +15,8 @@ const ignore = !RedisServer.controllable;
 
 for (const rate of [Infinity, RATE]) {
   for (const slow of [0, 2000]) {
+    // With `TEST_EFFORT=10` all four, else what is hardest for the line and what is easiest.
+    if (EFFORT < 10 && (rate === Infinity) !== (slow === 0)) continue;
     const line = rate === Infinity ? "a fast line" : "a line of 8 MB/s";
 
     Deno.test({
