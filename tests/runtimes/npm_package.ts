@@ -1,5 +1,5 @@
 /** What the scripts of the tests import besides, as an app would: of the versions that all tests have. */
-const BESIDE = ["hono", "ioredis", "redis"];
+const BESIDE = ["express", "fastify", "hono", "ioredis", "redis"];
 /** What none of the other tests has. */
 const MORE = { "@hono/node-server": "2.1.9" };
 /** Where Larder goes in a project. */

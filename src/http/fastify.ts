@@ -1,0 +1,352 @@
+// deno-lint-ignore-file no-explicit-any -- frameworks state their functions with types of their own
+/**
+ * Larder as a plugin for Fastify: sessions, limits, responses that are kept, health and metrics.
+ *
+ * @example A service
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ * import { cacheResponse, larder, sessionOf } from "@larder/larder/fastify";
+ * import Fastify from "fastify";
+ *
+ * const redis = await connect();
+ * const app = Fastify();
+ * await app.register(larder, {
+ *   redis,
+ *   rules: { "POST /login": "AUTH", "*": "DEFAULT" },
+ *   sessions: true,
+ *   health: "/health",
+ *   metrics: "/metrics",
+ * });
+ * app.get("/me", async (request) => await sessionOf(request).get() ?? null);
+ * await app.register(async (products) => {
+ *   products.addHook("onRequest", cacheResponse(redis, { ttl: "5m", tags: ["products"] }));
+ *   products.get("/products/:id", (request) => ({ id: request.params.id }));
+ * });
+ * await app.listen({ port: 3000 });
+ * ```
+ *
+ * @module
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Readable } from "node:stream";
+import type { Cache } from "../cache/cache.ts";
+import type { CacheStats } from "../cache/stats.ts";
+import type { Larder } from "../connect/larder.ts";
+import type { GateOptions, Rules } from "../rate_limit/guard.ts";
+import type { RequestSession } from "../sessions/request_session.ts";
+import type { SessionData } from "../sessions/session.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import { describe } from "../util/describe.ts";
+import type { Duration } from "../util/duration.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
+import type { NodeRequestLike } from "../web/node_request.ts";
+import { watchVisitor } from "../web/visitor.ts";
+import { healthHandler, type HealthHandlerOptions } from "./health.ts";
+import { metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
+import { isOnItsWay, NodeCache } from "./node_cache.ts";
+import { knownOf, type NodeTaken, placed, taking } from "./node_context.ts";
+import type { NodeResponseLike } from "./node_response.ts";
+import type { CacheResponseOptions } from "./response_options.ts";
+
+/** The part of Fastify's request that is used. */
+export interface FastifyRequestLike {
+  /** The request of `node:http`. */
+  readonly raw: NodeRequestLike;
+  /** The app. */
+  readonly server: FastifyLike;
+}
+
+/** The part of Fastify's reply that is used. */
+export interface FastifyReplyLike {
+  /** The response of `node:http`. */
+  readonly raw: NodeResponseLike;
+  /** The headers that are set. */
+  getHeaders(): { readonly [name: string]: number | string | string[] | undefined };
+  /** Sets a header. */
+  header(...args: any[]): unknown;
+  /** Takes a header away. */
+  removeHeader(...args: any[]): unknown;
+  /** Sets the status. */
+  code(...args: any[]): unknown;
+  /** Answers. */
+  send(...args: any[]): unknown;
+}
+
+/** The part of Fastify's app that is used. */
+export interface FastifyLike {
+  /** Adds a property to the app. */
+  decorate(...args: any[]): unknown;
+  /** Has a function called for each request. */
+  addHook(...args: any[]): unknown;
+  /** Adds a route. */
+  get(...args: any[]): unknown;
+  /** Answers a request without a connection. */
+  inject(...args: any[]): unknown;
+}
+
+/** A hook of Fastify for `onRequest`. */
+export type FastifyHook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;
+
+/** Options of {@linkcode larder}. */
+export interface FastifyOptions extends GateOptions {
+  /** What `connect()` gave. */
+  redis: Larder;
+  /** Which limits hold where. @default {none} */
+  rules?: Rules<any> | undefined;
+  /** Whether each request has its session, for {@linkcode sessionOf}. @default {false} */
+  sessions?: boolean | undefined;
+  /** Where the health is told, as in `"/health"`. @default {nowhere} */
+  health?: string | undefined;
+  /** Where metrics are told, as in `"/metrics"`. @default {nowhere} */
+  metrics?: string | undefined;
+  /** Who is told details of the health and metrics, as `Authorization: Bearer …`. */
+  token?: string | undefined;
+  /** Whether the app gets `getFromCache` and what else services with a plugin of their own are used to: {@linkcode CacheNames}. @default {false} */
+  names?: boolean | undefined;
+}
+
+/** What an app has with `names: true`: as plugins have it that services have written for themselves. */
+export interface CacheNames {
+  /** Reads a value; `null` where there is none, or the store does not answer. */
+  getFromCache<T = unknown>(key: string): Promise<T | null>;
+  /** Keeps a value, for 15 minutes unless it is said. */
+  setToCache(key: string, value: unknown, ttl?: Duration): Promise<boolean>;
+  /** Takes a value away. */
+  deleteFromCache(key: string): Promise<boolean>;
+  /** Takes all values away whose keys fit a pattern, and tells how many. */
+  deleteCachePattern(pattern: string): Promise<number>;
+  /** What was done so far, and how Redis is. */
+  getCacheStats(): Promise<NamedStats>;
+  /** Whether the store answers. */
+  isCacheHealthy(): Promise<boolean>;
+}
+
+/** What `getCacheStats()` tells: beside what was done, the sections of Redis's `INFO`, empty without a Redis. */
+export interface NamedStats extends CacheStats {
+  /** Whether the store answers. */
+  readonly connected: boolean;
+  /** `ready` = it does. */
+  readonly status: string;
+  /** Its memory. */
+  readonly memory_info: string;
+  /** Its keys. */
+  readonly keyspace_info: string;
+  /** Its version. */
+  readonly server_info: string;
+}
+
+const OPTIONS = optionNames<FastifyOptions>({
+  redis: true,
+  rules: true,
+  sessions: true,
+  health: true,
+  metrics: true,
+  token: true,
+  names: true,
+  user: true,
+  onLimited: true,
+  respond: true,
+  caseSensitive: true,
+  strict: true,
+});
+
+/**
+ * The plugin: `app.register(larder, { redis, … })`. The app gets `cache`, `sessions` and `rateLimit`.
+ *
+ * @param app Fastify's app.
+ * @param options What it is to do.
+ * @throws {TypeError} If an option is not as it should be.
+ */
+export function larder(app: FastifyLike, options: FastifyOptions, done: (error?: Error) => void): void {
+  assertOptions(options, OPTIONS, "use the plugin for Fastify");
+  const { redis, rules, sessions = false, health, metrics, token, names = false, ...gate } = options;
+  if (typeof redis?.cache?.getOrSet !== "function" || typeof redis.health !== "function") {
+    throw new TypeError(
+      `Cannot use the plugin for Fastify: wanted what connect() gave as "redis", got ${describe(redis)}`,
+    );
+  }
+  for (const name of ["cache", "sessions", "rateLimit"] as const) app.decorate(name, redis[name]);
+  if (rules) app.addHook("onRequest", limits(redis, rules, gate));
+  if (sessions) addSessions(app, redis);
+  const told = token === undefined ? {} : { token };
+  if (health !== undefined) app.get(health, web(healthHandler(redis, told)));
+  if (metrics !== undefined) app.get(metrics, web(metricsHandler(redis, told)));
+  if (names) { for (const [name, value] of Object.entries(namesOf(redis))) app.decorate(name, value); }
+  done();
+}
+
+// So that what it adds is there for all of the app, as with `fastify-plugin`.
+Object.assign(larder, {
+  [Symbol.for("skip-override")]: true,
+  [Symbol.for("fastify.display-name")]: "larder",
+  [Symbol.for("plugin-meta")]: { name: "larder", fastify: "5.x" },
+});
+
+/**
+ * Makes a hook that keeps responses in the cache, as
+ * [`cacheResponse()`](https://jsr.io/@larder/larder/doc/http/~/cacheResponse) of `@larder/larder/http` does, for the routes of the scope that
+ * it is added to. What is stale is made anew by the app itself, which answers another request for it.
+ *
+ * @param redis What `connect()` gave, or a cache.
+ * @param options How long, under which tags, for whom.
+ * @returns The hook, as in `app.addHook("onRequest", cacheResponse(redis))`.
+ * @throws {TypeError | RangeError} If an option is not as it should be.
+ */
+export function cacheResponse(
+  redis: { readonly cache: Cache } | Cache,
+  options: CacheResponseOptions = {},
+): FastifyHook {
+  const cache = new NodeCache(redis, options);
+  return (request, reply, done) => {
+    const { raw, server } = request;
+    // Fastify keeps the headers until it sends them.
+    const front = reply.getHeaders();
+    let ran = false;
+    const next = () => {
+      ran = true;
+      done();
+    };
+    claim(raw);
+    cache.answer(raw, reply.raw, next, (asked, taken) => rerun(server, asked, taken), {
+      headers: front,
+      send: (response) => void answerWith(reply, response, raw.method === "HEAD" ? Readable.from([]) : response.body),
+    }).catch((error) => {
+      if (!ran && !reply.raw.destroyed) done(error);
+    });
+  };
+}
+
+function limits(redis: Larder, rules: Rules<string>, options: GateOptions): FastifyHook {
+  const gate = redis.rateLimit.gate(rules as never, options);
+  return (request, reply, done) => {
+    claim(request.raw);
+    if (isOnItsWay(request.raw)) return done(); // it was counted for the visitor
+    const known = knownOf(request.raw);
+    gate.decide(known.request, known.info).then(async ({ response, apply }) => {
+      if (response) return void answerWith(reply, response, await response.text());
+      for (const [name, value] of apply(new Response(null)).headers) reply.header(name, value);
+      done();
+    }).catch(done);
+  };
+}
+
+function addSessions(app: FastifyLike, { sessions }: Larder): void {
+  app.addHook("onRequest", ({ raw }: FastifyRequestLike, _reply: FastifyReplyLike, done: () => void) => {
+    claim(raw);
+    const { request, info } = knownOf(raw);
+    const taken = taking.get(raw);
+    const around = taken && !taken.reached && taken.visitor ? placed.get(taken.visitor) : undefined;
+    // Of a load for which its visitor waits: his own response gets the cookie.
+    if (around) {
+      placed.set(raw, around);
+      return done();
+    }
+    placed.set(raw, { sessions, session: sessions.forRequest(request, info) });
+    watchVisitor(request, () => done());
+  });
+  app.addHook("onSend", async ({ raw }: FastifyRequestLike, reply: FastifyReplyLike, payload: unknown) => {
+    const taken = taking.get(raw);
+    const session = placed.get(raw)?.session as RequestSession | undefined;
+    if (!session || taken?.visitor && placed.get(taken.visitor)?.session === session) return payload;
+    await session.settle();
+    const headers = session.headers(reply.getHeaders() as Record<string, string>);
+    const cookies = headers.getSetCookie();
+    for (const [name, value] of headers) if (name !== "set-cookie") reply.header(name, value);
+    if (cookies.length > 0) {
+      reply.removeHeader("set-cookie");
+      for (const cookie of cookies) reply.header("set-cookie", cookie);
+    }
+    return payload;
+  });
+}
+
+/**
+ * The session of a request. It is read when it is first asked for.
+ *
+ * @typeParam Data The fields of its data.
+ * @param request Fastify's request.
+ * @param redis What `connect()` gave, which says the type of the data.
+ * @returns The session of the request.
+ * @throws {TypeError} If the plugin was not registered with `sessions: true`.
+ */
+export function sessionOf<Data extends object = SessionData>(
+  request: { readonly raw: NodeRequestLike },
+  _redis?: { readonly sessions: Sessions<Data> },
+): RequestSession<Data> {
+  const { session } = placed.get(request.raw) ?? {};
+  if (session) return session as RequestSession<Data>;
+  throw new TypeError("Cannot tell the session of the request: wanted the plugin with sessions: true, got none");
+}
+
+function web(handler: (request: Request, info: object) => Response | Promise<Response>) {
+  return async ({ raw }: FastifyRequestLike, reply: FastifyReplyLike): Promise<FastifyReplyLike> => {
+    const { request, info } = knownOf(raw);
+    const response = await handler(request, info);
+    return answerWith(reply, response, await response.text());
+  };
+}
+
+function answerWith(
+  reply: FastifyReplyLike,
+  { status, headers }: Response,
+  body: string | ReadableStream<Uint8Array> | Readable | null, // what is no stream gets a length of its own
+): FastifyReplyLike {
+  for (const [name, value] of headers) reply.header(name, value);
+  reply.code(status);
+  reply.send(body);
+  return reply;
+}
+
+/** Has an app answer the request of a load, which has no connection. */
+async function rerun(app: FastifyLike, request: Request, taken: NodeTaken): Promise<void> {
+  const { pathname, search, host } = new URL(request.url);
+  const headers = { host, ...Object.fromEntries(request.headers) };
+  const reached = Promise.withResolvers<void>();
+  taken.come = reached.resolve;
+  loading.run(taken, () => {
+    const answered = app.inject({ method: "GET", url: `${pathname}${search}`, headers }) as Promise<unknown>;
+    answered.then(() => reached.resolve(), () => reached.resolve());
+  });
+  await reached.promise;
+}
+
+/** The load whose request the app is given: it goes with the calls. */
+const loading = new AsyncLocalStorage<NodeTaken>();
+const claimed = new WeakSet<NodeTaken>();
+
+/** The first request that comes within a load is its own. */
+function claim(raw: NodeRequestLike): void {
+  const taken = loading.getStore();
+  if (!taken || claimed.has(taken)) return;
+  claimed.add(taken);
+  taking.set(raw, taken);
+}
+
+function namesOf(redis: Larder): CacheNames {
+  const { cache } = redis;
+  const isHealthy = async () => (await redis.health()).status === "ok";
+  const info = async (section: string) => {
+    try {
+      return String(await redis.client.sendCommand("INFO", [section]));
+    } catch {
+      return ""; // there is none
+    }
+  };
+  return {
+    getFromCache: async <T>(key: string) => await cache.get<T>(key) ?? null,
+    setToCache: (key, value, ttl = "15m") => cache.set(key, value, { ttl }),
+    deleteFromCache: (key) => cache.delete(key),
+    deleteCachePattern: async (pattern) => (await cache.invalidateByPattern(pattern)).removed ?? 0,
+    async getCacheStats() {
+      const [connected, memory_info, keyspace_info, server_info] = await Promise.all([
+        isHealthy(),
+        ...["memory", "keyspace", "server"].map(info),
+      ]) as [boolean, string, string, string];
+      const status = connected ? "ready" : "reconnecting";
+      return { ...cache.stats(), connected, status, memory_info, keyspace_info, server_info };
+    },
+    isCacheHealthy: isHealthy,
+  };
+}
+
+export type { CacheResponseOptions, HealthHandlerOptions, MetricsHandlerOptions, NodeRequestLike, NodeResponseLike };

@@ -1,0 +1,99 @@
+import type { Cache } from "../cache/cache.ts";
+import { currentLoad } from "../web/current_load.ts";
+import { headersFrom } from "../web/given_headers.ts";
+import { knownOf, type NodeTaken, taking, withoutFront } from "./node_context.ts";
+import { capture, type NodeResponseLike, send } from "./node_response.ts";
+import type { NodeRequestLike } from "../web/node_request.ts";
+import { ResponseCache } from "./response_cache.ts";
+import { UnsharedResponseError } from "./response_errors.ts";
+import type { CacheResponseOptions } from "./response_options.ts";
+
+/** Has the app answer a request of a load, from the start: what is behind the cache is put into `taken`. */
+export type Rerun = (request: Request, taken: NodeTaken) => Promise<void>;
+
+/** The answer of a framework that keeps it until it is sent. */
+export interface Reply {
+  /** The headers that are set. */
+  readonly headers: ReturnType<NodeResponseLike["getHeaders"]>;
+  /** Sends a response that the handler has not made for this request. */
+  readonly send: (response: Response) => void;
+}
+
+/** A cache of responses in front of what answers by `node:http`. */
+export class NodeCache {
+  readonly #cache: ResponseCache;
+
+  constructor(redis: { readonly cache: Cache } | Cache, options: CacheResponseOptions) {
+    this.#cache = new ResponseCache(redis, options);
+  }
+
+  /**
+   * Answers a request.
+   *
+   * @param incoming The request.
+   * @param outgoing The response.
+   * @param next Has what is behind answer it.
+   * @param reply The answer of the framework, where it has one of its own.
+   * @param rerun Has the app answer another; without it a response is made anew only while somebody waits for it.
+   */
+  async answer(
+    incoming: NodeRequestLike & object,
+    outgoing: NodeResponseLike,
+    next: () => void,
+    rerun: Rerun | undefined,
+    reply?: Reply,
+  ): Promise<void> {
+    const taken = taking.get(incoming);
+    if (taken?.by === this) {
+      taken.reached = true;
+      const front = headersFrom(reply?.headers ?? outgoing.getHeaders());
+      const { response, ended, restore } = capture(outgoing);
+      taken.response = response.then((response) => withoutFront(response, front));
+      taken.response.catch(() => {});
+      ended.then(() => {
+        restore();
+        outgoing.end(); // for who is in front, and waits for it
+      });
+      taken.come?.();
+      return next();
+    }
+    const { request, info } = knownOf(incoming);
+    const front = new Set(Object.keys(outgoing.getHeaders()));
+    let ran = false;
+    let restore: (() => void) | undefined;
+    const behind = async () => {
+      ran = true;
+      const captured = capture(outgoing);
+      restore = captured.restore;
+      next();
+      return await captured.response;
+    };
+    let response: Response;
+    try {
+      response = await this.#cache.answer(request, {
+        next: behind,
+        load: rerun ? (asked, foreground) => this.#load(rerun, asked, foreground ? incoming : undefined) : behind,
+        once: !rerun,
+        connection: info,
+      });
+    } finally {
+      restore?.();
+    }
+    if (!ran && reply) return reply.send(response);
+    // Where the handler ran for this one, its response has the headers of all.
+    await send(outgoing, response, (name) => !ran && front.has(name) && !response.headers.has(name));
+  }
+
+  async #load(rerun: Rerun, request: Request, visitor: object | undefined): Promise<Response> {
+    const taken: NodeTaken = { by: this, visitor };
+    await rerun(request, taken);
+    if (taken.response) return await taken.response;
+    throw new UnsharedResponseError("Cannot share the response: who is in front answers nobody's request");
+  }
+}
+
+/** Whether a request is that of a load that has not come to its cache, so that what is in front was done for the visitor. */
+export function isOnItsWay(incoming: object): boolean {
+  const taken = taking.get(incoming);
+  return taken !== undefined && !taken.reached && currentLoad() !== undefined;
+}

@@ -1,0 +1,50 @@
+import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
+
+/** What a load takes of an app. */
+export interface NodeTaken {
+  /** The cache. */
+  readonly by: object;
+  /** The request of the visitor who waits for the load. */
+  readonly visitor: object | undefined;
+  /** Whether the app has come as far: what is in front was done for the visitor. */
+  reached?: boolean;
+  /** What is behind. */
+  response?: Promise<Response>;
+  /** Called when it has. */
+  come?: () => void;
+}
+
+/** A request of `node:http`, as Larder knows it. */
+export interface Known {
+  readonly request: Request;
+  readonly info: ConnectionInfo;
+}
+
+const known = new WeakMap<object, Known>();
+
+/** The request of Larder for one of `node:http`: the same each time, so that what is noted of its visitor is found. */
+export function knownOf(incoming: NodeRequestLike): Known {
+  let found = known.get(incoming);
+  if (!found) known.set(incoming, found = fromNodeRequest(incoming));
+  return found;
+}
+
+/** By request of a load: what is taken of it. */
+export const taking: WeakMap<object, NodeTaken> = new WeakMap();
+
+/** Headers that were set in front of the handler, and are for one caller. */
+export function withoutFront(response: Response, front: Headers): Response {
+  const headers = new Headers([...response.headers].filter(([name, value]) => front.get(name) !== value));
+  const { status, body } = response;
+  return new Response(body, { status, headers });
+}
+
+/** Whose sessions, and that of a request: a `RequestSession`, of whatever data. */
+export interface Placed {
+  readonly sessions: object;
+  readonly session: unknown;
+}
+
+/** By request of `node:http`. */
+export const placed: WeakMap<object, Placed> = new WeakMap();

@@ -1,0 +1,195 @@
+// deno-lint-ignore-file no-explicit-any -- frameworks state their functions with types of their own
+import { headersFrom } from "../web/given_headers.ts";
+
+/** The part of a response of `node:http` that is used: Express's is one, and Fastify's `reply.raw`. */
+export interface NodeResponseLike {
+  /** The status. */
+  statusCode: number;
+  /** The words beside it. */
+  statusMessage?: string | undefined;
+  /** Whether the head has been sent. */
+  readonly headersSent: boolean;
+  /** Whether the connection has ended. */
+  readonly destroyed?: boolean;
+  /** The headers that are set. */
+  getHeaders(): { readonly [name: string]: number | string | readonly string[] | undefined };
+  /** Sets a header. */
+  setHeader(name: string, value: number | string | readonly string[]): unknown;
+  /** Takes a header away. */
+  removeHeader(name: string): void;
+  /** Sends the head. */
+  writeHead(status: number, ...more: any[]): unknown;
+  /** Sends a part of the body. */
+  write(chunk: any, ...more: any[]): boolean;
+  /** Sends the rest. */
+  end(...more: any[]): unknown;
+  /** Listens. */
+  on(event: string, listener: (...args: any[]) => void): unknown;
+  /** Listens no more. */
+  removeListener(event: string, listener: (...args: any[]) => void): unknown;
+  /** Tells listeners. */
+  emit(event: string, ...args: any[]): unknown;
+}
+
+/** What a handler sends. */
+export interface Captured {
+  /** The response, as soon as its head is there. */
+  readonly response: Promise<Response>;
+  /** Resolves when the handler has sent all. */
+  readonly ended: Promise<void>;
+  /** Gives the response of `node:http` its own methods back. */
+  readonly restore: () => void;
+}
+
+type Callback = ((error?: Error | null) => void) | undefined;
+type Loose = Record<string, (...args: unknown[]) => unknown>;
+
+const METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"] as const;
+const REPLACED = [...METHODS, "headersSent"] as const;
+const encoder = new TextEncoder();
+
+/**
+ * Takes what a handler sends by a response of `node:http` before it goes out, as a `Response` whose body goes on as it comes.
+ *
+ * @param target The response, which the handler is given afterwards.
+ * @returns What is sent.
+ */
+export function capture(target: NodeResponseLike): Captured {
+  const own = target as unknown as Loose & { statusCode: number; statusMessage?: string };
+  const { promise: response, resolve, reject } = Promise.withResolvers<Response>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  let head = false;
+  let over = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: (given) => void (controller = given),
+    pull: () => void (head && target.emit("drain")),
+    cancel() {
+      over = true;
+      target.emit("drain");
+    },
+  }, { highWaterMark: 16 });
+  const begin = (status: number, first?: unknown, second?: unknown) => {
+    if (head) return;
+    const given = typeof first === "object" && first !== null ? first : second;
+    const headers = headersFrom(target.getHeaders());
+    for (const [name, value] of pairsOf(given)) {
+      headers.delete(name);
+      for (const one of Array.isArray(value) ? value : [value]) headers.append(name, String(one));
+    }
+    own.statusCode = status;
+    head = true;
+    const none = status < 200 || [204, 205, 304].includes(status);
+    resolve(new Response(none ? null : body, { status: Math.max(200, status), headers }));
+  };
+  const push = (chunk: unknown, encoding: unknown) => {
+    if (chunk === undefined || chunk === null || over) return;
+    const bytes = typeof chunk !== "string" ? chunk as Uint8Array : bytesOf(chunk, encoding);
+    if (bytes.length > 0) controller?.enqueue(new Uint8Array(bytes));
+  };
+  const closed = () => {
+    if (over) return;
+    over = true;
+    const error = new Error("Cannot answer the request: the connection was closed before the response had ended");
+    if (!head) reject(error);
+    else controller?.error(error);
+  };
+  const replaced: Loose = {
+    writeHead: (status, first, second) => (begin(status as number, first, second), target),
+    // By name, since middleware may have put its own in their places.
+    _implicitHeader: () => void own.writeHead!(own.statusCode),
+    flushHeaders: () => void (head || own._implicitHeader!()),
+    write(chunk, encoding, callback) {
+      if (!head) own._implicitHeader!();
+      push(chunk, encoding);
+      called(callback ?? encoding);
+      return over || (controller?.desiredSize ?? 0) > 0;
+    },
+    end(chunk, encoding, callback) {
+      if (!head) own._implicitHeader!();
+      if (typeof chunk !== "function") push(chunk, encoding);
+      if (!over) controller?.close();
+      over = true;
+      end();
+      called([chunk, encoding, callback].find((one) => typeof one === "function"));
+      return target;
+    },
+  };
+  const before = REPLACED.map((name) => [name, Object.getOwnPropertyDescriptor(own, name)] as const);
+  for (const name of METHODS) {
+    Object.defineProperty(own, name, { value: replaced[name], configurable: true, writable: true });
+  }
+  Object.defineProperty(own, "headersSent", { get: () => head, configurable: true });
+  target.on("close", closed);
+  const restore = () => {
+    target.removeListener("close", closed);
+    for (const [name, known] of before) {
+      if (known) Object.defineProperty(own, name, known);
+      else delete (own as Record<string, unknown>)[name];
+    }
+  };
+  return { response, ended, restore };
+}
+
+/** Sends a response by one of `node:http`: what it has of its own goes, but for what `keep` names. */
+export async function send(
+  target: NodeResponseLike,
+  response: Response,
+  keep: (name: string) => boolean = () => false,
+): Promise<void> {
+  const own = target as unknown as Loose;
+  for (const name of Object.keys(target.getHeaders())) if (!keep(name)) target.removeHeader(name);
+  const cookies = response.headers.getSetCookie();
+  for (const [name, value] of response.headers) if (name !== "set-cookie") target.setHeader(name, value);
+  if (cookies.length > 0) target.setHeader("set-cookie", cookies);
+  target.statusCode = response.status;
+  const reader = response.body?.getReader();
+  const gone = () => void reader?.cancel().catch(() => {});
+  target.on("close", gone);
+  try {
+    own.writeHead!(response.status);
+    // A stream of events begins with its head.
+    if (reader) own.flushHeaders?.();
+    while (reader && !target.destroyed) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!own.write!(value) && !target.destroyed) await drained(target);
+    }
+    own.end!();
+  } catch (error) {
+    own.destroy?.(error); // the head has gone: nothing else tells that this is not all
+  } finally {
+    target.removeListener("close", gone);
+  }
+}
+
+function drained(target: NodeResponseLike): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const go = () => {
+    target.removeListener("drain", go);
+    target.removeListener("close", go);
+    resolve();
+  };
+  target.on("drain", go);
+  target.on("close", go);
+  return promise;
+}
+
+/** Headers as `writeHead()` takes them: an object, a flat list, or a list of pairs. */
+function* pairsOf(given: unknown): Generator<[string, unknown]> {
+  if (typeof given !== "object" || given === null) return;
+  if (!Array.isArray(given)) return yield* Object.entries(given);
+  if (Array.isArray(given[0])) return yield* given as [string, unknown][];
+  for (let i = 0; i + 1 < given.length; i += 2) yield [String(given[i]), given[i + 1]];
+}
+
+function bytesOf(text: string, encoding: unknown): Uint8Array {
+  if (typeof encoding !== "string" || /^utf-?8$/i.test(encoding)) return encoder.encode(text);
+  if (/^(?:latin1|binary|ascii)$/i.test(encoding)) return Uint8Array.from(text, (char) => char.charCodeAt(0) & 0xff);
+  if (/^hex$/i.test(encoding)) return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  return encoder.encode(text);
+}
+
+function called(callback: unknown): void {
+  if (typeof callback === "function") queueMicrotask(() => (callback as NonNullable<Callback>)());
+}
