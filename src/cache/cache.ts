@@ -7,7 +7,7 @@ import { type EventListener, type LarderEvent, safeListener } from "../observe/e
 import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { Codec, type Encoded, integer } from "./codec.ts";
-import { NEVER } from "./entry.ts";
+import { MAX_BYTES, NEVER } from "./entry.ts";
 import { disposing } from "../util/disposing.ts";
 import { Failures } from "./failures.ts";
 import { DisabledStore } from "./disabled_store.ts";
@@ -46,7 +46,7 @@ import type {
   VersionOptions,
 } from "./options.ts";
 import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
-import { ReadThrough } from "./read_through.ts";
+import { ReadThrough, type Wanted } from "./read_through.ts";
 import { inParts } from "./parts.ts";
 import { isStandardSchema } from "../values/standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
@@ -57,7 +57,6 @@ import { currentRun } from "./waits.ts";
 import { assertStore } from "../util/assert_store.ts";
 import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
-const MAX_BYTES = 8 * 2 ** 20;
 /** What no options are, which need no check. */
 const NONE = Object.freeze({});
 const MISS: Lookup<never> = Object.freeze({ status: "miss", age: 0, ttl: 0, tags: Object.freeze([]) });
@@ -149,26 +148,14 @@ export class Cache implements AsyncDisposable {
    * @returns The value, or `undefined` if there is none that is fresh, or the store does not answer.
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
-  async get<T = unknown>(key: string, options: GetOptions<T> = NONE): Promise<T | undefined> {
-    if (options !== NONE) assertOptions(options, GET, "read from the cache");
-    const { schema, signal } = options;
-    assertSchema(schema);
-    const wanted = { schema, signal, version: versionOf(options.version) };
-    const copied = this.#through.copied(key, wanted);
-    const copy = copied instanceof Promise ? await copied : copied;
-    if (copy) return copy.value; // what there is a copy of was found to be a key before
-    assertKey(key, this.#maxKeyBytes, "read from the cache");
-    // Not through.read(): one more promise between the store and the caller is a few per cent of a hit.
-    const through = this.#through;
-    const mark = through.mark();
-    let read: Read | undefined;
+  get<T = unknown>(key: string, options: GetOptions<T> = NONE): Promise<T | undefined> {
+    let wanted: Wanted<T>;
     try {
-      read = await through.reading(key, signal);
+      wanted = wantedOf(options);
     } catch (error) {
-      if (!through.failed("read", key, error, signal)) throw error;
+      return Promise.reject(error); // no async function: one more promise is a few per cent of a hit
     }
-    const found = through.found(key, read, wanted, mark);
-    return (found instanceof Promise ? await found : found)?.value;
+    return this.#through.get(key, wanted, this.#maxKeyBytes);
   }
 
   /**
@@ -181,20 +168,12 @@ export class Cache implements AsyncDisposable {
    * @throws {TypeError | RangeError} If a key cannot be one.
    */
   async getMany<T = unknown>(keys: Iterable<string>, options: GetOptions<T> = {}): Promise<Map<string, T>> {
-    assertOptions(options, GET, "read from the cache");
-    const { schema, signal } = options;
+    const wanted = wantedOf(options);
     const distinct = this.#keys(keys, "read from the cache");
-    assertSchema(schema);
-    const wanted = { schema, signal, version: versionOf(options.version) };
-    const through = this.#through;
-    const mark = through.mark();
-    const found = await disposing(new Failures(this.#on), (failures) =>
-      Promise.all(
-        distinct.map(async (key) =>
-          await through.copied(key, wanted) ??
-            await through.found(key, await through.read(key, signal, failures), wanted, mark)
-        ),
-      ));
+    const found = await disposing(
+      new Failures(this.#on),
+      (failures) => Promise.all(distinct.map((key) => this.#through.find(key, wanted, failures))),
+    );
     const values = new Map<string, T>();
     for (const [i, key] of distinct.entries()) if (found[i]) values.set(key, found[i].value);
     return values;
@@ -785,6 +764,18 @@ export class Cache implements AsyncDisposable {
 
 function secondsLeft({ entry, now }: Read): number {
   return entry!.freshUntil >= NEVER ? Infinity : (entry!.freshUntil - now) / 1000;
+}
+
+/**
+ * What a reader wants.
+ *
+ * @throws {TypeError | RangeError} If an option is not as it should be.
+ */
+function wantedOf<T>(options: GetOptions<T>): Wanted<T> {
+  if (options !== NONE) assertOptions(options, GET, "read from the cache");
+  const { schema, signal } = options;
+  assertSchema(schema);
+  return { schema, signal, version: versionOf(options.version) };
 }
 
 /** A namespace of which each part between dots is one. */

@@ -1,5 +1,6 @@
 import { describe, describeKind } from "../util/describe.ts";
-import { compress, decompress } from "../values/compression.ts";
+import { ByteGate } from "../util/byte_gate.ts";
+import { compress, decompress, lengthOf } from "../values/compression.ts";
 import { isThenable } from "../values/standard_schema.ts";
 import { answered } from "../util/answered.ts";
 import {
@@ -44,6 +45,8 @@ export interface Encoded {
 const FORMAT_BITS = 0b0111;
 const COMPRESSED = 0b1000;
 const DEFAULT_THRESHOLD = 1024;
+/** Bytes that are decompressed at a time, of all values together. */
+const DECOMPRESSED_AT_ONCE = 16 * 2 ** 20;
 
 const encoder = new TextEncoder();
 
@@ -55,6 +58,7 @@ export class Codec {
   readonly #id: number;
   readonly #threshold: number;
   readonly #maxBytes: number;
+  readonly #gate = new ByteGate(DECOMPRESSED_AT_ONCE);
 
   /**
    * Creates a codec.
@@ -121,7 +125,9 @@ export class Codec {
       throw new Error(`Cannot read value: wanted known flags, got ${flags}`);
     }
     if ((flags & COMPRESSED) === 0) return this.#read(payload, format);
-    return decompress(payload, this.#maxBytes).then((bytes) => this.#read(bytes, format));
+    // Beyond what may be, it is refused before it takes any memory.
+    const bytes = Math.min(lengthOf(payload), this.#maxBytes);
+    return this.#gate.run(bytes, async () => this.#read(await decompress(payload, this.#maxBytes), format));
   }
 
   #write(value: unknown, what: string): Written {

@@ -17,6 +17,7 @@
  *
  * @module
  */
+import { MAX_KEY_BYTES, MAX_TAGS } from "../util/keys.ts";
 import { decoder } from "../util/utf8.ts";
 import type { JsonBatch } from "../values/json_batch.ts";
 import { FORMAT } from "../values/serializer.ts";
@@ -32,6 +33,12 @@ export const NEVER = 9e15;
 
 /** The longest lease, in milliseconds. One that claims to last longer is nobody's. */
 export const LONGEST_LEASE: number = 86_400_000;
+/** Most bytes of an encoded value, unless said otherwise. */
+export const MAX_BYTES: number = 8 * 2 ** 20;
+/** Most bytes of what may stand in front of a value: its tags, each with its length, and its version. */
+const IN_FRONT = MAX_TAGS * (2 + MAX_KEY_BYTES) + 65;
+/** A string of Redis is no longer. */
+const MOST = 512 * 2 ** 20;
 
 const encoder = new TextEncoder();
 
@@ -65,6 +72,11 @@ export interface StoredEntry {
   readonly tags: readonly string[];
   /** Hands out the value, once, if it was read together with others; else `undefined`, and the payload is to be read. */
   takeValue?(): unknown;
+}
+
+/** How long an entry may be in its wire format, if its value may have so many bytes. */
+export function longestEntry(maxBytes: number): number {
+  return Math.min(MOST, HEADER + IN_FRONT + maxBytes);
 }
 
 /** How long an entry is in its wire format. */
@@ -157,7 +169,7 @@ export class WireEntry implements StoredEntry {
   readTogether(batch: JsonBatch): void {
     if (this.flags !== FORMAT.json) return;
     this.#json = batch;
-    this.#place = batch.add(this.#payloadAt, this.#end);
+    this.#place = batch.add(this.#payloadAt, this.#end, this.#bytes);
   }
 
   takeValue(): unknown {

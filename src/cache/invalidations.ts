@@ -1,5 +1,6 @@
 import { compileGlob } from "../util/glob.ts";
 import type { StoredEntry } from "./entry.ts";
+import type { KnownEntry } from "./known_entries.ts";
 
 /** What invalidations say about an entry: `unknown` = they happened before this process kept track. */
 export type Verdict = "valid" | "stale" | "invalid" | "unknown";
@@ -38,6 +39,8 @@ export class Invalidations {
   floor = 0;
   /** Clock of the newest invalidation of any kind. */
   newest = 0;
+  /** How often anything was added or forgotten: as long as it stays, so does what {@linkcode Invalidations.judge} said. */
+  changes = 0;
   readonly #kept: number;
   readonly #hard = new Map<string, number>();
   readonly #stale = new Map<string, number>();
@@ -64,6 +67,7 @@ export class Invalidations {
     this.seen = seen;
     this.floor = floor;
     this.newest = newest;
+    this.changes++;
     for (const map of [this.#hard, this.#stale]) {
       for (const [tag, at] of map) {
         if (at > seen) this.newest = Math.max(this.newest, at);
@@ -81,6 +85,7 @@ export class Invalidations {
   addTag(tag: string, mode: "hard" | "stale", at: number): void {
     const map = mode === "hard" ? this.#hard : this.#stale;
     if ((map.get(tag) ?? 0) >= at) return;
+    this.changes++;
     // Deleting first keeps the map in the order of the clock, oldest first.
     map.delete(tag);
     map.set(tag, at);
@@ -92,6 +97,7 @@ export class Invalidations {
   addBarrier(glob: string, at: number): void {
     const known = this.#barriers.get(glob);
     if (known && known.at >= at) return;
+    this.changes++;
     this.#barriers.set(glob, { at, matches: known?.matches ?? compileGlob(glob) });
     this.#ordered = undefined;
     this.newest = Math.max(this.newest, at);
@@ -129,6 +135,33 @@ export class Invalidations {
       if ((this.#stale.get(tag) ?? 0) >= asOf) stale = true;
     }
     return stale ? "stale" : "valid";
+  }
+
+  /** Whether all that the records have was heard of, as their marks have it. */
+  covers({ epoch, newest, last, floor }: { epoch: number; newest: number; last: number; floor: number }): boolean {
+    // Where a mark is beyond the last one, somebody else has written to the records.
+    return epoch !== 0 && epoch === this.epoch && newest <= this.seen && newest <= last && floor <= last;
+  }
+
+  /**
+   * Judges an entry that is stored, and remembers it if it is valid: its place in the order is its own, so until something is invalidated
+   * it need not be looked at again. What somebody has loaded or copied is as old as a read, which others share: see
+   * {@linkcode Invalidations.judge}.
+   *
+   * @param key Its key.
+   * @param entry The entry.
+   * @param known What is remembered of it.
+   * @param lookup What the store found for its tags.
+   */
+  judgeStored(key: string, entry: Judged, known: KnownEntry, lookup?: TagLookup): Verdict {
+    const { changes } = this;
+    if (known.validAt === changes && known.asOf === entry.asOf && entry.epoch === this.epoch) return "valid";
+    const verdict = this.judge(key, entry, lookup);
+    if (verdict === "valid") {
+      known.asOf = entry.asOf;
+      known.validAt = changes;
+    }
+    return verdict;
   }
 
   /** Drops the older half and remembers that the copy no longer covers it. */

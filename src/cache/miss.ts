@@ -182,7 +182,7 @@ export class Miss<T> {
   async #read(how: ReadOptions): Promise<Read | undefined> {
     const { loading, store, stats, on } = this.#host;
     const { lease, fresh } = this.#request;
-    const reading = store.read(this.#key, { lease, proof: PROOF, ...(fresh && ANEW), ...how });
+    const reading = store.read(this.#key, { lease, proof: PROOF, signal: this.#signal, ...(fresh && ANEW), ...how });
     try {
       return await abortable(reading, this.#signal);
     } catch (error) {

@@ -25,9 +25,14 @@ export class Part {
     this.#closed = true;
   }
 
+  /** Whether something of so many bytes goes with it. */
+  fits(bytes: number): boolean {
+    return !this.full && (this.#count === 0 || this.#bytes + bytes <= BYTES);
+  }
+
   /** Adds something of so many bytes, if it fits. */
   add(bytes: number): boolean {
-    if (this.full || (this.#count > 0 && this.#bytes + bytes > BYTES)) return false;
+    if (!this.fits(bytes)) return false;
     this.#count++;
     this.#bytes += bytes;
     return true;

@@ -1,7 +1,7 @@
 import { abortable } from "../util/abort.ts";
 import { LoaderTimeoutError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
-import { assertTags } from "../util/keys.ts";
+import { assertKey, assertTags } from "../util/keys.ts";
 import { type Copy, Local } from "./local.ts";
 import { RefreshAhead } from "./early.ts";
 import type { Failures } from "./failures.ts";
@@ -49,26 +49,54 @@ export class ReadThrough {
     this.#host = { ...host, early, loading: this.loading, local: this.#local };
   }
 
+  /**
+   * A fresh value, or `undefined`.
+   *
+   * @throws {TypeError | RangeError} If the key cannot be one.
+   */
+  async get<T>(key: string, wanted: Wanted<T>, maxKeyBytes: number): Promise<T | undefined> {
+    const copied = this.#copy(key, wanted);
+    const copy = copied instanceof Promise ? await copied : copied;
+    if (copy) return copy.value; // what there is a copy of was found to be a key before
+    assertKey(key, maxKeyBytes, "read from the cache");
+    const mark = this.#mark();
+    let read: Read | undefined;
+    try {
+      read = await this.#reading(key, wanted.signal);
+    } catch (error) {
+      if (!this.#failed("read", key, error, wanted.signal)) throw error;
+    }
+    const found = this.#found(key, read, wanted, mark);
+    return (found instanceof Promise ? await found : found)?.value;
+  }
+
+  /** The same for one of several keys, which are known to be such. */
+  async find<T>(key: string, wanted: Wanted<T>, failures: Failures): Promise<Found<T>> {
+    const copy = await this.#copy(key, wanted);
+    if (copy) return copy;
+    const mark = this.#mark();
+    return await this.#found(key, await this.read(key, wanted.signal, failures), wanted, mark);
+  }
+
   /** A fresh value from this process, at once where that is possible: a hit must not cost a promise more than it has to. */
-  copied<T>(key: string, { schema, version, signal }: Wanted<T>): Found<T> | Promise<Found<T>> {
+  #copy<T>(key: string, { schema, version, signal }: Wanted<T>): Found<T> | Promise<Found<T>> {
     const copied = this.#local && this.#copied(key, this.#local.get(key), schema, version);
     return copied instanceof Promise ? abortable(copied, signal) : copied;
   }
 
-  /** Reads an entry. Hand what comes to {@linkcode ReadThrough.found}, a failure to {@linkcode ReadThrough.failed}. */
-  reading(key: string, signal: AbortSignal | undefined): Promise<Read> {
-    signal?.throwIfAborted();
-    const reading = this.#host.store.read(key);
-    return signal ? abortable(reading, signal) : reading;
+  #reading(key: string, signal: AbortSignal | undefined): Promise<Read> {
+    if (!signal) return this.#host.store.read(key);
+    signal.throwIfAborted();
+    return abortable(this.#host.store.read(key, { signal }), signal);
   }
 
-  /** Call it before a read, and hand what it gives to {@linkcode ReadThrough.found}. */
-  mark(): number {
+  /** When a read began, for the copy that is made of what it finds. */
+  #mark(): number {
     return this.#local?.mark() ?? 0;
   }
 
   /** The fresh value in what was read, counted; at once where that is possible. */
-  found<T>(
+  #found<T>(
     key: string,
     read: Read | undefined,
     { schema, version, signal }: Wanted<T>,
@@ -94,7 +122,7 @@ export class ReadThrough {
   }
 
   /** Counts a failure of the store. `false` when it is none: that is for the caller. */
-  failed(
+  #failed(
     operation: string,
     key: string,
     error: unknown,
@@ -139,15 +167,15 @@ export class ReadThrough {
         (signal, onCycle) => this.getOrSet(key, { ...request, hardTimeout: undefined, onCycle }, signal),
       );
     }
-    const mark = this.#local?.mark() ?? 0;
+    const mark = this.#mark();
     const began = this.loading.started;
     signal?.throwIfAborted();
-    const reading = fresh ? this.#readAnew(key, lease) : this.#host.store.read(key, { lease, proof: PROOF });
+    const reading = fresh ? this.#readAnew(key, lease) : this.#host.store.read(key, { lease, proof: PROOF, signal });
     let read: Read | undefined;
     try {
       read = await (signal ? abortable(reading, signal) : reading);
     } catch (error) {
-      if (!this.failed("read", key, error, signal, request.failures)) {
+      if (!this.#failed("read", key, error, signal, request.failures)) {
         this.loading.abandon(key, reading);
         throw error;
       }
@@ -202,9 +230,9 @@ export class ReadThrough {
   /** Reads an entry, or resolves to `undefined` when the store fails. */
   async read(key: string, signal: AbortSignal | undefined, failures?: Failures): Promise<Read | undefined> {
     try {
-      return await this.reading(key, signal);
+      return await this.#reading(key, signal);
     } catch (error) {
-      if (!this.failed("read", key, error, signal, failures)) throw error;
+      if (!this.#failed("read", key, error, signal, failures)) throw error;
     }
   }
 
@@ -219,7 +247,7 @@ export class ReadThrough {
     try {
       return await (signal ? abortable(work, signal) : work);
     } catch (error) {
-      if (!this.failed(operation, key, error, signal, failures)) throw error;
+      if (!this.#failed(operation, key, error, signal, failures)) throw error;
     }
   }
 

@@ -54,6 +54,8 @@ export interface ReadOptions {
   refresh?: number;
   /** Takes the lease from whoever holds it. */
   steal?: boolean;
+  /** Once it is aborted nobody waits for the read: where it was not sent yet, it need not be. */
+  signal?: AbortSignal | undefined;
 }
 
 /** How long an entry is what, in milliseconds from the time of writing. `Infinity` = for ever. */

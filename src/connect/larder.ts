@@ -146,7 +146,12 @@ export async function connect<
     throw error;
   }
   const store = cacheBatch
-    ? new RedisStore(cacheBatch, { namespace: config.namespace, buckets: config.buckets, on })
+    ? new RedisStore(cacheBatch, {
+      namespace: config.namespace,
+      buckets: config.buckets,
+      maxBytes: config.cache.maxBytes,
+      on,
+    })
     : new MemoryStore(config.cache.memory);
   const sessions = openSessions<SessionDataOf<TypesWith<Types, Data>>>(main, config, on);
   const rateLimit = openRateLimiter<Limits>(main, config, on);

@@ -7,6 +7,8 @@ const HEADER_BYTES = 4;
  * so no piece makes more than 8 MiB.
  */
 const PIECE_BYTES = 8 * 1024;
+/** How many times its length deflate expands what it is given, at most. */
+const MOST_EXPANSION = 1032;
 
 /**
  * Compresses bytes.
@@ -17,8 +19,9 @@ const PIECE_BYTES = 8 * 1024;
 export async function compress(bytes: Uint8Array): Promise<Uint8Array> {
   const header = new Uint8Array(HEADER_BYTES);
   new DataView(header.buffer).setUint32(0, bytes.length, true);
-  const chunks = await pump(bytes, new CompressionStream("deflate-raw"), Infinity);
-  return concat([header, ...chunks]);
+  const chunks = [header];
+  await pump(bytes, new CompressionStream("deflate-raw"), Infinity, (chunk) => chunks.push(chunk));
+  return concat(chunks);
 }
 
 /**
@@ -31,26 +34,39 @@ export async function compress(bytes: Uint8Array): Promise<Uint8Array> {
  * @throws {Error} If the payload is damaged.
  */
 export async function decompress(payload: Uint8Array, maxBytes: number): Promise<Uint8Array> {
-  if (payload.length < HEADER_BYTES) {
-    throw new Error(`Cannot decompress value: wanted at least ${HEADER_BYTES} bytes, got ${payload.length}`);
-  }
-  const length = new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getUint32(0, true);
+  const length = lengthOf(payload);
   if (length > maxBytes) {
     throw new RangeError(`Cannot decompress value: wanted at most ${maxBytes} bytes, got ${length}`);
   }
-  const chunks = await pump(payload.subarray(HEADER_BYTES), new DecompressionStream("deflate-raw"), length);
-  const bytes = concat(chunks);
-  if (bytes.length !== length) {
-    throw new Error(`Cannot decompress value: wanted ${length} bytes, got ${bytes.length}`);
-  }
+  // What claims to be longer than it can be takes no memory.
+  const bytes = new Uint8Array(Math.min(length, MOST_EXPANSION * payload.length));
+  let at = 0;
+  await pump(payload.subarray(HEADER_BYTES), new DecompressionStream("deflate-raw"), length, (chunk) => {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  });
+  if (at !== length) throw new Error(`Cannot decompress value: wanted ${length} bytes, got ${at}`);
   return bytes;
+}
+
+/**
+ * How long the original is, as a payload says.
+ *
+ * @throws {Error} If it is too short to say so.
+ */
+export function lengthOf(payload: Uint8Array): number {
+  if (payload.length < HEADER_BYTES) {
+    throw new Error(`Cannot decompress value: wanted at least ${HEADER_BYTES} bytes, got ${payload.length}`);
+  }
+  return new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getUint32(0, true);
 }
 
 async function pump(
   bytes: Uint8Array,
   transform: CompressionStream | DecompressionStream,
   maxBytes: number,
-): Promise<Uint8Array[]> {
+  take: (chunk: Uint8Array<ArrayBuffer>) => void,
+): Promise<void> {
   let offset = 0;
   const source = new ReadableStream<Uint8Array>({
     pull(controller): void {
@@ -59,20 +75,19 @@ async function pump(
       offset += PIECE_BYTES;
     },
   });
-  const reader = source.pipeThrough(transform as ReadableWritablePair<Uint8Array, Uint8Array>).getReader();
-  const chunks: Uint8Array[] = [];
+  const reader = source.pipeThrough(transform as ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array>).getReader();
   let total = 0;
   while (true) {
     // deno-lint-ignore no-await-in-loop -- a stream is read in order
     const { done, value } = await reader.read();
-    if (done) return chunks;
+    if (done) return;
     total += value.length;
     if (total > maxBytes) {
       // deno-lint-ignore no-await-in-loop -- ends the loop
       await reader.cancel();
       throw new RangeError(`Cannot decompress value: wanted at most ${maxBytes} bytes, got more`);
     }
-    chunks.push(value);
+    take(value);
   }
 }
 

@@ -1,10 +1,15 @@
 import { decoder } from "../util/utf8.ts";
 import { isHarmless } from "./serializer.ts";
+import { MAX_DEPTH } from "./storable.ts";
 
-/** Texts that are longer take so long to parse that calls no longer count. */
-const LONGEST = 2048;
+/**
+ * Texts that are longer take so long to parse that calls no longer count. In shorter ones, nothing is nested deeper than what may be
+ * stored: each level takes two characters.
+ */
+const LONGEST = 2 * MAX_DEPTH;
 /** Most bytes that are parsed at once. */
 const ROOM = 65_536;
+const NOTHING = new Uint8Array(0);
 const [OPENING, CLOSING] = [0x5b, 0x5d];
 
 /**
@@ -18,25 +23,27 @@ const MARKED = new TextEncoder().encode(`,${MARK},`);
 const room = new Uint8Array(ROOM);
 
 /**
- * JSON texts that came in one reply, parsed together when the first value is wanted. That takes a third less time than parsing one
+ * JSON texts that came together, parsed together when the first value is wanted. That takes a third less time than parsing one
  * by one: short texts spend most of it on calls, and the engine knows the shape of an object from the one before.
  */
 export class JsonBatch {
   readonly #bytes: Uint8Array;
+  #texts: Uint8Array[] = [];
   #bounds: number[] = [];
   #size = 0;
   #values: unknown[] | undefined;
 
-  /** @param bytes What holds the texts. */
-  constructor(bytes: Uint8Array) {
+  /** @param bytes What holds the texts, unless that is said for each. */
+  constructor(bytes: Uint8Array = NOTHING) {
     this.#bytes = bytes;
   }
 
   /** Adds the text from one position to another, and returns its place; -1 where it is better parsed by itself. */
-  add(from: number, end: number): number {
+  add(from: number, end: number, bytes: Uint8Array = this.#bytes): number {
     const size = this.#size + end - from + MARKED.length;
     if (end - from > LONGEST || size > ROOM - 2 || this.#values) return -1;
     this.#size = size;
+    this.#texts.push(bytes);
     return this.#bounds.push(from, end) - 2;
   }
 
@@ -51,7 +58,8 @@ export class JsonBatch {
 
   /** The values with marks between them, or nothing. */
   #parse(): unknown[] {
-    const bounds = this.#bounds;
+    const [texts, bounds] = [this.#texts, this.#bounds];
+    this.#texts = [];
     this.#bounds = [];
     if (bounds.length < 4) return [];
     let at = 0;
@@ -61,7 +69,7 @@ export class JsonBatch {
         room.set(MARKED, at);
         at += MARKED.length;
       }
-      room.set(this.#bytes.subarray(bounds[i], bounds[i + 1]), at);
+      room.set(texts[i / 2]!.subarray(bounds[i], bounds[i + 1]), at);
       at += bounds[i + 1]! - bounds[i]!;
     }
     room[at++] = CLOSING;

@@ -1,5 +1,6 @@
 import { parse, stringify } from "devalue";
 import { describe } from "../util/describe.ts";
+import { isDeeper } from "./nesting.ts";
 import { assertStorable, isJsonSafe, MAX_DEPTH, type PathSegment, tooDeep, unstorable } from "./storable.ts";
 import { decoder } from "../util/utf8.ts";
 
@@ -157,7 +158,7 @@ export function read(format: number | undefined, bytes: Uint8Array): unknown {
     case FORMAT.json:
       return parseJson(decode(bytes));
     case FORMAT.devalue:
-      return parse(decode(bytes), REVIVERS);
+      return parseRich(decode(bytes));
     case FORMAT.bytes:
       return new Uint8Array(bytes);
     default:
@@ -172,7 +173,23 @@ function decode(bytes: Uint8Array): string {
 }
 
 function parseJson(text: string): unknown {
-  return mayForge(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text);
+  const value = mayForge(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text);
+  return bounded(value, text);
+}
+
+function parseRich(text: string): unknown {
+  return bounded(parse(text, REVIVERS), text, new Set());
+}
+
+/**
+ * The value, unless it is nested deeper than what is written: whoever walks over it would run out of stack. Each level takes two
+ * characters, so what is short is not looked at.
+ */
+function bounded(value: unknown, text: string, seen?: Set<object>): unknown {
+  if (text.length > 2 * MAX_DEPTH && isDeeper(value, MAX_DEPTH, seen)) {
+    throw new RangeError(`Cannot read value: wanted at most ${MAX_DEPTH} levels, got more`);
+  }
+  return value;
 }
 
 /**

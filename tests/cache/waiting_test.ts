@@ -3,7 +3,7 @@ import { FakeTime } from "@std/testing/time";
 import { LoaderTimeoutError } from "../../src/errors.ts";
 import type { GetOrSetOptions, LoaderContext } from "../../src/cache/options.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
-import { openCache, type OpenedCache, type OpenOptions, scriptsRun, untilLive } from "../support/open_cache.ts";
+import { openCache, type OpenedCache, type OpenOptions, timesAsked, untilLive } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -49,7 +49,7 @@ async function play(options: SceneOptions, run: (scene: Scene) => Promise<void>)
   held.catch(() => {});
   await loading.promise;
   await server.cli("CONFIG", "RESETSTAT");
-  const scripts = () => scriptsRun(server);
+  const scripts = () => timesAsked(server);
   let loads = 0;
   const own = () => {
     loads++;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConfigError, connect, type ConnectOptions, type Larder, NotFoundError } from "../../mod.ts";
-import { commandCounts, scriptsRun } from "../support/open_cache.ts";
+import { commandCounts, timesAsked } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 import { fixture, FIXTURES, Folder, MemorySource } from "./support.ts";
@@ -95,9 +95,9 @@ Deno.test("Larder.cache gives hits from the process: Redis is not asked", async 
   const namespace = `images-${crypto.randomUUID()}`;
   await using redis = await open(server, { namespace, images: { source, revalidateAfter: "1h" } });
   await until(async () => {
-    const before = await scriptsRun(server);
+    const before = await timesAsked(server);
     for (let i = 0; i < 100; i++) await redis.cache.getImageInfo("a.png");
-    return await scriptsRun(server) === before;
+    return await timesAsked(server) === before;
   }, "there is a copy");
   assertEquals(source.opened.length, 1);
   assert((await commandCounts(server)).subscribe! >= 1);

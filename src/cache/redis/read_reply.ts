@@ -1,12 +1,10 @@
 import type { EventListener } from "../../observe/events.ts";
-import { WireEntry } from "../entry.ts";
 import type { Invalidations, TagLookup } from "../invalidations.ts";
 import { decoder } from "../../util/utf8.ts";
-import { JsonBatch } from "../../values/json_batch.ts";
 
 /** What the read script says of one key beside its entry. */
 export interface Note extends TagLookup {
-  /** 2 = lease granted, 4 = tags looked up, 8 = ask again; summed. */
+  /** {@linkcode NOTE}, summed. */
   readonly kind: number;
 }
 
@@ -26,49 +24,25 @@ export interface News {
   readonly notes: ReadonlyMap<number, Note> | undefined;
 }
 
-/** What the read script answers: entries, where there are any, and the news. */
-export class ReadReply {
-  /** Reads the values of what is wanted together. */
-  readonly json: JsonBatch;
-  /** Number of entries. */
-  readonly count: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #bounds: number[];
-
-  /** @throws {RangeError} If it is no such reply. */
-  constructor(bytes: Uint8Array) {
-    this.json = new JsonBatch(bytes);
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#bounds = readArray(bytes);
-    this.count = this.#bounds.length / 2 - 1;
-    if (this.count < 0 || this.#bounds.at(-1) === -1) throw new RangeError("Cannot read reply: wanted news, got none");
+/**
+ * Cuts up what the read script answers: the values, where there are any, and last the news for {@linkcode readNews}.
+ *
+ * @throws {RangeError} If it is something else.
+ */
+export function readValues(bytes: Uint8Array): { values: (Uint8Array | undefined)[]; news: Uint8Array } {
+  const bounds = readArray(bytes);
+  const values: (Uint8Array | undefined)[] = [];
+  for (let i = 0; i < bounds.length; i += 2) {
+    values.push(bounds[i] === -1 ? undefined : bytes.subarray(bounds[i], bounds[i + 1]));
   }
-
-  /** Whether there is something at a key. */
-  has(index: number): boolean {
-    return this.#bounds[2 * index] !== -1;
-  }
-
-  /**
-   * The entry at a key.
-   *
-   * @throws {RangeError} If what is there is no entry.
-   */
-  entry(index: number): WireEntry {
-    return new WireEntry(this.#bytes, this.#bounds[2 * index], this.#bounds[2 * index + 1], this.#view);
-  }
-
-  /** What {@linkcode readNews} reads. */
-  get news(): Uint8Array {
-    return this.#bytes.subarray(this.#bounds.at(-2), this.#bounds.at(-1));
-  }
+  const news = values.pop();
+  if (!news) throw new RangeError("Cannot read reply: wanted news, got none");
+  return { values, news };
 }
 
 /**
  * Finds the pieces of a MessagePack array of strings and `false`: where each begins and where it ends, in turn; -1 where there is
- * none. Views of the pieces are for who needs them: making one costs as much as reading an entry.
+ * none.
  *
  * @throws {RangeError} If it is something else.
  */

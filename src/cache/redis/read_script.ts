@@ -9,41 +9,75 @@ export interface ReadRequest {
   readonly seen: number;
   /** The clock up to which it knows no tags. */
   readonly floor: number;
-  /** The token of the leases. */
+  /** The most bytes of an entry; what is longer is none. */
+  readonly longest: number;
+  /** The leases that are wanted for the first keys, if any are. */
+  readonly leases: LeaseRequest | undefined;
+}
+
+/** The leases that a caller of {@linkcode READ} wants. */
+export interface LeaseRequest {
+  /** Their token. */
   readonly token: number;
-  /** How many milliseconds a lease lasts; negative: taken also from who holds it. */
+  /** How many milliseconds each lasts. */
   readonly lease: number;
   /** How many it lasts until it is first extended. */
   readonly proof: number;
-  /** How many keys want one: the first ones. */
-  readonly wanted: number;
-  /**
-   * For each of these, if for any: n > 0 when the caller knows that what is as old as n is invalid, n < 0 when what is as old as -n is
-   * stale, else 0.
-   */
-  readonly limits: readonly number[];
+  /** Whether they are taken also from who holds them. */
+  readonly steal: boolean;
+  /** For each key, what its caller knows of the entry that the server does not. */
+  readonly keys: readonly Known[];
 }
 
-/** Encodes the third argument: f64 epoch, clock seen, clock of unknown tags, token, lease, proof; u16 wanted; f64 limits. */
-export function encodeRequest(request: ReadRequest): Uint8Array {
-  const { epoch, seen, floor, token, lease, proof, wanted, limits } = request;
-  const bytes = new Uint8Array(50 + 8 * limits.length);
+/** What a caller knows of an entry. */
+export interface Known {
+  /** What is as old as this, or older, is invalid. */
+  readonly unusable: number;
+  /** What is as old as this, or older, is stale. */
+  readonly refresh: number;
+}
+
+/**
+ * Encodes the third argument: f64 epoch, clock seen, clock of unknown tags, token, lease (negative: taken also from who holds it),
+ * proof; u16 number of keys that want a lease; u32 most bytes of an entry; then nothing, or for each of those keys f64 n > 0 when what
+ * is as old as n is invalid, n < 0 when what is as old as -n is stale, else 0.
+ */
+export function encodeRequest({ epoch, seen, floor, longest, leases }: ReadRequest): Uint8Array {
+  const keys = leases?.keys ?? [];
+  const limits = keys.some(({ unusable, refresh }) => unusable !== 0 || refresh !== 0) ? keys : [];
+  const bytes = new Uint8Array(54 + 8 * limits.length);
   const view = new DataView(bytes.buffer);
   view.setFloat64(0, epoch);
   view.setFloat64(8, seen);
   view.setFloat64(16, floor);
-  view.setFloat64(24, token);
-  view.setFloat64(32, lease);
-  view.setFloat64(40, proof);
-  view.setUint16(48, wanted);
-  for (let i = 0; i < limits.length; i++) view.setFloat64(50 + 8 * i, limits[i]!);
+  if (leases) {
+    view.setFloat64(24, leases.token);
+    view.setFloat64(32, leases.steal ? -leases.lease : leases.lease);
+    view.setFloat64(40, leases.proof);
+    view.setUint16(48, keys.length);
+  }
+  view.setUint32(50, longest);
+  for (const [i, { unusable, refresh }] of limits.entries()) {
+    view.setFloat64(54 + 8 * i, unusable > 0 ? unusable : -refresh);
+  }
   return bytes;
 }
 
+/** What the script notes of a key beside its entry. The numbers are those in the script. */
+export const NOTE = {
+  /** The lease was granted. */
+  granted: 2,
+  /** The tags were looked up: the clocks of the newest hard and stale invalidation come with it. */
+  lookedUp: 4,
+  /** The entry did not fit into the reply; its length comes in place of the first clock. */
+  askAgain: 8,
+  /** What is there is too long to be an entry. */
+  tooLong: 16,
+} as const;
+
 /**
- * Reads entries, the news of the ledger and, for the first keys, grants leases where there is nothing fresh. Answers one
- * string, since one reply is what clients parse fastest. What the caller can judge by itself is left to it: at a hundred
- * thousand reads per second, each call in the loop counts.
+ * Reads entries, the news of the ledger and, for the first keys, grants leases where there is nothing fresh; without keys, the news
+ * alone. Answers one string, since one reply is what clients parse fastest. What the caller can judge by itself is left to it.
  *
  * KEYS: entries …, ledger.
  * ARGV: 1 nonce · 2 check the run · 3 what the caller knows and wants, in one piece because each argument costs as much as a key
@@ -51,13 +85,12 @@ export function encodeRequest(request: ReadRequest): Uint8Array {
  *
  * Reply: a MessagePack array of the entries (false where there is none) and, last, the news. The news, big-endian: f64 epoch,
  * clock, now, last clock, newest invalidation, floor; u8 1 = forget what you know, 2 = and the records are all there are; u16 records, u16 barriers, u16 notes; each
- * record and barrier f64 clock, u16 length, member; each note u16 index, u8 kind (2 lease granted, 4 tags looked up, 8 ask
- * again), f64 hard, f64 stale.
+ * record and barrier f64 clock, u16 length, member; each note u16 index, u8 kind ({@linkcode NOTE}, summed), f64 hard, f64 stale.
  */
 export const READ: Script = new Script(
   PRELUDE + `
 local number, byte = struct.unpack, string.byte
-local known, seen, unknown, token, lease, proof, wanted, limits = number('>ddddddI2', ARGV[3])
+local known, seen, unknown, token, lease, proof, wanted, longest, limits = number('>ddddddI2I4', ARGV[3])
 if limits > #ARGV[3] then limits = nil end
 local at_first = epoch
 -- It goes on from what this caller has read, unless somebody has put an older copy in its place.
@@ -95,7 +128,9 @@ if not forget and newest > seen then
 end
 local complete = false
 if forget then
-  unknown = last
+  -- Where nothing was ever invalidated, nothing is unknown.
+  complete = newest == 0
+  unknown = complete and floor or last
   if newest > 0 then
     -- A ledger that is not too long is told as a whole, so that its tags need not be looked up again and again.
     records = redis.call('ZRANGEBYSCORE', ledger, '(0', '+inf', 'WITHSCORES', 'LIMIT', 0, 5001)
@@ -126,40 +161,46 @@ local function grant(key, keep)
 end
 
 local count = #KEYS - 1
-local values = count <= 16 and redis.call('MGET', unpack(KEYS, 1, count)) or {}
+local values, too_long = {}, nil
 -- What does not fit into a reply that a slow line carries in time is asked for again; the first value always does.
 local ROOM = 262144
 local room, missing = ROOM, false
-for first = 1, count > 1 and count or 0, 16 do
-  local final = math.min(first + 15, count)
-  local part = values
-  if count > 16 then part = not missing and redis.call('MGET', unpack(KEYS, first, final)) end
-  for i = first, final do
-    local value = part and part[count > 16 and i - first + 1 or i]
-    if not missing and value then
-      missing = room < ROOM and #value > room
+for i = 1, count do
+  local value = 0
+  if not missing then
+    -- No more of it than an entry may have; what has another type is none.
+    value = redis.pcall('GETRANGE', KEYS[i], 0, longest)
+    if type(value) ~= 'string' or (value == '' and redis.call('EXISTS', KEYS[i]) == 0) then
+      value = false
+    elseif #value > longest then
+      too_long = too_long or {}
+      value, too_long[i] = false, true
+    elseif room < ROOM and #value > room then
+      value, missing = 0, true
+    else
       room = room - #value
     end
-    if missing then value = 0 end
-    values[i] = value
   end
+  values[i] = value
 end
 
 local notes, n = {}, 0
 local bound = math.min(unknown, newest)
-for i = 1, (bound > 0 or missing) and count or wanted do
+for i = 1, (bound > 0 or missing or too_long) and count or wanted do
   local value = values[i]
+  local long = too_long and too_long[i]
   if value == 0 then
+    local length = redis.pcall('STRLEN', KEYS[i])
     values[i], n = false, n + 1
-    notes[n] = struct.pack('>I2Bdd', i - 1, 8, 0, 0)
-  elseif value or i <= wanted then
+    notes[n] = struct.pack('>I2Bdd', i - 1, 8, type(length) == 'number' and length or 0, 0)
+  elseif value or long or i <= wanted then
     local readable = value and #value >= 68 and byte(value) == 1
     local of, as_of, fresh = 0, 0, 0
     if readable then of, as_of, fresh = number('>ddd', value, 9) end
     local usable = readable and of == epoch and as_of > floor and as_of <= clock
-    local kind, hard, stale = 0, 0, 0
+    local kind, hard, stale = long and 16 or 0, 0, 0
     if usable and as_of <= bound then
-      kind = 4
+      kind = kind + 4
       hard, stale = tags_invalidated(string.sub(value, 69, 68 + number('>I4', value, 65)), number('>I2', value, 3))
     end
     if i <= wanted then

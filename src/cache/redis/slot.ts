@@ -7,11 +7,14 @@ import type { Script } from "../../redis/script.ts";
 import { compileGlob, escapeGlob } from "../../util/glob.ts";
 import { REMOVE, TOUCH } from "./entry_scripts.ts";
 import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
+import { longestEntry, MAX_BYTES } from "../entry.ts";
 import { Invalidations } from "../invalidations.ts";
+import { KnownEntries } from "../known_entries.ts";
 import { OwedLeases } from "./owed_leases.ts";
 import { type LeaseAction, RedisLeases } from "./leases.ts";
 import { nonceFor } from "./nonce.ts";
-import { type ReaderHost, RedisReader } from "./reader.ts";
+import { RedisReader } from "./reader.ts";
+import type { ReaderHost } from "./reader_host.ts";
 import { milliseconds, RedisWriter, type TakenBack, type WriterHost } from "./writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "../store.ts";
 import { decoder } from "../../util/utf8.ts";
@@ -40,7 +43,9 @@ export class RedisSlot implements ReaderHost, WriterHost {
   readonly batch: Batch;
   readonly prefix: string;
   readonly ledger: string;
+  readonly longest: number;
   readonly known: Invalidations = new Invalidations();
+  readonly entries: KnownEntries = new KnownEntries();
   readonly on: EventListener | undefined;
   readonly owed: OwedLeases = new OwedLeases((key, lease, pause) => this.lease(key, lease, "release", pause));
   readonly #reader: RedisReader;
@@ -54,8 +59,10 @@ export class RedisSlot implements ReaderHost, WriterHost {
   /** How many invalidations were called so far. */
   invalidations = 0;
 
-  constructor(batch: Batch, tag: string, on: EventListener | undefined) {
+  /** `longest` is how many bytes an entry may have. */
+  constructor(batch: Batch, tag: string, on: EventListener | undefined, longest: number = longestEntry(MAX_BYTES)) {
     this.batch = batch;
+    this.longest = longest;
     this.prefix = `{${tag}}:c:`;
     this.ledger = `{${tag}}:ledger`;
     this.on = on;
@@ -72,6 +79,10 @@ export class RedisSlot implements ReaderHost, WriterHost {
   checked(generation: number): void {
     this.#checkedGeneration = generation;
     this.#checkedAt = performance.now();
+  }
+
+  isChecked(generation: number): boolean {
+    return this.#checkedGeneration === generation;
   }
 
   /** Whether the time of the server at the end of this connection is known. */
@@ -101,9 +112,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   read(key: string, options: ReadOptions, within?: Deadline): Promise<Read> {
-    const { lease = 0, proof = lease, unusable = 0, refresh = 0, steal = false } = options;
-    const limit = unusable > 0 ? unusable : -refresh;
-    return this.#reader.read(key, steal ? -lease : lease, Math.min(lease, proof), limit, within);
+    return this.#reader.read(key, options, within);
   }
 
   write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
@@ -187,7 +196,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
     const [epoch, , last, newest] = marks.map((mark) => -Number(mark));
     const { known } = this;
     // A read of what cannot be there brings all that is new, and mends what is not as it should be.
-    if (epoch !== known.epoch || !(newest! <= known.seen) || !(last! >= known.seen)) await this.#reader.read("", 0);
+    if (epoch !== known.epoch || !(newest! <= known.seen) || !(last! >= known.seen)) await this.#reader.read("", {});
     return marks.slice(0, 2).join();
   }
 
@@ -224,7 +233,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   async *inspect(glob: string): AsyncGenerator<[string, Read]> {
     for await (const keys of this.scan(glob)) {
       const names = [...new Set(keys.map((key) => decoder.decode(key).slice(this.prefix.length)))];
-      const reads = await Promise.all(names.map((name) => this.#reader.read(name, 0)));
+      const reads = await Promise.all(names.map((name) => this.#reader.read(name, {})));
       for (const [i, name] of names.entries()) if (reads[i]!.entry) yield [name, reads[i]!];
     }
   }

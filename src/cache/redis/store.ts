@@ -9,6 +9,7 @@ import { Doubts } from "./doubts.ts";
 import { InvalidationQueue } from "./invalidation_queue.ts";
 import { findNamespaces } from "./namespaces.ts";
 import { RedisBell } from "./change_channel.ts";
+import { longestEntry, MAX_BYTES } from "../entry.ts";
 import { RedisSlot } from "./slot.ts";
 import { RefusedWriteError } from "./writer.ts";
 import type {
@@ -34,6 +35,8 @@ export interface RedisStoreOptions {
   namespace: string;
   /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
   buckets?: number;
+  /** Most bytes of an encoded value: what is longer with all that belongs to an entry is none. @default {8_388_608} (8 MiB) */
+  maxBytes?: number | undefined;
   /** Told about replays and new epochs. */
   on?: EventListener | undefined;
 }
@@ -71,11 +74,11 @@ export class RedisStore implements CacheStore {
   #closed: ClosedBy | undefined;
 
   constructor(batch: Batch, options: RedisStoreOptions) {
-    const { namespace, buckets = 1, on } = options;
+    const { namespace, buckets = 1, maxBytes = MAX_BYTES, on } = options;
     this.#batch = batch;
     this.#options = options;
     this.#on = on;
-    this.#slots = hashTags(namespace, buckets).map((tag) => new RedisSlot(batch, tag, on));
+    this.#slots = hashTags(namespace, buckets).map((tag) => new RedisSlot(batch, tag, on, longestEntry(maxBytes)));
     this.#doubts = new Doubts(() => this.#look(), () => this.#copies?.all());
     this.#bell = new RedisBell(batch.client, namespace, {
       key: (key) => {

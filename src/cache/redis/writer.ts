@@ -2,6 +2,7 @@ import { RedisError, type UnavailableError } from "../../errors.ts";
 import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
+import type { KnownEntries } from "../known_entries.ts";
 import { encodeTags, HEADER, VERSION } from "../entry.ts";
 import { WRITE } from "./entry_scripts.ts";
 import { nonceFor } from "./nonce.ts";
@@ -42,6 +43,8 @@ export interface WriterHost {
   checked(generation: number): void;
   /** The server's time in milliseconds was this just now, at the earliest. */
   told(now: number): void;
+  /** What is remembered of stored entries. */
+  readonly entries: KnownEntries;
 }
 
 /** Most entries of one script call, and bytes from which on there are no more: a script holds everybody up. */
@@ -187,7 +190,7 @@ export class RedisWriter implements CallSource {
         if (check === "1") this.#host.checked(generation);
         if (typeof reply === "number") {
           this.#host.told(reply);
-          return writes.forEach((write) => write.resolve(true));
+          return writes.forEach((write) => this.#stored(write));
         }
         if (!Array.isArray(reply) || reply.length !== writes.length) {
           return handlers.reject(new RedisError("ERR the reply to a write is no list"));
@@ -205,9 +208,15 @@ export class RedisWriter implements CallSource {
       this.#host.batch.diagnosis.refused(this.operation, error);
       return write.reject(error);
     }
-    if (typeof reply !== "number" || reply >= 0) return write.resolve(reply === 1);
+    if (reply === 1) return this.#stored(write);
+    if (typeof reply !== "number" || reply >= 0) return write.resolve(false);
     this.#host.told(-reply);
     this.#again(write);
+  }
+
+  #stored({ key, bytes, resolve }: Pending): void {
+    this.#host.entries.note(key, bytes.length - NUMBERS + ADDED);
+    resolve(true);
   }
 
   /** Repeats a write of which nothing was done, unless it would come behind an invalidation that was called after it. */

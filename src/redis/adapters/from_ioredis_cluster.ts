@@ -218,12 +218,15 @@ export class BorrowedIoredisCluster implements RedisClient {
   }
 }
 
-/** The slot that a command is for, where that matters here: the services of Larder speak in scripts. */
+/** Commands of the services whose first argument is a key. */
+const OF_KEYS: ReadonlySet<string> = new Set(["MGET", "GETRANGE", "STRLEN", "ZMSCORE"]);
+
+/** The slot that a command is for, where that matters here: the services of Larder speak in scripts, mostly. */
 function slotOf({ name, args, route }: RedisCommand): number | undefined {
   if (route !== undefined) return hashSlot(route);
-  const [, keys, key] = args;
-  if ((name !== "EVALSHA" && name !== "EVAL") || key === undefined || Number(keys) === 0) return undefined;
-  return hashSlot(key instanceof Uint8Array ? decoder.decode(key) : String(key));
+  const isScript = (name === "EVALSHA" || name === "EVAL") && Number(args[1]) > 0;
+  const key = isScript ? args[2] : OF_KEYS.has(name) ? args[0] : undefined;
+  return key === undefined ? undefined : hashSlot(key instanceof Uint8Array ? decoder.decode(key) : String(key));
 }
 
 function unavailable(cause: unknown): UnavailableError {

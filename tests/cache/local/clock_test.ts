@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { LEASE, REMOVE, TOUCH, WRITE } from "../../../src/cache/redis/entry_scripts.ts";
 import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "../../../src/cache/redis/invalidation_scripts.ts";
 import { READ } from "../../../src/cache/redis/read_script.ts";
-import type { RedisClient, RedisCommand } from "../../../src/redis/client.ts";
+import type { UnavailableError } from "../../../src/errors.ts";
+import type { RedisClient, RedisCommand, RedisReply } from "../../../src/redis/client.ts";
 import { openCache, untilCopied } from "../../support/open_cache.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { until } from "../../support/until.ts";
@@ -11,7 +12,7 @@ const TEXTS = new Map(
   [LEASE, REMOVE, TOUCH, WRITE, CLEAR, INVALIDATE, SWEEP, UNBAR, READ].map(({ sha, text }) => [sha, text]),
 );
 
-/** The time of a server, which can be set: scripts ask for it where they run, so they are told another one. */
+/** The time of a server, which can be set: scripts ask for it where they run, so they are told another one; so is who asks himself. */
 class ServerClock {
   /** By how many seconds it is off. */
   offset = 0;
@@ -21,12 +22,23 @@ class ServerClock {
     new Proxy(client, {
       get: (target, property) => {
         if (property === "pipeline") {
-          return (commands: readonly RedisCommand[]) => target.pipeline(commands.map((command) => this.#set(command)));
+          return async (commands: readonly RedisCommand[]) => {
+            const { offset } = this;
+            const replies = await target.pipeline(commands.map((command) => this.#set(command)));
+            return replies.map((reply, i) => commands[i]!.name === "TIME" ? this.#later(reply, offset) : reply);
+          };
         }
         const value = Reflect.get(target, property, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
+
+  #later(reply: RedisReply | UnavailableError, offset: number): RedisReply | UnavailableError {
+    if (!Array.isArray(reply)) return reply;
+    this.told++;
+    const seconds = Number(new TextDecoder().decode(reply[0] as Uint8Array)) + offset;
+    return [new TextEncoder().encode(String(seconds)), reply[1]!];
+  }
 
   #set(command: RedisCommand): RedisCommand {
     const [script, ...rest] = command.args;

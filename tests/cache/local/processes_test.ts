@@ -6,7 +6,7 @@ import {
   openCache,
   type OpenedCache,
   type OpenOptions,
-  scriptsRun,
+  timesAsked,
   untilCopied,
 } from "../../support/open_cache.ts";
 import { TcpProxy } from "../../support/proxy.ts";
@@ -164,9 +164,9 @@ Deno.test({
     assert(behind <= BOUND, `a copy was ${behind.toFixed(1)} ms behind`);
     // deno-lint-ignore no-console
     console.log(`${judged} reads, at most ${behind.toFixed(1)} ms behind ${changes} changes on a silent channel`);
-    const before = await scriptsRun(server);
+    const before = await timesAsked(server);
     for (let i = 0; i < 10; i++) assertEquals(await opened.cache.get("a"), changes);
-    assertEquals(await scriptsRun(server), before + 10);
+    assertEquals(await timesAsked(server), before + 10);
     // A channel that is made anew is trusted again.
     proxy.thaw();
     proxy.cut();

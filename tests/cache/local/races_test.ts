@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertLess, assertStrictEquals, assertThrows } from "@std/assert";
 import { GatedClient } from "../../support/gated_client.ts";
-import { openCache, type OpenedCache, type OpenOptions, scriptsRun, untilCopied } from "../../support/open_cache.ts";
+import {
+  openCache,
+  type OpenedCache,
+  type OpenOptions,
+  scriptsRun,
+  timesAsked,
+  untilCopied,
+} from "../../support/open_cache.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { until } from "../../support/until.ts";
 
@@ -54,16 +61,16 @@ Deno.test({
           await untilCopied(server, opened, "a");
           if (first) await told(opened, () => other.cache.clear());
           await told(opened, old);
-          const before = await scriptsRun(server);
+          const before = await timesAsked(server);
           opened.client.hold();
           const read = opened.cache.get("a");
-          await until(async () => await scriptsRun(server) > before, "the server has answered");
+          await until(async () => await timesAsked(server) > before, "the server has answered");
           await told(opened, change);
           opened.client.release();
           await read; // it began before the change, so it may have either value
           opened.client.muted = true; // what is told later does not help
-          const ran = await scriptsRun(server);
-          const [value, asked] = [await opened.cache.get("a"), await scriptsRun(server) > ran];
+          const ran = await timesAsked(server);
+          const [value, asked] = [await opened.cache.get("a"), await timesAsked(server) > ran];
           opened.client.unmute();
           assertEquals([value, asked], [{ "set()": "new", "touch()": "old" }[name], true]);
         });

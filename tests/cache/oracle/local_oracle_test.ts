@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual } from "@std/assert";
 import { delay } from "../../../src/util/abort.ts";
 import { DenoProcess } from "../../support/deno_process.ts";
-import { scriptsRun } from "../../support/open_cache.ts";
+import { timesAsked } from "../../support/open_cache.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { EFFORT } from "../../support/effort.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -78,7 +78,7 @@ Deno.test({
     const { proxy } = oracle;
     // Enough that what each process reads once for itself does not count.
     await oracle.phase("in peace", () => delay(500), 2000);
-    const reads = await scriptsRun(server);
+    const reads = await timesAsked(server);
     assert(reads < oracle.truth.hits, "no copies were used");
     await oracle.phase("the channel is silent, then lost", async () => {
       for (const silence of [1500, 2200]) {

@@ -4,7 +4,7 @@ import {
   namespaceOf,
   openCache,
   type OpenedCache,
-  scriptsRun,
+  timesAsked,
   untilCopied,
 } from "../../support/open_cache.ts";
 import { bytesOf, message, Publisher } from "../../support/publisher.ts";
@@ -22,9 +22,9 @@ function asOlderRelease(payload: Uint8Array): string[] {
 
 /** Whether a key is answered from a copy now. */
 async function isCopied(server: RedisServer, { cache }: OpenedCache, key: string): Promise<boolean> {
-  const before = await scriptsRun(server);
+  const before = await timesAsked(server);
   await cache.get(key);
-  return await scriptsRun(server) === before;
+  return await timesAsked(server) === before;
 }
 
 /** Hears a channel as anybody may. */

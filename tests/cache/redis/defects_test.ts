@@ -25,24 +25,33 @@ Deno.test("bentocache: a read with many tags takes a command for each", async (t
   await cache.get("many");
   const scripts = ({ evalsha, eval: whole }: Record<string, number>) => (evalsha ?? 0) + (whole ?? 0);
 
-  await t.step("one read of an entry with 20 tags is one script call", async () => {
-    assertEquals(scripts(await callsDuring(server, () => cache.get("many"))), 1);
+  /** Once a second, a script checks which run of the server it is. */
+  const withoutCheck = async (run: () => Promise<unknown>): Promise<Record<string, number>> => {
+    for (let i = 1;; i++) {
+      await cache.get("many");
+      const calls = await callsDuring(server, run);
+      if (scripts(calls) === 0 || i === 5) return calls;
+    }
+  };
+
+  await t.step("one read of an entry with 20 tags is one command, and two for the records", async () => {
+    const calls = await withoutCheck(() => cache.get("many"));
+    assertEquals([scripts(calls), calls["mget"], calls["zmscore"], calls["time"]], [0, 1, 1, 1]);
   });
 
-  await t.step("64 reads of one tick are one script call", async () => {
-    const calls = await callsDuring(server, () => Promise.all(keys.map((key) => cache.get(key))));
-    // Values are fetched 16 at a time, so that large ones do not make a script slow.
-    assertEquals([scripts(calls), calls["mget"]], [1, 4]);
-    const loads = await callsDuring(server, () => Promise.all(keys.map((key) => cache.getOrSet(key, () => 2))));
-    assertEquals([scripts(loads), loads["set"] ?? 0], [1, 0]);
+  await t.step("so are 64 reads of one tick", async () => {
+    const calls = await withoutCheck(() => Promise.all(keys.map((key) => cache.get(key))));
+    assertEquals([scripts(calls), calls["mget"], calls["zmscore"], calls["time"]], [0, 1, 1, 1]);
+    const loads = await withoutCheck(() => Promise.all(keys.map((key) => cache.getOrSet(key, () => 2))));
+    assertEquals([scripts(loads), loads["mget"], loads["set"] ?? 0], [0, 1, 0]);
   });
 
-  await t.step("so is a read by a process that knows nothing yet of the tags", async () => {
+  await t.step("a process that knows nothing yet of the tags asks once", async () => {
     await cache.invalidateByTag("other");
     const other = await openCache(harness);
-    await other.cache.get("warm");
-    const calls = await callsDuring(server, () => Promise.all([...keys, "many"].map((key) => other.cache.get(key))));
-    assertEquals(scripts(calls), 1);
+    const reads = () => Promise.all([...keys, "many"].map((key) => other.cache.get(key)));
+    assertEquals(scripts(await callsDuring(server, reads)), 1);
+    assertEquals((await withoutCheck(reads))["mget"], 1);
   });
 
   await t.step("a hit writes nothing", async () => {

@@ -1,0 +1,58 @@
+import { RedisError } from "../../errors.ts";
+import type { RedisReply } from "../../redis/client.ts";
+import { decoder } from "../../util/utf8.ts";
+
+/** What the ledger and the clock of the server say at one moment, without a script. See `ledger_prelude.ts` for the members. */
+export interface Marks {
+  /** Which life of the ledger it is; 0 = there is none. */
+  readonly epoch: number;
+  /** Clock of the newest invalidation of any kind. */
+  readonly newest: number;
+  /** Nothing as old is valid. */
+  readonly floor: number;
+  /** The last place in the order that was given away. */
+  readonly last: number;
+  /** The server's time in microseconds. */
+  readonly time: number;
+}
+
+/** What is said where there is no ledger. */
+export const NO_LEDGER: Marks = { epoch: 0, newest: 0, floor: 0, last: 0, time: 0 };
+
+/** The members that {@linkcode readMarks} reads, in order. */
+export const MARKS: readonly string[] = ["e", "i", "f", "k"];
+
+/**
+ * Reads the replies to `ZMSCORE` of {@linkcode MARKS} and to `TIME`.
+ *
+ * @throws {RedisError} If they are something else.
+ */
+export function readMarks(scores: RedisReply | undefined, time: RedisReply | undefined): Marks {
+  if (!Array.isArray(scores) || scores.length !== MARKS.length || !Array.isArray(time) || time.length !== 2) {
+    throw new RedisError("ERR the reply to ZMSCORE or TIME is none");
+  }
+  return {
+    epoch: -numberOf(scores[0]),
+    newest: -numberOf(scores[1]),
+    floor: -numberOf(scores[2]),
+    last: -numberOf(scores[3]),
+    time: numberOf(time[0]) * 1_000_000 + numberOf(time[1]),
+  };
+}
+
+const [ZERO, NINE, MINUS] = [0x30, 0x39, 0x2d];
+
+/** A number of the server; 0 where there is none. */
+function numberOf(reply: RedisReply | undefined): number {
+  if (reply === null || reply === undefined) return 0;
+  if (!(reply instanceof Uint8Array)) return Number(reply) || 0;
+  // Whole numbers by hand: a decoder takes longer than all else that is done for a hit.
+  const negative = reply[0] === MINUS;
+  let value = 0;
+  for (let i = negative ? 1 : 0; i < reply.length; i++) {
+    const byte = reply[i]!;
+    if (byte < ZERO || byte > NINE) return Number(decoder.decode(reply)) || 0;
+    value = value * 10 + byte - ZERO;
+  }
+  return negative ? -value : value;
+}

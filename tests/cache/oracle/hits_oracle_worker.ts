@@ -1,0 +1,81 @@
+/**
+ * One process of the oracle of hits: `writer`, or `reader` with its number. Readers load nothing, so that nothing but what they hear of
+ * invalidations keeps them from what is old. Prints what it saw as JSON when it is told to stop.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console
+import { delay } from "../../../src/util/abort.ts";
+import type { Cache } from "../../../src/cache/cache.ts";
+import { connect } from "../../../src/connect/larder.ts";
+import { KEYS, Truth } from "./oracle_truth.ts";
+
+/** What a process is told. */
+export interface HitsJob {
+  role: "writer" | "reader";
+  /** The number of the reader. */
+  reader: number;
+  url: string;
+  truth: string;
+}
+
+/** What a process saw. */
+export interface HitsReport {
+  hits: number;
+  misses: number;
+  /** Invalidations that were acknowledged. */
+  invalidations: number;
+  /** What was older than acknowledged: key, version, oldest allowed. */
+  stale: string[];
+}
+
+/** How many read at a time in one process. */
+const CALLERS = 16;
+
+const keys = Array.from({ length: KEYS }, (_, key) => key);
+const group = (key: number): string => `group:${key % 3}`;
+const name = (key: number): string => `key:${key}`;
+
+/** Invalidates, and only a while later stores what is true. */
+async function write(cache: Cache, truth: Truth, report: HitsReport): Promise<void> {
+  for (const key of keys) await cache.set(name(key), truth.version(key), { ttl: 600, tags: [group(key), "all"] });
+  for (let turn = 0; !truth.stopped; turn++) {
+    const changed = keys.filter((key) => turn % 7 === 6 || group(key) === group(turn));
+    const versions = changed.map((key) => truth.bump(key));
+    const { status } = await cache.invalidateByTag(turn % 7 === 6 ? "all" : group(turn));
+    if (status !== "done") continue;
+    report.invalidations++;
+    changed.forEach((key, i) => truth.acknowledge(key, versions[i]!));
+    await delay(5);
+    const entries = changed.map((key, i) => [name(key), versions[i]!] as const);
+    await Promise.all(
+      entries.map(([key, version], i) => cache.set(key, version, { ttl: 600, tags: [group(changed[i]!), "all"] })),
+    );
+    await delay(5);
+  }
+}
+
+async function read(cache: Cache, truth: Truth, job: HitsJob, report: HitsReport): Promise<void> {
+  for (let turn = 1; !truth.stopped; turn++) {
+    const key = Math.floor(Math.random() * KEYS);
+    const floor = truth.floor(key);
+    const version = await cache.get<number>(name(key));
+    if (version === undefined) {
+      report.misses++;
+      continue;
+    }
+    truth.setHits(job.reader, ++report.hits);
+    if (version < floor) report.stale.push(`${name(key)}: ${version} < ${floor}`);
+  }
+}
+
+if (import.meta.main) {
+  const job: HitsJob = JSON.parse(Deno.args[0]!);
+  using truth = new Truth(job.truth);
+  await using redis = await connect({ url: job.url, namespace: "hits", commandTimeout: "5s" });
+  const report: HitsReport = { hits: 0, misses: 0, invalidations: 0, stale: [] };
+  if (job.role === "writer") await write(redis.cache, truth, report);
+  else await Promise.all(Array.from({ length: CALLERS }, () => read(redis.cache, truth, job, report)));
+  report.stale.splice(1000);
+  console.log(JSON.stringify(report));
+}
