@@ -1,6 +1,8 @@
 import { openBentocache } from "./bentocache.ts";
 import { openCacheManager } from "./cache_manager.ts";
+import { openCachified } from "./cachified.ts";
 import { openDbRedis } from "./db_redis.ts";
+import { openIoredis } from "./ioredis.ts";
 import { openLarder } from "./larder.ts";
 import { openNodeRedis } from "./node_redis.ts";
 import type { LarderPeer } from "./larder.ts";
@@ -20,7 +22,14 @@ export interface AllPeers extends AsyncDisposable {
 export async function openAll(url: string): Promise<AllPeers> {
   const larder = await openLarder(url);
   const bentocache = await openBentocache(url);
-  const others = [await openDbRedis(url), bentocache, await openCacheManager(url), await openNodeRedis(url)];
+  const others = [
+    await openDbRedis(url),
+    bentocache,
+    await openCacheManager(url),
+    await openCachified(url),
+    await openIoredis(url),
+    await openNodeRedis(url),
+  ];
   return {
     larder,
     bentocache,

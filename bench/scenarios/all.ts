@@ -6,7 +6,7 @@ import { LOCAL_HIT } from "./local_hit.ts";
 import { MEMORY_HIT } from "./memory_hit.ts";
 import { METRICS_OVERHEAD } from "./metrics_overhead.ts";
 import { RATE_LIMIT } from "./rate_limit.ts";
-import { READ_HIT_1, READ_HIT_256, READ_HIT_64, READ_HIT_INVALIDATED } from "./read_hit.ts";
+import { READ_HIT_1, READ_HIT_256, READ_HIT_64, READ_HIT_8, READ_HIT_INVALIDATED } from "./read_hit.ts";
 import { READ_HIT_DELAYED } from "./read_hit_delayed.ts";
 import { RESPONSE_HIT } from "./response_hit.ts";
 import { SESSIONS_GET } from "./sessions_get.ts";
@@ -17,6 +17,7 @@ import { WRITE } from "./write.ts";
 export const SCENARIOS: readonly Scenario[] = [
   READ_HIT_64,
   READ_HIT_1,
+  READ_HIT_8,
   READ_HIT_256,
   READ_HIT_INVALIDATED,
   READ_HIT_DELAYED,
