@@ -13,6 +13,7 @@ import {
   writeRich,
   type Written,
 } from "../values/serializer.ts";
+import { MOST_BYTES } from "./option_ranges.ts";
 
 /** Settings of {@linkcode Codec}. */
 export interface CodecOptions {
@@ -83,7 +84,7 @@ export class Codec {
     this.#serializer = serializer;
     this.#id = integer("serializer.id", serializer.id ?? 0, 0, 255);
     this.#threshold = compress === false ? Infinity : integer("compress.threshold", threshold, 0);
-    this.#maxBytes = integer("maxBytes", maxBytes, 1, 0xffff_ffff);
+    this.#maxBytes = integer("maxBytes", maxBytes, 1, MOST_BYTES);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { describe } from "../util/describe.ts";
-import { LONGEST_LEASE } from "./entry.ts";
 import { type Duration, TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
+import { LEASE, TIMER } from "./option_ranges.ts";
 import type { LifetimeOptions, LoadOptions } from "./options.ts";
 import type { Lifetime } from "./store.ts";
 
@@ -81,8 +81,6 @@ const LOADS: LoadPolicy = {
   waitTimeout: undefined,
   unstorable: "serve",
 };
-/** Longest time for which a timer is set: a day. */
-const TIMER_MOST = 86_400_000;
 
 /**
  * Checks options of loads and fills in what is not given.
@@ -96,16 +94,15 @@ export function loadPolicyOf(options: LoadOptions, defaults: LoadPolicy = LOADS)
     lease === undefined && timeout === undefined && hardTimeout === undefined && beta === undefined &&
     refreshAhead === undefined && waitTimeout === undefined && unstorable === undefined
   ) return defaults;
-  const timer = { max: TIMER_MOST };
   return {
-    lease: lease === undefined ? defaults.lease : toMilliseconds(lease, "lease", { min: 10, max: LONGEST_LEASE }),
-    timeout: timeout === undefined ? defaults.timeout : toMilliseconds(timeout, "timeout", timer),
+    lease: lease === undefined ? defaults.lease : toMilliseconds(lease, "lease", LEASE),
+    timeout: timeout === undefined ? defaults.timeout : toMilliseconds(timeout, "timeout", TIMER),
     hardTimeout: hardTimeout === undefined
       ? defaults.hardTimeout
-      : toMilliseconds(hardTimeout, "hardTimeout", timer) || undefined,
+      : toMilliseconds(hardTimeout, "hardTimeout", TIMER) || undefined,
     beta: beta === undefined ? defaults.beta : eagerness(beta),
     refreshAhead: refreshAhead === undefined ? defaults.refreshAhead : toMilliseconds(refreshAhead, "refreshAhead"),
-    waitTimeout: waitTimeout === undefined ? defaults.waitTimeout : toMilliseconds(waitTimeout, "waitTimeout", timer),
+    waitTimeout: waitTimeout === undefined ? defaults.waitTimeout : toMilliseconds(waitTimeout, "waitTimeout", TIMER),
     unstorable: unstorable === undefined ? defaults.unstorable : fate(unstorable),
   };
 }

@@ -1,11 +1,14 @@
 import { describe } from "../util/describe.ts";
-import { TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
+import { type DurationLimits, TIME_TO_LIVE, toMilliseconds } from "../util/duration.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { fileSource } from "./file_source.ts";
 import { IMAGES } from "./option_names.ts";
 import type { ImageOptions } from "./options.ts";
 import type { ReadLimits } from "./read_image.ts";
 import type { ImageSource } from "./source.ts";
+
+/** How long an error is kept. */
+export const ERROR_TTL: DurationLimits = { min: 1 };
 
 /** Image options, checked and complete, times in milliseconds. */
 export interface ImageSettings extends ReadLimits {
@@ -57,7 +60,7 @@ export function imageSettings(options: ImageOptions): ImageSettings {
     verify,
     revalidateAfter: toMilliseconds(options.revalidateAfter ?? "1s", "revalidateAfter"),
     ttl: toMilliseconds(options.ttl ?? "7d", "ttl", TIME_TO_LIVE),
-    errorTtl: toMilliseconds(options.errorTtl ?? "10s", "errorTtl", { min: 1 }),
+    errorTtl: toMilliseconds(options.errorTtl ?? "10s", "errorTtl", ERROR_TTL),
     staleIfError: toMilliseconds(options.staleIfError ?? 0, "staleIfError"),
   };
 }

@@ -1,9 +1,12 @@
 import { describe } from "../util/describe.ts";
-import { toMilliseconds } from "../util/duration.ts";
+import { type DurationLimits, toMilliseconds } from "../util/duration.ts";
 import { assertOptions } from "../util/option_names.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { LIMITS } from "./option_names.ts";
 import type { RateLimitOptions } from "./options.ts";
+
+/** How long a check may take. */
+export const LIMIT_TIMEOUT: DurationLimits = { min: 1, max: 60_000 };
 
 /** What is not about a single limit, checked and complete. */
 export interface Settings {
@@ -39,5 +42,5 @@ export function settingsOf(options: RateLimitOptions): Settings {
 /** The milliseconds of the option `timeout`, where it was given. */
 export function limitTimeout(options: RateLimitOptions): number | undefined {
   if (options.timeout === undefined) return undefined;
-  return toMilliseconds(options.timeout, "rateLimit.timeout", { min: 1, max: 60_000 });
+  return toMilliseconds(options.timeout, "rateLimit.timeout", LIMIT_TIMEOUT);
 }

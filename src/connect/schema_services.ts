@@ -1,0 +1,123 @@
+import { z } from "zod";
+import type { LocalOptions } from "../cache/local.ts";
+import { LEASE, MOST_BYTES, TIMER } from "../cache/option_ranges.ts";
+import type { CacheOptions } from "../cache/options.ts";
+import type { ImageOptions } from "../images/options.ts";
+import { ERROR_TTL } from "../images/settings.ts";
+import { addressReader, TRUST_WANTED, type TrustProxy } from "../rate_limit/address.ts";
+import type { RateLimitOptions } from "../rate_limit/options.ts";
+import { LIMIT_TIMEOUT } from "../rate_limit/settings.ts";
+import type { SessionCookieOptions } from "../sessions/cookie_options.ts";
+import type { SessionsOptions } from "../sessions/options.ts";
+import { GRACE, MAX_PER_USER_WANTED, maxPerUserOf } from "../sessions/resolve_options.ts";
+import { TIME_TO_LIVE } from "../util/duration.ts";
+import { isStandardSchema } from "../values/standard_schema.ts";
+import { fitPresets } from "./preset_schema.ts";
+import { duration, fits, functions, type Shape, text, whole } from "./schema_checks.ts";
+
+// The message of each check is the end of the sentence "wanted …". Ranges are those of the services.
+
+const NOT_NEGATIVE = "a number of at least 0";
+const SHARE = "a number from 0 to 1";
+const AT_LEAST_1 = whole(1, Number.MAX_SAFE_INTEGER);
+const YES_OR_NO = z.boolean({ error: "a boolean" }).optional();
+
+export const memory: Shape<NonNullable<CacheOptions["memory"]>> = { maxEntries: AT_LEAST_1, maxBytes: AT_LEAST_1 };
+
+export const local: Shape<LocalOptions> = {
+  maxEntries: AT_LEAST_1,
+  maxBytes: AT_LEAST_1,
+  ttl: duration(TIME_TO_LIVE),
+  protect: z.enum(["freeze", "clone"], { error: '"freeze" or "clone"' }).optional(),
+};
+
+export const compress: { threshold: z.ZodType<number | undefined> } = { threshold: whole(0, Number.MAX_SAFE_INTEGER) };
+
+export const cache: Shape<CacheOptions> = {
+  enabled: z.boolean({ error: "a boolean" }).optional(),
+  ttl: duration(TIME_TO_LIVE),
+  staleWhileRevalidate: duration(),
+  staleIfError: duration(),
+  jitter: z.number({ error: SHARE }).min(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
+  lease: duration(LEASE),
+  timeout: duration(TIMER),
+  hardTimeout: duration(TIMER),
+  beta: z.number({ error: NOT_NEGATIVE }).min(0, { error: NOT_NEGATIVE }).optional(),
+  refreshAhead: duration(),
+  waitTimeout: duration(TIMER),
+  unstorable: z.enum(["serve", "throw"], { error: '"serve" or "throw"' }).optional(),
+  local: z.union([z.boolean(), z.strictObject(local)], { error: "a boolean or options of the copies in this process" })
+    .optional(),
+  retryAfter: duration(),
+  serializer: functions("a serializer with serialize() and deserialize()", "serialize", "deserialize"),
+  compress: z.union([z.boolean(), z.strictObject(compress)], {
+    error: "a boolean or { threshold } with a number of bytes",
+  }).optional(),
+  maxBytes: whole(1, MOST_BYTES),
+  maxKeyBytes: whole(1, MOST_BYTES),
+  memory: z.strictObject(memory, { error: "an object with options of the embedded store" })
+    .optional() as z.ZodType<CacheOptions["memory"]>,
+};
+
+export const cookie: Shape<SessionCookieOptions> = {
+  name: text("the name of a cookie"),
+  path: text("a path"),
+  domain: text("a domain"),
+  sameSite: z.enum(["strict", "lax", "none"], { error: '"strict", "lax" or "none"' }).optional(),
+  partitioned: YES_OR_NO,
+  persistent: YES_OR_NO,
+  insecure: YES_OR_NO,
+};
+
+const SECRETS = "an array of strings of at least 32 characters";
+
+export const sessions: Shape<SessionsOptions> = {
+  ttl: duration(TIME_TO_LIVE),
+  absoluteTtl: duration(TIME_TO_LIVE),
+  touchEvery: duration(),
+  maxPerUser: z.custom<SessionsOptions["maxPerUser"]>((value) => fits(() => maxPerUserOf(value)), {
+    error: MAX_PER_USER_WANTED,
+  }).optional(),
+  renewalGrace: duration(GRACE),
+  maxBytes: whole(0, Number.MAX_SAFE_INTEGER),
+  cookie: z.strictObject(cookie, { error: "an object with options of the cookie" }).optional(),
+  secrets: z.array(z.string({ error: SECRETS }).min(32, { error: SECRETS }), { error: SECRETS }).optional(),
+  onUnavailable: z.enum(["throw", "none"], { error: '"throw" or "none"' }).optional(),
+  schema: z.custom<SessionsOptions["schema"]>(isStandardSchema, {
+    error: "a Standard Schema, such as one of Zod",
+  })
+    .optional(),
+};
+
+export const images: Shape<ImageOptions> = {
+  root: z.custom<string | URL>(
+    (root) => typeof root === "string" ? root !== "" : root instanceof URL && root.protocol === "file:",
+    { error: "the path of a folder or a file: URL" },
+  ).optional(),
+  source: functions("a source with stat() and open()", "stat", "open"),
+  hash: z.enum(["sha-256", "sha-384", "sha-512"], { error: '"sha-256", "sha-384" or "sha-512"' }).optional(),
+  maxBytes: AT_LEAST_1,
+  maxPixels: AT_LEAST_1,
+  revalidateAfter: duration(),
+  verify: z.enum(["stat", "hash"], { error: '"stat" or "hash"' }).optional(),
+  ttl: duration(TIME_TO_LIVE),
+  errorTtl: duration(ERROR_TTL),
+  staleIfError: duration(),
+};
+
+const SHARE_OF_LIMIT = "a number above 0, up to 1";
+
+export const rateLimit: Shape<RateLimitOptions> = {
+  presets: z.record(z.string(), z.unknown(), { error: "an object with limits by name" }).superRefine(fitPresets)
+    .optional() as z.ZodType<RateLimitOptions["presets"]>,
+  timeout: duration(LIMIT_TIMEOUT),
+  localShare: z.number({ error: SHARE_OF_LIMIT }).gt(0, { error: SHARE_OF_LIMIT }).max(1, { error: SHARE_OF_LIMIT })
+    .optional(),
+  maxDenials: whole(0, Number.MAX_SAFE_INTEGER),
+  trustProxy: z.custom<TrustProxy>((trust) => fits(() => addressReader(trust as TrustProxy)), { error: TRUST_WANTED })
+    .optional(),
+  ipv6Prefix: whole(32, 128),
+  legacyHeaders: z.union([z.enum(["epoch", "delta"]), z.literal(false)], { error: '"epoch", "delta" or false' })
+    .optional(),
+  exposeHeaders: YES_OR_NO,
+};
