@@ -4,13 +4,15 @@ import type { Health } from "../connect/health.ts";
 import type { Larder } from "../connect/larder.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { targetOf } from "../web/target.ts";
 import { remoteAddress } from "../web/connection.ts";
 import { isSame } from "../util/timing_safe_equal.ts";
 
 /** Options of `healthHandler()`. */
 export interface HealthHandlerOptions {
   /**
-   * Who sends it as `Authorization: Bearer …` is told details, besides those who ask from this machine itself.
+   * Who sends it as `Authorization: Bearer …` is told details, besides those who ask from this machine itself, by `localhost` or its
+   * address. A proxy on this machine has to hand on the `Host` of its clients or add `X-Forwarded-For`: nginx does neither by itself.
    *
    * @default {nobody else is}
    */
@@ -30,7 +32,8 @@ const OPTIONS = optionNames<HealthHandlerOptions>({ token: true, maxAge: true })
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost)$/i;
 /** Headers by which a proxy shows: behind one on this machine, everybody seems to be here. */
-const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+const FORWARDED =
+  /^(?:forwarded$|x-forwarded-|x-real-ip$|x-client-ip$|via$|cf-connecting-ip$|true-client-ip$|x-original-)/;
 
 /**
  * Makes a handler for `/health`.
@@ -101,5 +104,10 @@ async function mayKnow(
   const given = /^bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
   if (token !== undefined && given !== undefined) return await isSame(given, token);
   const peer = remoteAddress(request, info);
-  return peer !== undefined && LOOPBACK.test(peer) && !FORWARDED.some((name) => headers.has(name));
+  if (peer === undefined || !LOOPBACK.test(peer) || [...headers.keys()].some((name) => FORWARDED.test(name))) {
+    return false;
+  }
+  // A proxy on this machine that hands on the name that its client has used: nobody on this machine calls it so.
+  const host = targetOf(request)?.host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return host !== undefined && LOOPBACK.test(host);
 }

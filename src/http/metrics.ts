@@ -70,9 +70,7 @@ export function metricsHandler(
     if (token !== undefined && !await isSame(given, token)) {
       return new Response("A token is needed", { status: 401, headers: { "www-authenticate": "Bearer" } });
     }
-    const format: MetricsFormat = /application\/openmetrics-text/i.test(request.headers.get("accept") ?? "")
-      ? "openmetrics"
-      : "prometheus";
+    const format: MetricsFormat = wantsOpenMetrics(request.headers.get("accept") ?? "") ? "openmetrics" : "prometheus";
     const body = request.method === "HEAD" ? null : writeMetrics(familiesOf(redis), format);
     return new Response(body, { headers: { "content-type": CONTENT_TYPES[format], "cache-control": "no-store" } });
   };
@@ -190,4 +188,18 @@ function labelled(
 ): MetricFamily {
   const samples = Object.entries(values).map(([key, value]): Sample => ({ labels: { [label]: key }, value }));
   return { name, type: "counter", help, samples };
+}
+
+/** Whether OpenMetrics is wanted, and not less than plain text (RFC 9110, section 12.5.1): with `q=0` it is not. */
+function wantsOpenMetrics(accept: string): boolean {
+  const qualityOf = (type: string) => {
+    const ranges = accept.toLowerCase().split(",").map((range) => range.split(";").map((part) => part.trim()));
+    const found = ranges.filter(([name]) => name === type).map((parts) => {
+      const q = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.exec(parts.find((part) => part.startsWith("q=")) ?? "q=1");
+      return q ? Number(q[1]) : 0;
+    });
+    return found.length === 0 ? undefined : Math.max(...found);
+  };
+  const quality = qualityOf("application/openmetrics-text") ?? 0;
+  return quality > 0 && quality >= (qualityOf("text/plain") ?? 0);
 }

@@ -118,6 +118,27 @@ Deno.test("metricsHandler() answers in the form that was asked for, to who has t
   assertThrows(() => metricsHandler(redis, { token: "" }), TypeError);
 });
 
+Deno.test("metricsHandler() gives OpenMetrics to who wants it at least as much as plain text", async (t) => {
+  await using redis = await connect({ url: "memory:" });
+  const cases: [accept: string, open: boolean][] = [
+    ["application/openmetrics-text;q=0", false],
+    ["application/openmetrics-text;version=1.0.0;q=0, text/plain", false],
+    ["application/openmetrics-text; q=0.000", false],
+    ["application/openmetrics-text;q=0.3,text/plain;q=0.8", false],
+    ["application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1", true],
+    ["Application/OpenMetrics-Text", true],
+    ["text/plain;q=1, application/openmetrics-text;q=1", true],
+    ["application/openmetrics-text-not", false],
+    ["*/*", false],
+  ];
+  for (const [accept, open] of cases) {
+    await t.step(accept, async () => {
+      const type = (await ask(redis, { accept })).headers.get("content-type")!;
+      assertEquals(type.startsWith("application/openmetrics-text"), open);
+    });
+  }
+});
+
 Deno.test("writeMetrics() escapes what has a meaning", () => {
   const text = writeMetrics([{
     name: "larder_test",
