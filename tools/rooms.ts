@@ -18,7 +18,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["src/cache/redis/", "src/sessions/redis/", "src/rate_limit/redis/", "src/images/formats/"],
   ["src/images/"],
   ["src/connect/"],
-  ["src/http/", "src/testing/"],
+  ["src/http/", "src/stores/", "src/testing/"],
   // Entry points hand on what there is in their rooms, and below.
   ["src/cache/mod.ts", "src/images/mod.ts", "src/rate_limit/mod.ts", "src/redis/mod.ts", "src/sessions/mod.ts"],
   ["mod.ts"],
