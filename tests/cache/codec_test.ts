@@ -236,3 +236,26 @@ Deno.test("new Codec() refuses wrong options", () => {
     assertThrows(() => new Codec({ maxBytes, ...options } as CodecOptions), type, message);
   }
 });
+
+Deno.test("Codec decompresses 16 MiB at a time, of all values together", async () => {
+  const codec = new Codec({ compress: true, maxBytes: 8 * 2 ** 20 });
+  const bytes = new Uint8Array(4 * 2 ** 20);
+  const { payload, flags } = await codec.encode(bytes, '"a"');
+  let streams = 0;
+  const { DecompressionStream } = globalThis;
+  globalThis.DecompressionStream = class extends DecompressionStream {
+    constructor(format: CompressionFormat) {
+      super(format);
+      streams++;
+    }
+  };
+  try {
+    const values = Array.from({ length: 50 }, () => codec.decode(payload, flags) as Promise<Uint8Array>);
+    // Those for which there is room begin at once.
+    assertEquals(streams, 4);
+    assertEquals((await Promise.all(values)).map(({ length }) => length), values.map(() => bytes.length));
+    assertEquals(streams, 50);
+  } finally {
+    globalThis.DecompressionStream = DecompressionStream;
+  }
+});

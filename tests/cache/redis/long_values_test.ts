@@ -163,37 +163,6 @@ for (const local of [false, true]) {
 }
 
 Deno.test({
-  name: "200 compressed values of 4 MiB in one call are decompressed a few at a time",
-  ignore,
-  fn: async () => {
-    await using opened = await open({ cache: { compress: true }, commandTimeout: "10s" });
-    const { server, one, other } = opened;
-    const keys = Array.from({ length: 200 }, (_, i) => `key:${i}`);
-    await one.cache.set(keys[0]!, new Uint8Array(4 * MIB), { ttl: 600 });
-    for (const key of keys.slice(1)) await server.cli("COPY", `{long}:c:${keys[0]}`, `{long}:c:${key}`);
-    // Each stream holds what it makes: how many are there before the first value is whole tells how many go at a time.
-    let streams = 0;
-    const { DecompressionStream } = globalThis;
-    globalThis.DecompressionStream = class extends DecompressionStream {
-      constructor(format: CompressionFormat) {
-        super(format);
-        streams++;
-      }
-    };
-    try {
-      const reads = keys.map((key) => other.cache.get<Uint8Array>(key));
-      await Promise.race(reads);
-      const atOnce = streams;
-      const sizes = (await Promise.all(reads)).map((bytes) => bytes?.length);
-      assertEquals([sizes, streams], [keys.map(() => 4 * MIB), 200]);
-      assert(atOnce <= 5, `${atOnce} at once`);
-    } finally {
-      globalThis.DecompressionStream = DecompressionStream;
-    }
-  },
-});
-
-Deno.test({
   name: "Reads whose callers have gone are not sent",
   ignore,
   fn: async () => {
