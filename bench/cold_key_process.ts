@@ -1,6 +1,6 @@
 /**
- * One of the processes of the scenario `cold-key`: says that it is ready, waits until its input ends, asks for one key with
- * all its callers at once and reports.
+ * One of the processes of the scenario `cold-key`: says that it is ready, waits until its input ends, asks for one key
+ * with all its callers at once and reports.
  *
  * @module
  */

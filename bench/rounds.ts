@@ -23,8 +23,8 @@ export interface RoundOptions {
 const WARM_UP = 4;
 
 /**
- * Measures all contenders in turn, round after round, so that whatever else the machine does meets all of them. Each round
- * begins with another one.
+ * Measures all contenders in turn, round after round, so that whatever else the machine does meets all of them. Each
+ * round begins with another one.
  *
  * @returns What each did per second in each round, by name.
  */

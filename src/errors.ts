@@ -1,6 +1,6 @@
 /**
- * What Larder throws, beside a `TypeError` or a `RangeError` for an argument that cannot be used. Each message says the action, what was
- * wanted and what came.
+ * What Larder throws, beside a `TypeError` or a `RangeError` for an argument that cannot be used. Each message says the
+ * action, what was wanted and what came.
  *
  * @module
  */

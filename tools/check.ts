@@ -1,5 +1,6 @@
 /**
- * Checks the rooms of the source, the types of all that is in the project, and the documentation of each entry point: `deno task check`.
+ * Checks the rooms of the source, the types of all that is in the project, and the documentation of each entry point:
+ * `deno task check`.
  *
  * @module
  */
@@ -39,7 +40,8 @@ const present = await Promise.all(PLACES.map(exists));
 const importMap = await importMapArguments();
 await deno("check", ...importMap, ...PLACES.filter((_, i) => present[i]));
 
-// The servers of documents, which the doc tests run without their types; the other samples are checked where they are run.
+// The servers of documents, which the doc tests run without their types; the other samples are checked where they are
+// run.
 const documents = (await Promise.all(DOCUMENTS.map((path) => documentsIn(ROOT, path)))).flat();
 const texts = await Promise.all(documents.map((file) => Deno.readTextFile(`${ROOT}${file}`).catch(() => "")));
 const serving = documents.filter((file, i) => fencesOf(file, texts[i]!).some(serves));

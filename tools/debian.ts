@@ -65,8 +65,8 @@ async function download(folder: string, wanted: string, options: string[]): Prom
 }
 
 /**
- * Fetches package lists into the folder, which needs no rights, and returns the options that make apt use them. For those of
- * another release, nothing counts as installed.
+ * Fetches package lists into the folder, which needs no rights, and returns the options that make apt use them. For
+ * those of another release, nothing counts as installed.
  */
 async function updatedLists(folder: string, suite?: string): Promise<string[]> {
   const [state, cache] = [`${folder}/apt/state`, `${folder}/apt/cache`];

@@ -4,9 +4,9 @@ import { documentsIn, type Fence, fencesOf, serves } from "./fences.ts";
 const CODE = /^(?:ts|js|typescript|javascript)\b/;
 
 /**
- * Puts the samples of documents where `deno test` finds them: each is a module of its own, and all of them are loaded one
- * after the other by one test module, so that Larder is loaded once and not once for each. Servers do not end, so they are
- * left to tests/documents/serving_test.ts.
+ * Puts the samples of documents where `deno test` finds them: each is a module of its own, and all of them are loaded
+ * one after the other by one test module, so that Larder is loaded once and not once for each. Servers do not end, so
+ * they are left to tests/documents/serving_test.ts.
  *
  * @param root The folder of the project, with a slash at the end.
  * @param folder Where to, in it.

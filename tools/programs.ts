@@ -1,6 +1,7 @@
 /**
- * Brings the programs that tests use and this machine lacks: `deno run --allow-all tools/programs.ts`. Installs Debian packages
- * where it may, else unpacks them; packages of npm go into the cache folder. The last line is the PATH with all of them.
+ * Brings the programs that tests use and this machine lacks: `deno run --allow-all tools/programs.ts`. Installs Debian
+ * packages where it may, else unpacks them; packages of npm go into the cache folder. The last line is the PATH with
+ * all of them.
  *
  * @module
  */

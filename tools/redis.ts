@@ -28,8 +28,8 @@ export const NO_REDIS =
   "No Redis was found: install redis-server, or start Docker, or set REDIS_URL to a server that tests may use.";
 
 /**
- * Looks for a Redis: TEST_REDIS (a program, or "redis-8" or "valkey-8", which are fetched), REDIS_URL, `redis-server` on PATH,
- * a Docker engine, Debian packages.
+ * Looks for a Redis: TEST_REDIS (a program, or "redis-8" or "valkey-8", which are fetched), REDIS_URL, `redis-server`
+ * on PATH, a Docker engine, Debian packages.
  *
  * @param cache The folder for what has to be fetched, as an absolute path.
  * @returns The first that there is.

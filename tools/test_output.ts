@@ -50,8 +50,8 @@ export interface IgnoredTest {
 }
 
 /**
- * Finds the tests that were ignored in a report of `deno test --junit-path`. It calls those skipped, too, that a filter left
- * out: the output does not name them.
+ * Finds the tests that were ignored in a report of `deno test --junit-path`. It calls those skipped, too, that a filter
+ * left out: the output does not name them.
  *
  * @param report The report.
  * @param output What was printed, or its lines about ignored tests.

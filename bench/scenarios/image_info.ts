@@ -19,7 +19,9 @@ const NAMES = [
   "sharp.tiff",
 ];
 
-/** Metadata of images that are known, which Larder looks at once a second, against those who read the header each time. */
+/**
+ * Metadata of images that are known, which Larder looks at once a second, against those who read the header each time.
+ */
 export const IMAGE_INFO: Scenario = {
   name: "image-info",
   async run({ server, rounds }: Bench) {

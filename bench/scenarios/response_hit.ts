@@ -16,7 +16,10 @@ function page(request: Request): Response {
   return new Response(`<h1>${pathname}</h1>${"x".repeat(2000)}`, { headers: { "content-type": "text/html" } });
 }
 
-/** Kept responses over a socket, beside the handler alone and beside the middleware of Hono, which keeps them in the runtime's own cache. */
+/**
+ * Kept responses over a socket, beside the handler alone and beside the middleware of Hono, which keeps them in the
+ * runtime's own cache.
+ */
 export const RESPONSE_HIT: Scenario = {
   name: "response-hit",
   async run({ server, rounds }) {

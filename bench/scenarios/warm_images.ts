@@ -12,7 +12,10 @@ const LARGE = 4 * 2 ** 20;
 /** How often the event loop is asked whether it turns, in milliseconds. */
 const TICK = 1;
 
-/** A thousand files of all formats are read ahead of time: how many a second, and how long does the event loop stand still? */
+/**
+ * A thousand files of all formats are read ahead of time: how many a second, and how long does the event loop stand
+ * still?
+ */
 export const WARM_IMAGES: Scenario = {
   name: "warm-images",
   async run({ rounds }: Bench) {

@@ -149,7 +149,8 @@ async function removeGroup(group: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(group)) {
     if (isDirectory) await removeGroup(`${group}/${name}`);
   }
-  await run("rmdir", [group]); // Deno.remove() asks whether it is empty, which the files of the kernel keep it from being
+  // Deno.remove() asks whether it is empty, which the files of the kernel keep it from being.
+  await run("rmdir", [group]);
 }
 
 function basename(path: string): string {

@@ -1,5 +1,6 @@
 /**
- * A tour of a product catalogue over a slow origin, which ends by itself, on the embedded store or on the Redis of REDIS_URL:
+ * A tour of a product catalogue over a slow origin, which ends by itself, on the embedded store or on the Redis of
+ * REDIS_URL:
  *
  *     deno task demo
  *     REDIS_URL=redis://127.0.0.1:6379 deno task demo

@@ -1,8 +1,8 @@
 import type { Product } from "./product.ts";
 
 /**
- * The slow system behind the catalogue: an HTTP server on loopback that takes its time for every answer, counts its calls
- * and can be made to fail.
+ * The slow system behind the catalogue: an HTTP server on loopback that takes its time for every answer, counts its
+ * calls and can be made to fail.
  *
  * `GET /products/:id` · `PUT /products/:id` with `{ "price": 9.5 }` · `GET /categories/:name` · `GET /stock/:id`
  */

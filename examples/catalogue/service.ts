@@ -15,7 +15,8 @@ export interface CatalogueOptions {
  * The catalogue, with a policy for each kind of data:
  *
  * - Products are kept for long. Whoever changes one invalidates it, so nobody sees the old price for five minutes.
- * - Stock changes all the time. Two seconds old is fine, ten seconds old is fine while a newer figure is being fetched, and
+ * - Stock changes all the time. Two seconds old is fine, ten seconds old is fine while a newer figure is being fetched,
+ *   and
  *   when the origin is down, an hour old is better than no answer.
  */
 export class Catalogue {

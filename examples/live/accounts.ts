@@ -14,9 +14,9 @@ type Info = Deno.ServeHandlerInfo<Deno.NetAddr>;
 const NAME = /^[\p{L}\p{N} ._-]{1,32}$/u;
 
 /**
- * Logins without passwords, so that anybody can try them out: `GET /live/session` tells who is logged in, on which devices;
- * `POST /live/login` with `{ "name": "ada" }`, `/live/logout`, `/live/logout-everywhere`, and `/live/end` with `{ "handle": "…" }`
- * change that. A login counts for the limit AUTH.
+ * Logins without passwords, so that anybody can try them out: `GET /live/session` tells who is logged in, on which
+ * devices; `POST /live/login` with `{ "name": "ada" }`, `/live/logout`, `/live/logout-everywhere`, and `/live/end` with
+ * `{ "handle": "…" }` change that. A login counts for the limit AUTH.
  *
  * @param redis What `connect()` gave.
  * @param changed Told that a limit does not stand any more as it did.

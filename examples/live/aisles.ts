@@ -19,9 +19,10 @@ export interface AislesScene {
 const CROWD = 1000;
 
 /**
- * Things to do to the catalogue: `POST /live/read/cheese` reads a category product by product, `POST /live/invalidate/cheese` (or `all`)
- * invalidates by tag, `POST /live/crowd` lets 1,000 readers ask for a product that is not cached any more, and
- * `POST /live/readers/pause` and `/live/readers/resume` stop and start those who come by themselves.
+ * Things to do to the catalogue: `POST /live/read/cheese` reads a category product by product,
+ * `POST /live/invalidate/cheese` (or `all`) invalidates by tag, `POST /live/crowd` lets 1,000 readers ask for a product
+ * that is not cached any more, and `POST /live/readers/pause` and `/live/readers/resume` stop and start those who come
+ * by themselves.
  */
 export function aisleRoutes({ cache, readers, products, loadsOf, onPause }: AislesScene): Routes {
   const idsOf = (category: string) => products.filter((one) => one.category === category).map(({ id }) => id);

@@ -5,7 +5,8 @@ import type { Routes } from "../service/router.ts";
 const PREFIX = "/images/";
 
 /**
- * Pictures and what is known of them: `GET /live/images` tells, `POST /live/images/forget` forgets, `/images/*` are the pictures.
+ * Pictures and what is known of them: `GET /live/images` tells, `POST /live/images/forget` forgets, `/images/*` are the
+ * pictures.
  *
  * @param cache A cache that knows where they are.
  * @param reads How many pictures have been read from disk so far.

@@ -8,8 +8,9 @@ const NAMES = ["AUTH", "DEFAULT", "API", "STATIC"] as const;
 type Name = (typeof NAMES)[number];
 
 /**
- * The rate limits of a visitor, told apart by address: `GET /live/limits` tells how they stand, `POST /live/limits/AUTH?cost=1` is a
- * call that counts, answered as any service would answer it, and `DELETE /live/limits/AUTH` forgets what was counted.
+ * The rate limits of a visitor, told apart by address: `GET /live/limits` tells how they stand,
+ * `POST /live/limits/AUTH?cost=1` is a call that counts, answered as any service would answer it, and
+ * `DELETE /live/limits/AUTH` forgets what was counted.
  *
  * @param limits The limits.
  * @param changed Told that they do not stand any more as they did.

@@ -1,6 +1,6 @@
 /**
- * The product catalogue of examples/catalogue as a service, with a page in front of it that shows what happens inside while it
- * happens: reads, limits, sessions, pictures, and Redis.
+ * The product catalogue of examples/catalogue as a service, with a page in front of it that shows what happens inside
+ * while it happens: reads, limits, sessions, pictures, and Redis.
  *
  * On http://127.0.0.1:8000 (or PORT) until it is interrupted, on the embedded store or on the Redis of REDIS_URL:
  *

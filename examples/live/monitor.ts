@@ -34,7 +34,9 @@ export interface MonitorListener {
   health(health: Health): void;
 }
 
-/** Looks at the figures of Larder every second while somebody watches, and at once when told that something happened. */
+/**
+ * Looks at the figures of Larder every second while somebody watches, and at once when told that something happened.
+ */
 export class Monitor {
   /** The samples of the last two minutes in which somebody watched. */
   readonly samples: Sample[] = [];

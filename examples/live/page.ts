@@ -5,7 +5,8 @@ const STYLE = /<link rel="stylesheet" href="([\w.]+)">/g;
 const SCRIPT = /<script type="module" src="([\w.]+)"><\/script>/g;
 
 /**
- * Reads the page and puts its style and scripts into it, so that it needs nothing else. Its policy allows those texts and no others.
+ * Reads the page and puts its style and scripts into it, so that it needs nothing else. Its policy allows those texts
+ * and no others.
  */
 export async function page(): Promise<Handler> {
   const styles: string[] = [];

@@ -2,8 +2,8 @@ import type { LarderEvent } from "@larder/larder";
 import type { Product } from "../catalogue/product.ts";
 
 /**
- * What became of an entry: `hit` (fresh), `stale`, `loaded` (it had to be fetched, and is there now), `passed` (fetched, but not
- * stored), `gone` (invalidated).
+ * What became of an entry: `hit` (fresh), `stale`, `loaded` (it had to be fetched, and is there now), `passed`
+ * (fetched, but not stored), `gone` (invalidated).
  */
 export type Fate = "hit" | "stale" | "loaded" | "passed" | "gone";
 

@@ -1,5 +1,6 @@
 /**
- * A small site with a login, on http://127.0.0.1:8000 (or PORT): sessions in the Redis of REDIS_URL, or embedded without one.
+ * A small site with a login, on http://127.0.0.1:8000 (or PORT): sessions in the Redis of REDIS_URL, or embedded
+ * without one.
  *
  *     deno run --allow-net=127.0.0.1 --allow-env examples/login/main.ts
  *

@@ -1,6 +1,6 @@
 /**
- * A small service on the public interface, as it is deployed by docker-compose.swarm.yml: a product catalogue behind the
- * cache, logins behind sessions and rate limits, `/health`, and an end without lost requests.
+ * A small service on the public interface, as it is deployed by docker-compose.swarm.yml: a product catalogue behind
+ * the cache, logins behind sessions and rate limits, `/health`, and an end without lost requests.
  *
  * It is told where Redis is by the variables that `connect()` reads, and by HOST, PORT and DRAIN.
  *

@@ -11,8 +11,8 @@ export interface BoundedLruOptions<V> {
 }
 
 /**
- * Keeps the most recently used values. It grows with what is in it: an `LRUCache` with a bound in entries reserves room for all of
- * them at once, which hundreds of small caches cannot afford.
+ * Keeps the most recently used values. It grows with what is in it: an `LRUCache` with a bound in entries reserves room
+ * for all of them at once, which hundreds of small caches cannot afford.
  */
 export class BoundedLru<V extends object> extends LRUCache<string, V> {
   readonly #maxEntries: number;

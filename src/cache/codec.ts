@@ -18,7 +18,8 @@ import { MOST_BYTES } from "./option_ranges.ts";
 /** Settings of {@linkcode Codec}. */
 export interface CodecOptions {
   /**
-   * How values are written. What the built-in serializers wrote can be read with any; what a custom one wrote only with it.
+   * How values are written. What the built-in serializers wrote can be read with any; what a custom one wrote only with
+   * it.
    *
    * @default {richSerializer}
    */

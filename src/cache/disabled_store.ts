@@ -12,8 +12,8 @@ import type {
 } from "./store.ts";
 
 /**
- * A store of a cache that is switched off: nothing is found and nothing is kept. What is invalidated is invalidated in the store behind
- * it, and so is what is written, since in other processes the cache may be on.
+ * A store of a cache that is switched off: nothing is found and nothing is kept. What is invalidated is invalidated in
+ * the store behind it, and so is what is written, since in other processes the cache may be on.
  */
 export class DisabledStore implements CacheStore {
   readonly #store: CacheStore;

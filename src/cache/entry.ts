@@ -70,7 +70,9 @@ export interface StoredEntry {
   readonly bytes: number;
   /** Its tags. */
   readonly tags: readonly string[];
-  /** Hands out the value, once, if it was read together with others; else `undefined`, and the payload is to be read. */
+  /**
+   * Hands out the value, once, if it was read together with others; else `undefined`, and the payload is to be read.
+   */
   takeValue?(): unknown;
 }
 

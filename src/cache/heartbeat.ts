@@ -4,16 +4,16 @@ import type { CacheStore } from "./store.ts";
 import { microturns } from "../util/turn.ts";
 
 /**
- * Milliseconds for which a lease lasts that was never extended: who was cut off while it was granted one does not know that it holds
- * it, and others must not wait for it for long.
+ * Milliseconds for which a lease lasts that was never extended: who was cut off while it was granted one does not know
+ * that it holds it, and others must not wait for it for long.
  */
 export const PROOF = 2000;
 /** Turns of the microtask queue after which a loader is one that takes time. */
 const TURNS = 12;
 
 /**
- * Extends a lease for as long as its loader lives. The first time, as soon as it is seen that this takes time, proves that its holder
- * knows of it.
+ * Extends a lease for as long as its loader lives. The first time, as soon as it is seen that this takes time, proves
+ * that its holder knows of it.
  */
 export class Heartbeat {
   readonly #extend: () => void;

@@ -39,7 +39,9 @@ export class Invalidations {
   floor = 0;
   /** Clock of the newest invalidation of any kind. */
   newest = 0;
-  /** How often anything was added or forgotten: as long as it stays, so does what {@linkcode Invalidations.judge} said. */
+  /**
+   * How often anything was added or forgotten: as long as it stays, so does what {@linkcode Invalidations.judge} said.
+   */
   changes = 0;
   readonly #kept: number;
   readonly #hard = new Map<string, number>();
@@ -59,8 +61,8 @@ export class Invalidations {
   }
 
   /**
-   * Forgets all up to `seen` and starts over there; which tags were invalidated up to `floor` is unknown from now on. What was told
-   * since then stays: a reply may be overtaken by messages.
+   * Forgets all up to `seen` and starts over there; which tags were invalidated up to `floor` is unknown from now on.
+   * What was told since then stays: a reply may be overtaken by messages.
    */
   restart(epoch: number, seen: number, newest: number, floor: number = seen): void {
     this.epoch = epoch;
@@ -144,9 +146,9 @@ export class Invalidations {
   }
 
   /**
-   * Judges an entry that is stored, and remembers it if it is valid: its place in the order is its own, so until something is invalidated
-   * it need not be looked at again. What somebody has loaded or copied is as old as a read, which others share: see
-   * {@linkcode Invalidations.judge}.
+   * Judges an entry that is stored, and remembers it if it is valid: its place in the order is its own, so until
+   * something is invalidated it need not be looked at again. What somebody has loaded or copied is as old as a read,
+   * which others share: see {@linkcode Invalidations.judge}.
    *
    * @param key Its key.
    * @param entry The entry.

@@ -12,8 +12,8 @@ export interface KnownEntry {
 const KEPT = 16_384;
 
 /**
- * What a process remembers of stored entries: how long they are, so that no reply is longer than a connection bears, and what was
- * found of their tags, so that they need not be looked through for each hit.
+ * What a process remembers of stored entries: how long they are, so that no reply is longer than a connection bears,
+ * and what was found of their tags, so that they need not be looked through for each hit.
  */
 export class KnownEntries {
   readonly #kept: number;

@@ -22,7 +22,10 @@ export interface LoadRequest<T> extends LoadPolicy {
   readonly lock: boolean;
   /** Whether what is there is not wanted. */
   readonly fresh: boolean;
-  /** Where it was asked for, so that what is odd there is said once: a definition, a function, or the text of the loader. */
+  /**
+   * Where it was asked for, so that what is odd there is said once: a definition, a function, or the text of the
+   * loader.
+   */
   readonly site: object;
   /** Whether the caller knows what to do with an {@linkcode AbsentError}. */
   readonly absent?: boolean;

@@ -16,8 +16,9 @@ export interface LocalOptions {
   /** How long a copy is used at most, though never longer than its entry is fresh. @default {"1m"} */
   ttl?: Duration | undefined;
   /**
-   * How callers are kept from changing each other's values. `"freeze"`: plain objects and arrays are frozen and shared, which
-   * is fastest; all else, such as a `Map`, is made anew for each caller. `"clone"`: everything is made anew for each caller.
+   * How callers are kept from changing each other's values. `"freeze"`: plain objects and arrays are frozen and shared,
+   * which is fastest; all else, such as a `Map`, is made anew for each caller. `"clone"`: everything is made anew for
+   * each caller.
    *
    * @default {"freeze"}
    */
@@ -59,8 +60,8 @@ const CHANGES_KEPT = 10_000;
 const NOTHING = new Uint8Array(0);
 
 /**
- * Copies of entries in this process (L1). A copy is used only while the process is in touch with the store, so it is at most a
- * second behind other processes, and never behind this one.
+ * Copies of entries in this process (L1). A copy is used only while the process is in touch with the store, so it is at
+ * most a second behind other processes, and never behind this one.
  */
 export class Local implements ChangeListener {
   readonly #copies: BoundedLru<Copy>;
@@ -109,7 +110,9 @@ export class Local implements ChangeListener {
     this.#copies.delete(key);
   }
 
-  /** `performance.now()`, at most a millisecond old: asking it costs a quarter of a hit, `Date.now()` next to nothing. */
+  /**
+   * `performance.now()`, at most a millisecond old: asking it costs a quarter of a hit, `Date.now()` next to nothing.
+   */
   #clock(): number {
     const date = Date.now();
     if (date !== this.#date) {
@@ -125,7 +128,8 @@ export class Local implements ChangeListener {
   }
 
   /**
-   * Keeps a copy of what a read found, unless the key changed since the read was sent: its reply may have been overtaken.
+   * Keeps a copy of what a read found, unless the key changed since the read was sent: its reply may have been
+   * overtaken.
    *
    * @param key The key.
    * @param read What was found, fresh.

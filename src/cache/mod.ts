@@ -1,6 +1,6 @@
 /**
- * A cache with stale-while-revalidate and tag invalidation that never serves what was invalidated: not from a loader that was
- * already running, not from another process, not after a reconnect, an eviction or a flush of Redis.
+ * A cache with stale-while-revalidate and tag invalidation that never serves what was invalidated: not from a loader
+ * that was already running, not from another process, not after a reconnect, an eviction or a flush of Redis.
  *
  * @example Stale while revalidating, on the embedded store
  * ```ts

@@ -17,7 +17,8 @@ export class Oddities {
    * Says it, unless it was.
    *
    * @param kind What it is about.
-   * @param site The definition, the wrapped function, or the loader: of a loader made for each call, the text tells the place.
+   * @param site The definition, the wrapped function, or the loader: of a loader made for each call, the text tells the
+   * place.
    * @param message What to say.
    */
   say(kind: string, site: object, message: string): void {

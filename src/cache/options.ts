@@ -28,8 +28,8 @@ export interface LoadOptions {
   /** How long a loader that died keeps others waiting; extended while it lives. @default {"10s"} */
   lease?: Duration | undefined;
   /**
-   * How long a caller waits for a loader when there is an older value to serve (see `staleIfError`), which it is then given. The loader
-   * goes on.
+   * How long a caller waits for a loader when there is an older value to serve (see `staleIfError`), which it is then
+   * given. The loader goes on.
    *
    * @default {as long as it takes}
    */
@@ -41,30 +41,32 @@ export interface LoadOptions {
    */
   hardTimeout?: Duration | undefined;
   /**
-   * How long a caller waits for somebody else's loader; then it runs its own, and what the other one gives is not stored. 0 = as long
-   * as it takes. Within a loader, the wait for another process is bounded in any case, since that may be waiting for this one.
+   * How long a caller waits for somebody else's loader; then it runs its own, and what the other one gives is not
+   * stored. 0 = as long as it takes. Within a loader, the wait for another process is bounded in any case, since that
+   * may be waiting for this one.
    *
    * @default {as long as it takes; "10s" within a loader, for another process}
    */
   waitTimeout?: Duration | undefined;
   /**
-   * How eagerly a fresh value is refreshed before its time, at random, the more likely the longer its loader took and the nearer its end
-   * (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015): 0 = never, 1 = as the
-   * paper recommends.
+   * How eagerly a fresh value is refreshed before its time, at random, the more likely the longer its loader took and
+   * the nearer its end (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention",
+   * 2015): 0 = never, 1 = as the paper recommends.
    *
    * @default {0}
    */
   beta?: number | undefined;
   /**
-   * How long before the end of its freshness a read has the value refreshed in the background; 0 = not. One that is not shorter than the
-   * ttl counts as half of the ttl.
+   * How long before the end of its freshness a read has the value refreshed in the background; 0 = not. One that is not
+   * shorter than the ttl counts as half of the ttl.
    *
    * @default {0}
    */
   refreshAhead?: Duration | undefined;
   /**
-   * What becomes of a loader's value that cannot be stored: too long (`maxBytes`), or of a kind that cannot be written. `"serve"`: the
-   * callers get it, an event tells, and the next call loads anew. `"throw"`: it is a failure of the loader.
+   * What becomes of a loader's value that cannot be stored: too long (`maxBytes`), or of a kind that cannot be written.
+   * `"serve"`: the callers get it, an event tells, and the next call loads anew. `"throw"`: it is a failure of the
+   * loader.
    *
    * @default {"serve"}
    */
@@ -74,8 +76,9 @@ export interface LoadOptions {
 /** How a cache works. */
 export interface CacheOptions extends LifetimeOptions, LoadOptions {
   /**
-   * Whether there is a cache at all. Without it reads miss, writes resolve to `false`, and loaders run, one at a time for all in this
-   * process; what is invalidated or written is invalidated in Redis all the same, since in other processes it may be on.
+   * Whether there is a cache at all. Without it reads miss, writes resolve to `false`, and loaders run, one at a time
+   * for all in this process; what is invalidated or written is invalidated in Redis all the same, since in other
+   * processes it may be on.
    *
    * @default {true}
    */
@@ -91,8 +94,8 @@ export interface CacheOptions extends LifetimeOptions, LoadOptions {
   /** The most bytes of a key. @default {512} */
   maxKeyBytes?: number | undefined;
   /**
-   * Copies of what is read in this process (L1), at most a second behind other processes: `true`, or how many. Of no use, and ignored, on the
-   * embedded store.
+   * Copies of what is read in this process (L1), at most a second behind other processes: `true`, or how many. Of no
+   * use, and ignored, on the embedded store.
    *
    * @default {false}
    */
@@ -104,8 +107,9 @@ export interface CacheOptions extends LifetimeOptions, LoadOptions {
 /** Which shape of values is meant. */
 export interface VersionOptions {
   /**
-   * The version of the code that writes or reads the value: a number, or a text of at most 64 bytes. A value of another version, or of
-   * none, counts as a miss and is replaced, so that a release leaves old values behind. Invalidations reach every version.
+   * The version of the code that writes or reads the value: a number, or a text of at most 64 bytes. A value of another
+   * version, or of none, counts as a miss and is replaced, so that a release leaves old values behind. Invalidations
+   * reach every version.
    *
    * @default {none}
    */
@@ -127,8 +131,8 @@ export interface SetOptions extends LifetimeOptions, OperationOptions, VersionOp
 /** Options of `getOrSet`. */
 export interface GetOrSetOptions<T = unknown> extends Omit<LifetimeOptions, "ttl">, LoadOptions, GetOptions<T> {
   /**
-   * How long a value is fresh: seconds, or a string such as `"5m"`; 0 = for ever. Or a function that tells for each value, say less for
-   * one that stands for "not there".
+   * How long a value is fresh: seconds, or a string such as `"5m"`; 0 = for ever. Or a function that tells for each
+   * value, say less for one that stands for "not there".
    *
    * @default {"1h"}
    */
@@ -136,15 +140,15 @@ export interface GetOrSetOptions<T = unknown> extends Omit<LifetimeOptions, "ttl
   /** Names by which it can be invalidated together with others, or a function that gives them; at most 64. */
   tags?: readonly string[] | ((value: T, key: string) => readonly string[]) | undefined;
   /**
-   * Whether one caller loads for all processes. With `false`, a process does not wait for another that is loading the same; what is
-   * stored is what the last of them began to load.
+   * Whether one caller loads for all processes. With `false`, a process does not wait for another that is loading the
+   * same; what is stored is what the last of them began to load.
    *
    * @default {true}
    */
   lock?: boolean | undefined;
   /**
-   * Has the value loaded anew whatever there is: no loader that began before is joined, what it gives is stored, and its failure is the
-   * caller's. What there was stays until then.
+   * Has the value loaded anew whatever there is: no loader that began before is joined, what it gives is stored, and
+   * its failure is the caller's. What there was stays until then.
    *
    * @default {false}
    */
@@ -176,9 +180,9 @@ export interface LoaderContext<T> {
   /** Aborted when the cache is closed. */
   readonly signal: AbortSignal;
   /**
-   * Keeps the previous value, with the tags that it has, and makes it fresh again: `return ctx.notModified()`. Other tags, or another
-   * ttl, only come of `setTags()` and `setTtl()` in the same run. Where the type of the value was not said, it is `never` here, so that
-   * what else the loader gives says it.
+   * Keeps the previous value, with the tags that it has, and makes it fresh again: `return ctx.notModified()`. Other
+   * tags, or another ttl, only come of `setTags()` and `setTtl()` in the same run. Where the type of the value was not
+   * said, it is `never` here, so that what else the loader gives says it.
    *
    * @throws {TypeError} If there is no previous value.
    */

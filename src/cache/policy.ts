@@ -107,7 +107,10 @@ export function loadPolicyOf(options: LoadOptions, defaults: LoadPolicy = LOADS)
   };
 }
 
-/** How long before the end of its freshness a value of such a ttl is refreshed: one that is always due would be loaded by each read. */
+/**
+ * How long before the end of its freshness a value of such a ttl is refreshed: one that is always due would be loaded
+ * by each read.
+ */
 export function capped(refreshAhead: number, ttl: number): number {
   return refreshAhead < ttl ? refreshAhead : Math.floor(ttl / 2);
 }

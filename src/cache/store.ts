@@ -19,8 +19,8 @@ export type EntryState = "fresh" | "stale" | "expired" | "none";
 /** What a read found. */
 export interface Read extends Position {
   /**
-   * A place behind all that happened before this read, and before all that happens later, whatever the time does: `clock` is not, where
-   * the time is set back and the read was granted no lease.
+   * A place behind all that happened before this read, and before all that happens later, whatever the time does:
+   * `clock` is not, where the time is set back and the read was granted no lease.
    *
    * @default {`clock`}
    */
@@ -44,8 +44,8 @@ export interface ReadOptions {
   /** Milliseconds that a granted lease lasts. 0 or absent = no lease wanted. */
   lease?: number;
   /**
-   * Milliseconds that it lasts until it is first extended, if that is less: who was cut off does not know of it. Of no use where nobody
-   * can be cut off.
+   * Milliseconds that it lasts until it is first extended, if that is less: who was cut off does not know of it. Of no
+   * use where nobody can be cut off.
    */
   proof?: number;
   /** An entry as old as this, or older, is of no use to the caller and may be replaced by a lease. */
@@ -155,7 +155,10 @@ export interface CacheStore extends AsyncDisposable {
   write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean>;
   /** Gives a lease back without writing. With `pause`, nobody is granted one for so many milliseconds. */
   release(key: string, lease: number, pause?: number): Promise<void>;
-  /** Removes an entry while its lease is held, and with it the lease. Resolves to false when it is lost; then nothing is removed. */
+  /**
+   * Removes an entry while its lease is held, and with it the lease. Resolves to false when it is lost; then nothing is
+   * removed.
+   */
   remove(key: string, lease: number): Promise<boolean>;
   /** Makes a lease last `milliseconds` from now. Resolves to false when it is lost. */
   extend(key: string, lease: number, milliseconds: number): Promise<boolean>;
@@ -173,7 +176,9 @@ export interface CacheStore extends AsyncDisposable {
   isCurrent(loaded: Loaded): boolean;
   /** Waits for a change of a key, made by anybody. */
   watch(key: string): Watch;
-  /** Tells the changes made by anybody, for copies of entries in this process; `undefined` where copies make no sense. */
+  /**
+   * Tells the changes made by anybody, for copies of entries in this process; `undefined` where copies make no sense.
+   */
   changes(listener: ChangeListener): Changes | undefined;
   /** Walks over the entries whose key matches a glob and that are neither invalidated nor expired. */
   inspect(glob: string): AsyncIterable<readonly [key: string, read: Read]>;

@@ -1,7 +1,10 @@
 import { describe } from "../util/describe.ts";
 import type { Encoded } from "./codec.ts";
 
-/** Flag of an entry whose payload begins with the version of the code that wrote it: its length in one byte, then its text. */
+/**
+ * Flag of an entry whose payload begins with the version of the code that wrote it: its length in one byte, then its
+ * text.
+ */
 const VERSIONED = 0x10;
 /** Flags that say what else there is; those of a later format may have others. */
 const KINDS = 0x70;

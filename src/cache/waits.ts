@@ -5,8 +5,8 @@ import { LoaderCycleError } from "../errors.ts";
 const running = new AsyncLocalStorage<Run>();
 
 /**
- * A loader that runs, and the loaders that it waits for. One of several keys is waited for by a run for each of them, and has no key
- * itself.
+ * A loader that runs, and the loaders that it waits for. One of several keys is waited for by a run for each of them,
+ * and has no key itself.
  */
 export class Run {
   /** The key that is loaded. */

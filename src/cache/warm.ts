@@ -7,7 +7,9 @@ import type { CacheOperations } from "./operations.ts";
 import { setOptionsOf } from "./option_names.ts";
 import type { OperationOptions, SetOptions } from "./options.ts";
 
-/** An entry to be stored ahead of time: key and value, and how it is kept if that differs from the options of the cache. */
+/**
+ * An entry to be stored ahead of time: key and value, and how it is kept if that differs from the options of the cache.
+ */
 export type WarmEntry = readonly [key: string, value: unknown, options?: SetOptions | Duration];
 
 /** Options of `warm`. */

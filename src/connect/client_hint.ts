@@ -15,7 +15,8 @@ export function clientWanted(value: unknown): string {
   const adapter = adapterFor(value);
   return adapter === undefined
     ? "a client as made by fromDbRedis() and the other from…() functions"
-    : `a client as made by fromDbRedis() and the other from…() functions: ${adapter}(client) of @larder/larder/redis for this one`;
+    : "a client as made by fromDbRedis() and the other from…() functions: " +
+      `${adapter}(client) of @larder/larder/redis for this one`;
 }
 
 /** The adapter for a client, by what only the clients of that library have. */

@@ -9,8 +9,8 @@ interface Outage {
 }
 
 /**
- * Makes a listener for those who have none: it tells on the console when a server cannot be reached, is lost, is back, or refuses
- * what is needed, each once.
+ * Makes a listener for those who have none: it tells on the console when a server cannot be reached, is lost, is back,
+ * or refuses what is needed, each once.
  *
  * @param print Takes a line. By default it goes to the console as a warning.
  * @returns The listener.
@@ -51,7 +51,10 @@ export function connectionReport(print: (line: string) => void = warn): EventLis
   }
 }
 
-/** A server that is gone is gone: how attempts to reach it fail may change. What somebody has to mend is told in any case. */
+/**
+ * A server that is gone is gone: how attempts to reach it fail may change. What somebody has to mend is told in any
+ * case.
+ */
 function kindOf(reason: string): string {
   const lasting = /certificate|TLS|UnknownIssuer|no such host|WRONGPASS|NOAUTH|NOPERM|DENIED|protocol|\bERR |permission/
     .test(reason);

@@ -13,8 +13,8 @@ interface Host {
 }
 
 /**
- * Reads a variable of the process. Where that is not permitted it counts as not set, and the user is not asked: configuration
- * by environment is an offer, not a need.
+ * Reads a variable of the process. Where that is not permitted it counts as not set, and the user is not asked:
+ * configuration by environment is an offer, not a need.
  *
  * @param name The variable.
  */
@@ -27,8 +27,8 @@ export function readEnvironment(name: string): string | undefined {
 }
 
 /**
- * The value of a variable without white space around it; `undefined` when there is nothing else. Compose files and `.env`
- * files set variables to nothing to say that they are not used.
+ * The value of a variable without white space around it; `undefined` when there is nothing else. Compose files and
+ * `.env` files set variables to nothing to say that they are not used.
  *
  * @param env Where to look.
  * @param name The variable.

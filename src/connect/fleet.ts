@@ -16,7 +16,8 @@ const ANNOUNCE = new Script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = tonumber(ARGV[3])
-redis.call('ZADD', KEYS[1], now, ARGV[1] .. ':' .. ARGV[2]) -- first: a server that is full lets a script go on that has written
+-- first: a server that is full lets a script go on that has written
+redis.call('ZADD', KEYS[1], now, ARGV[1] .. ':' .. ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - kept)
 redis.call('PEXPIRE', KEYS[1], kept)
 local others, known = {}, {}

@@ -7,8 +7,8 @@ interface Host {
 }
 
 /**
- * What is wrong with the folder of images. It may come later, as a volume does, so it is told and not refused. Where it may
- * not be read nothing is asked: the first image says so.
+ * What is wrong with the folder of images. It may come later, as a volume does, so it is told and not refused. Where it
+ * may not be read nothing is asked: the first image says so.
  *
  * @param root The option.
  * @returns A sentence without its end, or `undefined` if the folder is there.

@@ -24,8 +24,8 @@ export interface TlsOptions {
 /**
  * Options of `connect()`. What is not given comes from the environment, then from the default.
  *
- * `url`, `client`, `REDIS_URL` or `REDIS_HOST` name the Redis server, in this order; without any of them everything lives
- * in this process.
+ * `url`, `client`, `REDIS_URL` or `REDIS_HOST` name the Redis server, in this order; without any of them everything
+ * lives in this process.
  *
  * @typeParam Limits The names of the rate limits that are defined, which are found by themselves.
  * @typeParam Data The fields of the data of sessions, which are found by their schema.
@@ -49,13 +49,16 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
    */
   url?: string | undefined;
   /**
-   * Another server for the cache alone, in the same form, so that it may evict what the first must keep. Without a login
-   * of its own it gets that of the first. What other options say about TLS holds for it too; its database is in its URL.
+   * Another server for the cache alone, in the same form, so that it may evict what the first must keep. Without a
+   * login of its own it gets that of the first. What other options say about TLS holds for it too; its database is in
+   * its URL.
    *
    * @default {REDIS_CACHE_URL, or the same server}
    */
   cacheUrl?: string | undefined;
-  /** A client that is connected already, as made by `fromDbRedis()` and its like, instead of `url`. It is not closed. */
+  /**
+   * A client that is connected already, as made by `fromDbRedis()` and its like, instead of `url`. It is not closed.
+   */
   client?: RedisClient | undefined;
   /**
    * The ACL user. It wins over one in the URL.
@@ -88,7 +91,8 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
    */
   tls?: boolean | TlsOptions | undefined;
   /**
-   * The first part of all Redis keys, and the name of the connections in `CLIENT LIST`: 1 to 64 letters, digits, `.`, `_` or `-`.
+   * The first part of all Redis keys, and the name of the connections in `CLIENT LIST`: 1 to 64 letters, digits, `.`,
+   * `_` or `-`.
    *
    * @default {REDIS_NAMESPACE, or "larder"}
    */
@@ -106,13 +110,15 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
    */
   commandTimeout?: Duration | undefined;
   /**
-   * How long connecting and logging in may take, up to one hour; then the next attempt follows. A `client` has a setting of its own.
+   * How long connecting and logging in may take, up to one hour; then the next attempt follows. A `client` has a
+   * setting of its own.
    *
    * @default {"2s"}
    */
   connectTimeout?: Duration | undefined;
   /**
-   * How often an idle connection is asked whether it is still there, up to one hour. A `client` has a setting of its own.
+   * How often an idle connection is asked whether it is still there, up to one hour. A `client` has a setting of its
+   * own.
    *
    * @default {"30s", and "1s" for the server of a cache with copies in this process}
    */
@@ -124,8 +130,8 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
    */
   slowerThan?: Duration | undefined;
   /**
-   * Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`, and `REDIS_CACHE` (`on` or `off`)
-   * for `enabled`.
+   * Defaults of the cache. `REDIS_TTL` stands in for `ttl`, in seconds or as a string such as `15m`, and `REDIS_CACHE`
+   * (`on` or `off`) for `enabled`.
    */
   cache?: CacheOptions | undefined;
   /** How sessions work. */

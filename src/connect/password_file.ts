@@ -8,8 +8,9 @@ interface Host {
 }
 
 /**
- * Reads a password from a file, as container secrets are handed over. One line end behind it is not part of it, and white space alone
- * is none. Errors show the path only if it is one: who has mixed up the settings has put the password there.
+ * Reads a password from a file, as container secrets are handed over. One line end behind it is not part of it, and
+ * white space alone is none. Errors show the path only if it is one: who has mixed up the settings has put the password
+ * there.
  *
  * @param path The file.
  * @param setting The option or variable that names the file.
@@ -39,7 +40,9 @@ function describeCode(code: unknown): string {
   return typeof code === "string" ? code : "unknown error";
 }
 
-/** What generated passwords do not look like: folders and a name of small letters, as in `/run/secrets/redis_password`. */
+/**
+ * What generated passwords do not look like: folders and a name of small letters, as in `/run/secrets/redis_password`.
+ */
 const PATH = /^(?:[A-Za-z]:[\\/]|\.{0,2}\/)?(?:[a-z0-9._-]{1,32}[\\/])+[a-z0-9._-]{1,255}$/;
 
 /** The path, unless it may be the password. What is there is a path, whatever it looks like. */

@@ -69,7 +69,8 @@ export class Probes {
   }
 
   /**
-   * Does what the services do, all in one round trip: reads as each of them reads, writes by a script, asks for a key of each bucket.
+   * Does what the services do, all in one round trip: reads as each of them reads, writes by a script, asks for a key
+   * of each bucket.
    *
    * @param signal Ends the wait.
    * @param patient Whether limits have the deadline of commands instead of their own.

@@ -97,8 +97,9 @@ function parseSocket(text: string, setting: string): RedisUrl | undefined {
 }
 
 /**
- * Reads `redis://user:password@host:port/db`, `rediss://…` for TLS, and `valkey://`, `valkeys://` as the same, and `unix:/path` for a socket. The user name and the password may be
- * percent-encoded, the database may be given as `?db=` too.
+ * Reads `redis://user:password@host:port/db`, `rediss://…` for TLS, and `valkey://`, `valkeys://` as the same, and
+ * `unix:/path` for a socket. The user name and the password may be percent-encoded, the database may be given as `?db=`
+ * too.
  *
  * @param text The URL.
  * @param setting The option or variable it comes from.

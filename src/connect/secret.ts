@@ -1,8 +1,8 @@
 const HIDDEN = "[secret]";
 
 /**
- * A text that must not be printed: JSON, string conversion, `console.log` and `Deno.inspect` show a placeholder, and only
- * {@linkcode Secret.reveal} gives the text.
+ * A text that must not be printed: JSON, string conversion, `console.log` and `Deno.inspect` show a placeholder, and
+ * only {@linkcode Secret.reveal} gives the text.
  */
 export class Secret {
   readonly #value: string;

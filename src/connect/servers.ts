@@ -54,7 +54,8 @@ const DEFAULT_PORT = 6379;
  *
  * @param given The options, checked.
  * @param env The environment.
- * @throws {ConfigError} If an option or a variable has a value that cannot be used, or two options contradict each other.
+ * @throws {ConfigError} If an option or a variable has a value that cannot be used, or two options contradict each
+ * other.
  */
 export function resolveServers(
   given: ConnectOptions,

@@ -41,7 +41,8 @@ export class LoaderTimeoutError extends Error {
  * import assert from "node:assert/strict";
  *
  * const error = new LoaderCycleError(["a", "b", "a"]);
- * assert.equal(error.message, 'Cannot load "a": wanted loaders that do not wait for each other, got "a" -> "b" -> "a"');
+ * const wanted = "loaders that do not wait for each other";
+ * assert.equal(error.message, `Cannot load "a": wanted ${wanted}, got "a" -> "b" -> "a"`);
  * ```
  */
 export class LoaderCycleError extends Error {

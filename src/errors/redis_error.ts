@@ -30,8 +30,8 @@ export class RedisError extends Error {
   /**
    * Creates the error.
    *
-   * @param reply The text of the error reply, without the leading `-`. The arguments of a command that the server does not know are left
-   * out: they may be a password.
+   * @param reply The text of the error reply, without the leading `-`. The arguments of a command that the server does
+   * not know are left out: they may be a password.
    * @param options Carries the `cause`.
    */
   constructor(reply: string, options?: ErrorOptions) {

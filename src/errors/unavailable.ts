@@ -54,7 +54,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The store behind an operation did not answer, or cannot do it: it is slow, gone, full, read-only, full of waiting commands, or closed.
+ * The store behind an operation did not answer, or cannot do it: it is slow, gone, full, read-only, full of waiting
+ * commands, or closed.
  *
  * The `cause` is what the connection or the server said last, as far as it is known.
  * Whether the operation took effect is unknown when `reason` is `"timeout"` or `"connection"`.

@@ -101,7 +101,9 @@ function isNotModified(request: Request, headers: Headers): boolean {
   return since !== undefined && modified !== undefined && modified <= since;
 }
 
-/** The one range of bytes that is asked for; `"none"` where there is nothing in it, `undefined` where all is to be sent. */
+/**
+ * The one range of bytes that is asked for; `"none"` where there is nothing in it, `undefined` where all is to be sent.
+ */
 function partOf(request: Request, headers: Headers, size: number): [from: number, to: number] | "none" | undefined {
   const range = /^bytes=(\d*)-(\d*)$/i.exec(request.headers.get("range")?.replace(/\s/g, "") ?? "");
   if (!range || (range[1] === "" && range[2] === "") || !isSameStill(request, headers)) return undefined;

@@ -56,8 +56,8 @@ export type ExpressHandler = (request: NodeRequestLike, response: NodeResponseLi
 
 /**
  * Makes a middleware that keeps responses in the cache, as
- * [`cacheResponse()`](https://jsr.io/@larder/larder/doc/http/~/cacheResponse) of `@larder/larder/http` does. What is stale is made anew by
- * the app itself, which answers another request for it, with the middleware in front.
+ * [`cacheResponse()`](https://jsr.io/@larder/larder/doc/http/~/cacheResponse) of `@larder/larder/http` does. What is
+ * stale is made anew by the app itself, which answers another request for it, with the middleware in front.
  *
  * @param redis What `connect()` gave, or a cache.
  * @param options How long, under which tags, for whom.

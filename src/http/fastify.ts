@@ -101,7 +101,10 @@ export interface FastifyOptions extends GateOptions {
   metrics?: string | undefined;
   /** Who is told details of the health and metrics, as `Authorization: Bearer …`. */
   token?: string | undefined;
-  /** Whether the app gets `getFromCache` and what else services with a plugin of their own are used to: {@linkcode CacheNames}. @default {false} */
+  /**
+   * Whether the app gets `getFromCache` and what else services with a plugin of their own are used to:
+   * {@linkcode CacheNames}. @default {false}
+   */
   names?: boolean | undefined;
 }
 
@@ -184,8 +187,9 @@ Object.assign(larder, {
 
 /**
  * Makes a hook that keeps responses in the cache, as
- * [`cacheResponse()`](https://jsr.io/@larder/larder/doc/http/~/cacheResponse) of `@larder/larder/http` does, for the routes of the scope that
- * it is added to. What is stale is made anew by the app itself, which answers another request for it.
+ * [`cacheResponse()`](https://jsr.io/@larder/larder/doc/http/~/cacheResponse) of `@larder/larder/http` does, for the
+ * routes of the scope that it is added to. What is stale is made anew by the app itself, which answers another request
+ * for it.
  *
  * @param redis What `connect()` gave, or a cache.
  * @param options How long, under which tags, for whom.

@@ -70,7 +70,10 @@ export function varyOf(headers: Headers): string[] {
   return [...new Set(names)].sort();
 }
 
-/** Seconds that a response was old when it came (RFC 9111, section 5.1): the first that is said; what makes no sense is nothing. */
+/**
+ * Seconds that a response was old when it came (RFC 9111, section 5.1): the first that is said; what makes no sense is
+ * nothing.
+ */
 function ageOf(headers: Headers): number {
   const first = (headers.get("age") ?? "").split(",")[0]!.trim();
   return /^\d+$/.test(first) ? Number(first) : 0;

@@ -153,7 +153,10 @@ interface Placed {
   readonly session: unknown;
 }
 
-/** By context, for middleware may put another request in it, and by request, for apps that are mounted have a context of their own. */
+/**
+ * By context, for middleware may put another request in it, and by request, for apps that are mounted have a context of
+ * their own.
+ */
 const placed = new WeakMap<HonoContextLike | Request, Placed>();
 
 /**
@@ -192,7 +195,8 @@ function passSession(context: HonoContextLike, own: HonoContextLike, foreground:
 }
 
 /**
- * What an app of Hono with sessions has in its context, for the types alone: with it {@linkcode sessionOf} knows the data.
+ * What an app of Hono with sessions has in its context, for the types alone: with it {@linkcode sessionOf} knows the
+ * data.
  *
  * @typeParam Redis What `connect()` gave, as in `new Hono<SessionEnv<typeof redis>>()`.
  */

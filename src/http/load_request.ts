@@ -1,7 +1,10 @@
 import type { ForwardedScheme } from "../web/forwarded_scheme.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 
-/** Headers of one hop (RFC 9110, section 7.6.1), conditions, ranges, and what a cache is asked: none is the business of others. */
+/**
+ * Headers of one hop (RFC 9110, section 7.6.1), conditions, ranges, and what a cache is asked: none is the business of
+ * others.
+ */
 const NEVER = new Set([
   ...["connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding"],
   ...["upgrade", "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"],
@@ -30,8 +33,8 @@ export function isPersonal({ headers }: Request, policy: ResponsePolicy): boolea
 }
 
 /**
- * Whether a request has headers taken away that say more than how it came here (RFC 9110, section 7.6.1): a load would go without them, and
- * what it makes would be given to those who send them.
+ * Whether a request has headers taken away that say more than how it came here (RFC 9110, section 7.6.1): a load would
+ * go without them, and what it makes would be given to those who send them.
  */
 export function dropsHeaders({ headers }: Request): boolean {
   return hopsOf(headers).some((name) => name !== "close" && name !== "http2-settings" && !NEVER.has(name));
@@ -57,7 +60,9 @@ export interface LoadOf {
   readonly signal: AbortSignal;
 }
 
-/** The request of a load, which has no visitor: no cookie, no credential, no condition, no signal of whoever came first. */
+/**
+ * The request of a load, which has no visitor: no cookie, no credential, no condition, no signal of whoever came first.
+ */
 export function loadRequestOf(
   { request, url, keyed, forwarded, validators, signal }: LoadOf,
   policy: ResponsePolicy,

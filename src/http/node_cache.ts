@@ -92,7 +92,10 @@ export class NodeCache {
   }
 }
 
-/** Whether a request is that of a load that has not come to its cache, so that what is in front was done for the visitor. */
+/**
+ * Whether a request is that of a load that has not come to its cache, so that what is in front was done for the
+ * visitor.
+ */
 export function isOnItsWay(incoming: object): boolean {
   const taken = taking.get(incoming);
   return taken !== undefined && !taken.reached && currentLoad() !== undefined;

@@ -49,7 +49,8 @@ const REPLACED = [...METHODS, "headersSent"] as const;
 const encoder = new TextEncoder();
 
 /**
- * Takes what a handler sends by a response of `node:http` before it goes out, as a `Response` whose body goes on as it comes.
+ * Takes what a handler sends by a response of `node:http` before it goes out, as a `Response` whose body goes on as it
+ * comes.
  *
  * @param target The response, which the handler is given afterwards.
  * @returns What is sent.

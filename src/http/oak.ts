@@ -191,8 +191,8 @@ const placed = new WeakMap<object, { readonly sessions: object; readonly session
 
 /**
  * Makes a middleware that gives each request its session, for {@linkcode sessionOf}, and takes care of the cookie:
- * `redis.sessions.withSession()` for Oak. Errors are Oak's affair: its answer carries the cookie. It has no type parameter, since
- * behind a generic call Oak's router does not know the parameters of its path.
+ * `redis.sessions.withSession()` for Oak. Errors are Oak's affair: its answer carries the cookie. It has no type
+ * parameter, since behind a generic call Oak's router does not know the parameters of its path.
  *
  * @param redis What `connect()` gave.
  * @param options Whether reading counts as use, who tells the address of the client.

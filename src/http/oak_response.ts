@@ -22,9 +22,9 @@ type Change = (response: Response) => Response;
 const changes = new WeakMap<OakMaker, Change[]>();
 
 /**
- * Changes the headers of whatever Oak sends in the end, also where a middleware in front sets the body, or an error is answered. What
- * Oak makes is not changed: a handler may have given a response to `with()` that it keeps. Each time that somebody asks for
- * the response the change is made anew, so one that has been made already must be none.
+ * Changes the headers of whatever Oak sends in the end, also where a middleware in front sets the body, or an error is
+ * answered. What Oak makes is not changed: a handler may have given a response to `with()` that it keeps. Each time
+ * that somebody asks for the response the change is made anew, so one that has been made already must be none.
  */
 export function atEnd(response: OakMaker, change: Change): void {
   const known = changes.get(response);

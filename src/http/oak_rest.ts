@@ -30,12 +30,14 @@ interface Taken {
   error?: unknown;
 }
 
-/** By the request of a load: where what is behind the cache is put, since what is in front comes again for each visitor. */
+/**
+ * By the request of a load: where what is behind the cache is put, since what is in front comes again for each visitor.
+ */
 export const taking: WeakMap<Request, Taken> = new WeakMap();
 
 /**
- * Has an app answer the request of a load: with what is behind the cache, if it came as far. What is in front is run for it too, as routers
- * may be in front, but what it makes of the answer it makes for its visitor once more.
+ * Has an app answer the request of a load: with what is behind the cache, if it came as far. What is in front is run
+ * for it too, as routers may be in front, but what it makes of the answer it makes for its visitor once more.
  */
 export async function answerOf(
   application: Application,
@@ -98,7 +100,8 @@ async function takeFrom(
   const front = writable ? new Headers([...response.headers]) : undefined;
   const made = ownOf(await response.toDomResponse());
   if (front) {
-    // Who is in front goes on with what is his: what he makes of it for a load, nobody is sent. Some bodies can be read once.
+    // Who is in front goes on with what is his: what he makes of it for a load, nobody is sent. Some bodies can be read
+    // once.
     const values = { status, type, headers: front, body: isPlain(body) ? body : null, writable, with: () => {} };
     for (const [name, value] of Object.entries(values)) {
       Object.defineProperty(response, name, { value, writable: true });

@@ -119,7 +119,10 @@ export class ResponseCache {
     }
   }
 
-  /** Who says who he is gets what says that it is for all, else what is made for him. He waits for nobody, and leaves nothing behind. */
+  /**
+   * Who says who he is gets what says that it is for all, else what is made for him. He waits for nobody, and leaves
+   * nothing behind.
+   */
   async #personal(
     request: Request,
     address: ResponseAddress,
@@ -286,7 +289,9 @@ export class ResponseCache {
   }
 }
 
-/** Whether this stands for a response that is not kept. Whoever may write keys of the cache may have put the same there. */
+/**
+ * Whether this stands for a response that is not kept. Whoever may write keys of the cache may have put the same there.
+ */
 function isNotKept(bytes: unknown): boolean {
   return bytes === NOT_KEPT || (bytes instanceof Uint8Array && bytes.length === 0);
 }

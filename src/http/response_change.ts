@@ -5,7 +5,9 @@ import { tagsOf } from "./response_key.ts";
 import type { ResponsePolicy } from "./response_policy.ts";
 import type { RequestTarget } from "../web/target.ts";
 
-/** Methods that change nothing, as they are registered (RFC 9110, section 16.1.1), and `QUERY`, which is about to be. */
+/**
+ * Methods that change nothing, as they are registered (RFC 9110, section 16.1.1), and `QUERY`, which is about to be.
+ */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"]);
 
 /** Whether a method changes nothing. */

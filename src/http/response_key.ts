@@ -54,7 +54,8 @@ export function addressOf(
 }
 
 /**
- * The tags of all responses of a URL, for whoever they are, and of those under the key that a request for it shares with other URLs.
+ * The tags of all responses of a URL, for whoever they are, and of those under the key that a request for it shares
+ * with other URLs.
  *
  * @throws What the function fails with that gives the key.
  */
@@ -116,7 +117,9 @@ function decoded(name: string): string {
   }
 }
 
-/** A query with its parameters in the order of their names; those of one name, however it is written, stay as they are. */
+/**
+ * A query with its parameters in the order of their names; those of one name, however it is written, stay as they are.
+ */
 function sorted(query: string): string {
   if (!query.includes("&")) return query;
   const parts = query.slice(1).split("&").map((part) => [decoded(part.split("=")[0]!), part] as const);

@@ -34,7 +34,10 @@ export interface LoadJob {
   readonly answer: (request: Request) => Response | Promise<Response>;
   /** Whether another variant of the URL may be kept: those on which headers of the request it depends. */
   readonly mayKeep: (vary: StoredResponse["vary"]) => Promise<boolean>;
-  /** Whether the handler can be asked once only, so that a condition that it takes in a wrong way could not be taken back. */
+  /**
+   * Whether the handler can be asked once only, so that a condition that it takes in a wrong way could not be taken
+   * back.
+   */
   readonly once: boolean;
   /** Called when it was found out that the response is not for others. */
   readonly notKept: () => void;

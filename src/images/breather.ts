@@ -7,8 +7,8 @@ let since = 0;
 let pending: Promise<void> | undefined;
 
 /**
- * Something to wait for, where images have been read for so long that others want their turn. All that are read at a time count together, and
- * wait together, since they share one event loop.
+ * Something to wait for, where images have been read for so long that others want their turn. All that are read at a
+ * time count together, and wait together, since they share one event loop.
  */
 export function breath(): Promise<void> | undefined {
   if (pending || performance.now() - since <= BREATH) return pending;

@@ -22,8 +22,8 @@ export function judge(
 }
 
 /**
- * The range of bytes that is asked for; nothing if all of them are. A request for several ranges is answered with all, which RFC 9110
- * allows: nobody asks for pieces of an image but to overload who cuts them.
+ * The range of bytes that is asked for; nothing if all of them are. A request for several ranges is answered with all,
+ * which RFC 9110 allows: nobody asks for pieces of an image but to overload who cuts them.
  */
 export function rangeOf(
   conditions: Conditions,

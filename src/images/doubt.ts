@@ -21,8 +21,8 @@ const STARTS: readonly (readonly [start: string, type: string])[] = [
 const DOCUMENT = /<(?:!doctype|html|head|body|script|iframe|svg|\?xml|\?php)/i;
 
 /**
- * The type of a file of which a parser says that something is wrong with it: what its first bytes say, if its name says the same, and nothing
- * in its beginning might be taken for something else. Not SVG, which is a document itself.
+ * The type of a file of which a parser says that something is wrong with it: what its first bytes say, if its name says
+ * the same, and nothing in its beginning might be taken for something else. Not SVG, which is a document itself.
  */
 export function typeInDoubt(filename: string, beginning: Uint8Array): string | undefined {
   const type = startOf(beginning);

@@ -20,7 +20,8 @@ const statsOf = (path: string) => lstat(path, { bigint: true });
 /**
  * Images in a folder of the file system and below. Needs `--allow-read` for the folder.
  *
- * Symbolic links are followed as long as they stay in the folder. What lies outside of it, and what is no regular file, is not there.
+ * Symbolic links are followed as long as they stay in the folder. What lies outside of it, and what is no regular file,
+ * is not there.
  *
  * @param root The folder: a path, or a `file:` URL.
  * @returns The source.
@@ -101,8 +102,8 @@ class FileSource implements ImageSource {
   }
 
   /**
-   * Walks from the root to what a name stands for, link by link, so that nothing outside the root is ever looked at: a system call that
-   * follows links would, and only then tell where they led.
+   * Walks from the root to what a name stands for, link by link, so that nothing outside the root is ever looked at: a
+   * system call that follows links would, and only then tell where they led.
    */
   async #walk(name: string): Promise<{ path: string; stats: Stats } | undefined> {
     let left = name.split("/");

@@ -8,13 +8,16 @@ import type { ImageSource, ImageStat, OpenedImage, OpenOptions, StatOptions } fr
 export interface HttpSourceOptions {
   /** What names are relative to, as in `"https://cdn.example.com/images/"`; ends with a slash. */
   base: string | URL;
-  /** The hosts, with their port if it is not the usual one, to which requests may go: that of `base`, and those of redirects. */
+  /**
+   * The hosts, with their port if it is not the usual one, to which requests may go: that of `base`, and those of
+   * redirects.
+   */
   hosts: readonly string[];
   /** Headers of each request, such as an authorization. They are not sent on to another host. */
   headers?: Readonly<Record<string, string>> | undefined;
   /**
-   * How long a request may wait for the origin, all in all: for the answer, then for the parts of its body. What whoever reads it takes
-   * does not count.
+   * How long a request may wait for the origin, all in all: for the answer, then for the parts of its body. What
+   * whoever reads it takes does not count.
    *
    * @default {"10s"}
    */
@@ -36,8 +39,8 @@ const MOVED = new Set([301, 302, 303, 307, 308]);
 const LAST_MODIFIED_STEP = 2000;
 
 /**
- * Images behind HTTP. They are looked at by conditional requests (`If-None-Match`, `If-Modified-Since`), so that one that did not change
- * costs no more than an answer 304. Needs `--allow-net` for the hosts.
+ * Images behind HTTP. They are looked at by conditional requests (`If-None-Match`, `If-Modified-Since`), so that one
+ * that did not change costs no more than an answer 304. Needs `--allow-net` for the hosts.
  *
  * @param options Where from; no request goes to a host that is not named.
  * @returns The source.
@@ -227,7 +230,8 @@ function readWithin(response: Response, wait: Wait): Response {
 }
 
 function statOf({ headers }: Response): ImageStat {
-  // Servers make a tag weak on one way and not on the other, and many do not know the length when they are asked for the head.
+  // Servers make a tag weak on one way and not on the other, and many do not know the length when they are asked for
+  // the head.
   const etag = headers.get("etag")?.replace(/^W\//, "");
   const length = headers.get("content-length");
   const modified = Date.parse(headers.get("last-modified") ?? "");

@@ -14,8 +14,8 @@ import type {
 } from "./options.ts";
 
 /**
- * A cache that knows images too: what `connect()` gives. Metadata of images have the tags `image`, `image:<folder>` for each folder that they
- * are in, and `image:<name>`.
+ * A cache that knows images too: what `connect()` gives. Metadata of images have the tags `image`, `image:<folder>` for
+ * each folder that they are in, and `image:<name>`.
  *
  * @example An image on disk
  * ```ts ignore
@@ -47,8 +47,9 @@ export class ImageCache extends Cache {
   }
 
   /**
-   * What is known of an image: its size, type, hash, time, width, height, orientation and ETag. True to the image: it is looked at when the
-   * last look is older than `revalidateAfter`, and read again when it changed. See {@linkcode Images.get}.
+   * What is known of an image: its size, type, hash, time, width, height, orientation and ETag. True to the image: it
+   * is looked at when the last look is older than `revalidateAfter`, and read again when it changed. See
+   * {@linkcode Images.get}.
    *
    * @param name Its name: a path relative to the root, with `/` between its parts, not percent-encoded.
    * @param options A signal.

@@ -40,8 +40,8 @@ export interface ImagesContext {
 }
 
 /**
- * Metadata of images, always true to the image: one `stat` at most every `revalidateAfter` tells whether what is cached still
- * holds. Whatever a process knows of an image, others need not find out again.
+ * Metadata of images, always true to the image: one `stat` at most every `revalidateAfter` tells whether what is cached
+ * still holds. Whatever a process knows of an image, others need not find out again.
  *
  * @example On a cache of your own
  * ```ts
@@ -168,13 +168,15 @@ export class Images {
   }
 
   /**
-   * Answers a request with an image: with `ETag`, `Last-Modified`, `Content-Type` by content, ranges, `304 Not Modified`, `nosniff`, and a
-   * policy for SVG that lets no script run. SVG is compressed for who takes that, SVGZ decompressed for who does not.
+   * Answers a request with an image: with `ETag`, `Last-Modified`, `Content-Type` by content, ranges,
+   * `304 Not Modified`, `nosniff`, and a policy for SVG that lets no script run. SVG is compressed for who takes that,
+   * SVGZ decompressed for who does not.
    *
    * @param request The request; `GET` or `HEAD`.
    * @param name The name of the image, or nothing for an answer 404: see `imageNameOf()`.
    * @param options Caching, more headers, a signal.
-   * @returns The answer. What is not there, has a name that cannot be one or is no image is a 404; an image with something wrong in it is sent
+   * @returns The answer. What is not there, has a name that cannot be one or is no image is a 404; an image with
+   * something wrong in it is sent
    *   if its first bytes and its name agree what it is.
    * @throws What the source throws when it fails.
    */
@@ -256,8 +258,8 @@ export class Images {
   }
 
   /**
-   * Reads an image. With `anyhow`, also one that is not as in the snapshot, but then nobody else is given what is found, and neither is
-   * anybody who comes later with `forget`.
+   * Reads an image. With `anyhow`, also one that is not as in the snapshot, but then nobody else is given what is
+   * found, and neither is anybody who comes later with `forget`.
    */
   async #load(
     name: string,

@@ -16,7 +16,10 @@ export interface ImageInfo {
   readonly height: number;
   /** How it is to be turned to be upright, 1 to 8 as in EXIF; absent where it does not say. */
   readonly orientation?: number;
-  /** That browsers show it as it is stored all the same: EXIF of WebP, and of PNG behind the pixels. `displaySize()` knows. */
+  /**
+   * That browsers show it as it is stored all the same: EXIF of WebP, and of PNG behind the pixels. `displaySize()`
+   * knows.
+   */
   readonly orientationIgnored?: true;
   /** That it moves: GIF, APNG, WebP, AVIF, JPEG XL of several pictures. */
   readonly animated?: true;
@@ -36,8 +39,9 @@ export interface ImageInfo {
 export type DoubtfulImage = Pick<ImageInfo, "size" | "type" | "hash" | "timestamp" | "etag">;
 
 /**
- * The size at which browsers show an image: width and height change places where its orientation turns it by a quarter, if browsers apply it:
- * EXIF of JPEG, of PNG before the pixels, and the rotation of AVIF, HEIC and JPEG XL; not EXIF of WebP, nor of PNG behind the pixels.
+ * The size at which browsers show an image: width and height change places where its orientation turns it by a quarter,
+ * if browsers apply it: EXIF of JPEG, of PNG before the pixels, and the rotation of AVIF, HEIC and JPEG XL; not EXIF of
+ * WebP, nor of PNG behind the pixels.
  *
  * @param info What is known of the image.
  * @returns What belongs into `<img width height>`.

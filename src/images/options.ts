@@ -12,16 +12,21 @@ export interface ImageOptions {
   hash?: "sha-256" | "sha-384" | "sha-512" | undefined;
   /** The most bytes of an image; one with more is an `ImageError`. @default {104_857_600} (100 MiB) */
   maxBytes?: number | undefined;
-  /** The most pixels of an image, width times height; one with more is an `ImageError`. @default {268_402_689} (16,383 x 16,383) */
+  /**
+   * The most pixels of an image, width times height; one with more is an `ImageError`. @default {268_402_689} (16,383 x
+   * 16,383)
+   */
   maxPixels?: number | undefined;
   /**
-   * How long what is known is given without a look at the image: seconds, or a string such as `"5m"`; 0 = a look at each call.
+   * How long what is known is given without a look at the image: seconds, or a string such as `"5m"`; 0 = a look at
+   * each call.
    *
    * @default {"1s"}
    */
   revalidateAfter?: Duration | undefined;
   /**
-   * How a look tells whether an image changed: `"stat"` by size, times and inode, or the ETag; `"hash"` by reading all of it.
+   * How a look tells whether an image changed: `"stat"` by size, times and inode, or the ETag; `"hash"` by reading all
+   * of it.
    *
    * @default {"stat"}
    */

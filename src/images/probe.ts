@@ -8,7 +8,10 @@ const NOTHING = new Uint8Array(0);
 /** So much is shown to a parser where it is, not copied. It does not keep it. */
 const GLANCE = 64;
 
-/** Finds type, dimensions and orientation in the bytes of an image as they come. Takes no more memory than a parser asks for. */
+/**
+ * Finds type, dimensions and orientation in the bytes of an image as they come. Takes no more memory than a parser asks
+ * for.
+ */
 export class Probe {
   readonly #filename: string;
   readonly #parser: Parser;

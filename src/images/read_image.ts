@@ -26,8 +26,8 @@ export type ReadResult =
 const DOUBTS: ReadonlySet<string> = new Set(["invalid", "truncated"]);
 
 /**
- * Reads an image from its first byte to its last, hashes it and finds out what it is. Keeps nothing of it. One of which the parser says that
- * something is wrong is read on if it is an image all the same.
+ * Reads an image from its first byte to its last, hashes it and finds out what it is. Keeps nothing of it. One of which
+ * the parser says that something is wrong is read on if it is an image all the same.
  */
 export async function readImage(
   filename: string,

@@ -5,8 +5,8 @@ export interface ImageStat {
   /** When it changed last, in milliseconds since 1970. */
   readonly modified?: number | undefined;
   /**
-   * Something that is another after each change, such as the ETag of an object store. Without it, size and time tell changes; without
-   * any of them, the image is read again each time that it is looked at.
+   * Something that is another after each change, such as the ETag of an object store. Without it, size and time tell
+   * changes; without any of them, the image is read again each time that it is looked at.
    */
   readonly version?: string | undefined;
   /** Whether it changed so lately that one more change may leave all this the same. Then it is read again soon. */
@@ -42,8 +42,8 @@ export interface OpenOptions {
 }
 
 /**
- * Where images come from. Names that reach a source are relative paths with `/` between their parts, without `.`, `..`, empty parts,
- * control characters, backslashes, or separators in percent-encoding.
+ * Where images come from. Names that reach a source are relative paths with `/` between their parts, without `.`, `..`,
+ * empty parts, control characters, backslashes, or separators in percent-encoding.
  *
  * @example Images in memory
  * ```ts
@@ -55,7 +55,10 @@ export interface OpenOptions {
  * const source: ImageSource = {
  *   stat: (name) => Promise.resolve(name === "dot.gif" ? { size: gif.length, version: "1" } : undefined),
  *   open: (_name, { start = 0, end = gif.length - 1 } = {}) =>
- *     Promise.resolve({ stat: { size: gif.length, version: "1" }, body: new Blob([gif.slice(start, end + 1)]).stream() }),
+ *     Promise.resolve({
+ *       stat: { size: gif.length, version: "1" },
+ *       body: new Blob([gif.slice(start, end + 1)]).stream(),
+ *     }),
  * };
  * await using redis = await connect({ url: "memory:", images: { source } });
  * const { type, width, height } = await redis.cache.getImageInfo("dot.gif");

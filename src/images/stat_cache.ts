@@ -25,7 +25,9 @@ const FORM = 2;
 /** How soon a source that fails is asked again, in milliseconds. */
 const RETRY_AFTER = 1000;
 
-/** The last snapshot of each image in this process. Callers that want one of the same image at the same time share it. */
+/**
+ * The last snapshot of each image in this process. Callers that want one of the same image at the same time share it.
+ */
 export class StatCache {
   readonly #settings: ImageSettings;
   readonly #now: () => number;

@@ -66,7 +66,8 @@ export class RedisMeter implements BatchObserver {
   }
 
   failed(reason: string): void {
-    if (this.#failures.size >= OPERATIONS && !this.#failures.has(reason)) reason = "other"; // scripts of apps may say anything
+    // scripts of apps may say anything
+    if (this.#failures.size >= OPERATIONS && !this.#failures.has(reason)) reason = "other";
     this.#failures.set(reason, (this.#failures.get(reason) ?? 0) + 1);
   }
 

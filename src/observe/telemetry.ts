@@ -1,5 +1,5 @@
-// Not loaded when it is needed: in programs that import node-redis as well, Deno would look for a copy that is not there.
-// https://github.com/denoland/deno/issues/28366
+// Not loaded when it is needed: in programs that import node-redis as well, Deno would look for a copy that is not
+// there. https://github.com/denoland/deno/issues/28366
 import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { BatchObserver, WriteTracer } from "./batch_observer.ts";
 

@@ -9,13 +9,16 @@ export type { AddressTeller, ConnectionInfo, SocketLike } from "../web/connectio
 
 /** Which proxies are believed, and what they say it with. */
 export interface TrustProxyOptions {
-  /** Networks as in `"10.0.0.0/8"`, addresses, `"private"`, `"loopback"`, or `"any"`: then whoever is asked is believed. */
+  /**
+   * Networks as in `"10.0.0.0/8"`, addresses, `"private"`, `"loopback"`, or `"any"`: then whoever is asked is believed.
+   */
   proxies?: readonly string[] | undefined;
   /** How many proxies there are, instead of `proxies`. */
   hops?: number | undefined;
   /**
-   * The header that the proxies write: `"x-forwarded-for"`, `"forwarded"`, or one that holds the address and nothing else, such as
-   * `"cf-connecting-ip"`, `"x-real-ip"` or `"true-client-ip"`. The proxies must replace what a client sends in it.
+   * The header that the proxies write: `"x-forwarded-for"`, `"forwarded"`, or one that holds the address and nothing
+   * else, such as `"cf-connecting-ip"`, `"x-real-ip"` or `"true-client-ip"`. The proxies must replace what a client
+   * sends in it.
    *
    * @default {`X-Forwarded-For` or `Forwarded`; both must say the same when both are there}
    */
@@ -27,7 +30,9 @@ const TRUST = optionNames<TrustProxyOptions>({ proxies: true, hops: true, header
 /** Networks of proxies, how many proxies there are, `"any"`, or options. */
 export type TrustProxy = readonly string[] | number | "any" | TrustProxyOptions;
 
-/** What stands for everybody whose address is not known: one limit for all of them, since none would be a way around it. */
+/**
+ * What stands for everybody whose address is not known: one limit for all of them, since none would be a way around it.
+ */
 export const UNKNOWN_ADDRESS = "unknown";
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
@@ -42,7 +47,9 @@ const NETWORKS: Readonly<Record<string, readonly string[]>> = {
   loopback: ["127.0.0.0/8", "::1/128"],
   private: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"],
 };
-/** How many bits of an IPv6 address are one client unless it is said otherwise: less has no customer of any provider. */
+/**
+ * How many bits of an IPv6 address are one client unless it is said otherwise: less has no customer of any provider.
+ */
 const IPV6_PREFIX = 64;
 /** Headers of several hops. */
 const LISTS = new Set(["x-forwarded-for", "forwarded"]);
@@ -92,8 +99,8 @@ export function addressReader(trust: TrustProxy | undefined, prefix: number = IP
 }
 
 /**
- * The form of an address that a limit counts: IPv4 as it is, IPv6 as the network of which its holder has every address, and IPv4 in
- * IPv6, as of NAT64 (RFC 6052), as IPv4.
+ * The form of an address that a limit counts: IPv4 as it is, IPv6 as the network of which its holder has every address,
+ * and IPv4 in IPv6, as of NAT64 (RFC 6052), as IPv4.
  *
  * @param text An IP address.
  * @param prefix How many bits of an IPv6 address are its holder's.
@@ -222,8 +229,8 @@ function isIn(proxies: readonly string[]): (address: Address) => boolean {
 }
 
 /**
- * A network, or an address. What cannot be meant is refused: everybody (who means that says `"any"`), addresses that are shortened, as in
- * `10/8`, and networks of IPv4 in IPv6, since such addresses are read as IPv4.
+ * A network, or an address. What cannot be meant is refused: everybody (who means that says `"any"`), addresses that
+ * are shortened, as in `10/8`, and networks of IPv4 in IPv6, since such addresses are read as IPv4.
  */
 function parseNetwork(text: unknown): [Address, number] {
   if (typeof text !== "string" || text.includes("%")) throw invalid(text);

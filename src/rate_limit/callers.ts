@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** What the ids of callers begin with that are no addresses: each kind has a space of its own, so that none reaches the limit of another. */
+/**
+ * What the ids of callers begin with that are no addresses: each kind has a space of its own, so that none reaches the
+ * limit of another.
+ */
 const BY_USER = "user:";
 const BY_HEADER = "header:";
 const BY_FUNCTION = "by:";

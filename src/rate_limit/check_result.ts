@@ -55,8 +55,8 @@ export class CheckResult implements RateLimitResult {
 }
 
 /**
- * Redis counts a call at the end of its millisecond, so that what it takes seems to come back up to one after its window. That is no
- * news to anybody, and as whole seconds it would be one more.
+ * Redis counts a call at the end of its millisecond, so that what it takes seems to come back up to one after its
+ * window. That is no news to anybody, and as whole seconds it would be one more.
  */
 function withinWindow(seconds: number, window: number): number {
   return seconds > window && seconds < window + 0.0015 ? window : seconds;

@@ -40,8 +40,10 @@ export class Clients {
 /** Tells that clients cannot be told apart: five wrong passwords of anybody would shut out all. */
 function warnOfUnknown(on: EventListener | undefined): void {
   const message =
-    'The address of a client is not known, so all such clients share the limits of "unknown": give the guard what the ' +
-    "server tells of the connection, as in Deno.serve((request, info) => handler(request, info)) or app.fetch(request, info)";
+    'The address of a client is not known, so all such clients share the limits of "unknown": give the guard ' +
+    "what the " +
+    "server tells of the connection, as in Deno.serve((request, info) => handler(request, info)) or " +
+    "app.fetch(request, info)";
   on?.({ type: "warning", message });
   // deno-lint-ignore no-console -- said once, and beside the event: who overlooks it is shut out by others
   console.warn(`Larder: ${message}.`);

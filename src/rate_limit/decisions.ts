@@ -106,8 +106,8 @@ export class Judge implements AsyncDisposable {
   }
 
   /**
-   * Takes back what was reserved, where it was counted, and tells whether something was given back; nothing when the store does not
-   * answer, so that nobody knows.
+   * Takes back what was reserved, where it was counted, and tells whether something was given back; nothing when the
+   * store does not answer, so that nobody knows.
    */
   async refund(
     step: PresetStep,
@@ -203,7 +203,8 @@ export class Judge implements AsyncDisposable {
 }
 
 /**
- * Tells of each step whether no other is about the same count. One that shares it may be refused for the sake of the others alone.
+ * Tells of each step whether no other is about the same count. One that shares it may be refused for the sake of the
+ * others alone.
  *
  * @throws {RangeError} If some can never pass together.
  */

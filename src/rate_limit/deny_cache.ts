@@ -13,14 +13,14 @@ interface Denial {
 }
 
 /**
- * After how many milliseconds one call asks the store again while others are still refused: another process may have reset
- * the limit.
+ * After how many milliseconds one call asks the store again while others are still refused: another process may have
+ * reset the limit.
  */
 const ASK_AGAIN = 1000;
 
 /**
- * Refusals of the store, repeated until the moment at which it would allow the call. Bounded: the oldest goes first. Who would be
- * refused anyway is asked for when it is not remembered.
+ * Refusals of the store, repeated until the moment at which it would allow the call. Bounded: the oldest goes first.
+ * Who would be refused anyway is asked for when it is not remembered.
  */
 export class Denials {
   readonly #max: number;
@@ -74,8 +74,8 @@ export class Denials {
   }
 
   /**
-   * Remembers a refusal of a call that was sent at `since`, when so much was forgotten; if it is more now, the refusal may be of
-   * before.
+   * Remembers a refusal of a call that was sent at `since`, when so much was forgotten; if it is more now, the refusal
+   * may be of before.
    */
   add(name: string, id: string, cost: number, standing: Standing, since: number, forgotten: number): void {
     if (this.#max === 0 || forgotten !== this.#forgotten) return;

@@ -19,8 +19,8 @@ export function listedHops(value: string): (string | undefined)[] {
 }
 
 /**
- * The hops of `Forwarded` (RFC 7239), from the client on; `undefined` stands for elements without `for`, or with one that is no
- * address, such as `unknown` and `_hidden`.
+ * The hops of `Forwarded` (RFC 7239), from the client on; `undefined` stands for elements without `for`, or with one
+ * that is no address, such as `unknown` and `_hidden`.
  */
 export function forwardedHops(value: string): (string | undefined)[] {
   const hops: (string | undefined)[] = [];

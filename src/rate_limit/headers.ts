@@ -14,8 +14,9 @@ const EXPOSED = ["RateLimit", "RateLimit-Policy", "Retry-After"];
 const EXPOSED_LEGACY = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
 
 /**
- * Writes the headers of a result. `RateLimit` and `RateLimit-Policy` are lists of RFC 9651: what another limit has put there stays if
- * it is of this draft, what this one has is replaced. Of the legacy headers there is one of each, for the tightest.
+ * Writes the headers of a result. `RateLimit` and `RateLimit-Policy` are lists of RFC 9651: what another limit has put
+ * there stays if it is of this draft, what this one has is replaced. Of the legacy headers there is one of each, for
+ * the tightest.
  *
  * @see https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
  */
@@ -57,8 +58,8 @@ export function retrySeconds({ retryAfter, window }: RateLimitState): number {
 }
 
 /**
- * How much longer than the window a wait may be without being one: stores round up to milliseconds, and `sliding-window` counts in parts of
- * a window, so that it may refuse 4 % longer.
+ * How much longer than the window a wait may be without being one: stores round up to milliseconds, and
+ * `sliding-window` counts in parts of a window, so that it may refuse 4 % longer.
  */
 const ROUNDING = { share: 0.05, seconds: 0.01 };
 
@@ -78,8 +79,8 @@ function unique(states: readonly RateLimitState[]): RateLimitState[] {
 }
 
 /**
- * The members of a list that are there, without those of certain names. What cannot be read is dropped, as is what an upstream wrote by
- * an older draft: `100;w=60` is no policy with a name.
+ * The members of a list that are there, without those of certain names. What cannot be read is dropped, as is what an
+ * upstream wrote by an older draft: `100;w=60` is no policy with a name.
  */
 function others(value: string | null, names: ReadonlySet<string>): List {
   if (value === null) return [];

@@ -13,8 +13,8 @@ interface Kept {
 const QUIET = 60_000;
 
 /**
- * States of limits, up to so many. Callers can make up as many ids as they like, where those are made of what they send: these make room for
- * each other, and never push out the count of an address or a user.
+ * States of limits, up to so many. Callers can make up as many ids as they like, where those are made of what they
+ * send: these make room for each other, and never push out the count of an address or a user.
  */
 export class LiveStates {
   readonly #max: number;

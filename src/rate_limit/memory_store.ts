@@ -11,8 +11,8 @@ import type { Action, LimitStore, Rule, Standing, Step } from "./store.ts";
 /** How much a memory store keeps. */
 export interface MemoryLimitStoreOptions {
   /**
-   * Most identities whose counts are kept. What counts no more goes first, then ids that a guard made of what callers send (a header, what a
-   * function says), the least recently used; a `warning` tells when others have to go.
+   * Most identities whose counts are kept. What counts no more goes first, then ids that a guard made of what callers
+   * send (a header, what a function says), the least recently used; a `warning` tells when others have to go.
    *
    * @default {100_000}
    */

@@ -1,6 +1,6 @@
 /**
- * Named rate limits that hold: no preset ever admits more than its limit in any window, whatever the clocks of the processes say
- * and however many ask at once.
+ * Named rate limits that hold: no preset ever admits more than its limit in any window, whatever the clocks of the
+ * processes say and however many ask at once.
  *
  * @example Limit logins
  * ```ts

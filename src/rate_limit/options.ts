@@ -5,21 +5,22 @@ import type { PresetName, PresetOptions } from "./presets.ts";
 /** Options of the rate limits. */
 export interface RateLimitOptions<Names extends string = string> {
   /**
-   * Named limits beside those that are there, or instead of them where the name is the same. Their names are known to the types.
+   * Named limits beside those that are there, or instead of them where the name is the same. Their names are known to
+   * the types.
    *
    * @default {{}}
    */
   presets?: { readonly [Name in Names | PresetName]?: PresetOptions } | undefined;
   /**
-   * How long a check waits for Redis before the policy of its preset decides: seconds, or a string, up to one minute. It counts from
-   * when the check is written; `commandTimeout` is the longest.
+   * How long a check waits for Redis before the policy of its preset decides: seconds, or a string, up to one minute.
+   * It counts from when the check is written; `commandTimeout` is the longest.
    *
    * @default {"100ms", or three times the round trip that was measured, up to `commandTimeout`}
    */
   timeout?: Duration | undefined;
   /**
-   * What share of a limit this process allows by itself while Redis does not answer and the policy is `local`: more than 0,
-   * up to 1. With n processes, 1/n keeps the whole at the limit.
+   * What share of a limit this process allows by itself while Redis does not answer and the policy is `local`: more
+   * than 0, up to 1. With n processes, 1/n keeps the whole at the limit.
    *
    * @default {0.5}
    */
@@ -31,8 +32,8 @@ export interface RateLimitOptions<Names extends string = string> {
    */
   maxDenials?: number | undefined;
   /**
-   * Which proxies are believed about the address of a client: networks (`["10.0.0.0/8"]`, `"private"`, `"loopback"`), how many proxies
-   * there are, or `"any"`. Nobody is believed by default: the address is that of the connection.
+   * Which proxies are believed about the address of a client: networks (`["10.0.0.0/8"]`, `"private"`, `"loopback"`),
+   * how many proxies there are, or `"any"`. Nobody is believed by default: the address is that of the connection.
    */
   trustProxy?: TrustProxy | undefined;
   /**
@@ -42,14 +43,15 @@ export interface RateLimitOptions<Names extends string = string> {
    */
   ipv6Prefix?: number | undefined;
   /**
-   * Whether to send `X-RateLimit-Limit`, `-Remaining` and `-Reset` too: `epoch` with the reset in seconds since 1970, `delta` in
-   * seconds from now, `false` not at all.
+   * Whether to send `X-RateLimit-Limit`, `-Remaining` and `-Reset` too: `epoch` with the reset in seconds since 1970,
+   * `delta` in seconds from now, `false` not at all.
    *
    * @default {"epoch"}
    */
   legacyHeaders?: "epoch" | "delta" | false | undefined;
   /**
-   * Whether `Access-Control-Expose-Headers` names the headers of the limits, so that scripts of other origins may read them.
+   * Whether `Access-Control-Expose-Headers` names the headers of the limits, so that scripts of other origins may read
+   * them.
    *
    * @default {false}
    */

@@ -28,7 +28,8 @@ export interface PresetOptions {
    */
   algorithm?: Algorithm | undefined;
   /**
-   * How much is allowed at once, with `gcra` and `token-bucket`. In any window they admit up to the limit and this together.
+   * How much is allowed at once, with `gcra` and `token-bucket`. In any window they admit up to the limit and this
+   * together.
    *
    * @default {limit}
    */

@@ -25,7 +25,8 @@ import type { LimitStore } from "./store.ts";
 const NONE: CheckOptions = Object.freeze({});
 
 /**
- * Named rate limits. Each check is counted and decided in one step, by the clock of the store; a refused call is not counted.
+ * Named rate limits. Each check is counted and decided in one step, by the clock of the store; a refused call is not
+ * counted.
  *
  * @typeParam Names The limits that there are, so that a wrong name does not compile.
  *
@@ -76,8 +77,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * Adds a named limit, or changes one. It holds for this limiter, whatever else refers to it. What was counted stays, unless it is
-   * counted by another algorithm now: then it begins anew, and a `warning` says so.
+   * Adds a named limit, or changes one. It holds for this limiter, whatever else refers to it. What was counted stays,
+   * unless it is counted by another algorithm now: then it begins anew, and a `warning` says so.
    *
    * @param name 1 to 64 letters, digits, `.`, `_` or `-`.
    * @param options How much, in which time.
@@ -101,8 +102,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * Counts a call, if the limit has room for it, and tells whether it may go on. While Redis does not answer, the policy of the
-   * preset decides, within the deadline.
+   * Counts a call, if the limit has room for it, and tells whether it may go on. While Redis does not answer, the
+   * policy of the preset decides, within the deadline.
    *
    * @param name Which limit.
    * @param id Whose: an address, a user, an API key, up to 512 bytes.
@@ -170,8 +171,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * Counts a call that can be taken back, as for a limit of failed logins: all attempts are counted at once, so that no number of
-   * them at the same time gets by, and those that succeed are refunded. One that is left alone stays counted.
+   * Counts a call that can be taken back, as for a limit of failed logins: all attempts are counted at once, so that no
+   * number of them at the same time gets by, and those that succeed are refunded. One that is left alone stays counted.
    *
    * @param name Which limit.
    * @param id Whose.
@@ -205,8 +206,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * Takes from a limit as a punishment, whether or not there is that much: nothing may be left then, but nobody is shut out for
-   * longer than a window.
+   * Takes from a limit as a punishment, whether or not there is that much: nothing may be left then, but nobody is shut
+   * out for longer than a window.
    *
    * @param name Which limit.
    * @param id Whose.
@@ -236,7 +237,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @param name Which limit.
    * @param id Whose.
    * @param options A signal.
-   * @returns Whether it was done; `false` when Redis does not answer. Other processes may repeat a refusal for up to one second.
+   * @returns Whether it was done; `false` when Redis does not answer. Other processes may repeat a refusal for up to
+   * one second.
    * @throws {TypeError} If there is no such limit, or the id cannot be one.
    */
   async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
@@ -246,11 +248,12 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * The address of the client of a request, in the form that limits count: that of the connection, or with `trustProxy` that
-   * which the proxies say.
+   * The address of the client of a request, in the form that limits count: that of the connection, or with `trustProxy`
+   * that which the proxies say.
    *
    * @param request The request.
-   * @param info What the server tells of the connection: what `Deno.serve` gives, Node's `IncomingMessage`, Bun's server.
+   * @param info What the server tells of the connection: what `Deno.serve` gives, Node's `IncomingMessage`, Bun's
+   * server.
    * @returns An IPv4 address, an IPv6 network as in `"2001:db8::/64"`, or `"unknown"`, of which a `warning` tells once.
    */
   address(request: Request, info?: ConnectionInfo): string {
@@ -260,8 +263,9 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   /**
    * Puts limits in front of a handler for `Deno.serve`.
    *
-   * Each rule is a method, if it is for one, and a path as `URLPattern` knows it; the first that fits the path as it was sent ends the
-   * search, and `"*"` comes last. Rules in front of it that fit another spelling of it count as well: see {@linkcode Rules}.
+   * Each rule is a method, if it is for one, and a path as `URLPattern` knows it; the first that fits the path as it
+   * was sent ends the search, and `"*"` comes last. Rules in front of it that fit another spelling of it count as well:
+   * see {@linkcode Rules}.
    *
    * @param rules Which limits hold where.
    * @param handler What answers the calls that are allowed.
@@ -302,8 +306,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * The same as {@linkcode RateLimiter.guard} in two steps, for frameworks: first decide, then add the headers to whatever response
-   * follows.
+   * The same as {@linkcode RateLimiter.guard} in two steps, for frameworks: first decide, then add the headers to
+   * whatever response follows.
    *
    * @param rules Which limits hold where.
    * @param options Who the user is, what to do about refusals.
@@ -318,8 +322,8 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   /**
-   * Seconds after which a check is given up now, from when it is written, and the policy of its preset decides; nothing with the
-   * embedded store. Where no `timeout` was given it depends on how far away Redis is.
+   * Seconds after which a check is given up now, from when it is written, and the policy of its preset decides; nothing
+   * with the embedded store. Where no `timeout` was given it depends on how far away Redis is.
    */
   get timeout(): number | undefined {
     const milliseconds = this.#judge.timeout;

@@ -17,11 +17,13 @@ export interface Reservation extends RateLimitResult {
    */
   commit(): Promise<boolean>;
   /**
-   * Takes the call back, as far as it still counts, and nothing that others have used: not after the limit was reset, or has
-   * forgotten the call by itself. When Redis does not answer it may be tried again, for some minutes: it is taken back once.
+   * Takes the call back, as far as it still counts, and nothing that others have used: not after the limit was reset,
+   * or has forgotten the call by itself. When Redis does not answer it may be tried again, for some minutes: it is
+   * taken back once.
    *
    * @param options A signal.
-   * @returns Whether something was given back; `false` when it was settled before, does not count any more, or Redis does not answer.
+   * @returns Whether something was given back; `false` when it was settled before, does not count any more, or Redis
+   * does not answer.
    */
   refund(options?: { signal?: AbortSignal | undefined }): Promise<boolean>;
 }
@@ -62,10 +64,15 @@ export class ReservedResult extends CheckResult implements Reservation {
   }
 }
 
-/** For how long a refund that was not answered may be tried again, in milliseconds: a little less than its ticket is kept. */
+/**
+ * For how long a refund that was not answered may be tried again, in milliseconds: a little less than its ticket is
+ * kept.
+ */
 const TRIED_FOR = TICKET_KEPT - 30_000;
 
-/** Makes the step that takes a reservation back under the preset of the day; nothing, when it is too late to try again. */
+/**
+ * Makes the step that takes a reservation back under the preset of the day; nothing, when it is too late to try again.
+ */
 export function refundOf(
   step: PresetStep,
   reserved: Reserved | undefined,
@@ -77,7 +84,8 @@ export function refundOf(
     const now = performance.now();
     first ??= now;
     const { rule: before } = step;
-    // What is older than a window that has become shorter counts no more, and whether it was reset is not known for longer.
+    // What is older than a window that has become shorter counts no more, and whether it was reset is not known for
+    // longer.
     const ended = preset.window < before.window && now - since > preset.window;
     if (ended || now - first > TRIED_FOR) return false;
     // Where it is counted in another way now, the call is still where it was.

@@ -1,6 +1,6 @@
 /**
- * Who decided: `redis`, `memory` (the embedded store), `deny-cache` (this process remembers a refusal of Redis), and while Redis
- * does not answer `local` (counted in this process) or `policy` (not counted at all).
+ * Who decided: `redis`, `memory` (the embedded store), `deny-cache` (this process remembers a refusal of Redis), and
+ * while Redis does not answer `local` (counted in this process) or `policy` (not counted at all).
  */
 export type DecisionSource = "redis" | "memory" | "deny-cache" | "local" | "policy";
 
@@ -33,8 +33,8 @@ export interface RateLimitResult extends RateLimitState {
   /** Each limit that was checked, in the order asked; the fields above are those of the tightest. */
   readonly results: readonly RateLimitState[];
   /**
-   * Adds `RateLimit`, `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), `X-RateLimit-*` unless switched off, and for a
-   * refusal `Retry-After`. Those of other limits that are there already stay.
+   * Adds `RateLimit`, `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), `X-RateLimit-*` unless switched
+   * off, and for a refusal `Retry-After`. Those of other limits that are there already stay.
    *
    * @param headers Those of the response.
    */

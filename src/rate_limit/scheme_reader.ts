@@ -18,9 +18,9 @@ export function schemeReaderOf(limiter: unknown): SchemeReader | undefined {
 }
 
 /**
- * Makes what tells the scheme of requests that came through proxies: by `X-Forwarded-Proto`, or `proto` of `Forwarded` (RFC 7239,
- * section 5.4). What somebody else writes into them is not looked at. Where both are there, they must say the same: a proxy writes one of
- * them, and passes the other on as the client made it up.
+ * Makes what tells the scheme of requests that came through proxies: by `X-Forwarded-Proto`, or `proto` of `Forwarded`
+ * (RFC 7239, section 5.4). What somebody else writes into them is not looked at. Where both are there, they must say
+ * the same: a proxy writes one of them, and passes the other on as the client made it up.
  *
  * @param trust Which proxies are believed.
  * @throws {ConfigError} If that is none of what it can be.

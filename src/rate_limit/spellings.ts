@@ -12,8 +12,9 @@ const UTF8 = new RegExp(
 );
 
 /**
- * The ways in which routers, servers and handlers may read a path: as it was sent, as `URL` reads it, decoded (once) with and without
- * what is reserved, without matrix parameters, without dot segments and double slashes. Case and slashes at the end are not among them.
+ * The ways in which routers, servers and handlers may read a path: as it was sent, as `URL` reads it, decoded (once)
+ * with and without what is reserved, without matrix parameters, without dot segments and double slashes. Case and
+ * slashes at the end are not among them.
  *
  * @param path The path as it was sent.
  * @returns The ways, each once; the first is the path as it was sent.
@@ -24,7 +25,8 @@ export function readingsOf(path: string): readonly string[] {
   const starts = new Set([sent]);
   const url = URL.parse(`http://h${path}`);
   if (url) starts.add(withoutNeeded(url.pathname));
-  // A path that begins with two slashes has a host for those who resolve it: `new URL(request.url, base)` of a server of Node.
+  // A path that begins with two slashes has a host for those who resolve it: `new URL(request.url, base)` of a server
+  // of Node.
   if (/^[/\\]{2}/.test(path)) starts.add(withoutNeeded(URL.parse(path, "http://h")?.pathname ?? path));
   const readings = new Set<string>();
   for (const start of starts) {

@@ -14,7 +14,10 @@ export interface RateLimitCounts {
 
 /** What a limiter has done in this process. */
 export interface RateLimitStats extends RateLimitCounts {
-  /** The same for each limit that was asked for, by its name. A call that several limits decided together counts for each. */
+  /**
+   * The same for each limit that was asked for, by its name. A call that several limits decided together counts for
+   * each.
+   */
   readonly presets: Readonly<Record<string, RateLimitCounts>>;
 }
 

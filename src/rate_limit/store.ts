@@ -28,8 +28,8 @@ export interface Rule {
 
 /**
  * What is done to a limit:
- * `check`: count, if it fits · `reserve`: the same, so that it can be taken back · `peek`: look only · `penalize`: count, whether it
- * fits or not · `refund`: take back what was reserved · `reset`: forget all.
+ * `check`: count, if it fits · `reserve`: the same, so that it can be taken back · `peek`: look only · `penalize`:
+ * count, whether it fits or not · `refund`: take back what was reserved · `reset`: forget all.
  */
 export type Action = "check" | "reserve" | "peek" | "penalize" | "refund" | "reset";
 

@@ -1,13 +1,13 @@
 /**
- * Buckets: the hash slots over which a service on a cluster spreads its keys. All keys of a bucket have one hash tag, so that a script can
- * reach them together.
+ * Buckets: the hash slots over which a service on a cluster spreads its keys. All keys of a bucket have one hash tag,
+ * so that a script can reach them together.
  *
  * @module
  */
 
 /**
- * The bucket of a name, by FNV-1a over its UTF-16 units. Any even spread would do, but it must never change: what is kept would be lost
- * sight of.
+ * The bucket of a name, by FNV-1a over its UTF-16 units. Any even spread would do, but it must never change: what is
+ * kept would be lost sight of.
  *
  * @param name What is kept, or whose it is.
  * @param buckets How many there are.
@@ -21,7 +21,8 @@ export function bucketOf(name: string, buckets: number): number {
 }
 
 /**
- * The hash tags of the buckets, without their braces: the namespace, and the number of the bucket where there are several.
+ * The hash tags of the buckets, without their braces: the namespace, and the number of the bucket where there are
+ * several.
  *
  * @param namespace The namespace.
  * @param buckets How many there are.

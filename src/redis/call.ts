@@ -10,8 +10,8 @@ export interface Call extends RedisCommand {
   /** The deadline that it shares with the other commands of the same call, where there are several. */
   readonly within?: Deadline | undefined;
   /**
-   * Commands that go out in front of it, in the same write: their replies come along, and an error among them rejects the call. For
-   * whoever counts or traces, all of it is one call.
+   * Commands that go out in front of it, in the same write: their replies come along, and an error among them rejects
+   * the call. For whoever counts or traces, all of it is one call.
    */
   readonly before?: readonly RedisCommand[];
   /** Told when it is about to be written, by `performance.now()`. */

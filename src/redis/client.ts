@@ -16,8 +16,8 @@ export interface RedisCommand {
 }
 
 /**
- * What a command is answered with. Strings come as bytes, or as text where {@linkcode RedisCommand.text} says so; error replies
- * come as {@linkcode RedisError} in place.
+ * What a command is answered with. Strings come as bytes, or as text where {@linkcode RedisCommand.text} says so; error
+ * replies come as {@linkcode RedisError} in place.
  */
 export type RedisReply = null | number | string | Uint8Array | RedisError | RedisReply[];
 
@@ -34,8 +34,8 @@ export interface SubscriptionListener {
 /** A subscription, until it is disposed of. */
 export interface Subscription extends AsyncDisposable {
   /**
-   * Sends a message to itself through the server. Resolves to `true` when it has arrived: all that was published before this call has
-   * then been delivered too; to `false` when the subscription was lost meanwhile, or is not there.
+   * Sends a message to itself through the server. Resolves to `true` when it has arrived: all that was published before
+   * this call has then been delivered too; to `false` when the subscription was lost meanwhile, or is not there.
    */
   prove(): Promise<boolean>;
 }
@@ -73,14 +73,14 @@ export interface RedisClient {
   /** Whether so much is on its way to the server that another write would only wait in line. @default {false} */
   readonly congested?: boolean;
   /**
-   * When replies were arriving last, by `performance.now()`: at least 16 KiB of them, as opposed to a drop now and then. Who waits for
-   * a reply is given time while they are, where a client knows it.
+   * When replies were arriving last, by `performance.now()`: at least 16 KiB of them, as opposed to a drop now and
+   * then. Who waits for a reply is given time while they are, where a client knows it.
    */
   readonly movedAt?: number;
   /**
    * Sends the commands in one write and resolves to their replies in order. Rejects when the connection failed, and
-   * then it is unknown which of them ran. Where a cluster lost only some nodes, an {@linkcode UnavailableError} stands for
-   * each reply that cannot come.
+   * then it is unknown which of them ran. Where a cluster lost only some nodes, an {@linkcode UnavailableError} stands
+   * for each reply that cannot come.
    */
   pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]>;
   /** Gives up the present connection, whose replies are no longer awaited, for a new one. */

@@ -1,6 +1,6 @@
 /**
- * The one deadline of a call, however many commands it takes. It counts from the write of the first of them: until then nobody can
- * say that Redis is slow.
+ * The one deadline of a call, however many commands it takes. It counts from the write of the first of them: until then
+ * nobody can say that Redis is slow.
  */
 export class Deadline {
   /** How long it is, in milliseconds. */

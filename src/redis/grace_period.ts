@@ -22,8 +22,8 @@ export const LATE = 25;
 const MOST = 3;
 
 /**
- * Gives what is due more time if it is noticed late: a process that was busy until now has not looked yet whether the replies are
- * there. It looks once more, and if it is late again, again, but not for ever.
+ * Gives what is due more time if it is noticed late: a process that was busy until now has not looked yet whether the
+ * replies are there. It looks once more, and if it is late again, again, but not for ever.
  */
 export function respite(dues: readonly Due[], now: number): void {
   const late = dues.some(({ deadline }) => now - deadline > LATE);
@@ -36,12 +36,14 @@ export function respite(dues: readonly Due[], now: number): void {
   }
 }
 
-/** So many times its respite is what somebody is given at most because replies are arriving: 15 seconds of 250 ms each. */
+/**
+ * So many times its respite is what somebody is given at most because replies are arriving: 15 seconds of 250 ms each.
+ */
 const LONGEST = 60;
 
 /**
- * Gives what is due more time while replies are arriving: a deadline is for a server that is silent. What is large, or stands behind what
- * is, takes its time on a line that is slow.
+ * Gives what is due more time while replies are arriving: a deadline is for a server that is silent. What is large, or
+ * stands behind what is, takes its time on a line that is slow.
  */
 export function whileMoving(dues: readonly Due[], movedAt: number | undefined, now: number): void {
   if (movedAt === undefined) return;

@@ -4,8 +4,8 @@ import type { RedisClient } from "./client.ts";
 const MOST = 1000;
 
 /**
- * The scripts that the server at the end of this connection has answered. The others are sent whole: a script that it does not know
- * would have to be sent again, a round trip later and behind what was called after it.
+ * The scripts that the server at the end of this connection has answered. The others are sent whole: a script that it
+ * does not know would have to be sent again, a round trip later and behind what was called after it.
  */
 export class KnownScripts {
   readonly #client: RedisClient;

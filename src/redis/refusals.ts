@@ -1,6 +1,8 @@
 import { RedisError, UnavailableError } from "../errors.ts";
 
-/** Codes with which a server says that it cannot do it at present: it is loading, full, a replica, without a majority. */
+/**
+ * Codes with which a server says that it cannot do it at present: it is loading, full, a replica, without a majority.
+ */
 const PASSING: ReadonlySet<string> = new Set([
   "LOADING",
   "OOM",
@@ -22,7 +24,10 @@ export function isPassing(error: unknown): boolean {
   return error instanceof RedisError && PASSING.has(error.code);
 }
 
-/** Whether a server refuses what is needed of it, because of its state or its configuration, as opposed to a command that is wrong. */
+/**
+ * Whether a server refuses what is needed of it, because of its state or its configuration, as opposed to a command
+ * that is wrong.
+ */
 export function isRefusal(error: unknown): error is RedisError {
   if (!(error instanceof RedisError)) return false;
   return PASSING.has(error.code) || LASTING.has(error.code) ||

@@ -1,4 +1,7 @@
-/** How many round trips are looked at: of several the shortest says how far away the server is, whatever else this process had to do. */
+/**
+ * How many round trips are looked at: of several the shortest says how far away the server is, whatever else this
+ * process had to do.
+ */
 const SAMPLES = 5;
 
 /** How long a round trip to the server takes, as measured of late. */

@@ -36,8 +36,8 @@ export class Script {
   }
 
   /**
-   * Runs the script on the batch; `whole` sends its text although the server may know it. If it has to be sent twice, both have one
-   * deadline.
+   * Runs the script on the batch; `whole` sends its text although the server may know it. If it has to be sent twice,
+   * both have one deadline.
    */
   async run(
     batch: Batch,
@@ -63,8 +63,8 @@ export class Script {
   }
 
   /**
-   * The call that runs the script, for a {@linkcode Batch} source; what the server does not know is sent again whole, within the same
-   * deadline.
+   * The call that runs the script, for a {@linkcode Batch} source; what the server does not know is sent again whole,
+   * within the same deadline.
    */
   call(
     batch: Batch,

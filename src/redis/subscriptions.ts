@@ -33,9 +33,9 @@ export interface SubscriptionHost {
 const PROOF_EVERY = 5000;
 
 /**
- * All subscriptions of a client, on one connection: it is opened for the first of them, opened again, for ever, when it is lost, and
- * closed with the last. A private channel carries a proof of life through the server, since clients neither tell when a
- * subscription took effect nor when messages were lost.
+ * All subscriptions of a client, on one connection: it is opened for the first of them, opened again, for ever, when it
+ * is lost, and closed with the last. A private channel carries a proof of life through the server, since clients
+ * neither tell when a subscription took effect nor when messages were lost.
  */
 export class Subscriptions implements AsyncDisposable {
   readonly #host: SubscriptionHost;

@@ -14,7 +14,9 @@ const MOST = 8;
 /** What stands between the values of several services in one cookie, and how one of them looks. */
 const BESIDE = "~";
 const PART = /^[\w.-]{43,200}$/;
-/** The seconds for which the values of others are kept where this service has none. They know how long theirs are good. */
+/**
+ * The seconds for which the values of others are kept where this service has none. They know how long theirs are good.
+ */
 const DAY = 86_400;
 
 /** The length of the shortest token. */
@@ -23,8 +25,8 @@ const SHORTEST = 43;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
 /**
- * Puts sessions into cookies and finds them there. What it writes has `Secure`, `HttpOnly` and `SameSite=Lax`, and is sent with
- * `Cache-Control: no-store`, so that no cache hands it to somebody else.
+ * Puts sessions into cookies and finds them there. What it writes has `Secure`, `HttpOnly` and `SameSite=Lax`, and is
+ * sent with `Cache-Control: no-store`, so that no cache hands it to somebody else.
  *
  * @example A cookie comes and goes
  * ```ts
@@ -35,9 +37,10 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
  * const session = await redis.sessions.create("ada", {});
  * const headers = new Headers();
  * redis.sessions.cookie.write(headers, session);
- * assert.match(headers.get("set-cookie")!, /^__Host-session=.+; Max-Age=86400; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+ * const cookie = headers.get("set-cookie")!;
+ * assert.match(cookie, /^__Host-session=.+; Max-Age=86400; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
  *
- * const request = new Request("https://localhost/", { headers: { cookie: headers.get("set-cookie")!.split(";")[0]! } });
+ * const request = new Request("https://localhost/", { headers: { cookie: cookie.split(";")[0]! } });
  * assert.equal(redis.sessions.cookie.read(request), session.id);
  * ```
  */
@@ -46,7 +49,9 @@ export class SessionCookie {
   readonly name: string;
   /** Whether it is sent with requests that other sites cause. */
   readonly sameSite: "strict" | "lax" | "none";
-  /** Whether services on other ports of the host may have the same cookie: that of an `insecure` one, for development. */
+  /**
+   * Whether services on other ports of the host may have the same cookie: that of an `insecure` one, for development.
+   */
   readonly isShared: boolean;
   readonly #attributes: Attributes;
   readonly #persistent: boolean;
@@ -87,7 +92,8 @@ export class SessionCookie {
   }
 
   /**
-   * Finds the token in a request. Of several cookies of this name the first that may be one counts; all else is passed over.
+   * Finds the token in a request. Of several cookies of this name the first that may be one counts; all else is passed
+   * over.
    *
    * @param request The request, or its headers.
    * @returns The token, for `get()`; `undefined` if there is none.
@@ -98,8 +104,8 @@ export class SessionCookie {
   }
 
   /**
-   * Finds all tokens in a request: browsers send several cookies of one name when they were set for several paths or domains, and do
-   * not tell which is which.
+   * Finds all tokens in a request: browsers send several cookies of one name when they were set for several paths or
+   * domains, and do not tell which is which.
    *
    * @param request The request, or its headers.
    * @returns Up to 8 of them, in the order in which they came.
@@ -127,8 +133,8 @@ export class SessionCookie {
   }
 
   /**
-   * What other services on this host have put into the cookie of an `insecure` one, as far as it may be that: hosts such as localhost have one
-   * cookie of the name for all their ports. Nowhere else is there anything.
+   * What other services on this host have put into the cookie of an `insecure` one, as far as it may be that: hosts
+   * such as localhost have one cookie of the name for all their ports. Nowhere else is there anything.
    *
    * @param request The request.
    * @param isOwn Tells whether a token is of this service.
@@ -247,7 +253,8 @@ function headersOf(request: { readonly headers: Headers } | Headers): Headers {
   if (typeof (headers as Headers | undefined)?.get === "function") return headers as Headers;
   const kind = typeof headers === "object" && headers !== null ? "a request of node:http" : describe(request);
   throw new TypeError(
-    `Cannot read the cookie: wanted a Request or Headers, as in read(new Headers({ cookie: req.headers.cookie ?? "" })), got ${kind}`,
+    "Cannot read the cookie: wanted a Request or Headers, as in " +
+      `read(new Headers({ cookie: req.headers.cookie ?? "" })), got ${kind}`,
   );
 }
 
@@ -272,8 +279,8 @@ function pairsOf(request: { readonly headers: Headers } | Headers): [name: strin
 }
 
 /**
- * Without the white space of cookies, which is space and tab (RFC 6265bis, section 5.6). What `trim()` takes away besides may be part
- * of a name that a host nearby has set, and that browsers hold for another.
+ * Without the white space of cookies, which is space and tab (RFC 6265bis, section 5.6). What `trim()` takes away
+ * besides may be part of a name that a host nearby has set, and that browsers hold for another.
  */
 function trim(text: string): string {
   const isSpace = (at: number) => text[at] === " " || text[at] === "\t";

@@ -3,8 +3,8 @@ import { type OptionNames, optionNames } from "../util/option_names.ts";
 /** What the cookie of a session is like. */
 export interface SessionCookieOptions {
   /**
-   * Its name. With `__Host-` or `__Secure-` in front, browsers see to it that it was set over HTTPS, and with the former by this very
-   * host.
+   * Its name. With `__Host-` or `__Secure-` in front, browsers see to it that it was set over HTTPS, and with the
+   * former by this very host.
    *
    * @default {"__Host-session"}, or "session" with `insecure`, a `domain` or another `path`
    */

@@ -19,12 +19,17 @@ export class SessionDecoder<Data extends object> {
     return this.#schema !== undefined;
   }
 
-  /** The session with its data, or nothing and an event if they cannot be read or do not fit. Waits for a schema only. */
+  /**
+   * The session with its data, or nothing and an event if they cannot be read or do not fit. Waits for a schema only.
+   */
   decode(id: string, stored: StoredSession): Session<Data> | undefined | Promise<Session<Data> | undefined> {
     return this.#schema ? this.#checked(id, stored, this.#schema) : this.#plain(id, stored);
   }
 
-  /** The session with its data. Throws if they cannot be read or do not fit: they have just been written, or are about to be. */
+  /**
+   * The session with its data. Throws if they cannot be read or do not fit: they have just been written, or are about
+   * to be.
+   */
   async decodeOrThrow(id: string, stored: StoredSession, action: string): Promise<Session<Data>> {
     const session = await this.decode(id, stored);
     if (session) return session;

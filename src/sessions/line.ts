@@ -17,8 +17,8 @@ export class Line {
   }
 
   /**
-   * Runs it when all before have ended, or rejects with the reason of a signal that comes first. What is called by something that
-   * runs does not wait for it.
+   * Runs it when all before have ended, or rejects with the reason of a signal that comes first. What is called by
+   * something that runs does not wait for it.
    */
   async take<T>(run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     if (this.#inside.getStore()?.runs) return await run();
@@ -52,7 +52,8 @@ export class Line {
   }
 
   async #wait(before: Promise<void>): Promise<void> {
-    // A listener would tell at once, but Deno complains where the signal of a request that is answered is as much as looked at.
+    // A listener would tell at once, but Deno complains where the signal of a request that is answered is as much as
+    // looked at.
     while (!await endsWithin(before, LOOK_EVERY)) this.#request.signal.throwIfAborted();
   }
 }

@@ -28,7 +28,10 @@ export class MemoryTraces {
     this.#sweepAt = Math.max(1000, 2 * this.#traces.size);
   }
 
-  /** What is in the place of a handle, if anything is, and whether the handle is remembered. Only a login goes past a login. */
+  /**
+   * What is in the place of a handle, if anything is, and whether the handle is remembered. Only a login goes past a
+   * login.
+   */
   follow<T>(
     handle: string,
     find: (handle: string) => T | undefined,

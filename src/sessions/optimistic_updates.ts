@@ -25,7 +25,10 @@ export interface ChangeOptions extends SessionFollowOptions, Pick<SessionPatch, 
   readonly ifVersion?: number | undefined;
 }
 
-/** Optimistic updates: each reads a session, and writes its change unless the session has changed meanwhile; then it is tried again. */
+/**
+ * Optimistic updates: each reads a session, and writes its change unless the session has changed meanwhile; then it is
+ * tried again.
+ */
 export class OptimisticUpdates<Data extends object> {
   readonly #store: SessionStore;
   readonly #decoder: SessionDecoder<Data>;

@@ -10,8 +10,8 @@ import type { SessionData, SessionPatchOf } from "./session.ts";
  */
 export interface SessionsOptions<Data extends object = SessionData> {
   /**
-   * How long a session lasts without being used: seconds, or a string such as `"30m"`; 0 = for ever. Since the last use is written down
-   * at most every `touchEvery`, it may end so much earlier.
+   * How long a session lasts without being used: seconds, or a string such as `"30m"`; 0 = for ever. Since the last use
+   * is written down at most every `touchEvery`, it may end so much earlier.
    *
    * @default {"24h"}
    */
@@ -21,23 +21,23 @@ export interface SessionsOptions<Data extends object = SessionData> {
   /** How often the use of a session is written down, at most; 0 = each time. @default {ttl / 24, at most "5m"} */
   touchEvery?: Duration | undefined;
   /**
-   * How many sessions one user may have; with one more the oldest ends, or the one that was not used for the longest time. 0 = any
-   * number. Where there are far more already, each login ends up to 100.
+   * How many sessions one user may have; with one more the oldest ends, or the one that was not used for the longest
+   * time. 0 = any number. Where there are far more already, each login ends up to 100.
    *
    * @default {0}
    */
   maxPerUser?: number | MaxPerUser | undefined;
   /**
-   * For how long an id that was given up, by `regenerate()`, or in a request by `create()` or `destroy()`, is remembered: up to an hour, 0 = not
-   * at all. In this time a request that still comes with it reads the session that it was renewed to, if the user is the same; it begins
-   * no other, and its cookie is left alone.
+   * For how long an id that was given up, by `regenerate()`, or in a request by `create()` or `destroy()`, is
+   * remembered: up to an hour, 0 = not at all. In this time a request that still comes with it reads the session that
+   * it was renewed to, if the user is the same; it begins no other, and its cookie is left alone.
    *
    * @default {"10s"}
    */
   renewalGrace?: Duration | undefined;
   /**
-   * How many bytes the data of a session may have, names and values as they are stored, in up to 1,000 fields. A session that has more
-   * already can be read, and may shrink. 0 = any number.
+   * How many bytes the data of a session may have, names and values as they are stored, in up to 1,000 fields. A
+   * session that has more already can be read, and may shrink. 0 = any number.
    *
    * @default {65_536}
    */
@@ -45,15 +45,17 @@ export interface SessionsOptions<Data extends object = SessionData> {
   /** The cookie. */
   cookie?: SessionCookieOptions | undefined;
   /**
-   * Secrets to sign the cookie with, of at least 32 characters each: the first signs, all are accepted, so that a new one can be put in
-   * front. A token cannot be guessed without it too; a signature keeps what was made up from reaching Redis.
+   * Secrets to sign the cookie with, of at least 32 characters each: the first signs, all are accepted, so that a new
+   * one can be put in front. A token cannot be guessed without it too; a signature keeps what was made up from reaching
+   * Redis.
    *
    * @default {[]}, no signature
    */
   secrets?: readonly string[] | undefined;
   /**
-   * What `get()` and `touch()` do when Redis does not answer: `"throw"` an `UnavailableError`, or resolve as if there were no session
-   * (`"none"`), so that pages for everybody are served during an outage. All that changes something throws in any case.
+   * What `get()` and `touch()` do when Redis does not answer: `"throw"` an `UnavailableError`, or resolve as if there
+   * were no session (`"none"`), so that pages for everybody are served during an outage. All that changes something
+   * throws in any case.
    *
    * @default {"throw"}
    */
@@ -71,7 +73,10 @@ export interface SessionsOptions<Data extends object = SessionData> {
 export interface MaxPerUser {
   /** How many; 0 = any number. */
   limit: number;
-  /** Which one ends for one more: the one begun first, or the one that was not used for the longest time. @default {"oldest"} */
+  /**
+   * Which one ends for one more: the one begun first, or the one that was not used for the longest time. @default
+   * {"oldest"}
+   */
   whenFull?: "oldest" | "least-recent" | undefined;
 }
 
@@ -92,8 +97,8 @@ export interface CreateSessionOptions {
   /** The request that began it: its `User-Agent` is kept for `list()`. */
   request?: { readonly headers: Headers } | undefined;
   /**
-   * The address of the client, as far as you trust it, for `list()`: what it has after 64 characters is left out, and `null` is not known.
-   * What the request says of it is not looked at.
+   * The address of the client, as far as you trust it, for `list()`: what it has after 64 characters is left out, and
+   * `null` is not known. What the request says of it is not looked at.
    */
   address?: string | null | undefined;
   /** Whether its cookie outlives the browser: "remember me". @default {`persistent` of the cookie} */
@@ -127,8 +132,8 @@ export interface ListSessionsOptions extends SessionOperationOptions {
   /** Most sessions. @default {all} */
   limit?: number | undefined;
   /**
-   * The last session of the list before, after which this one goes on: it, or its handle. If that has ended meanwhile, the handle alone does
-   * not tell where it was, and the list begins anew.
+   * The last session of the list before, after which this one goes on: it, or its handle. If that has ended meanwhile,
+   * the handle alone does not tell where it was, and the list begins anew.
    */
   cursor?: string | { readonly handle: string; readonly createdAt: number } | undefined;
 }

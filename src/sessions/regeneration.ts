@@ -32,8 +32,8 @@ export class Regeneration {
   }
 
   /**
-   * Gives the session of a token a new one, and a new user if one is named. Resolves to nothing when it is not there. For a request that
-   * came when it was renewed already, its present token is told.
+   * Gives the session of a token a new one, and a new user if one is named. Resolves to nothing when it is not there.
+   * For a request that came when it was renewed already, its present token is told.
    */
   async run(token: string, wanted: Wanted, options: SessionFollowOptions): Promise<Renewed | undefined> {
     const handle = this.#format.handleOf(token);

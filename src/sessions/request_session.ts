@@ -21,8 +21,8 @@ import { SessionAnswer } from "./session_answer.ts";
 const PATIENCE = 2000;
 
 /**
- * The session of one request, as `withSession()` gives it to a handler. It is read when it is first asked for, and its cookie is taken
- * care of. What changes it is done in the order in which it was called, however long each takes.
+ * The session of one request, as `withSession()` gives it to a handler. It is read when it is first asked for, and its
+ * cookie is taken care of. What changes it is done in the order in which it was called, however long each takes.
  *
  * @typeParam Data The fields of the data.
  */
@@ -50,7 +50,8 @@ export class RequestSession<Data extends object = SessionData> {
   /**
    * The session, or `undefined` when there is none. Asked again, it is what it was or what was made of it here.
    *
-   * @param options Whether it counts as use: for what a page asks by itself, `roll: false` lets a session end that nobody uses. A signal.
+   * @param options Whether it counts as use: for what a page asks by itself, `roll: false` lets a session end that
+   * nobody uses. A signal.
    * @throws {UnavailableError} If the store does not answer, unless `onUnavailable` says otherwise.
    */
   get(options: GetSessionOptions = {}): Promise<Session<Data> | undefined> {
@@ -71,13 +72,14 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   /**
-   * Changes fields of the session; where there is none, one of a visitor is begun with them. A request that another site caused, and to which
-   * browsers add no cookie because of that, begins none: it would come in the place of a login.
+   * Changes fields of the session; where there is none, one of a visitor is begun with them. A request that another
+   * site caused, and to which browsers add no cookie because of that, begins none: it would come in the place of a
+   * login.
    *
    * @param change As of `sessions.update()`.
    * @param options As of `sessions.update()`.
-   * @returns The session as it is then, or `undefined` if it was ended since it was read, or cannot be read: then it is not begun again. A
-   * visitor of whom there is nothing to keep has none.
+   * @returns The session as it is then, or `undefined` if it was ended since it was read, or cannot be read: then it is
+   * not begun again. A visitor of whom there is nothing to keep has none.
    */
   update(
     change: SessionPatchOf<Data> | ((data: Data) => SessionPatchOf<Data> | Promise<SessionPatchOf<Data>>),
@@ -109,7 +111,8 @@ export class RequestSession<Data extends object = SessionData> {
    */
   regenerate(options: RegenerateSessionOptions<Data> & { readonly userId: string }): Promise<Session<Data>>;
   /**
-   * Gives the session a new id, and the user who has just logged in if one is named: then there always is one afterwards.
+   * Gives the session a new id, and the user who has just logged in if one is named: then there always is one
+   * afterwards.
    *
    * @param options As of `sessions.regenerate()`.
    * @returns The session, or `undefined` when there is none and no user is named.
@@ -130,7 +133,8 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   /**
-   * Waits for what was called and not awaited, for 2 seconds at most, before the response goes: `withSession()` does it.
+   * Waits for what was called and not awaited, for 2 seconds at most, before the response goes: `withSession()` does
+   * it.
    *
    * @returns Nothing; what has not ended by then is told as a `warning`.
    */
@@ -144,8 +148,8 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   /**
-   * The response with what the session has to say: the cookie if it needs one, and that the response is for this visitor. Await
-   * {@linkcode RequestSession.settle} before; `withSession()` does both.
+   * The response with what the session has to say: the cookie if it needs one, and that the response is for this
+   * visitor. Await {@linkcode RequestSession.settle} before; `withSession()` does both.
    *
    * @param response The response.
    * @returns A response of its own with it; the one that was given stays as it is. A 101 is handed on.
@@ -160,11 +164,12 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   /**
-   * The headers of a response with what the session has to say, for frameworks without `Response`: `Vary: Cookie` when it was asked for,
-   * `Cache-Control` with `private` when there was one, `no-store` and `Set-Cookie` when there is something to set. Await
-   * {@linkcode RequestSession.settle} before.
+   * The headers of a response with what the session has to say, for frameworks without `Response`: `Vary: Cookie` when
+   * it was asked for, `Cache-Control` with `private` when there was one, `no-store` and `Set-Cookie` when there is
+   * something to set. Await {@linkcode RequestSession.settle} before.
    *
-   * @param given The headers that the response has already, which are left as they are: those of `res.getHeaders()` of `node:http` too.
+   * @param given The headers that the response has already, which are left as they are: those of `res.getHeaders()` of
+   * `node:http` too.
    * @returns The headers.
    */
   headers(given?: HeadersInit | NodeHeadersLike): Headers {

@@ -38,12 +38,14 @@ export class RequestSessions<Data extends object> extends UserSessions<Data> {
   }
 
   /**
-   * Makes a handler of requests that is given the session of each. It is read when it is first asked for; a visitor without data has
-   * none. The cookie is sent when the session is new, when its expiry moved or its id changed, and is removed by the request that ends it.
-   * A response to which the session was looked at says so: `Vary: Cookie`, `Cache-Control` with `private` when there was one.
+   * Makes a handler of requests that is given the session of each. It is read when it is first asked for; a visitor
+   * without data has none. The cookie is sent when the session is new, when its expiry moved or its id changed, and is
+   * removed by the request that ends it. A response to which the session was looked at says so: `Vary: Cookie`,
+   * `Cache-Control` with `private` when there was one.
    *
    * A `Response` that the handler throws is the response. After anything else that it throws, a new id is not lost: the
-   * response, of `onError` or else a 500, carries the cookie. Where there is no cookie to send and no `onError`, the error is passed on.
+   * response, of `onError` or else a 500, carries the cookie. Where there is no cookie to send and no `onError`, the
+   * error is passed on.
    *
    * @param handler Your handler.
    * @param options Who tells the address of the client, whether reading counts as use, what answers an error.
@@ -77,8 +79,8 @@ export class RequestSessions<Data extends object> extends UserSessions<Data> {
   }
 
   /**
-   * The session of one request, for frameworks that there is no middleware for. Before the response goes, await its `settle()`, and use
-   * its `apply()` or, where there is no `Response`, its `headers()`.
+   * The session of one request, for frameworks that there is no middleware for. Before the response goes, await its
+   * `settle()`, and use its `apply()` or, where there is no `Response`, its `headers()`.
    *
    * @param request The request, or one with its headers.
    * @param info What the server says of the connection, as `Deno.serve()` does.

@@ -191,7 +191,9 @@ export class RequestState<Data extends object> {
     return session;
   }
 
-  /** The id of the session that a change is of. Where an outage hid it, there may be one: none is begun in its place. */
+  /**
+   * The id of the session that a change is of. Where an outage hid it, there may be one: none is begun in its place.
+   */
   async #idsOfCurrent(): Promise<readonly string[]> {
     const session = await this.get();
     if (session) return [session.id];

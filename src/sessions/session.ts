@@ -11,7 +11,9 @@ export interface SessionDevice {
 
 /** What may be shown of a session: it holds no secret, neither its token nor its data. */
 export interface SessionInfo {
-  /** The name of the session, safe to show, to log and to pass to `destroy({ handle })`. Nobody finds the token with it. */
+  /**
+   * The name of the session, safe to show, to log and to pass to `destroy({ handle })`. Nobody finds the token with it.
+   */
   readonly handle: string;
   /** Whose it is; `""` for a visitor who has not logged in, also where it was begun with `null`. */
   readonly userId: string;
@@ -34,8 +36,8 @@ export interface SessionInfo {
  */
 export interface Session<Data extends object = SessionData> extends SessionInfo {
   /**
-   * The secret token, for the cookie and for nothing else: who has it is logged in. A session as a whole is therefore nothing to log, or to
-   * send as JSON; its `handle` is.
+   * The secret token, for the cookie and for nothing else: who has it is logged in. A session as a whole is therefore
+   * nothing to log, or to send as JSON; its `handle` is.
    */
   readonly id: string;
   /** The data: a copy, so that changes of it are changes of nothing else. */

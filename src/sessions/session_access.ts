@@ -17,11 +17,15 @@ export interface FoundSession<Data extends object = SessionData> {
   /** The session. */
   readonly session?: Session<Data> | undefined;
   /**
-   * Why there is none: nothing is known of the id; it is remembered that what it stood for ended, or that somebody logged in since; the
-   * record is there and this process cannot read it; or the store did not answer, which by option is no error.
+   * Why there is none: nothing is known of the id; it is remembered that what it stood for ended, or that somebody
+   * logged in since; the record is there and this process cannot read it; or the store did not answer, which by option
+   * is no error.
    */
   readonly missing?: "unknown" | "ended" | "unreadable" | "outage" | undefined;
-  /** Whether another request gave the session a new id a moment ago, so that the id of this one is nothing to send again. */
+  /**
+   * Whether another request gave the session a new id a moment ago, so that the id of this one is nothing to send
+   * again.
+   */
   readonly renewed?: boolean | undefined;
 }
 

@@ -3,7 +3,9 @@ import { noteVisitor, type VisitorTrait } from "../web/visitor.ts";
 import type { SessionCookie } from "./cookie.ts";
 import type { Session } from "./session.ts";
 
-/** What becomes of the cookie: it gets the id of a new session or another one of the same, lasts longer, or is removed. */
+/**
+ * What becomes of the cookie: it gets the id of a new session or another one of the same, lasts longer, or is removed.
+ */
 export type CookieChange = "write" | "renew" | "roll" | "clear";
 
 /** What is told when something becomes of the session after the response has gone. */
@@ -61,7 +63,10 @@ export class SessionAnswer {
     if (trait === "asked" && this.#known) noteVisitor(this.#request, "known");
   }
 
-  /** The session was changed to this. What the browser has not been told yet it must be: of a new id, of an end, of a longer life. */
+  /**
+   * The session was changed to this. What the browser has not been told yet it must be: of a new id, of an end, of a
+   * longer life.
+   */
   become(session: Session<object> | undefined, change: CookieChange | undefined): void {
     if (session) this.note("known");
     if (this.#means.gone && change !== undefined && change !== "roll") {

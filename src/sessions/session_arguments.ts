@@ -8,7 +8,9 @@ export function isToken(id: unknown, format: TokenFormat, action: string): id is
   throw new TypeError(`Cannot ${action}: wanted the id of a session, got ${describeKind(id)}`);
 }
 
-/** The handle of a session that is given by its token, or as an object with its handle; nothing for what cannot be one. */
+/**
+ * The handle of a session that is given by its token, or as an object with its handle; nothing for what cannot be one.
+ */
 export function handleIn(session: unknown, format: TokenFormat, action: string): string | undefined {
   if (typeof session === "object" && session !== null && "handle" in session) {
     const { handle } = session;

@@ -25,8 +25,8 @@ import { assertStore } from "../util/assert_store.ts";
 /**
  * Sessions: rolling, revocable, and never back once they are gone.
  *
- * The token of a session is 256 random bits. Only its SHA-256 is stored, so that nobody can log in with what is in Redis. Each operation
- * is one atomic step and one round trip.
+ * The token of a session is 256 random bits. Only its SHA-256 is stored, so that nobody can log in with what is in
+ * Redis. Each operation is one atomic step and one round trip.
  *
  * @typeParam Data The fields of the data.
  *
@@ -107,7 +107,8 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
   }
 
   /**
-   * Reads a session, and rolls its expiry if that was not done within `touchEvery`. When `touched` is set, send its cookie again.
+   * Reads a session, and rolls its expiry if that was not done within `touchEvery`. When `touched` is set, send its
+   * cookie again.
    *
    * @param id The token; `undefined`, as `cookie.read()` may give, and whatever is no token, is no session.
    * @param options Whether to roll, a signal.
@@ -121,15 +122,17 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
   }
 
   /**
-   * Changes some fields of the data and leaves the others alone, so that changes of different fields at a time all survive. It counts as
-   * use.
+   * Changes some fields of the data and leaves the others alone, so that changes of different fields at a time all
+   * survive. It counts as use.
    *
    * @param id The token.
-   * @param change The fields that change, where `undefined` removes one; or a function that is given the data and returns them. It is called
-   * again when somebody else changed the session meanwhile, so it should do nothing else. The signal ends the wait for it too.
+   * @param change The fields that change, where `undefined` removes one; or a function that is given the data and
+   * returns them. It is called again when somebody else changed the session meanwhile, so it should do nothing else.
+   * The signal ends the wait for it too.
    * @param options The version that the session must have, a signal.
    * @returns The session as it is then, or `undefined` when there is none (any more).
-   * @throws {SessionConflictError} If the session has another version than `ifVersion`, or was changed each of 100 times.
+   * @throws {SessionConflictError} If the session has another version than `ifVersion`, or was changed each of 100
+   * times.
    * @throws {TypeError | RangeError} If the fields cannot be stored, or the data would not fit the schema any more.
    * @throws {UnavailableError} If the store does not answer.
    *
@@ -174,10 +177,11 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
   }
 
   /**
-   * Ends a session. Nothing brings it back. By the id that it had before `regenerate()` it can be ended for the time of `renewalGrace`.
+   * Ends a session. Nothing brings it back. By the id that it had before `regenerate()` it can be ended for the time of
+   * `renewalGrace`.
    *
-   * @param session Its token, or an object with its `handle`, as `list()` gives; with a `userId` only if it is that user's, so that a handle
-   * that came from a client need not be looked up first.
+   * @param session Its token, or an object with its `handle`, as `list()` gives; with a `userId` only if it is that
+   * user's, so that a handle that came from a client need not be looked up first.
    * @param options A signal.
    * @returns Whether it was there.
    * @throws {UnavailableError} If the store does not answer.
@@ -195,9 +199,9 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
   }
 
   /**
-   * Gives a session a new id with the same data, in one step: the old id is dead when the new one lives. Do it whenever somebody gains
-   * rights, so that an id that was planted before is worth nothing. Its absolute end stays. Only requests that were under way with the old
-   * id still reach it, for the time of `renewalGrace`: see `withSession()`.
+   * Gives a session a new id with the same data, in one step: the old id is dead when the new one lives. Do it whenever
+   * somebody gains rights, so that an id that was planted before is worth nothing. Its absolute end stays. Only
+   * requests that were under way with the old id still reach it, for the time of `renewalGrace`: see `withSession()`.
    *
    * @param id The token.
    * @param options Who has just logged in, fields to change, times and tags from now on, a signal.
@@ -223,10 +227,10 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
   }
 
   /**
-   * These sessions with typed data. With a schema the data are checked: `create()`, `update()` and `regenerate()` throw for data that do
-   * not fit before they change anything (which takes the latter two a look at the session first), and what is read and does not fit is
-   * no session. What the schema makes of the data is what you get; what is stored is what you gave, so a schema that transforms
-   * must take what it makes.
+   * These sessions with typed data. With a schema the data are checked: `create()`, `update()` and `regenerate()` throw
+   * for data that do not fit before they change anything (which takes the latter two a look at the session first), and
+   * what is read and does not fit is no session. What the schema makes of the data is what you get; what is stored is
+   * what you gave, so a schema that transforms must take what it makes.
    *
    * @typeParam Typed The fields of the data.
    * @param options The schema.

@@ -17,7 +17,10 @@ export class Signer {
     return secret === undefined ? text : `${text}.${signature(secret, text, about)}`;
   }
 
-  /** The text of what has the form of something signed, whoever signed it; `undefined` if it has not. Costs next to nothing. */
+  /**
+   * The text of what has the form of something signed, whoever signed it; `undefined` if it has not. Costs next to
+   * nothing.
+   */
   textOf(signed: string): string | undefined {
     if (this.#secrets.length === 0) return signed;
     const dot = signed.lastIndexOf(".");

@@ -57,7 +57,10 @@ export interface NewSession {
   readonly since?: number | undefined;
 }
 
-/** Which sessions of a user go when there are too many: those begun first, or those that were not used for the longest time. */
+/**
+ * Which sessions of a user go when there are too many: those begun first, or those that were not used for the longest
+ * time.
+ */
 export type WhenFull = "oldest" | "least-recent";
 
 /** How a handle that is gone is remembered. */
@@ -69,8 +72,8 @@ export interface Trace {
 }
 
 /**
- * A session that is replaced by a new one in the same bucket, or what is in its place. A handle that is not known is remembered too where a
- * user comes.
+ * A session that is replaced by a new one in the same bucket, or what is in its place. A handle that is not known is
+ * remembered too where a user comes.
  */
 export interface Replaced extends Trace {
   /** Its handle. */
@@ -136,15 +139,17 @@ export interface SessionStoreOptions {
 /** Options of what requests ask for. */
 export interface SessionFollowOptions extends SessionStoreOptions {
   /**
-   * Whether a handle that was replaced a moment ago stands for the session in its place: if that is of the same user, and was not
-   * revoked since.
+   * Whether a handle that was replaced a moment ago stands for the session in its place: if that is of the same user,
+   * and was not revoked since.
    */
   readonly follow?: boolean | undefined;
 }
 
 /** Options of a change. */
 export interface SessionUpdateOptions extends SessionFollowOptions {
-  /** Whether the answer tells the data as they were before. Without the first field to remove nothing is changed then. */
+  /**
+   * Whether the answer tells the data as they were before. Without the first field to remove nothing is changed then.
+   */
   readonly before?: boolean | undefined;
 }
 
@@ -165,8 +170,8 @@ export interface SessionListOptions extends SessionStoreOptions {
 }
 
 /**
- * Where sessions are kept. Each operation is one atomic step by the store's own clock. What was destroyed or revoked is never
- * there again, whatever arrives late.
+ * Where sessions are kept. Each operation is one atomic step by the store's own clock. What was destroyed or revoked is
+ * never there again, whatever arrives late.
  *
  * Every method ends within the store's deadline and rejects with `UnavailableError` when the store does not answer.
  */
@@ -180,14 +185,14 @@ export interface SessionStore extends AsyncDisposable {
   /** A deadline for a call that takes several steps, where the store may not answer. */
   deadline?(): Deadline;
   /**
-   * Stores a new session. One that was begun before a revocation of its user or of one of its tags, and arrives after it, is dead.
-   * Resolves to `undefined` if the handle is taken.
+   * Stores a new session. One that was begun before a revocation of its user or of one of its tags, and arrives after
+   * it, is dead. Resolves to `undefined` if the handle is taken.
    */
   create(handle: string, session: NewSession, options?: SessionStoreOptions): Promise<PlacedSession | undefined>;
   /**
-   * Reads a session, and rolls its expiry at most every `touchEvery`. With `follow`, `"ended"` stands for a handle that is remembered and
-   * has nothing in its place, and `"unreadable"` for what this version cannot read. What else cannot be read rejects with a
-   * `RangeError`.
+   * Reads a session, and rolls its expiry at most every `touchEvery`. With `follow`, `"ended"` stands for a handle that
+   * is remembered and has nothing in its place, and `"unreadable"` for what this version cannot read. What else cannot
+   * be read rejects with a `RangeError`.
    */
   read(
     handle: string,
@@ -197,8 +202,8 @@ export interface SessionStore extends AsyncDisposable {
   /** Rolls the expiry of a session at most every `touchEvery`. Resolves to whether it is there. */
   touch(handle: string, options?: SessionStoreOptions): Promise<boolean>;
   /**
-   * Changes fields of a session. Resolves to how it is then; with `version` only where it has that one, else to how it is and
-   * `conflict`. Rejects with a `RangeError` if it would have too much data.
+   * Changes fields of a session. Resolves to how it is then; with `version` only where it has that one, else to how it
+   * is and `conflict`. Rejects with a `RangeError` if it would have too much data.
    */
   update(
     handle: string,
@@ -209,16 +214,16 @@ export interface SessionStore extends AsyncDisposable {
   /** Changes fields of all sessions of a user, which is no use of them. Resolves to how many there were. */
   updateAll(userId: string, patch: SessionPatch, options?: SessionStoreOptions): Promise<number>;
   /**
-   * Removes a session, or what is in the place of a handle that was replaced a moment ago. Resolves to whether it was there, and to
-   * `"ended"` where it is remembered that it is gone.
+   * Removes a session, or what is in the place of a handle that was replaced a moment ago. Resolves to whether it was
+   * there, and to `"ended"` where it is remembered that it is gone.
    */
   destroy(handle: string, options?: SessionEndOptions): Promise<boolean | "ended">;
   /** Removes a session and resolves to what it was, with all its data in `fields`. */
   take(handle: string, options?: SessionEndOptions & SessionFollowOptions): Promise<StoredSession | undefined>;
   /**
-   * Gives a session another handle in the same bucket. Resolves to `undefined` when it is not there, `"taken"` if the handle is. With
-   * `follow`, what was renewed for the same user a moment ago is changed only; for a login, what its user has in the place of the handle.
-   * The login of another user goes on from what was renewed.
+   * Gives a session another handle in the same bucket. Resolves to `undefined` when it is not there, `"taken"` if the
+   * handle is. With `follow`, what was renewed for the same user a moment ago is changed only; for a login, what its
+   * user has in the place of the handle. The login of another user goes on from what was renewed.
    */
   regenerate(
     handle: string,

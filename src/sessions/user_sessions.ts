@@ -23,8 +23,8 @@ export class UserSessions<Data extends object> {
   }
 
   /**
-   * Changes some fields of all sessions of a user: his name, his rights. Each changes in one step; it counts as no use of them. With a
-   * schema each is looked at first, and none changes when one would not fit.
+   * Changes some fields of all sessions of a user: his name, his rights. Each changes in one step; it counts as no use
+   * of them. With a schema each is looked at first, and none changes when one would not fit.
    *
    * @param userId The user.
    * @param patch The fields that change; `undefined` removes one.
@@ -90,8 +90,8 @@ export class UserSessions<Data extends object> {
   }
 
   /**
-   * Ends all sessions of a user, or all but one: after a change of the password, or to log out everywhere. Once it resolves none that
-   * was begun before the call lives, a login that was under way among them.
+   * Ends all sessions of a user, or all but one: after a change of the password, or to log out everywhere. Once it
+   * resolves none that was begun before the call lives, a login that was under way among them.
    *
    * @param userId The user.
    * @param options The session that stays, a signal.
@@ -122,8 +122,8 @@ export class UserSessions<Data extends object> {
   }
 
   /**
-   * Ends all sessions with a tag. What holds for {@linkcode UserSessions.destroyAll} holds for it; on a cluster it reaches each slot in turn, and
-   * can be repeated when one did not answer.
+   * Ends all sessions with a tag. What holds for {@linkcode UserSessions.destroyAll} holds for it; on a cluster it
+   * reaches each slot in turn, and can be repeated when one did not answer.
    *
    * @param tag The tag.
    * @param options A signal.

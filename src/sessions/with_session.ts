@@ -33,14 +33,15 @@ export type WithSessionHandler<Info = unknown> = (request: Request, info?: Info)
  */
 export interface RequestSessionOptions<Info = unknown> {
   /**
-   * Tells the address of the client, for `list()`: behind a proxy, what a header says that the proxy writes, and that nobody else can.
+   * Tells the address of the client, for `list()`: behind a proxy, what a header says that the proxy writes, and that
+   * nobody else can.
    *
    * @default {the other end of the connection}
    */
   address?: ((request: Request, info: Info) => string | null | undefined) | undefined;
   /**
-   * Whether reading counts as use, so that the expiry is rolled: not for a page that polls by itself, as nobody may sit in front of
-   * it. A function tells it of each request.
+   * Whether reading counts as use, so that the expiry is rolled: not for a page that polls by itself, as nobody may sit
+   * in front of it. A function tells it of each request.
    *
    * @default {true}
    */
@@ -78,7 +79,10 @@ interface Running {
   readonly outer: Running | undefined;
 }
 
-/** Where requests are answered: a handler within a handler of the same sessions has no session of its own beside the other's. */
+/**
+ * Where requests are answered: a handler within a handler of the same sessions has no session of its own beside the
+ * other's.
+ */
 const running = new AsyncLocalStorage<Running>();
 
 /** Makes a handler of requests out of one that is given their session; see `Sessions.withSession()`. */
@@ -128,7 +132,10 @@ function openedAround<Data extends object>(
   return undefined;
 }
 
-/** Answers with what the handler gives or, where that fails or cannot be sent, with what `onError` makes of it: no cookie is lost. */
+/**
+ * Answers with what the handler gives or, where that fails or cannot be sent, with what `onError` makes of it: no
+ * cookie is lost.
+ */
 async function answer<Data extends object>(
   session: RequestSession<Data>,
   make: () => Response | Promise<Response>,
@@ -146,7 +153,8 @@ async function answer<Data extends object>(
   }
   await session.settle();
   if (!session.setsCookie) throw failure;
-  // deno-lint-ignore no-console -- as servers do with what a handler throws; it cannot be passed on together with the cookie
+  // As servers do with what a handler throws; it cannot be passed on together with the cookie.
+  // deno-lint-ignore no-console
   console.error(failure);
   return session.apply(new Response("Internal Server Error", { status: 500 }));
 }

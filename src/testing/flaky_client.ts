@@ -10,8 +10,8 @@ import type {
 } from "../redis/client.ts";
 
 /**
- * A client that fails on demand, for all services of `connect({ client })` at once: as a Redis that is away, one that refuses, or one
- * that is slow.
+ * A client that fails on demand, for all services of `connect({ client })` at once: as a Redis that is away, one that
+ * refuses, or one that is slow.
  *
  * @example An outage in a test
  * ```ts ignore

@@ -12,8 +12,8 @@ import type {
 } from "../cache/store.ts";
 
 /**
- * A cache store that can be taken down: then every operation rejects, and invalidations are kept and replayed, as those of a Redis
- * that is away are.
+ * A cache store that can be taken down: then every operation rejects, and invalidations are kept and replayed, as those
+ * of a Redis that is away are.
  */
 export class FlakyStore implements CacheStore {
   /** Whether operations fail. */

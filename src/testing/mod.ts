@@ -1,6 +1,6 @@
 /**
- * Tools for tests of code that uses Larder: a clock that stands still until it is told, and a store that fails or delays on
- * demand.
+ * Tools for tests of code that uses Larder: a clock that stands still until it is told, and a store that fails or
+ * delays on demand.
  *
  * @example An outage in a test
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Resolves or rejects as the promise does, or rejects with the signal's reason if that comes first. What the promise stands for
- * goes on.
+ * Resolves or rejects as the promise does, or rejects with the signal's reason if that comes first. What the promise
+ * stands for goes on.
  */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;

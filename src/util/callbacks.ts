@@ -1,6 +1,6 @@
 /**
- * Passes on what a callback of an app returned. If that is a promise although none is expected, nobody waits for it, and its rejection
- * must not end the process.
+ * Passes on what a callback of an app returned. If that is a promise although none is expected, nobody waits for it,
+ * and its rejection must not end the process.
  *
  * @param returned What it returned.
  * @returns The same.

@@ -31,8 +31,8 @@ function describeObject(value: object): string {
 
 /**
  * Names a value of any kind for an error message: strings in quotes, escaped and cut, objects by their
- * class only. It never runs code of the value other than proxy traps, getters of `constructor` and `then` of a promise, and never
- * throws. A promise is named because it was refused: that it rejects later does not end the process.
+ * class only. It never runs code of the value other than proxy traps, getters of `constructor` and `then` of a promise,
+ * and never throws. A promise is named because it was refused: that it rejects later does not end the process.
  *
  * The result shows what a string holds, so it is not for secrets: see {@linkcode describeKind}.
  *
@@ -88,8 +88,8 @@ export function describeKind(value: unknown): string {
 const MAX_SETTING = 20;
 
 /**
- * Names a setting that is no secret where it is. What looks like a URL or an address, or is as long as a password, got there by mistake and
- * is not shown.
+ * Names a setting that is no secret where it is. What looks like a URL or an address, or is as long as a password, got
+ * there by mistake and is not shown.
  *
  * @param value The value.
  */

@@ -1,5 +1,6 @@
 /**
- * Does some work, and disposes of what belongs to it whatever way it ends: `using` by hand, since Node.js 22 cannot read that.
+ * Does some work, and disposes of what belongs to it whatever way it ends: `using` by hand, since Node.js 22 cannot
+ * read that.
  *
  * @param resource What to dispose of, if anything.
  * @param work The work.

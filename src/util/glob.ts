@@ -28,8 +28,8 @@ function signed(byte: number): number {
 }
 
 /**
- * Reads the set after a `[`, with the oddities of Redis: `[]` is empty and `[^]` is everything, an end that is missing is
- * taken as read, a range may be written backwards, and a `]` can be the end of a range.
+ * Reads the set after a `[`, with the oddities of Redis: `[]` is empty and `[^]` is everything, an end that is missing
+ * is taken as read, a range may be written backwards, and a `]` can be the end of a range.
  */
 function parseSet(pattern: Uint8Array, start: number): { set: Uint8Array; next: number } {
   const set = new Uint8Array(256);
@@ -80,8 +80,8 @@ function parse(pattern: Uint8Array): { steps: Step[]; literal: number[] | undefi
 }
 
 /**
- * Goes through the text once per star at most: when a step does not fit, only the last star can help, by taking one byte
- * more. What an earlier star could take instead would only leave less for the rest.
+ * Goes through the text once per star at most: when a step does not fit, only the last star can help, by taking one
+ * byte more. What an earlier star could take instead would only leave less for the rest.
  */
 function matches(steps: readonly Step[], text: Uint8Array, length: number): boolean {
   let at = 0, step = 0;
@@ -107,9 +107,9 @@ function matches(steps: readonly Step[], text: Uint8Array, length: number): bool
 }
 
 /**
- * Compiles a Redis glob pattern: `*` is any run of bytes, `?` one byte, `[abc]`, `[a-z]` and `[^a]` one byte of a set, and
- * a backslash makes the next byte ordinary. As in Redis, keys are matched as bytes of UTF-8, so that it takes two `?` to
- * match `é`.
+ * Compiles a Redis glob pattern: `*` is any run of bytes, `?` one byte, `[abc]`, `[a-z]` and `[^a]` one byte of a set,
+ * and a backslash makes the next byte ordinary. As in Redis, keys are matched as bytes of UTF-8, so that it takes two
+ * `?` to match `é`.
  *
  * The time that a match takes grows with the length of the key times the length of the pattern, never faster.
  *

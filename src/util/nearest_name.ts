@@ -52,8 +52,8 @@ function wordsOf(name: string): string {
 }
 
 /**
- * The name that somebody meant, where one is near: a slip away for each three letters, or with some words more or less, or what other
- * libraries call it.
+ * The name that somebody meant, where one is near: a slip away for each three letters, or with some words more or less,
+ * or what other libraries call it.
  *
  * @param name What they wrote; only the first 64 characters count.
  * @param known The names there are.

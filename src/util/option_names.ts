@@ -6,8 +6,8 @@ import { refuse } from "./refusal.ts";
 export type OptionNames = ReadonlySet<string>;
 
 /**
- * Lists the options of a call. Each has to be there, and no other: an option that is added to the type does not compile until it
- * is listed, so none can be forgotten.
+ * Lists the options of a call. Each has to be there, and no other: an option that is added to the type does not compile
+ * until it is listed, so none can be forgotten.
  *
  * @typeParam Options The type of the options.
  * @param names The names, as in `{ ttl: true, tags: true }`.
@@ -44,7 +44,8 @@ function assertSignal(signal: unknown, action: string): void {
 }
 
 /**
- * The end of the sentence "wanted …" for a name that no option has: the one that was probably meant, if one is near, or all.
+ * The end of the sentence "wanted …" for a name that no option has: the one that was probably meant, if one is near, or
+ * all.
  *
  * @param name What came.
  * @param names Those that there are.

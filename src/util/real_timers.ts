@@ -1,6 +1,6 @@
 /**
- * Timers as they are when the library is loaded. What keeps a connection alive goes by real time, whatever clock a test has put in
- * place meanwhile: a connection that waits for a fake clock would stay dead when that clock is gone.
+ * Timers as they are when the library is loaded. What keeps a connection alive goes by real time, whatever clock a test
+ * has put in place meanwhile: a connection that waits for a fake clock would stay dead when that clock is gone.
  *
  * @module
  */

@@ -1,5 +1,5 @@
-// A payload is the length of the original (32 bit, little endian) and its raw deflate stream. The length makes a cut-off
-// stream visible, which the decompressor alone does not report, and refuses an oversized one before any work.
+// A payload is the length of the original (32 bit, little endian) and its raw deflate stream. The length makes a
+// cut-off stream visible, which the decompressor alone does not report, and refuses an oversized one before any work.
 const HEADER_BYTES = 4;
 
 /**
@@ -28,7 +28,8 @@ export async function compress(bytes: Uint8Array): Promise<Uint8Array> {
  * Reverses {@linkcode compress}.
  *
  * @param payload What {@linkcode compress} gave.
- * @param maxBytes The most bytes to produce. A payload that says or turns out to be longer is refused, whatever it expands to.
+ * @param maxBytes The most bytes to produce. A payload that says or turns out to be longer is refused, whatever it
+ * expands to.
  * @returns The original bytes, in memory of their own.
  * @throws {RangeError} If the original is longer than `maxBytes`.
  * @throws {Error} If the payload is damaged.

@@ -3,8 +3,8 @@ import { isHarmless } from "./serializer.ts";
 import { MAX_DEPTH } from "./storable.ts";
 
 /**
- * Texts that are longer take so long to parse that calls no longer count. In shorter ones, nothing is nested deeper than what may be
- * stored: each level takes two characters.
+ * Texts that are longer take so long to parse that calls no longer count. In shorter ones, nothing is nested deeper
+ * than what may be stored: each level takes two characters.
  */
 const LONGEST = 2 * MAX_DEPTH;
 /** Most bytes that are parsed at once. */
@@ -13,8 +13,9 @@ const NOTHING = new Uint8Array(0);
 const [OPENING, CLOSING] = [0x5b, 0x5d];
 
 /**
- * What stands between two texts, as an element of its own: a number that nobody who writes entries knows. Only if it is found where
- * it was put, each text is one whole value. Otherwise two damaged ones could pass for others, such as `[1` and `2],3`.
+ * What stands between two texts, as an element of its own: a number that nobody who writes entries knows. Only if it is
+ * found where it was put, each text is one whole value. Otherwise two damaged ones could pass for others, such as `[1`
+ * and `2],3`.
  */
 const MARK = 1e8 + Math.floor(Math.random() * 9e8);
 const MARKED = new TextEncoder().encode(`,${MARK},`);
@@ -23,8 +24,9 @@ const MARKED = new TextEncoder().encode(`,${MARK},`);
 const room = new Uint8Array(ROOM);
 
 /**
- * JSON texts that came together, parsed together when the first value is wanted. That takes a third less time than parsing one
- * by one: short texts spend most of it on calls, and the engine knows the shape of an object from the one before.
+ * JSON texts that came together, parsed together when the first value is wanted. That takes a third less time than
+ * parsing one by one: short texts spend most of it on calls, and the engine knows the shape of an object from the one
+ * before.
  */
 export class JsonBatch {
   readonly #bytes: Uint8Array;
@@ -47,7 +49,9 @@ export class JsonBatch {
     return this.#bounds.push(from, end) - 2;
   }
 
-  /** Hands out the value at a place, once; `undefined` when it was handed out, or the text has to be parsed by itself. */
+  /**
+   * Hands out the value at a place, once; `undefined` when it was handed out, or the text has to be parsed by itself.
+   */
   take(place: number): unknown {
     const values = this.#values ??= this.#parse();
     if (place < 0 || place >= values.length) return undefined;

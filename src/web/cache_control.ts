@@ -1,6 +1,9 @@
 import { parseDictionary } from "structured-headers";
 
-/** The directives of a `Cache-Control` header (RFC 9111, section 5.2): names in lower case, `true` where there is no value. */
+/**
+ * The directives of a `Cache-Control` header (RFC 9111, section 5.2): names in lower case, `true` where there is no
+ * value.
+ */
 export type Directives = ReadonlyMap<string, string | true>;
 
 const DIRECTIVE = /([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?/g;
@@ -36,7 +39,10 @@ export function parseTargeted(header: string | null): Directives | undefined {
   }
 }
 
-/** The seconds of a directive; `undefined` where there is none, 0 where it makes no sense, so that it errs to the short side. */
+/**
+ * The seconds of a directive; `undefined` where there is none, 0 where it makes no sense, so that it errs to the short
+ * side.
+ */
 export function secondsOf(directives: Directives, name: string): number | undefined {
   const value = directives.get(name);
   if (value === undefined) return undefined;

@@ -11,8 +11,8 @@ export interface SocketLike {
 }
 
 /**
- * What is known of a connection: that which `Deno.serve` gives fits, `node:http`'s `IncomingMessage`, the server that `Bun.serve` gives,
- * and the `env` of Hono on each of them.
+ * What is known of a connection: that which `Deno.serve` gives fits, `node:http`'s `IncomingMessage`, the server that
+ * `Bun.serve` gives, and the `env` of Hono on each of them.
  */
 export interface ConnectionInfo extends AddressTeller {
   /** The other end, as Deno tells it. */

@@ -22,8 +22,8 @@ interface SocketLike {
 }
 
 /**
- * Makes a `Request` without a body of what `node:http`, Express or Fastify give, whose target Larder reads as it was sent, and tells who
- * is at the other end.
+ * Makes a `Request` without a body of what `node:http`, Express or Fastify give, whose target Larder reads as it was
+ * sent, and tells who is at the other end.
  *
  * @param incoming The request of the framework.
  * @returns The request, and what `Deno.serve` tells of a connection.

@@ -1,7 +1,7 @@
 /**
- * A response of one's own with headers added. The one that came is left as it is: a handler may keep it, and give it to the next who
- * asks, who is somebody else. A connection that is upgraded has left HTTP behind, and what stands for a failure of the network is
- * no answer: both are handed on as they are.
+ * A response of one's own with headers added. The one that came is left as it is: a handler may keep it, and give it to
+ * the next who asks, who is somebody else. A connection that is upgraded has left HTTP behind, and what stands for a
+ * failure of the network is no answer: both are handed on as they are.
  */
 export function withHeaders(response: Response, change: (headers: Headers) => void): Response {
   if (response.status === 101 || response.type === "error") return response;

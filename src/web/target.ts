@@ -1,11 +1,14 @@
 /**
- * What a request is for, as its bytes say it. Nothing else in Larder takes a URL of a request apart: whoever reads it in another way than
- * the router behind it counts, keeps or opens something else than what is answered.
+ * What a request is for, as its bytes say it. Nothing else in Larder takes a URL of a request apart: whoever reads it
+ * in another way than the router behind it counts, keeps or opens something else than what is answered.
  */
 export interface RequestTarget {
   /** The scheme: `http` or `https`. */
   readonly scheme: "http" | "https";
-  /** The host in lower case, with the port unless it is that of the scheme. An absolute target has its own, whatever `Host` says. */
+  /**
+   * The host in lower case, with the port unless it is that of the scheme. An absolute target has its own, whatever
+   * `Host` says.
+   */
   readonly host: string;
   /** The path as it was sent, from its first slash on: not decoded, and with dot segments. */
   readonly path: string;
@@ -26,10 +29,12 @@ const MOST_HOSTS = 1000;
  *
  * @param request The request.
  * @param client The scheme that the client has used, where a proxy that is believed says it.
- * @returns What it is for, or `undefined` where its target or `Host` is none that routers read in one way: see {@linkcode badRequest}.
+ * @returns What it is for, or `undefined` where its target or `Host` is none that routers read in one way: see
+ * {@linkcode badRequest}.
  */
 export function targetOf(request: Request, client?: RequestTarget["scheme"]): RequestTarget | undefined {
-  // `Deno.serve` puts the URL together out of what came, so each part may be anything: the path begins at the first slash.
+  // `Deno.serve` puts the URL together out of what came, so each part may be anything: the path begins at the first
+  // slash.
   const url = sent.get(request) ?? request.url;
   const colon = url.indexOf("://");
   const own = schemeOf(url, colon);

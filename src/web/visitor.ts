@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 /**
- * What an answer depends on of who asks: `asked` = it was looked whether there is a session, `known` = there was one, or that could not
- * be found out, `cookie` = a cookie is set.
+ * What an answer depends on of who asks: `asked` = it was looked whether there is a session, `known` = there was one,
+ * or that could not be found out, `cookie` = a cookie is set.
  */
 export type VisitorTrait = "asked" | "known" | "cookie";
 
@@ -35,7 +35,9 @@ export class Visitor {
   }
 }
 
-/** Where a request is answered. It goes with the calls, so that copies that frameworks make of requests do not matter. */
+/**
+ * Where a request is answered. It goes with the calls, so that copies that frameworks make of requests do not matter.
+ */
 const current = new AsyncLocalStorage<Visitor>();
 /** For who is given a request and does not answer it within a call. */
 const ofRequest = new WeakMap<Request, Visitor>();

@@ -1,6 +1,6 @@
 /**
- * Drives a headless Chromium through the login example: `browse.ts CHROMIUM URL URL`, where two processes serve the same site. Prints
- * what it has seen as one line of JSON.
+ * Drives a headless Chromium through the login example: `browse.ts CHROMIUM URL URL`, where two processes serve the
+ * same site. Prints what it has seen as one line of JSON.
  *
  * @module
  */

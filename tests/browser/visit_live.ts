@@ -1,6 +1,6 @@
 /**
- * Drives a headless Chromium through the live page: `visit_live.ts CHROMIUM URL`. Asks by `{ please }` for what it cannot do itself, and
- * ends with `{ seen }`, what it has seen, in lines of JSON.
+ * Drives a headless Chromium through the live page: `visit_live.ts CHROMIUM URL`. Asks by `{ please }` for what it
+ * cannot do itself, and ends with `{ seen }`, what it has seen, in lines of JSON.
  *
  * @module
  */

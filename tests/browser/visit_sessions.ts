@@ -1,6 +1,7 @@
 /**
- * Drives a headless Chromium through races about sessions: `visit_sessions.ts CHROMIUM URL OTHER ROUNDS`, where URL and OTHER are two
- * services of `sessions_test.ts` on one host. Prints what it has seen as one line of JSON: how many rounds ended as they must not.
+ * Drives a headless Chromium through races about sessions: `visit_sessions.ts CHROMIUM URL OTHER ROUNDS`, where URL and
+ * OTHER are two services of `sessions_test.ts` on one host. Prints what it has seen as one line of JSON: how many
+ * rounds ended as they must not.
  *
  * @module
  */

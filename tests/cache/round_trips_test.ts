@@ -17,7 +17,9 @@ class CountingClient extends WireClient {
   }
 }
 
-/** What some work cost: writes of this process, and calls of commands that no script calls, as the server counts them. */
+/**
+ * What some work cost: writes of this process, and calls of commands that no script calls, as the server counts them.
+ */
 interface Cost {
   writes: number;
   evalsha?: number;

@@ -31,8 +31,8 @@ Deno.test({
       id = (await larder.sessions.create("ada", { theme: "dark" }, { tags: ["web"] })).id;
       await larder.sessions.update(id, { theme: "light" });
       for (let i = 0; i < 5; i++) await larder.rateLimit.check("AUTH", "192.0.2.7");
-      // Once a second what was written goes to the disk; what is with the kernel survives the process. On a slow disk Redis
-      // keeps it back for a moment.
+      // Once a second what was written goes to the disk; what is with the kernel survives the process. On a slow disk
+      // Redis keeps it back for a moment.
       const kept = async () => /aof_buffer_length:0\r/.test(String(await redis.server.cli("INFO", "persistence")));
       await until(kept, "all is with the kernel");
     }

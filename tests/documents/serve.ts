@@ -1,6 +1,6 @@
 /**
- * Runs a server of a document on a free port of this machine: `deno run serve.ts FILE`. Says at which, and nothing else is
- * changed: what the module disposes of when it ends, it disposes of.
+ * Runs a server of a document on a free port of this machine: `deno run serve.ts FILE`. Says at which, and nothing else
+ * is changed: what the module disposes of when it ends, it disposes of.
  *
  * @module
  */

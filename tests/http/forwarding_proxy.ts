@@ -1,6 +1,6 @@
 /**
- * A proxy as in front of services, in a process of its own: `deno run forwarding_proxy.ts PORT SCHEME`. It hands all on to that port of
- * this machine, and says that its clients have used that scheme.
+ * A proxy as in front of services, in a process of its own: `deno run forwarding_proxy.ts PORT SCHEME`. It hands all on
+ * to that port of this machine, and says that its clients have used that scheme.
  *
  * @module
  */

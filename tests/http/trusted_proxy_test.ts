@@ -9,7 +9,10 @@ import { onBothStores, serve, type Service } from "../sessions/served.ts";
 import { DenoProcess } from "../support/deno_process.ts";
 import { sendRaw } from "../support/raw_http.ts";
 
-/** The request of a handler that sends whoever came without TLS to where there is TLS, by the scheme that its framework tells. */
+/**
+ * The request of a handler that sends whoever came without TLS to where there is TLS, by the scheme that its framework
+ * tells.
+ */
 type Scheme = { readonly said: string | null; readonly url: string };
 
 /** A page for those who came by https, and the way there for others. */

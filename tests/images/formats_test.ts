@@ -66,7 +66,8 @@ Deno.test("Images.get() agrees with image-size, as far as that goes", async () =
   await using cache = new Cache(new MemoryStore());
   const images = new Images(cache, { root: FIXTURES });
   for (const name of Object.keys(expected)) {
-    // It takes the header of OS/2 for that of Windows, and does not know what a JPEG XL that was a JPEG looks like, nor HEIC without Exif.
+    // It takes the header of OS/2 for that of Windows, and does not know what a JPEG XL that was a JPEG looks like, nor
+    // HEIC without Exif.
     if (name === "bmp_2.bmp" || /\.(jxl|heic)$|avif_sequence/.test(name)) continue;
     const { width, height } = await images.get(name);
     const other = imageSize(await Deno.readFile(`${FIXTURES}${name}`));

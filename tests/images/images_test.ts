@@ -86,7 +86,8 @@ Deno.test("Images.get() does not hold an error against an image that changed a m
   await using bed = new Bed();
   const { source, clock, images } = bed;
   const stat = { version: "1", size: PNG.length, recent: true };
-  source.images.set("a.png", { bytes: new Uint8Array(PNG.length), stat }); // room was made for it, it is not written yet
+  // room was made for it, it is not written yet
+  source.images.set("a.png", { bytes: new Uint8Array(PNG.length), stat });
   await assertRejects(() => images.get("a.png"), ImageError);
   await assertRejects(() => images.get("a.png"), ImageError);
   assertEquals(source.counts(), [1, 1]);

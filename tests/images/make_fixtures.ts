@@ -1,7 +1,8 @@
 /**
  * Makes the images of `fixtures/` and `fixtures/expected.json`, with what independent tools say of them:
  *
- *     apt-get install imagemagick webp libavif-bin libimage-exiftool-perl librsvg2-bin libjxl-tools libheif-examples libtiff-tools apngasm
+ * apt-get install imagemagick webp libavif-bin libimage-exiftool-perl librsvg2-bin libjxl-tools libheif-examples
+ * libtiff-tools apngasm
  *     deno run --allow-all tests/images/make_fixtures.ts
  *
  * @module

@@ -4,7 +4,10 @@ import { fixture } from "./support.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Images as programs write them that do not keep to the letter of their format, made from fixtures; with the size that browsers show. */
+/**
+ * Images as programs write them that do not keep to the letter of their format, made from fixtures; with the size that
+ * browsers show.
+ */
 export interface OddImage {
   readonly bytes: Bytes;
   /** Width and height as shown; nothing where browsers show none, but the image has a size. */

@@ -1,6 +1,6 @@
 /**
- * Has a headless Chromium show images: `show_images.ts CHROMIUM URL`, and their names as a line of JSON. Prints the width and height of each,
- * `null` for what is not shown.
+ * Has a headless Chromium show images: `show_images.ts CHROMIUM URL`, and their names as a line of JSON. Prints the
+ * width and height of each, `null` for what is not shown.
  *
  * @module
  */

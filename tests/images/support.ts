@@ -42,7 +42,10 @@ export class Folder implements AsyncDisposable {
   }
 }
 
-/** Makes symbolic links, by path, FIFOs and sockets. For the former, Deno wants all permissions, so that a child does it. */
+/**
+ * Makes symbolic links, by path, FIFOs and sockets. For the former, Deno wants all permissions, so that a child does
+ * it.
+ */
 export async function makeSpecial(
   links: Record<string, string>,
   fifos: readonly string[] = [],

@@ -41,7 +41,10 @@ async function open(options: ConnectOptions = {}): Promise<Opened> {
   };
 }
 
-/** Every preset does what it says (where `reads` says that looks need no policy, those are not looked at), each call within the deadline, one after the other and all at once. */
+/**
+ * Every preset does what it says (where `reads` says that looks need no policy, those are not looked at), each call
+ * within the deadline, one after the other and all at once.
+ */
 async function judge(opened: Opened, id: string, reads: boolean = false): Promise<void> {
   await calmly((attempt) => judgeOnce(opened, `${id}-${attempt}`, reads));
 }

@@ -1,5 +1,6 @@
 /**
- * One of the processes of `processes_test.ts`: checks one limit so often at once as it is told by lines of JSON, and tells what came.
+ * One of the processes of `processes_test.ts`: checks one limit so often at once as it is told by lines of JSON, and
+ * tells what came.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Services of which each has `POST /login`, `POST /café`, `POST /kiosk` and `POST /api/` with whatever follows, by the router of its
- * framework, behind a guard.
+ * Services of which each has `POST /login`, `POST /café`, `POST /kiosk` and `POST /api/` with whatever follows, by the
+ * router of its framework, behind a guard.
  *
  * @module
  */

@@ -7,7 +7,10 @@ const PACKAGE = "node_modules/@larder/larder";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** Makes JavaScript of the TypeScript in a folder: the types are taken out, and the imports say what the files are called then. */
+/**
+ * Makes JavaScript of the TypeScript in a folder: the types are taken out, and the imports say what the files are
+ * called then.
+ */
 const STRIP = `
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
@@ -21,8 +24,8 @@ for (const entry of readdirSync(process.argv[2], { recursive: true, withFileType
 `;
 
 /**
- * A project of Node or Bun that has Larder as `npx jsr add` brings it: one file of JavaScript for each of TypeScript, entry points in
- * `package.json`, and the packages of npm that it imports. They come from Deno's cache.
+ * A project of Node or Bun that has Larder as `npx jsr add` brings it: one file of JavaScript for each of TypeScript,
+ * entry points in `package.json`, and the packages of npm that it imports. They come from Deno's cache.
  */
 export class NpmProject implements AsyncDisposable {
   /** Its folder, with a slash at the end. */

@@ -22,7 +22,8 @@ const session: NewSession = {
 };
 
 Deno.test("RedisSessionStore keeps a login behind a revocation of its own, also while the clock of the server is set back", async (t) => {
-  // What the server says: somebody is revoked at 50 s of its clock, somebody is not found at 60; then the clock goes back by 50 s.
+  // What the server says: somebody is revoked at 50 s of its clock, somebody is not found at 60; then the clock goes
+  // back by 50 s.
   const revocation = doubles(50e6, 50e6, 0, 0);
   const nobody = new Uint8Array([0x92, 0xc2, 0xa8, ...new TextEncoder().encode("60000000")]);
   const after = doubles(50e6 + 2, 10e6, 50e6, 0);

@@ -2,7 +2,10 @@ import { assertEquals } from "@std/assert";
 import type { SessionsOptions } from "../../src/sessions/options.ts";
 import { ask, onBothStores, pairOf, serve } from "./served.ts";
 
-/** What Chromium says of a form that another site sent, of a link there, of a page of our own, of an address that was typed in. */
+/**
+ * What Chromium says of a form that another site sent, of a link there, of a page of our own, of an address that was
+ * typed in.
+ */
 const FORM = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"];
 const OWN = ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"];
 const TYPED = ["Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"];

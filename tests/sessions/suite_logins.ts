@@ -104,7 +104,8 @@ export const LOGIN_CASES: Readonly<Record<string, SessionCase>> = {
       const dead = await browser.visit(login("ada"));
       await sessions.destroyAll("ada");
       const first = await browser.visit(login("ada"));
-      if (!sessions.cookie.read(new Headers({ cookie: dead! }))?.includes(".")) { // on a cluster it may be in another slot
+      // on a cluster it may be in another slot
+      if (!sessions.cookie.read(new Headers({ cookie: dead! }))?.includes(".")) {
         for (const page of [(session: RequestSession) => session.update({ n: 1 }), (s: RequestSession) => s.get()]) {
           assertEquals((await browser.request(page, dead)).cookie, "left");
         }

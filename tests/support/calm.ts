@@ -6,8 +6,8 @@ const LATE = 20;
 const EVERY = 10;
 
 /**
- * Judges what has to be done within a short deadline. What fails while the machine kept this process from its work says nothing, and is
- * tried anew; what fails without that, or as often as this, has failed.
+ * Judges what has to be done within a short deadline. What fails while the machine kept this process from its work says
+ * nothing, and is tried anew; what fails without that, or as often as this, has failed.
  *
  * @param work What is tried, from the beginning each time.
  * @param tries How often at most.

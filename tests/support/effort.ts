@@ -1,6 +1,6 @@
 /**
- * How much longer the property tests run than they do by default: 1, or what `TEST_EFFORT` says. With 10 they run as long as
- * they were written for.
+ * How much longer the property tests run than they do by default: 1, or what `TEST_EFFORT` says. With 10 they run as
+ * long as they were written for.
  *
  * ```sh
  * TEST_EFFORT=10 deno task test tests/util/keys_test.ts tests/connect/config_url_test.ts tests/values/json_batch_test.ts

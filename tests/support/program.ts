@@ -1,6 +1,7 @@
 /**
- * Programs that tests use and a machine may lack, each with the Debian package that has it, or `npm:` and a package of npm. A test that needs one is made
- * with {@linkcode testWith}: without the program it is ignored, and `deno task test` says so at its end.
+ * Programs that tests use and a machine may lack, each with the Debian package that has it, or `npm:` and a package of
+ * npm. A test that needs one is made with {@linkcode testWith}: without the program it is ignored, and `deno task test`
+ * says so at its end.
  */
 export const PROGRAMS = {
   bun: "npm:bun@1",

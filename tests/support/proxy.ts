@@ -63,8 +63,8 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   /**
-   * Drops all that arrives, in both directions, while the sockets stay open and new ones are accepted. A connection that
-   * lost something this way is out of step ever after.
+   * Drops all that arrives, in both directions, while the sockets stay open and new ones are accepted. A connection
+   * that lost something this way is out of step ever after.
    */
   freeze(): void {
     this.#frozen = true;

@@ -1,5 +1,6 @@
 /**
- * Types of the middleware in the frameworks themselves. What counts is that it compiles, or does not where that is said.
+ * Types of the middleware in the frameworks themselves. What counts is that it compiles, or does not where that is
+ * said.
  *
  * @module
  */

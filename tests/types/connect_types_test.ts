@@ -1,5 +1,6 @@
 /**
- * Types of what `connect()` gives, for each way to say them. What counts is that it compiles, or does not where that is said.
+ * Types of what `connect()` gives, for each way to say them. What counts is that it compiles, or does not where that is
+ * said.
  *
  * @module
  */

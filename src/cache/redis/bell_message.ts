@@ -9,13 +9,14 @@
  * | `e` | everything was invalidated |
  * | `e` 0x02 | something changed in another database than 0 |
  *
- * Redis has one set of channels for all its databases, so each database has one of its own: `namespace:bell`, and with another number than
- * 0 `namespace:bell:number`. What is told of keys ends with 0x00 0x01, and `e` with 0x01, where the channel is the one of the database. Without
- * that it may come from any database, through a client that does not know its own, or a release that knows no such channels; these listen to
- * `namespace:bell` and look again at each `e` 0x02, too.
+ * Redis has one set of channels for all its databases, so each database has one of its own: `namespace:bell`, and with
+ * another number than 0 `namespace:bell:number`. What is told of keys ends with 0x00 0x01, and `e` with 0x01, where the
+ * channel is the one of the database. Without that it may come from any database, through a client that does not know
+ * its own, or a release that knows no such channels; these listen to `namespace:bell` and look again at each `e` 0x02,
+ * too.
  *
- * Who may do nothing but publish can say anything there. So a message is only ever a reason to look: what it says of clocks is not even
- * read.
+ * Who may do nothing but publish can say anything there. So a message is only ever a reason to look: what it says of
+ * clocks is not even read.
  *
  * @module
  */
@@ -29,7 +30,9 @@ export type BellMessage =
   | { readonly kind: "all"; readonly here: boolean }
   | { readonly kind: "elsewhere" };
 
-/** Longer messages no script sends: a thousand keys are half a megabyte. What they are about is not worth finding out. */
+/**
+ * Longer messages no script sends: a thousand keys are half a megabyte. What they are about is not worth finding out.
+ */
 const LONGEST = 2 ** 20;
 /** Bytes in front of a tag: the kind and the clock. */
 const HEAD = 9;

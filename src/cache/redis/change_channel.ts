@@ -11,8 +11,8 @@ export interface BellListener {
   /** Everything may have been invalidated. */
   all(): void;
   /**
-   * Reads what is new in the records of invalidations. Resolves to what is there of changes that could not ring: something else after each
-   * of them.
+   * Reads what is new in the records of invalidations. Resolves to what is there of changes that could not ring:
+   * something else after each of them.
    */
   look(): Promise<string>;
   /** It is heard from now on; what rang before may have been missed. */
@@ -29,10 +29,10 @@ const TOUCH = 1000;
 const PROVE = 300;
 
 /**
- * The channel on which the scripts tell what changed. Redis delivers to one subscriber in order, so a message that this process
- * has sent to itself proves that it has heard all that was published before. Who may not publish leaves a mark instead, which is
- * looked for with each proof. Invalidations of tags and patterns are in the records, which are read with each proof too: nobody can keep
- * them from being heard of, or add to them, by what he publishes.
+ * The channel on which the scripts tell what changed. Redis delivers to one subscriber in order, so a message that this
+ * process has sent to itself proves that it has heard all that was published before. Who may not publish leaves a mark
+ * instead, which is looked for with each proof. Invalidations of tags and patterns are in the records, which are read
+ * with each proof too: nobody can keep them from being heard of, or add to them, by what he publishes.
  */
 export class RedisBell implements AsyncDisposable {
   readonly #client: RedisClient;

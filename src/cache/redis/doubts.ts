@@ -2,8 +2,8 @@
 const MOST = 1000;
 
 /**
- * What somebody said was invalidated, until the records were looked at. A copy that is doubted is not used meanwhile: the message may be
- * true. However many messages come, one look is on its way at a time.
+ * What somebody said was invalidated, until the records were looked at. A copy that is doubted is not used meanwhile:
+ * the message may be true. However many messages come, one look is on its way at a time.
  */
 export class Doubts {
   readonly #look: () => Promise<unknown>;

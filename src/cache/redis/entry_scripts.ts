@@ -2,17 +2,17 @@ import { Script } from "../../redis/script.ts";
 import { PRELUDE } from "./ledger_prelude.ts";
 
 /**
- * Writes entries. A loader's write takes effect only while its lease is held, and is as old as the read that preceded the
- * load, so that an invalidation in between hides it.
+ * Writes entries. A loader's write takes effect only while its lease is held, and is as old as the read that preceded
+ * the load, so that an invalidation in between hides it.
  *
  * KEYS: entries …, ledger.
- * ARGV: 1 nonce · 2 check the run · 3 … one for each entry, big-endian: f64 lease token (0 = explicit write), epoch and clock of the
- * read; in an explicit write the clock is the server's time in milliseconds from which on it must not take effect; f64 fresh,
- * stale and error milliseconds (-1 = for ever); then the entry as it is stored, without what the server adds: its epoch, its place in
- * the order and the times.
+ * ARGV: 1 nonce · 2 check the run · 3 … one for each entry, big-endian: f64 lease token (0 = explicit write), epoch and
+ * clock of the read; in an explicit write the clock is the server's time in milliseconds from which on it must not take
+ * effect; f64 fresh, stale and error milliseconds (-1 = for ever); then the entry as it is stored, without what the
+ * server adds: its epoch, its place in the order and the times.
  *
- * Reply: the server's time in milliseconds = all stored, else for each 1 stored, 0 refused, the negative of that time: too late, or
- * the text of an error, after which nothing is at its key.
+ * Reply: the server's time in milliseconds = all stored, else for each 1 stored, 0 refused, the negative of that time:
+ * too late, or the text of an error, after which nothing is at its key.
  */
 export const WRITE: Script = new Script(
   PRELUDE + `
@@ -38,7 +38,8 @@ local function write(key, given)
     if now >= as_of then return -now end
     as_of = math.max(us, last + 1)
   end
-  local entry = string.sub(given, 49, 56) .. struct.pack('>ddddd', epoch, as_of, till(fresh), till(stale), till(failing))
+  local entry = string.sub(given, 49, 56) ..
+  struct.pack('>ddddd', epoch, as_of, till(fresh), till(stale), till(failing))
     .. string.sub(given, 57)
   -- A full server refuses no more than the first write of a script.
   local ok = full
@@ -106,9 +107,9 @@ return 1
 /**
  * Extends or gives back leases, or removes what they are for.
  *
- * KEYS: entries …, ledger. ARGV: 1 nonce · 2 check the run · 3 … one for each entry, big-endian: f64 token, f64 milliseconds: how long
- * the lease is extended, or how long nobody is granted one; u8 0 to extend, 1 to give back, 2 to remove.
- * Reply: 1 all done, else for each 1 done, 0 the lease was lost.
+ * KEYS: entries …, ledger. ARGV: 1 nonce · 2 check the run · 3 … one for each entry, big-endian: f64 token, f64
+ * milliseconds: how long the lease is extended, or how long nobody is granted one; u8 0 to extend, 1 to give back, 2 to
+ * remove. Reply: 1 all done, else for each 1 done, 0 the lease was lost.
  */
 export const LEASE: Script = new Script(
   // A full server must not keep leases whose loaders are over; nothing here takes room.

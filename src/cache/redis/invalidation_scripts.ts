@@ -23,7 +23,8 @@ local function bound(records)
   -- So many are not of these scripts' making, and to be rid of one after the other they are too many.
   if card > 2 * records + 1000 or patterns > 2000 then return reborn() end
   if card > records then
-    local cut = redis.call('ZRANGEBYSCORE', ledger, 1, '+inf', 'WITHSCORES', 'LIMIT', card - records + math.floor(records / 4), 1)
+    local cut = redis.call('ZRANGEBYSCORE', ledger, 1, '+inf', 'WITHSCORES', 'LIMIT',
+    card - records + math.floor(records / 4), 1)
     if cut[2] then prune(tonumber(cut[2])) end
   end
   if patterns > 1000 then
@@ -37,8 +38,8 @@ end
 /**
  * Records the invalidation of tags, or of a pattern.
  *
- * KEYS: 1 ledger. ARGV: 1 nonce · 2 check the run · 3 kind: "h:", "s:" or "p:" · 4 most records kept · 5 … tags or patterns.
- * Reply: the clock of the invalidation.
+ * KEYS: 1 ledger. ARGV: 1 nonce · 2 check the run · 3 kind: "h:", "s:" or "p:" · 4 most records kept · 5 … tags or
+ * patterns. Reply: the clock of the invalidation.
  */
 export const INVALIDATE: Script = new Script(
   // A full server must not keep what it holds from being invalidated.

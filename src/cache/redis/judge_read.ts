@@ -45,7 +45,10 @@ interface Limit {
   readonly refresh: number;
 }
 
-/** Judges what was found. Where a lease is wanted, only a script can grant it, and is told what it cannot know by itself. */
+/**
+ * Judges what was found. Where a lease is wanted, only a script can grant it, and is told what it cannot know by
+ * itself.
+ */
 export function judgeRead(
   read: PendingRead,
   moment: Moment,
@@ -91,7 +94,10 @@ function verdictOn(
   return verdict === "valid" && entry.asOf <= read.refresh ? "stale" : verdict;
 }
 
-/** Whether somebody is loading it, or has just failed to: a pause after a failure is for those who are served something meanwhile. */
+/**
+ * Whether somebody is loading it, or has just failed to: a pause after a failure is for those who are served something
+ * meanwhile.
+ */
 function isHeld(entry: WireEntry, state: EntryState, { epoch, now }: Moment): boolean {
   if (entry.leaseUntil <= now || entry.leaseUntil > now + LONGEST_LEASE || entry.epoch !== epoch) return false;
   return entry.leaseToken > 0 || (entry.leaseToken < 0 && state !== "none");

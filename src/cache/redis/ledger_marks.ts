@@ -2,7 +2,10 @@ import { RedisError } from "../../errors.ts";
 import type { RedisReply } from "../../redis/client.ts";
 import { decoder } from "../../util/utf8.ts";
 
-/** What the ledger and the clock of the server say at one moment, without a script. See `ledger_prelude.ts` for the members. */
+/**
+ * What the ledger and the clock of the server say at one moment, without a script. See `ledger_prelude.ts` for the
+ * members.
+ */
 export interface Marks {
   /** Which life of the ledger it is; 0 = there is none. */
   readonly epoch: number;

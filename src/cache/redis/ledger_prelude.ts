@@ -1,5 +1,6 @@
 /**
- * What the Lua scripts of the cache share. Each script is one atomic step of the protocol and takes the server's time once.
+ * What the Lua scripts of the cache share. Each script is one atomic step of the protocol and takes the server's time
+ * once.
  *
  * The *ledger* is one sorted set per slot. Its members:
  *
@@ -15,12 +16,12 @@
  * | `l` | -milliseconds | the longest lifetime of any entry written |
  * | `q` | -clock | the last change that could not be told on the bell |
  *
- * What changes is also published on the *bell*, whose channels and messages `bell_message.ts` tells. It wakes who waits for a loader and
- * has local copies looked at; nothing is lost with it but time, and nothing that it says is believed.
+ * What changes is also published on the *bell*, whose channels and messages `bell_message.ts` tells. It wakes who waits
+ * for a loader and has local copies looked at; nothing is lost with it but time, and nothing that it says is believed.
  *
- * All of the ledger vanishes together or not at all. A ledger that is gone, that comes from before a restart of the server (which may
- * have lost the newest records), that is older than what a process has read, or that is not as these scripts write it, is born again
- * with another epoch: whatever was cached before is a miss.
+ * All of the ledger vanishes together or not at all. A ledger that is gone, that comes from before a restart of the
+ * server (which may have lost the newest records), that is older than what a process has read, or that is not as these
+ * scripts write it, is born again with another epoch: whatever was cached before is a miss.
  *
  * @module
  */
@@ -41,7 +42,8 @@ local now = math.floor(us / 1000)
 local epoch, last, newest, floor, longest
 
 local MARKS = { k = '\\0\\1', e = '\\1' }
--- Tells the processes of this namespace what changed. Where nobody listens it costs next to nothing; a user who may not leaves a
+-- Tells the processes of this namespace what changed. Where nobody listens it costs next to nothing; a user who may not
+-- leaves a
 -- mark, which they look for from time to time.
 local function ring(kind, what)
   local bell = string.match(ledger, '^{([%w._-]+)') .. ':bell'
@@ -123,7 +125,8 @@ local function look_up(tags, count)
   return hard, stale
 end
 
--- Clock values of the newest hard and stale invalidation of the tags in a string of (u16 length, tag); infinite where the
+-- Clock values of the newest hard and stale invalidation of the tags in a string of (u16 length, tag); infinite where
+-- the
 -- string is damaged.
 local function tags_invalidated(tags, count)
   if count == 0 then return 0, 0 end
@@ -145,7 +148,8 @@ end
 -- The fixed part of the entry at a key, if the entry is there to be served, and whether its tags call for another.
 local function live(key)
   local h = header(redis.pcall('GETRANGE', key, 0, 67))
-  if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now or h.as_of > math.max(us, last) then
+  if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now or
+    h.as_of > math.max(us, last) then
     return nil
   end
   if h.tag_count == 0 or h.as_of > newest then return h, false end
@@ -154,7 +158,8 @@ local function live(key)
   return h, stale >= h.as_of
 end
 
--- Notes how long an entry may live, counted from its place in the order, since that is what invalidations are compared with.
+-- Notes how long an entry may live, counted from its place in the order, since that is what invalidations are compared
+-- with.
 local function keep_longest(ms, as_of)
   ms = ms < 0 and FOREVER or ms + math.max(0, now - math.floor(as_of / 1000))
   if ms > longest then

@@ -16,7 +16,10 @@ interface Owed {
   readonly until: number;
 }
 
-/** Leases that nobody holds any more though the server does not know, since it could not be told: others would wait for nobody. */
+/**
+ * Leases that nobody holds any more though the server does not know, since it could not be told: others would wait for
+ * nobody.
+ */
 export class OwedLeases {
   readonly #release: (key: string, lease: number, pause: number) => Promise<unknown>;
   readonly #owed = new Map<number, Owed>();

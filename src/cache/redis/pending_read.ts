@@ -3,8 +3,8 @@ import type { KnownEntry } from "../known_entries.ts";
 import type { Read, ReadOptions } from "../store.ts";
 
 /**
- * What is known of the value at a key before it is asked for: `unknown` = the first bytes are asked for, which are all of most entries ·
- * `long` = it is longer than those, so its length is asked for · `sized` = it can be fetched.
+ * What is known of the value at a key before it is asked for: `unknown` = the first bytes are asked for, which are all
+ * of most entries · `long` = it is longer than those, so its length is asked for · `sized` = it can be fetched.
  */
 export type Size = "unknown" | "long" | "sized";
 

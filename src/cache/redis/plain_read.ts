@@ -1,15 +1,20 @@
 /**
- * Reads without a script: `ZMSCORE` of the ledger's marks, `TIME`, then the values, in this order, in one write. Why nothing stale
- * comes of it, z < t < n being the moments at which the server runs them, and I an invalidation that was acknowledged before the read
- * began and so ran before z:
+ * Reads without a script: `ZMSCORE` of the ledger's marks, `TIME`, then the values, in this order, in one write. Why
+ * nothing stale comes of it, z < t < n being the moments at which the server runs them, and I an invalidation that was
+ * acknowledged before the read began and so ran before z:
  *
- * - A key: I removed the entry before n. What is found was written later, and a loader's write needs a lease that I took away.
- * - A tag or a pattern: at z the ledger has I, or a floor above it, below which nothing is valid. This process has heard of all up to
+ * - A key: I removed the entry before n. What is found was written later, and a loader's write needs a lease that I
+ *   took away.
+ * - A tag or a pattern: at z the ledger has I, or a floor above it, below which nothing is valid. This process has
+ *   heard of all up to
  *   what the marks say, or asks for the news before it judges, which are taken after z and so know at least as much.
  * - Everything, or a ledger that is gone: it has another epoch than the entries.
- * - The news are one script, since records that are read apart from their marks may miss what was pruned or added in between.
- * - What happens between z and n runs while the read does, which may see it or not. A copy that is made of the entry has its place
- *   behind the last one of z, so whatever comes later voids it; the time is asked for before the values so that none seems younger
+ * - The news are one script, since records that are read apart from their marks may miss what was pruned or added in
+ *   between.
+ * - What happens between z and n runs while the read does, which may see it or not. A copy that is made of the entry
+ *   has its place
+ * behind the last one of z, so whatever comes later voids it; the time is asked for before the values so that none
+ * seems younger
  *   than it is.
  *
  * @module
@@ -85,7 +90,10 @@ export class PlainRead {
     return calls;
   }
 
-  /** A call whose replies begin with those to the commands for the marks; that to `TIME` is in front of it, or is its own. */
+  /**
+   * A call whose replies begin with those to the commands for the marks; that to `TIME` is in front of it, or is its
+   * own.
+   */
   #withMarks(call: Call, timeAt: 0 | 1): Call {
     return {
       ...call,

@@ -3,7 +3,9 @@ const [MOST, LEAST] = [16 * 1024, 4 * 1024];
 /** How many that turn out to be much shorter it takes to ask for less. */
 const RUN = 256;
 
-/** How many bytes are asked for of a value whose length is not known: those of most entries, and few enough for many. */
+/**
+ * How many bytes are asked for of a value whose length is not known: those of most entries, and few enough for many.
+ */
 export class Probe {
   #bytes = MOST;
   #short = 0;

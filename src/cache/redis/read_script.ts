@@ -38,9 +38,9 @@ export interface Known {
 }
 
 /**
- * Encodes the third argument: f64 epoch, clock seen, clock of unknown tags, token, lease (negative: taken also from who holds it),
- * proof; u16 number of keys that want a lease; u32 most bytes of an entry; then nothing, or for each of those keys f64 n > 0 when what
- * is as old as n is invalid, n < 0 when what is as old as -n is stale, else 0.
+ * Encodes the third argument: f64 epoch, clock seen, clock of unknown tags, token, lease (negative: taken also from who
+ * holds it), proof; u16 number of keys that want a lease; u32 most bytes of an entry; then nothing, or for each of
+ * those keys f64 n > 0 when what is as old as n is invalid, n < 0 when what is as old as -n is stale, else 0.
  */
 export function encodeRequest({ epoch, seen, floor, longest, leases }: ReadRequest): Uint8Array {
   const keys = leases?.keys ?? [];
@@ -76,16 +76,18 @@ export const NOTE = {
 } as const;
 
 /**
- * Reads entries, the news of the ledger and, for the first keys, grants leases where there is nothing fresh; without keys, the news
- * alone. Answers one string, since one reply is what clients parse fastest. What the caller can judge by itself is left to it.
+ * Reads entries, the news of the ledger and, for the first keys, grants leases where there is nothing fresh; without
+ * keys, the news alone. Answers one string, since one reply is what clients parse fastest. What the caller can judge by
+ * itself is left to it.
  *
  * KEYS: entries …, ledger.
- * ARGV: 1 nonce · 2 check the run · 3 what the caller knows and wants, in one piece because each argument costs as much as a key
- * ({@linkcode encodeRequest}).
+ * ARGV: 1 nonce · 2 check the run · 3 what the caller knows and wants, in one piece because each argument costs as much
+ * as a key ({@linkcode encodeRequest}).
  *
- * Reply: a MessagePack array of the entries (false where there is none) and, last, the news. The news, big-endian: f64 epoch,
- * clock, now, last clock, newest invalidation, floor; u8 1 = forget what you know, 2 = and the records are all there are; u16 records, u16 barriers, u16 notes; each
- * record and barrier f64 clock, u16 length, member; each note u16 index, u8 kind ({@linkcode NOTE}, summed), f64 hard, f64 stale.
+ * Reply: a MessagePack array of the entries (false where there is none) and, last, the news. The news, big-endian: f64
+ * epoch, clock, now, last clock, newest invalidation, floor; u8 1 = forget what you know, 2 = and the records are all
+ * there are; u16 records, u16 barriers, u16 notes; each record and barrier f64 clock, u16 length, member; each note u16
+ * index, u8 kind ({@linkcode NOTE}, summed), f64 hard, f64 stale.
  */
 export const READ: Script = new Script(
   PRELUDE + `
@@ -229,7 +231,8 @@ if epoch ~= at_first then
   forget, complete, records, barriers = true, false, {}, {}
   clock = last
 end
-local news = { struct.pack('>ddddddBI2I2I2', epoch, clock, now, last, newest, floor, complete and 2 or forget and 1 or 0,
+local news = { struct.pack('>ddddddBI2I2I2', epoch, clock, now, last, newest, floor,
+  complete and 2 or forget and 1 or 0,
   #records / 2, #barriers / 2, n) }
 for i = 1, #records, 2 do
   news[#news + 1] = struct.pack('>dI2', tonumber(records[i + 1]), #records[i]) .. records[i]

@@ -63,7 +63,9 @@ export class ReadSettler {
     this.#judge(read, moment, found, reader, PLAIN);
   }
 
-  /** Gives a read what comes of what was found, a value or why there is none that can be read; or has a script asked. */
+  /**
+   * Gives a read what comes of what was found, a value or why there is none that can be read; or has a script asked.
+   */
   #judge(
     read: PendingRead,
     moment: Moment,
@@ -125,7 +127,9 @@ export class ReadSettler {
     this.#host.owed.answered();
   }
 
-  /** What a script said. `token` is that of the leases that it granted; `others` says whether it gave values of others. */
+  /**
+   * What a script said. `token` is that of the leases that it granted; `others` says whether it gave values of others.
+   */
   script(
     read: PendingRead,
     { value, note }: Told,

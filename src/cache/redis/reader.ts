@@ -20,8 +20,9 @@ const KEYS_PER_CALL = 500;
 /** A server is far away where so many round trips take as long as a command may. */
 const FAR = 4;
 /**
- * Turns the reads of one tick into one write, and what comes of it into judged entries. Most go without a script, see `plain_read.ts`;
- * {@linkcode READ} is for the news of the ledger, for leases, and for tags of which this process has not kept track.
+ * Turns the reads of one tick into one write, and what comes of it into judged entries. Most go without a script, see
+ * `plain_read.ts`; {@linkcode READ} is for the news of the ledger, for leases, and for tags of which this process has
+ * not kept track.
  */
 export class RedisReader implements CallSource {
   readonly operation: string = "read cache entries";
@@ -87,7 +88,10 @@ export class RedisReader implements CallSource {
     this.#host.batch.join(this);
   }
 
-  /** Whether all goes by script: where nothing is known of the ledger, and where the server is so far away that nothing may take two trips. */
+  /**
+   * Whether all goes by script: where nothing is known of the ledger, and where the server is so far away that nothing
+   * may take two trips.
+   */
   get #asksScript(): boolean {
     const { known, batch } = this.#host;
     return known.epoch === 0 || (batch.roundTrip ?? 0) > batch.commandTimeout / FAR;

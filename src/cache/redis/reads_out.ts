@@ -1,4 +1,7 @@
-/** The fewest, the first and the most bytes that are asked for in one write; a value that is longer by itself goes alone. */
+/**
+ * The fewest, the first and the most bytes that are asked for in one write; a value that is longer by itself goes
+ * alone.
+ */
 const [LEAST, FIRST, MOST] = [256 * 1024, 2 ** 20, 4 * 2 ** 20];
 /** What is longer is long: it does not hold up what is short. */
 const LONG = 64 * 1024;
@@ -12,8 +15,8 @@ interface Bytes {
 }
 
 /**
- * How much the replies will bring that are on their way. What shares the connection with large values, such as a login, must not have to
- * wait for all of them; and a slow line has to bring each reply within the deadline.
+ * How much the replies will bring that are on their way. What shares the connection with large values, such as a login,
+ * must not have to wait for all of them; and a slow line has to bring each reply within the deadline.
  */
 export class ReadsOut {
   readonly #out: Bytes = { short: 0, long: 0 };
@@ -53,7 +56,10 @@ export class ReadsOfWrite {
     return this.#own.short + this.#own.long;
   }
 
-  /** Adds a value of so many bytes, if there is room for it: long ones go one write after the other, short ones need not wait for them. */
+  /**
+   * Adds a value of so many bytes, if there is room for it: long ones go one write after the other, short ones need not
+   * wait for them.
+   */
   add(bytes: number): boolean {
     const kind = bytes > LONG ? "long" : "short";
     const most = kind === "long" ? this.#room : 2 * this.#room;

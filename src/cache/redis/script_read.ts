@@ -124,7 +124,10 @@ function momentOf({ epoch, clock, last, now, floor }: News): Moment {
   return { epoch, clock, between: last + 0.5, now, floor };
 }
 
-/** Those that go into one call: all want a lease of the same kind, and each key is there once, since a script grants one lease per key. */
+/**
+ * Those that go into one call: all want a lease of the same kind, and each key is there once, since a script grants one
+ * lease per key.
+ */
 export function alike(reads: readonly PendingRead[]): PendingRead[][] {
   const groups: PendingRead[][] = [];
   let left = reads;

@@ -35,15 +35,18 @@ export interface RedisStoreOptions {
   namespace: string;
   /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
   buckets?: number;
-  /** Most bytes of an encoded value: what is longer with all that belongs to an entry is none. @default {8_388_608} (8 MiB) */
+  /**
+   * Most bytes of an encoded value: what is longer with all that belongs to an entry is none. @default {8_388_608} (8
+   * MiB)
+   */
   maxBytes?: number | undefined;
   /** Told about replays and new epochs. */
   on?: EventListener | undefined;
 }
 
 /**
- * Milliseconds for which a pattern stays in the ledger after its entries are gone, so that processes that are between two
- * looks at the ledger still hear of it.
+ * Milliseconds for which a pattern stays in the ledger after its entries are gone, so that processes that are between
+ * two looks at the ledger still hear of it.
  */
 const BARRIER_KEPT = 60_000;
 /** How often invalidations that wait are tried again without being asked for, in milliseconds. */
@@ -65,7 +68,9 @@ export class RedisStore implements CacheStore {
   #copies: ChangeListener | undefined;
   #replaying: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  /** While a server is asked for its time; resolves to the error if there was one. Others wait too, to keep their order. */
+  /**
+   * While a server is asked for its time; resolves to the error if there was one. Others wait too, to keep their order.
+   */
   #timing: { readonly slot: RedisSlot; readonly done: Promise<unknown> } | undefined;
   /** How many invalidations are being replayed. */
   #underway = 0;
@@ -112,7 +117,8 @@ export class RedisStore implements CacheStore {
     const within = new Deadline(this.#batch.commandTimeout);
     try {
       if (this.#behind) await this.#replayed(operation, within);
-      // A write says from when on it must not take effect. All wait in the same way, so they go on in the order of the calls.
+      // A write says from when on it must not take effect. All wait in the same way, so they go on in the order of the
+      // calls.
       while (this.#timing || (!fence && !slot.timed)) {
         const timing = this.#timing ??= this.#askTime(slot);
         const error = await this.#batch.hold(timing.done, within, operation);
@@ -326,7 +332,10 @@ export class RedisStore implements CacheStore {
     return within;
   }
 
-  /** Does what a call has waited to do, in what is left of its deadline; if it has not waited, the deadline is that of the command. */
+  /**
+   * Does what a call has waited to do, in what is left of its deadline; if it has not waited, the deadline is that of
+   * the command.
+   */
   #last<T>(work: Promise<T>, within: Deadline | undefined, operation: string): Promise<T> {
     return within === undefined || within.end === Infinity ? work : this.#batch.hold(work, within, operation);
   }

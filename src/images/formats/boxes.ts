@@ -14,7 +14,10 @@ export interface Box {
   readonly end: number;
 }
 
-/** The box at a place in the file; nothing where the file or the box around it ends before, `"cut"` if within its header. */
+/**
+ * The box at a place in the file; nothing where the file or the box around it ends before, `"cut"` if within its
+ * header.
+ */
 export function* boxAt(at: number, end: number = Infinity): Parser<Box | "cut" | undefined> {
   if (at >= end) return undefined;
   if (at + 8 > end) return "cut";

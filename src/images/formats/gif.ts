@@ -7,8 +7,8 @@ const TRAILER = 0x3b;
 const HAS_TABLE = 0x80;
 
 /**
- * GIF (CompuServe, "Graphics Interchange Format, Version 89a"). Its size is that of the screen; where the first frame reaches beyond it, the
- * screen grows, as in browsers.
+ * GIF (CompuServe, "Graphics Interchange Format, Version 89a"). Its size is that of the screen; where the first frame
+ * reaches beyond it, the screen grows, as in browsers.
  */
 export function* parseGif(): Parser {
   const screen = (yield* need(6, 7, "a GIF screen descriptor")).slice();

@@ -23,8 +23,8 @@ export function heifType(head: Uint8Array): string | undefined {
 }
 
 /**
- * AVIF (AOMedia, "AV1 Image File Format") and HEIC in HEIF (ISO/IEC 23008-12): the primary item, with its rotation and mirroring, or the
- * track of a sequence.
+ * AVIF (AOMedia, "AV1 Image File Format") and HEIC in HEIF (ISO/IEC 23008-12): the primary item, with its rotation and
+ * mirroring, or the track of a sequence.
  */
 export function* parseHeif(type: string): Parser {
   const sequence = textAt(yield* need(8, 4, "a brand"), 0, 4) === "avis";

@@ -5,8 +5,8 @@ const HEADER = 6;
 const ENTRY = 16;
 
 /**
- * Whether the first bytes are those of an icon or a cursor: it has no signature that deserves the name, so the first entry counts too. Its
- * reserved byte and its planes do not, since there are programs that write anything there.
+ * Whether the first bytes are those of an icon or a cursor: it has no signature that deserves the name, so the first
+ * entry counts too. Its reserved byte and its planes do not, since there are programs that write anything there.
  */
 export function isIco(head: Uint8Array): boolean {
   if (head.length < HEADER) return false;

@@ -28,14 +28,16 @@ export interface Want {
   readonly at: number;
   /** How many. */
   readonly length: number;
-  /** Is shown all bytes from `at` on, part by part, each once; `true` = enough. The parser goes on then, or at the end. */
+  /**
+   * Is shown all bytes from `at` on, part by part, each once; `true` = enough. The parser goes on then, or at the end.
+   */
   readonly scan?: (bytes: Uint8Array) => boolean;
 }
 
 /**
- * Reads the header of one format. It is run while the file passes by, so it only ever asks for what comes later, and keeps nothing
- * else. It is given what it asked for, or less if the file ends before, and may look at it until it asks for more; only what is longer than 64
- * bytes is its own.
+ * Reads the header of one format. It is run while the file passes by, so it only ever asks for what comes later, and
+ * keeps nothing else. It is given what it asked for, or less if the file ends before, and may look at it until it asks
+ * for more; only what is longer than 64 bytes is its own.
  */
 export type Parser<T = Shape> = Generator<Want, T, Uint8Array>;
 

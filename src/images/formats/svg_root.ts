@@ -53,7 +53,10 @@ export function* readRoot(text: Text): Reading<Root | string | undefined> {
   return "a root element";
 }
 
-/** Passes a document type, which may have an internal subset with entities, comments and instructions; `false` if it does not end. */
+/**
+ * Passes a document type, which may have an internal subset with entities, comments and instructions; `false` if it
+ * does not end.
+ */
 function* readDoctype(text: Text, entities: Map<string, string>): Reading<boolean> {
   let depth = 0;
   text.pass(1);

@@ -76,7 +76,10 @@ export class Text {
     return (yield* this.take(text, 0)) !== undefined;
   }
 
-  /** Takes what stands before a text, and passes both; of what is longer than `most`, nothing is kept. `undefined` if it does not come. */
+  /**
+   * Takes what stands before a text, and passes both; of what is longer than `most`, nothing is kept. `undefined` if it
+   * does not come.
+   */
   *take(text: string, most: number): Reading<string | undefined> {
     let taken = "";
     let long = false;

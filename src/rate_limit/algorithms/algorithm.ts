@@ -6,7 +6,10 @@ export interface Outcome<State> {
   readonly standing: Standing;
   /** The state after it, if it differs from that before. */
   readonly state?: State;
-  /** Whether a penalty has displaced what may have been counted at the same moment: what that was can no more be taken back. */
+  /**
+   * Whether a penalty has displaced what may have been counted at the same moment: what that was can no more be taken
+   * back.
+   */
   readonly cut?: boolean;
   /** How much a refund has given back, by `gcra`, in its own parts. */
   readonly given?: number;
@@ -27,8 +30,8 @@ export interface Question {
 }
 
 /**
- * A way to count, in this process. It never changes the state that it is given: the caller keeps the new one, or does not, when another
- * limit refuses. The Lua function of the algorithm does the same step by step.
+ * A way to count, in this process. It never changes the state that it is given: the caller keeps the new one, or does
+ * not, when another limit refuses. The Lua function of the algorithm does the same step by step.
  */
 export type AlgorithmStep<State> = (
   state: State | undefined,
@@ -44,8 +47,9 @@ export interface AlgorithmDefinition {
   /** Counts in this process. */
   readonly step: AlgorithmStep<unknown>;
   /**
-   * The text of the Lua functions, with the prelude of `redis/scripts.ts`: `NAME`, which does what `step` does; `NAME_life(rule)`, how
-   * long what is counted now may count (ms); and where `prepares` says so `NAME_prepare(rule)`, called once for each rule of a call.
+   * The text of the Lua functions, with the prelude of `redis/scripts.ts`: `NAME`, which does what `step` does;
+   * `NAME_life(rule)`, how long what is counted now may count (ms); and where `prepares` says so `NAME_prepare(rule)`,
+   * called once for each rule of a call.
    */
   readonly lua: string;
   /** The name of the Lua function. */

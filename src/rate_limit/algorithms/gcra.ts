@@ -8,7 +8,10 @@ export interface GcraState {
   readonly at: number;
   /** What was used then and has not come back, in parts of a call. */
   readonly debt: number;
-  /** How many parts a call had, and how many came back in a microsecond: those of a limit that was changed meanwhile were others. */
+  /**
+   * How many parts a call had, and how many came back in a microsecond: those of a limit that was changed meanwhile
+   * were others.
+   */
   readonly token: number;
   readonly drain: number;
 }
@@ -20,8 +23,8 @@ const EXACT = 2 ** 52;
 const SLOW = 50;
 
 /**
- * In how many parts a call is counted, and how many of them come back in a microsecond: whole numbers, never faster than the limit.
- * Where calls are as short as some microseconds, to the call as many as the limit says.
+ * In how many parts a call is counted, and how many of them come back in a microsecond: whole numbers, never faster
+ * than the limit. Where calls are as short as some microseconds, to the call as many as the limit says.
  */
 export function flowOf({ window, limit, burst }: Rule): { token: number; drain: number } {
   const us = window * 1000;
@@ -37,7 +40,10 @@ export function flowOf({ window, limit, burst }: Rule): { token: number; drain: 
 /** Bits of the length of a call that are kept where a call is a whole number of microseconds. */
 const BITS = 18;
 
-/** The length of a call as it is kept: with so many bits, which say how much was used well enough when a limit is changed. */
+/**
+ * The length of a call as it is kept: with so many bits, which say how much was used well enough when a limit is
+ * changed.
+ */
 function rounded(token: number): number {
   let unit = 1;
   while (token / unit >= 2 ** BITS) unit *= 2;
@@ -84,8 +90,8 @@ export function gcra(
     debt = Math.min(debt + cost * token, most);
     changed = true;
   } else if (action === "refund") {
-    // Not more than what has not come back by itself: a call comes back when those before it have. If the limit was changed
-    // meanwhile nobody knows when that was, but it cannot have been faster than from the start.
+    // Not more than what has not come back by itself: a call comes back when those before it have. If the limit was
+    // changed meanwhile nobody knows when that was, but it cannot have been faster than from the start.
     const left = (moved ? cost * token : receipt) - (us - at) * drain;
     given = Math.max(0, Math.min(cost * token, left, debt));
     allowed = given > 0;

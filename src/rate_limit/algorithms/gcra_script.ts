@@ -13,7 +13,8 @@ local function long(code, bits)
   return (code - e * 2 ^ bits) * 2 ^ e
 end
 
--- What is the same for all calls of a rule: all of it, how long that takes at most (ms), the length of a call as it is kept.
+-- What is the same for all calls of a rule: all of it, how long that takes at most (ms), the length of a call as it is
+-- kept.
 local function gcra_prepare(rule)
   local token, drain = rule[3], rule[4]
   rule[5] = rule[2] * token

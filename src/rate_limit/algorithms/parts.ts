@@ -1,7 +1,7 @@
 /**
- * Into how many parts `sliding-window` divides a window. What was counted stays so until no moment of its part can be in the window any
- * more, which is one part longer than the window: 1/26, or 3.8 %. The other algorithms keep their keys for a part longer than they must,
- * so that few calls have to set a TTL.
+ * Into how many parts `sliding-window` divides a window. What was counted stays so until no moment of its part can be
+ * in the window any more, which is one part longer than the window: 1/26, or 3.8 %. The other algorithms keep their
+ * keys for a part longer than they must, so that few calls have to set a TTL.
  */
 export const PARTS = 26;
 

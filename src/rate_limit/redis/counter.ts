@@ -29,7 +29,10 @@ export const LEAST_TIMEOUT = 100;
 const ROUND_TRIPS = 3;
 /** Most script calls of one write: those behind have their deadline from when their turn comes. */
 const CALLS_PER_WRITE = 1;
-/** Milliseconds that each step of a write may take beside: a thousand of them keep the server and this process busy for a while. */
+/**
+ * Milliseconds that each step of a write may take beside: a thousand of them keep the server and this process busy for
+ * a while.
+ */
 const STEP = 0.1;
 /** How many deadlines of commands somebody may wait for his turn. */
 const TURNS = 4;

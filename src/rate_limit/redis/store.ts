@@ -11,7 +11,9 @@ export interface RedisLimitStoreOptions {
   namespace: string;
   /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
   buckets?: number;
-  /** Milliseconds after which steps are given up. @default {100, or three round trips, up to the timeout of the batch} */
+  /**
+   * Milliseconds after which steps are given up. @default {100, or three round trips, up to the timeout of the batch}
+   */
   timeout?: number | undefined;
   /** The time in microseconds instead of the server's, for tests. */
   now?: (() => number) | undefined;
@@ -57,8 +59,9 @@ export class RedisLimitStore implements LimitStore {
   }
 
   /**
-   * Steps in different slots of a cluster, which no script can reach at once: each slot counts its own, and what was counted
-   * is taken back when another refuses. Never more is admitted than by one script; meanwhile, others may be refused.
+   * Steps in different slots of a cluster, which no script can reach at once: each slot counts its own, and what was
+   * counted is taken back when another refuses. Never more is admitted than by one script; meanwhile, others may be
+   * refused.
    */
   async #runApart(steps: readonly Step[], signal: AbortSignal | undefined): Promise<Standing[]> {
     const parts = new Map<RedisCounter, number[]>();

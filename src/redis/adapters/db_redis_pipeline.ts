@@ -3,8 +3,8 @@ import type { RedisArgument, RedisCommand, RedisReply } from "../client.ts";
 import type { DbRedisLike } from "./db_redis_like.ts";
 
 /**
- * A reply was read as the reply to another command. `@db/redis` stops reading a list at an error inside it (a script may
- * answer so) and takes the rest for the next replies; the connection is of no use any more.
+ * A reply was read as the reply to another command. `@db/redis` stops reading a list at an error inside it (a script
+ * may answer so) and takes the rest for the next replies; the connection is of no use any more.
  */
 class OutOfStepError extends Error {
   override readonly name: string = "OutOfStepError";
@@ -44,7 +44,10 @@ function isMark(reply: unknown, mark: string): boolean {
 const MANY = 16;
 const encoder = new TextEncoder();
 
-/** Encodes long lists of arguments at once: `@db/redis` encodes one by one, which for short keys costs more than all else. */
+/**
+ * Encodes long lists of arguments at once: `@db/redis` encodes one by one, which for short keys costs more than all
+ * else.
+ */
 function encodeArguments(args: readonly RedisArgument[]): (string | number | Uint8Array)[] {
   if (args.length < MANY) return args as (string | number | Uint8Array)[];
   let text = "";

@@ -19,9 +19,9 @@ export type { DbRedisLike, DbRedisPipelineLike, DbRedisSubscriptionLike } from "
 const CONNECT_TIMEOUT = 2000;
 
 /**
- * Lets Larder use a `jsr:@db/redis` client that you opened and that you close. Open it with `maxRetryCount: 0`, since its own
- * retries send commands twice: until you close it, Larder connects it again when its connection is lost or hangs. It cannot be
- * subscribed with, since a subscription takes its connection over.
+ * Lets Larder use a `jsr:@db/redis` client that you opened and that you close. Open it with `maxRetryCount: 0`, since
+ * its own retries send commands twice: until you close it, Larder connects it again when its connection is lost or
+ * hangs. It cannot be subscribed with, since a subscription takes its connection over.
  *
  * @param redis The connected client.
  * @returns The client for `connect({ client })`.

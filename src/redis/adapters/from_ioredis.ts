@@ -21,14 +21,14 @@ import { Subscriptions } from "../subscriptions.ts";
  *
  * A `Redis` has to be opened with `maxRetriesPerRequest: 0`, a `Cluster` with `retryDelayOnFailover: 0`: by default
  * ioredis sends again what was lost with its connection, so that it may run twice. Leave `keyPrefix` out and use
- * `namespace` of `connect()`. A connection that does not answer within `commandTimeout` is replaced, as is one that was lost.
- * To subscribe, connections with the same options are opened: one, or one for each master of a cluster, where a message
- * may arrive more than once.
+ * `namespace` of `connect()`. A connection that does not answer within `commandTimeout` is replaced, as is one that was
+ * lost. To subscribe, connections with the same options are opened: one, or one for each master of a cluster, where a
+ * message may arrive more than once.
  *
  * @param client The client. One with `lazyConnect` is connected.
  * @returns The client for `connect({ client })`.
- * @throws {TypeError} If `client` is none of ioredis, or was opened with options that send commands twice or change keys or
- * replies.
+ * @throws {TypeError} If `client` is none of ioredis, or was opened with options that send commands twice or change
+ * keys or replies.
  *
  * @example One server, or a server behind Sentinels
  * ```ts ignore

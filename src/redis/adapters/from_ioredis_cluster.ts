@@ -185,8 +185,8 @@ export class BorrowedIoredisCluster implements RedisClient {
   }
 
   /**
-   * Finds out whether a slot went to another server, which may have lost what the first knew. Redirections are followed by
-   * the client below, so this is the only sign of it.
+   * Finds out whether a slot went to another server, which may have lost what the first knew. Redirections are followed
+   * by the client below, so this is the only sign of it.
    */
   #noteOwners(slots: readonly (number | undefined)[]): void {
     let moved = false;

@@ -17,9 +17,9 @@ interface Part {
 }
 
 /**
- * One channel of a cluster. Nodes pass on to each other what is published, but lose messages without a sign when the link
- * between them breaks. So there is a subscription on each master, where all that its scripts publish arrives first-hand;
- * what others pass on arrives as well, and is not told apart.
+ * One channel of a cluster. Nodes pass on to each other what is published, but lose messages without a sign when the
+ * link between them breaks. So there is a subscription on each master, where all that its scripts publish arrives
+ * first-hand; what others pass on arrives as well, and is not told apart.
  */
 export class ClusterSubscription implements Subscription {
   readonly #channel: string;

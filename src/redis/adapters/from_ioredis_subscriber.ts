@@ -3,8 +3,8 @@ import type { MessageListener, Subscriber } from "../subscriptions.ts";
 import { decoder } from "../../util/utf8.ts";
 
 /**
- * Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost: who subscribes has
- * to know of that.
+ * Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost: who subscribes
+ * has to know of that.
  */
 export async function openSubscriber(
   client: IoredisLike,

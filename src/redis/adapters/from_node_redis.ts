@@ -57,8 +57,8 @@ export interface NodeRedisLike {
  * For a cluster or Sentinels, see `fromIoredis()`.
  *
  * It never sends a command twice, whatever its options. That its connection hangs it finds out only with
- * `socket.socketTimeout` and a shorter `pingInterval`, and after that it connects again only with a `reconnectStrategy` of
- * yours. To subscribe, one more connection with the same options is opened.
+ * `socket.socketTimeout` and a shorter `pingInterval`, and after that it connects again only with a `reconnectStrategy`
+ * of yours. To subscribe, one more connection with the same options is opened.
  *
  * @param client The client. Connect it yourself: Larder waits for that.
  * @returns The client for `connect({ client })`.
@@ -154,7 +154,8 @@ class BorrowedNodeRedis implements RedisClient {
 
   async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
     this.#borrowed.assert(this.connected);
-    // What is sent in one tick goes out in one write. Version 4 takes the first of these options, later ones the others.
+    // What is sent in one tick goes out in one write. Version 4 takes the first of these options, later ones the
+    // others.
     const options = { returnBuffers: true, typeMapping: TYPES, timeout: undefined, abortSignal: this.#unsent };
     return await Promise.all(commands.map(async ({ name, args, text = false }) => {
       try {

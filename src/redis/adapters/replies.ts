@@ -3,7 +3,9 @@ import { RedisError } from "../../errors.ts";
 import type { RedisArgument, RedisReply } from "../client.ts";
 import { decoder } from "../../util/utf8.ts";
 
-/** An argument as the clients made for Node.js take it: they write bytes as they are only when they come as a Buffer. */
+/**
+ * An argument as the clients made for Node.js take it: they write bytes as they are only when they come as a Buffer.
+ */
 export function toBuffer(argument: RedisArgument): string | number | Buffer {
   if (!(argument instanceof Uint8Array)) return argument;
   return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);

@@ -32,7 +32,9 @@ const CONNECT_TIMEOUT = 2000;
 const HEARTBEAT = 30_000;
 /** How often a subscription proves that messages still arrive, at least, in milliseconds. */
 const PROOF = 5000;
-/** Writes that may be out at a time: over a network that spares waits, and when a connection is lost all of them are. */
+/**
+ * Writes that may be out at a time: over a network that spares waits, and when a connection is lost all of them are.
+ */
 const IN_FLIGHT = 8;
 
 /** Larder's own client: it opens its connections, replaces and closes them. It needs nothing but the runtime. */

@@ -27,9 +27,10 @@ const CONGESTED = 256 * 1024;
 const NOT_NOW: ReadonlySet<string> = new Set(["BUSY", "LOADING", "MASTERDOWN"]);
 
 /**
- * A connection to a server. Any number of writes may be out: replies come in the order of the commands, and those of a connection
- * are never taken for those of another. A write that goes out while others are has a mark in front, whose reply shows that nothing was
- * lost on the way: else each reply would be taken for the one before, for as long as there are always some out.
+ * A connection to a server. Any number of writes may be out: replies come in the order of the commands, and those of a
+ * connection are never taken for those of another. A write that goes out while others are has a mark in front, whose
+ * reply shows that nothing was lost on the way: else each reply would be taken for the one before, for as long as there
+ * are always some out.
  */
 export class Connection implements ReplyTaker {
   /** Resolves when it is over, to the reason. */
@@ -95,7 +96,8 @@ export class Connection implements ReplyTaker {
   }
 
   /**
-   * Sends commands in one write, and resolves to their replies; rejects with the reason when the connection ends before.
+   * Sends commands in one write, and resolves to their replies; rejects with the reason when the connection ends
+   * before.
    *
    * @param commands What is sent.
    * @param replies Where the replies are put as they come.

@@ -11,8 +11,8 @@ const LENGTHS: readonly string[] = Array.from({ length: SHORT }, (_, length) => 
 const COUNTS: readonly string[] = Array.from({ length: SHORT }, (_, count) => `*${count}\r\n`);
 
 /**
- * Writes commands in the protocol of Redis into a buffer that is used again: what is text goes in by one call for all of it, since
- * a call for each argument costs more than all else.
+ * Writes commands in the protocol of Redis into a buffer that is used again: what is text goes in by one call for all
+ * of it, since a call for each argument costs more than all else.
  */
 export class CommandEncoder {
   #buffer = new Uint8Array(FIRST);

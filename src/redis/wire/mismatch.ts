@@ -13,8 +13,8 @@ const CLOSED = /ConnectionReset|UnexpectedEof|BrokenPipe|ECONNRESET|EPIPE|reset 
 const PROBE_TIMEOUT = 300;
 
 /**
- * Finds out whether TLS is spoken to a port that does not speak it, or the other way round: a server does not say so, but keeps
- * silent or closes the connection. Nothing but a PING is sent, no login.
+ * Finds out whether TLS is spoken to a port that does not speak it, or the other way round: a server does not say so,
+ * but keeps silent or closes the connection. Nothing but a PING is sent, no login.
  *
  * @returns The error that says so, if that is the reason.
  */

@@ -33,7 +33,9 @@ export class ProtocolError extends Error {
 const CHUNK = 128 * 1024;
 /** A chunk with less room than this is followed by the next: reads into what is left would be small. */
 const ROOM = 16 * 1024;
-/** Bytes that are set aside at once for a string that is announced; for one that is longer, as many again as have come. */
+/**
+ * Bytes that are set aside at once for a string that is announced; for one that is longer, as many again as have come.
+ */
 const TRUSTED = 64 * 1024 * 1024;
 /** The longest string: what the configuration of a server may allow (`proto-max-bulk-len`) is 512 MB by default. */
 const LONGEST = 2 ** 32;
@@ -56,8 +58,9 @@ interface List {
 }
 
 /**
- * Reads replies of RESP2 from chunks as they arrive, and looks at each byte once. What it hands out are views that stay as they are:
- * it moves on through a chunk and never writes over what was read. Only a value that does not fit any more is copied over to the next.
+ * Reads replies of RESP2 from chunks as they arrive, and looks at each byte once. What it hands out are views that stay
+ * as they are: it moves on through a chunk and never writes over what was read. Only a value that does not fit any more
+ * is copied over to the next.
  */
 export class ReplyParser implements Intake {
   readonly #taker: ReplyTaker;

@@ -2,7 +2,10 @@ import type { Intake } from "./parser.ts";
 
 /** A connection as the runtime gives it. */
 export interface Socket {
-  /** Puts what arrives into `intake` until the other side ends it. Rejects when it fails, is closed here, or `intake` throws. */
+  /**
+   * Puts what arrives into `intake` until the other side ends it. Rejects when it fails, is closed here, or `intake`
+   * throws.
+   */
   read(intake: Intake): Promise<void>;
   /** Sends all of it. The bytes must stay as they are until then. */
   write(bytes: Uint8Array): Promise<void>;

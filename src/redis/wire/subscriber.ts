@@ -5,7 +5,10 @@ import type { RedisReply } from "../client.ts";
 import type { RedisAddress } from "./address.ts";
 import { openConnection, type OpenOptions } from "./open.ts";
 
-/** Opens one connection and subscribes on it. It is not made again when it is lost: messages would be missed without a sign. */
+/**
+ * Opens one connection and subscribes on it. It is not made again when it is lost: messages would be missed without a
+ * sign.
+ */
 export async function openSubscriber(
   address: RedisAddress,
   options: OpenOptions,

@@ -11,24 +11,26 @@
  * | `{…}:sl` | sorted set | the *ledger*: what was revoked, and the clock |
  * | `{…}:sr:` handle `:sl` | sorted set | what became of a handle that was replaced or ended a moment ago |
  *
- * Fields of a session: `m` version of the format, clock of its birth, milliseconds of its creation, of its last use and of its
- * absolute end (0 = none), its idle time to live (0 = none), number of its last change · `u` user · `t` tags · `v` device ·
- * `p` whether its cookie outlives the browser (0 or 1), where that was said of it alone · `d` + name, one for each field of the data ·
- * `s` a copy of all but `m`, made anew with each change: a read of two fields takes a third of the time of a read of all. Each value
- * begins with the first letter of its field; one of the data goes on with the length of its name (16 bits), the name, the format (0 =
- * JSON) and the rest. The copy is a MessagePack array of values, in which those that are JSON and have a plain name are together in
- * one: `j` and a JSON object.
+ * Fields of a session: `m` version of the format, clock of its birth, milliseconds of its creation, of its last use and
+ * of its absolute end (0 = none), its idle time to live (0 = none), number of its last change · `u` user · `t` tags ·
+ * `v` device · `p` whether its cookie outlives the browser (0 or 1), where that was said of it alone · `d` + name, one
+ * for each field of the data · `s` a copy of all but `m`, made anew with each change: a read of two fields takes a
+ * third of the time of a read of all. Each value begins with the first letter of its field; one of the data goes on
+ * with the length of its name (16 bits), the name, the format (0 = JSON) and the rest. The copy is a MessagePack array
+ * of values, in which those that are JSON and have a plain name are together in one: `j` and a JSON object.
  *
- * Members of the ledger: `u:` user, `t:` tag → clock of the last revocation · `n` → -clock of the newest revocation · `k` → -clock
- * issued last · `x` → -millisecond in which the last session of the slot expires. What was born before a revocation of its user or
- * of one of its tags is dead, even where no index knows of it.
+ * Members of the ledger: `u:` user, `t:` tag → clock of the last revocation · `n` → -clock of the newest revocation ·
+ * `k` → -clock issued last · `x` → -millisecond in which the last session of the slot expires. What was born before a
+ * revocation of its user or of one of its tags is dead, even where no index knows of it.
  *
- * What became of a handle: one member, with the clock of that moment as its score. `r` = renewed for the same user, `l` = replaced by a
- * login, and then 32 bytes from which who has the old token finds the new one, and the new handle · `e` = ended.
+ * What became of a handle: one member, with the clock of that moment as its score. `r` = renewed for the same user, `l`
+ * = replaced by a login, and then 32 bytes from which who has the old token finds the new one, and the new handle · `e`
+ * = ended.
  *
- * Every key expires with the last session that it is about; only the ledger of a slot that had a session without an end stays. The last
- * KEY of each script is the ledger; the indexes of a session's user and tags, the sessions of an index, and what is in the place of a
- * handle, are known from the data only: their names are made with the hash tag of the ledger, so they are in its slot.
+ * Every key expires with the last session that it is about; only the ledger of a slot that had a session without an end
+ * stays. The last KEY of each script is the ledger; the indexes of a session's user and tags, the sessions of an index,
+ * and what is in the place of a handle, are known from the data only: their names are made with the hash tag of the
+ * ledger, so they are in its slot.
  *
  * @module
  */
@@ -84,7 +86,9 @@ local function groups(key)
   if f[1] then names[1] = 'u:' .. string.sub(f[1], 2) end
   if f[2] then
     local whole, tags = pcall(cmsgpack.unpack, string.sub(f[2], 2))
-    for _, tag in ipairs(whole and type(tags) == 'table' and tags or {}) do names[#names + 1] = 't:' .. tostring(tag) end
+    for _, tag in ipairs(whole and type(tags) == 'table' and tags or {}) do
+    names[#names + 1] = 't:' .. tostring(tag)
+  end
   end
   return names
 end
@@ -142,7 +146,8 @@ end
 
 local function handle_of(key) return string.sub(key, #base + 2) end
 
--- Writes the head with the present as last use. A server that is full or a replica keeps the old one: what was only to be read can
+-- Writes the head with the present as last use. A server that is full or a replica keeps the old one: what was only to
+-- be read can
 -- be read all the same.
 local function used(key, s)
   local before = s.seen
@@ -168,7 +173,8 @@ end
 -- What was used later than now was used before the clock was set back.
 local function is_due(s) return now - s.seen >= pause(s.idle) or s.seen > now end
 
--- Rolls the expiry when it is time to. Whether the cookie of the session has to be sent again: it lasts 400 days at most.
+-- Rolls the expiry when it is time to. Whether the cookie of the session has to be sent again: it lasts 400 days at
+-- most.
 local function roll(key, s)
   if not is_due(s) then return false end
   local before = ends(s)
@@ -177,7 +183,8 @@ local function roll(key, s)
   return after ~= before or after > now + 34560000000
 end
 
--- What a reply tells of a session: its values and one byte of flags (1 = send the cookie again, 2 = not the version wanted).
+-- What a reply tells of a session: its values and one byte of flags (1 = send the cookie again, 2 = not the version
+-- wanted).
 local FLAGS = { [0] = string.char(0), string.char(1), string.char(2) }
 local function tell(key, flags)
   local values = redis.call('HMGET', key, 'm', 's')

@@ -22,7 +22,8 @@ local function copy(key)
   redis.call('HSET', key, 's', 's' .. cmsgpack.pack(values))
 end
 
--- Whether the data of a session may be changed: ARGV[at] fields are removed, their names follow, then fields and values. A session
+-- Whether the data of a session may be changed: ARGV[at] fields are removed, their names follow, then fields and
+-- values. A session
 -- that has too much already may keep or shrink it. Tells the bytes and the fields that there would be.
 local function weigh(key, at, most)
   local new, fields, bytes, had, size = {}, 0, 0, 0, 0
@@ -56,13 +57,16 @@ end
 export const GRACE: string = `
 local function trace_of(handle) return base .. 'r:' .. handle .. ':sl' end
 
--- Remembers what became of a handle, for so many milliseconds, and no longer than the session lasts. Where the server is full it is
+-- Remembers what became of a handle, for so many milliseconds, and no longer than the session lasts. Where the server
+-- is full it is
 -- forgotten at once.
 local function remember(handle, what, ms, at)
   local key = trace_of(handle)
   redis.call('UNLINK', key)
   ms = math.min(ms, at - now)
-  if ms > 0 and not failed(redis.pcall('ZADD', key, int(next_clock()), what)) then redis.call('PEXPIRE', key, int(ms)) end
+  if ms > 0 and not failed(redis.pcall('ZADD', key, int(next_clock()), what)) then
+      redis.call('PEXPIRE', key, int(ms))
+    end
 end
 
 -- Remembers what came in the place of the session that was asked for by its handle, or by an earlier one.
@@ -71,8 +75,10 @@ local function leave_trace(asked, from, what, ms, at)
   remember(handle_of(asked), what, ms, at)
 end
 
--- The session in the place of a handle, its head, and how its token is found: for each step 32 bytes and a handle. Or nil, and whether
--- the handle is remembered. What was revoked since it was replaced is out of its reach, even where the session was spared. Only a login
+-- The session in the place of a handle, its head, and how its token is found: for each step 32 bytes and a handle. Or
+-- nil, and whether
+-- the handle is remembered. What was revoked since it was replaced is out of its reach, even where the session was
+-- spared. Only a login
 -- goes past a login.
 local function follow(handle, login)
   local oldest, steps, known = NEVER, {}, false
@@ -104,8 +110,10 @@ end
 
 /** For scripts that begin a session of a user. */
 export const ROOM: string = `
--- Makes room among a user's sessions for one more: the oldest go, or those that were not used for the longest time ('seen'). Where there
--- are far too many, some go each time: among a thousand of those that end first. Returns the handles of those that went.
+-- Makes room among a user's sessions for one more: the oldest go, or those that were not used for the longest time
+-- ('seen'). Where there
+-- are far too many, some go each time: among a thousand of those that end first. Returns the handles of those that
+-- went.
 local function make_room(user, most, by)
   local key = base .. 'u:' .. user
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)

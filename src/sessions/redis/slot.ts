@@ -14,7 +14,10 @@ const REVOCATIONS = 100_000;
 /** Milliseconds for which a revocation is remembered at least, for logins that are under way. */
 const REMEMBERED = 60_000;
 
-/** The µs that a server's clock goes on in a millisecond of ours, at least and at most: clocks are set right by up to 500 ppm. */
+/**
+ * The µs that a server's clock goes on in a millisecond of ours, at least and at most: clocks are set right by up to
+ * 500 ppm.
+ */
 const SLOWEST = 999.5;
 const FASTEST = 1000.5;
 
@@ -81,9 +84,9 @@ export class RedisSlot {
   }
 
   /**
-   * Whether a login that began at `begun`, and was born at the clock `born`, may have been under way when its user or one of its tags
-   * was revoked, at the clock `revoked`. The revocation is known to have been before it when it ended here before, or was earlier than all
-   * the time that the call took, or than what the clock was known to show.
+   * Whether a login that began at `begun`, and was born at the clock `born`, may have been under way when its user or
+   * one of its tags was revoked, at the clock `revoked`. The revocation is known to have been before it when it ended
+   * here before, or was earlier than all the time that the call took, or than what the clock was known to show.
    */
   isLate(begun: number, born: number, revoked: number): boolean {
     const ended = begun >= this.#revokedAt && revoked <= this.#revoked;

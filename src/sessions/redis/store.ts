@@ -42,7 +42,9 @@ export interface RedisSessionStoreOptions {
   namespace: string;
   /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
   buckets?: number;
-  /** Milliseconds between two writes of a session's last use. @default {a 24th of its time to live, at most 5 minutes} */
+  /**
+   * Milliseconds between two writes of a session's last use. @default {a 24th of its time to live, at most 5 minutes}
+   */
   touchEvery?: number | undefined;
 }
 

@@ -8,10 +8,11 @@ import { script } from "./script_base.ts";
 import { DATA, GRACE } from "./script_parts.ts";
 
 /**
- * Tells the sessions of a user, the newest first, without their data. Answers one MessagePack array of arrays: handle, values, flags.
+ * Tells the sessions of a user, the newest first, without their data. Answers one MessagePack array of arrays: handle,
+ * values, flags.
  *
- * KEYS: ledger · ARGV: 1 every · 2 user · 3 most sessions, 0 = all · 4 handle of the one after which it goes on, or "" · 5 the
- * millisecond of its creation for when it is gone, else 0
+ * KEYS: ledger · ARGV: 1 every · 2 user · 3 most sessions, 0 = all · 4 handle of the one after which it goes on, or ""
+ * · 5 the millisecond of its creation for when it is gone, else 0
  */
 export const LIST: Script = script(
   `
@@ -61,12 +62,13 @@ return cmsgpack.pack(answers)`,
 );
 
 /**
- * Changes fields of sessions of a user. It counts as no use. Answers how many were changed, then for those that would have too much data
- * `b` with the most bytes and fields that one would have, or "", then the handles of the sessions that are left, which are KEYS of the
- * calls that follow.
+ * Changes fields of sessions of a user. It counts as no use. Answers how many were changed, then for those that would
+ * have too much data `b` with the most bytes and fields that one would have, or "", then the handles of the sessions
+ * that are left, which are KEYS of the calls that follow.
  *
- * KEYS: none for the first call, later sessions…, and the ledger · ARGV: 1 every · 2 user · 3 most sessions of a call · 4 most bytes · 5
- * "t" and the tags from now on, or "" · 6 how many fields to remove · 7… their names · then fields and values
+ * KEYS: none for the first call, later sessions…, and the ledger · ARGV: 1 every · 2 user · 3 most sessions of a call ·
+ * 4 most bytes · 5 "t" and the tags from now on, or "" · 6 how many fields to remove · 7… their names · then fields and
+ * values
  */
 export const UPDATE_ALL: Script = script(
   DATA,
@@ -110,11 +112,12 @@ return cmsgpack.pack({ int(count), refused, left })`,
 );
 
 /**
- * Revokes all sessions of a user or with a tag that were born before: at once, by the ledger. Then removes up to so many of them.
- * Answers the clock of the revocation, the time in µs, how many were removed, and 1 if there may be more.
+ * Revokes all sessions of a user or with a tag that were born before: at once, by the ledger. Then removes up to so
+ * many of them. Answers the clock of the revocation, the time in µs, how many were removed, and 1 if there may be more.
  *
- * KEYS: ledger · ARGV: 1 every · 2 "u:" user or "t:" tag · 3 handle of the session to keep, or "" · 4 how many to remove · 5 the clock of
- * the revocation if it was made already, else 0 · 6 ms for which the ledger is kept at least · 7 most revocations in the ledger
+ * KEYS: ledger · ARGV: 1 every · 2 "u:" user or "t:" tag · 3 handle of the session to keep, or "" · 4 how many to
+ * remove · 5 the clock of the revocation if it was made already, else 0 · 6 ms for which the ledger is kept at least ·
+ * 7 most revocations in the ledger
  */
 export const REVOKE: Script = script(
   GRACE,

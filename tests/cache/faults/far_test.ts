@@ -42,7 +42,10 @@ async function took(work: Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** How long it takes when this process is not kept from its work: a process that was busy looks again, which takes longer. */
+/**
+ * How long it takes when this process is not kept from its work: a process that was busy looks again, which takes
+ * longer.
+ */
 async function best(call: () => Promise<unknown>): Promise<number> {
   for (let tries = 0;; tries++) {
     let lag = 0;

@@ -108,7 +108,10 @@ Deno.test({
     const log = new EventLog();
     await using redis = await connect({ url: proxy.url, namespace: "test", commandTimeout: "100ms", on: log.on });
     await using other = await connect({ url: server.url, namespace: "test" });
-    /** Sets while the network holds what is sent, invalidates over another connection, and waits until the first arrives. */
+    /**
+     * Sets while the network holds what is sent, invalidates over another connection, and waits until the first
+     * arrives.
+     */
     const late = async () => {
       const connections = proxy.accepted;
       proxy.delay = 800;
@@ -147,8 +150,8 @@ Deno.test({
   fn: async () => {
     await using server = await RedisServer.start();
     await using proxy = TcpProxy.start(server);
-    // Long enough for the first read on a machine that is busy: what is loaded without its answer, those who come later wait
-    // for before one of them loads anew.
+    // Long enough for the first read on a machine that is busy: what is loaded without its answer, those who come later
+    // wait for before one of them loads anew.
     await using cut = await connect({ url: proxy.url, namespace: "test", commandTimeout: "2s" });
     await using other = await connect({ url: server.url, namespace: "test" });
     let source = "old";

@@ -18,7 +18,10 @@ export interface OverALine extends AsyncDisposable {
   readonly errors: (LarderEvent & { type: "cache.error" })[];
 }
 
-/** One service over a line, with the default deadline unless it is not what the test is about, and one beside the server. */
+/**
+ * One service over a line, with the default deadline unless it is not what the test is about, and one beside the
+ * server.
+ */
 export async function openOverALine(
   bytesPerSecond: number = RATE,
   commandTimeout: string = "500ms",

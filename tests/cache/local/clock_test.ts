@@ -12,7 +12,10 @@ const TEXTS = new Map(
   [LEASE, REMOVE, TOUCH, WRITE, CLEAR, INVALIDATE, SWEEP, UNBAR, READ].map(({ sha, text }) => [sha, text]),
 );
 
-/** The time of a server, which can be set: scripts ask for it where they run, so they are told another one; so is who asks himself. */
+/**
+ * The time of a server, which can be set: scripts ask for it where they run, so they are told another one; so is who
+ * asks himself.
+ */
 class ServerClock {
   /** By how many seconds it is off. */
   offset = 0;

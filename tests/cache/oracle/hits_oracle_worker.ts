@@ -1,6 +1,6 @@
 /**
- * One process of the oracle of hits: `writer`, or `reader` with its number. Readers load nothing, so that nothing but what they hear of
- * invalidations keeps them from what is old. Prints what it saw as JSON when it is told to stop.
+ * One process of the oracle of hits: `writer`, or `reader` with its number. Readers load nothing, so that nothing but
+ * what they hear of invalidations keeps them from what is old. Prints what it saw as JSON when it is told to stop.
  *
  * @module
  */

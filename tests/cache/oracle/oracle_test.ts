@@ -8,7 +8,10 @@ import { READERS, Truth } from "./oracle_truth.ts";
 import type { Job, Report } from "./oracle_worker.ts";
 
 const ignore = !RedisServer.controllable;
-/** Hits that a run judges at least: with `TEST_EFFORT=10`, 10,000, and all that makes trouble goes on for as much longer. */
+/**
+ * Hits that a run judges at least: with `TEST_EFFORT=10`, 10,000, and all that makes trouble goes on for as much
+ * longer.
+ */
 const HITS = 1000 * EFFORT;
 /** How often the same trouble is made. */
 const rounds = (count: number): number => Math.ceil(count * EFFORT);
@@ -32,7 +35,10 @@ async function run(job: Job): Promise<Report> {
   return JSON.parse(text.decode(stdout));
 }
 
-/** Lets a writer and twelve readers in three processes work on a server while `trouble` is made, and sums up what they saw. */
+/**
+ * Lets a writer and twelve readers in three processes work on a server while `trouble` is made, and sums up what they
+ * saw.
+ */
 async function judge(
   server: RedisServer,
   what: string,

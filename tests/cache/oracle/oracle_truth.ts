@@ -4,8 +4,9 @@ export const KEYS = 12;
 export const READERS = 3;
 
 /**
- * What is true at present, for all processes: a small file of numbers. Each key has the version that its source has now,
- * and the version up to which invalidations were acknowledged; a read that starts now may return nothing older than that.
+ * What is true at present, for all processes: a small file of numbers. Each key has the version that its source has
+ * now, and the version up to which invalidations were acknowledged; a read that starts now may return nothing older
+ * than that.
  */
 export class Truth implements Disposable {
   readonly path: string;

@@ -1,6 +1,6 @@
 /**
- * One process of the staleness oracle: `writer`, or `reader` with its number. Prints what it saw as JSON when it is told
- * to stop.
+ * One process of the staleness oracle: `writer`, or `reader` with its number. Prints what it saw as JSON when it is
+ * told to stop.
  *
  * @module
  */

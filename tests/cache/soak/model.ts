@@ -72,8 +72,9 @@ interface Flight {
 }
 
 /**
- * What a cache has to do, said in the plainest way: an invalidation walks over all entries and takes them away, or marks them, there
- * and then; a loader that runs notes what happens to its key meanwhile. No places in an order, no records, no barriers, no scripts.
+ * What a cache has to do, said in the plainest way: an invalidation walks over all entries and takes them away, or
+ * marks them, there and then; a loader that runs notes what happens to its key meanwhile. No places in an order, no
+ * records, no barriers, no scripts.
  */
 export class Model {
   /** The time in seconds. */
@@ -136,8 +137,8 @@ export class Model {
   }
 
   /**
-   * A call of `getOrSet`: how it ends; `"later"` when that depends on a loader that has to be ended first; `undefined` when what comes of
-   * it would depend on who is faster, so that it cannot be judged.
+   * A call of `getOrSet`: how it ends; `"later"` when that depends on a loader that has to be ended first; `undefined`
+   * when what comes of it would depend on who is faster, so that it cannot be judged.
    */
   getOrSet(by: number, key: string, load: Load): Outcome | "later" | undefined {
     const entry = this.#live(key);
@@ -176,8 +177,8 @@ export class Model {
   }
 
   /**
-   * A call of `getOrSetMany` by which all keys are loaded that are in `given`, or all fail. Keys for which it would have to wait are not to
-   * be among them; see {@linkcode Model.waits}.
+   * A call of `getOrSetMany` by which all keys are loaded that are in `given`, or all fail. Keys for which it would
+   * have to wait are not to be among them; see {@linkcode Model.waits}.
    */
   getOrSetMany(by: number, keys: readonly string[], load: Load, given: ReadonlyMap<string, unknown>): Outcome {
     const values = new Map<string, unknown>();
@@ -233,7 +234,9 @@ export class Model {
     return this.#flights.filter(({ joined }) => joined.length > 0).map(({ load }) => load.call);
   }
 
-  /** A process dies, and the leases of its loaders run out. Gives their keys, and the calls that nobody hears of again. */
+  /**
+   * A process dies, and the leases of its loaders run out. Gives their keys, and the calls that nobody hears of again.
+   */
   kill(by: number): { keys: string[]; calls: number[] } {
     const dead = this.#flights.filter((flight) => flight.by === by);
     this.#flights = this.#flights.filter((flight) => flight.by !== by);
@@ -270,7 +273,10 @@ export class Model {
     return {};
   }
 
-  /** What a loader's end means for its caller, and for those in its process who joined; `undefined` = they have to look again. */
+  /**
+   * What a loader's end means for its caller, and for those in its process who joined; `undefined` = they have to look
+   * again.
+   */
   #end(flight: Flight): { own: Outcome; shared: Outcome | undefined } {
     const { key, load, previous, holds } = flight;
     const nothingToKeep = load.ends === "notModified" && !previous;

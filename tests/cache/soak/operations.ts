@@ -102,7 +102,10 @@ const lands = fc.record({ ...common, do: fc.constant("land" as const), nth: fc.n
 const writes = fc.record({ ...common, do: fc.constant("set" as const), key, kind, life, tags });
 const loads = fc.record({ ...common, do: fc.constant("getOrSet" as const), key, load });
 
-/** What is done to caches of which copies in the process are kept: other processes, and time, would have to be waited for. */
+/**
+ * What is done to caches of which copies in the process are kept: other processes, and time, would have to be waited
+ * for.
+ */
 const timeless: fc.WeightedArbitrary<Operation>[] = [
   { weight: 8, arbitrary: writes },
   { weight: 12, arbitrary: loads },

@@ -99,8 +99,9 @@ export function memory(): System {
 }
 
 /**
- * Makes all times of the entries in KEYS, and of the pauses after failures, the last of which is the ledger, earlier by ARGV[1] milliseconds, which is as good as
- * waiting. With ARGV[2] = 1, the places in the order too, as if all had been written so much earlier.
+ * Makes all times of the entries in KEYS, and of the pauses after failures, the last of which is the ledger, earlier by
+ * ARGV[1] milliseconds, which is as good as waiting. With ARGV[2] = 1, the places in the order too, as if all had been
+ * written so much earlier.
  */
 const AGE = `
 local ms, whole = tonumber(ARGV[1]), ARGV[2] == '1'
@@ -156,7 +157,10 @@ export class Connections implements AsyncDisposable {
 export interface RedisOptions {
   /** Number of hash slots. */
   buckets?: number;
-  /** Whether the order of writes and invalidations ages too. What a process has seen of it does not, so it is replaced each time. */
+  /**
+   * Whether the order of writes and invalidations ages too. What a process has seen of it does not, so it is replaced
+   * each time.
+   */
   whole?: boolean;
 }
 
@@ -225,8 +229,8 @@ export function redis({ batches, doomed }: Connections, name: string, options: R
 }
 
 /**
- * Redis, with copies in the process. There is one process, since others may be a second behind, and it stays from one sequence to the next,
- * since it takes a while until it is in touch.
+ * Redis, with copies in the process. There is one process, since others may be a second behind, and it stays from one
+ * sequence to the next, since it takes a while until it is in touch.
  */
 export class Copies implements AsyncDisposable {
   readonly #batch: Batch;

@@ -11,8 +11,8 @@ const CLOCKS = 3;
 const LIVES = [100, 200].flatMap((ttl) => [0, 100].flatMap((swr) => [0, 200].map((sie) => [ttl, swr, sie] as const)));
 
 /**
- * Looks at entries with short lives until all are gone, while time passes by itself. A look is judged where it is certain which
- * state it has to find, whenever between its call and its answer it took place.
+ * Looks at entries with short lives until all are gone, while time passes by itself. A look is judged where it is
+ * certain which state it has to find, whenever between its call and its answer it took place.
  */
 async function watchTimesPass(cache: Cache): Promise<Record<string, number>> {
   const judged: Record<string, number> = { hit: 0, stale: 0, miss: 0 };
