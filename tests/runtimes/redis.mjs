@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console -- what it prints is looked at
-// Larder over a client of npm, on the runtime that runs this: node redis.mjs ioredis|node-redis URL. Fails by an exception.
+// Larder on the runtime that runs this, by a URL or over a client of npm: node redis.mjs url|ioredis|node-redis URL. Fails by an exception.
 import { connect } from "@larder/larder";
 import { fromIoredis, fromNodeRedis } from "@larder/larder/redis";
 import assert from "node:assert/strict";
@@ -9,6 +9,7 @@ const namespace = `${kind}-${process.versions.bun ? "bun" : "node"}`;
 const close = [];
 
 async function open(options) {
+  if (kind === "url") return await connect({ url, namespace, commandTimeout: "20s", ...options });
   if (kind === "ioredis") {
     const { Redis } = await import("ioredis");
     const client = new Redis(url, { maxRetriesPerRequest: 0 });

@@ -25,8 +25,11 @@ for (const [program, name, version] of RUNTIMES) {
       await t.step("who asks", async () => await run("who_asks.mjs"));
       if (program === "node22") await t.step("Express and Fastify", async () => await run("frameworks.mjs"));
       await using server = await RedisServer.start();
-      for (const client of ["ioredis", "node-redis"]) {
-        await t.step(`Redis through ${client}`, async () => await run("redis.mjs", client, server.url));
+      for (const client of ["url", "ioredis", "node-redis"]) {
+        await t.step(
+          client === "url" ? "Redis by its URL" : `Redis through ${client}`,
+          async () => await run("redis.mjs", client, server.url),
+        );
       }
       await t.step("Rules with a path name what is missing without connect()", async () => {
         const code = `import { MemoryLimitStore, RateLimiter } from "@larder/larder/rate-limit";
@@ -42,11 +45,15 @@ for (const [program, name, version] of RUNTIMES) {
         const told = (await project.run(runtime, "rules.mjs")).trim();
         assertEquals(/^function$|^Cannot guard: wanted URLPattern, which connect\(\) loads/.test(told), true, told);
       });
-      await t.step("A Redis by its URL says what is missing", async () => {
+      await t.step("A Redis by its URL that is not there is told, and calls end", async () => {
         const code = `import { connect } from "@larder/larder";
-          await connect({ url: "redis://127.0.0.1:1" }).then(() => console.log("?"), (error) => console.log(error.message));`;
+          const redis = await connect({ url: "redis://127.0.0.1:1", on: (event) => console.log(String(event.error)) });
+          console.log(await redis.cache.get("a"), await redis.cache.getOrSet("a", () => 7));
+          await redis.close();`;
         await Deno.writeTextFile(`${project.folder}by_url.mjs`, code);
-        assertStringIncludes(await project.run(runtime, "by_url.mjs"), "@db/redis");
+        const told = await project.run(runtime, "by_url.mjs");
+        assertStringIncludes(told, "undefined 7");
+        assertEquals(/ECONNREFUSED|refused|connect/i.test(told), true, told);
       });
     }, { ignore: node === undefined }),
   );
