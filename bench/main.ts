@@ -11,8 +11,7 @@ import { isMet, type Row } from "./row.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
 import { table } from "./table.ts";
 
-const STAND_IN =
-  "These are figures of the STAND-IN client, since JSR did not answer: they say nothing about @db/redis.";
+const NO_DB_REDIS = "JSR did not answer, so there is no @db/redis among the peers.";
 
 async function main({ only, rounds, json }: BenchOptions): Promise<void> {
   const chosen = SCENARIOS.filter(({ name }) => only === undefined || name.includes(only));
@@ -31,7 +30,6 @@ async function main({ only, rounds, json }: BenchOptions): Promise<void> {
   }
   const about = {
     date: new Date().toISOString(),
-    client: REAL_CLIENT ? "@db/redis" : "stand-in",
     deno: Deno.version.deno,
     redis,
     cores: navigator.hardwareConcurrency,
@@ -42,7 +40,7 @@ async function main({ only, rounds, json }: BenchOptions): Promise<void> {
   if (json) {
     const judged = rows.map((row) => ({ ...row, met: isMet(row) }));
     console.log(JSON.stringify({ ...about, rows: judged }, null, 2));
-    if (!REAL_CLIENT) console.error(STAND_IN);
+    if (!REAL_CLIENT) console.error(NO_DB_REDIS);
     return;
   }
   console.log(table(rows));
@@ -50,7 +48,7 @@ async function main({ only, rounds, json }: BenchOptions): Promise<void> {
   console.log(
     `\n${about.date} · Deno ${about.deno} · Redis ${redis} · ${machine} · ${rounds} rounds · ${about.seconds} s`,
   );
-  if (!REAL_CLIENT) console.log(STAND_IN);
+  if (!REAL_CLIENT) console.log(NO_DB_REDIS);
 }
 
 try {

@@ -35,6 +35,8 @@ export async function jsrAnswers(): Promise<boolean> {
 export async function importMapArguments(): Promise<string[]> {
   if (await jsrAnswers()) return [];
   // deno-lint-ignore no-console
-  console.log(`JSR does not answer (${registry()}): using the stand-ins of tests/offline for @std and @db/redis.`);
+  console.log(
+    `JSR does not answer (${registry()}): using the stand-ins of tests/offline for @std. Larder itself needs nothing of JSR; tests of @db/redis are ignored.`,
+  );
   return [`--import-map=${OFFLINE_IMPORT_MAP}`];
 }

@@ -1,7 +1,7 @@
 import { openBentocache } from "./bentocache.ts";
 import { openCacheManager } from "./cache_manager.ts";
 import { openCachified } from "./cachified.ts";
-import { openDbRedis } from "./db_redis.ts";
+import { openDbRedis, REAL_CLIENT } from "./db_redis.ts";
 import { openIoredis } from "./ioredis.ts";
 import { openLarder } from "./larder.ts";
 import { openNodeRedis } from "./node_redis.ts";
@@ -23,7 +23,7 @@ export async function openAll(url: string): Promise<AllPeers> {
   const larder = await openLarder(url);
   const bentocache = await openBentocache(url);
   const others = [
-    await openDbRedis(url),
+    ...(REAL_CLIENT ? [await openDbRedis(url)] : []),
     bentocache,
     await openCacheManager(url),
     await openCachified(url),

@@ -80,7 +80,7 @@ async function dispatch(context: Context, handlers: Matched[0], at: number, fail
     if (!(error instanceof Error)) throw error;
     // As Hono does: middleware around goes on, and finds the error in its context.
     const { status } = error as { status?: unknown };
-    failure.status = Number.isInteger(status) && status as number >= 400 && status as number < 600
+    failure.status = Number.isInteger(status) && (status as number) >= 400 && (status as number) < 600
       ? status as number
       : 500;
     context.error = failure.error = error;

@@ -85,7 +85,7 @@ export function decodeResponse(bytes: unknown): StoredResponse {
 }
 
 function isInteger(value: unknown, min: number, max: number): value is number {
-  return Number.isInteger(value) && value as number >= min && value as number <= max;
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
 function isPairs(value: unknown, nullable = false): value is [string, string][] {

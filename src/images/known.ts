@@ -116,7 +116,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isWhole(value: unknown, least: number, most: number = Number.MAX_SAFE_INTEGER): boolean {
-  return Number.isSafeInteger(value) && value as number >= least && value as number <= most;
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
 }
 
 function isPlainText(value: unknown): boolean {

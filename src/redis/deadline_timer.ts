@@ -1,4 +1,8 @@
-import * as real from "../util/real_timers.ts";
+import {
+  clearInterval as clearRealInterval,
+  setInterval as setRealInterval,
+  setTimeout as realSetTimeout,
+} from "../util/real_timers.ts";
 
 /** Milliseconds after which what keeps the process alive is looked at; nothing comes of it. */
 const KEPT = 60_000;
@@ -35,11 +39,11 @@ export class Alarm {
     this.#at = at;
     this.#clear = clearTimeout;
     // A time that is faked keeps no process alive, and may stand still for as long as whoever waits.
-    if (setTimeout !== real.setTimeout) this.#keeper = real.setInterval(() => {}, KEPT);
+    if (setTimeout !== realSetTimeout) this.#keeper = setRealInterval(() => {}, KEPT);
     const timer = this.#timer = setTimeout(() => {
       if (timer !== this.#timer) return; // Deno 2.1 calls back although it was cleared, when it was due already
       this.#timer = undefined;
-      real.clearInterval(this.#keeper);
+      clearRealInterval(this.#keeper);
       this.#at = Infinity;
       this.#options.ring();
     }, Math.max(0, Math.ceil(at - performance.now())));
@@ -54,7 +58,7 @@ export class Alarm {
   /** Stops it. */
   stop(): void {
     if (this.#timer === undefined) return;
-    real.clearInterval(this.#keeper);
+    clearRealInterval(this.#keeper);
     const clear = this.#clear;
     try {
       clear(this.#timer);

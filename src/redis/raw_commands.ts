@@ -1,6 +1,7 @@
 import { RedisError } from "../errors.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { Batch } from "./batch.ts";
+import { assertShareable } from "./command_rules.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
 import { decoder } from "../util/utf8.ts";
 
@@ -24,40 +25,25 @@ export interface RawCommands {
 
 const OPTIONS = optionNames<{ signal?: AbortSignal }>({ signal: true });
 
-/** Commands that take a connection over, change it for all, hold it up, or have not one reply each. */
-const FORBIDDEN = new Set(
-  [
-    "subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe monitor sync psync replconf",
-    "multi exec discard watch unwatch select auth hello reset quit asking readonly readwrite",
-    "client-reply client-tracking client-no-evict client-no-touch script-debug",
-    "blpop brpop blmove brpoplpush bzpopmin bzpopmax bzmpop blmpop wait waitaof",
-  ].flatMap((line) => line.split(" ")),
-);
+/** The batch behind raw commands, for those who make more of them. */
+const BATCHES = new WeakMap<RawCommands, Batch>();
+
+/** The batch that raw commands go through; none with the embedded store. */
+export function batchBehind(commands: RawCommands): Batch | undefined {
+  return BATCHES.get(commands);
+}
 
 /** Makes the raw commands of a batch. */
 export function rawCommands(batch: Batch): RawCommands {
-  return {
+  const commands: RawCommands = {
     async sendCommand(name, args = [], options = {}) {
       assertOptions(options, OPTIONS, "send command");
-      if (typeof name !== "string" || name === "") {
-        throw new TypeError(`Cannot send command: wanted its name, got ${typeof name}`);
-      }
-      if (breaksConnection(name.toLowerCase(), args)) {
-        throw new TypeError(
-          `Cannot send command: wanted one that leaves the shared connection as it is, got "${name.toUpperCase()}"`,
-        );
-      }
+      assertShareable(name, args);
       return text(await batch.send(name, args, { signal: options.signal, text: true }));
     },
   };
-}
-
-function breaksConnection(name: string, args: readonly RedisArgument[]): boolean {
-  if (name === "xread" || name === "xreadgroup") {
-    const words = args.map((arg) => String(arg).toLowerCase());
-    return words.slice(0, words.indexOf("streams")).includes("block");
-  }
-  return FORBIDDEN.has(name) || (typeof args[0] === "string" && FORBIDDEN.has(`${name}-${args[0].toLowerCase()}`));
+  BATCHES.set(commands, batch);
+  return commands;
 }
 
 function text(reply: RedisReply): RawReply {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { createLazyClient } from "@db/redis";
+import { testWithDbRedis } from "../support/jsr.ts";
 import { ConfigError } from "../../mod.ts";
 import { resolveConfig } from "../../src/connect/config.ts";
 
@@ -90,10 +91,14 @@ Deno.test("A certificate to show wants its key, and both as texts that are never
 Deno.test("A client of a library is refused with the name of its adapter", () => {
   const ioredis = new Redis({ lazyConnect: true });
   const nodeRedis = createClient();
-  const dbRedis = createLazyClient({ hostname: "127.0.0.1" });
-  const cases: [unknown, string][] = [[ioredis, "fromIoredis"], [nodeRedis, "fromNodeRedis"], [dbRedis, "fromDbRedis"]];
+  const cases: [unknown, string][] = [[ioredis, "fromIoredis"], [nodeRedis, "fromNodeRedis"]];
   for (const [client, adapter] of cases) assertStringIncludes(refusal({ client }).message, `: ${adapter}(client) of`);
   ioredis.disconnect();
+});
+
+testWithDbRedis("A client of @db/redis is refused with the name of its adapter", () => {
+  const client = createLazyClient({ hostname: "127.0.0.1" });
+  assertStringIncludes(refusal({ client }).message, ": fromDbRedis(client) of");
 });
 
 Deno.test("Infinity is a time to live that never ends, and what is too long names the longest", () => {

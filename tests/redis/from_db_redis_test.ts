@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect } from "../../src/connect/larder.ts";
 import { type DbRedisLike, fromDbRedis } from "../../src/redis/adapters/from_db_redis.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { testWithDbRedis } from "../support/jsr.ts";
 import { EventLog, until } from "../support/until.ts";
 
 const ignore = !RedisServer.controllable;
@@ -18,7 +19,7 @@ Deno.test("fromDbRedis() refuses what is no client", () => {
   }
 });
 
-Deno.test("fromDbRedis() works on a client that stays its owner's", async () => {
+testWithDbRedis("fromDbRedis() works on a client that stays its owner's", async () => {
   await using server = await RedisServer.start();
   using owned = await open(server);
   const namespace = `test-${crypto.randomUUID()}`;
@@ -32,65 +33,53 @@ Deno.test("fromDbRedis() works on a client that stays its owner's", async () => 
   assertEquals(await owned.sendCommand("ECHO", ["mine"]), "mine");
 });
 
-Deno.test({
-  name: "fromDbRedis() connects again when the connection was lost, and when the server was away",
-  ignore,
-  fn: async () => {
-    await using server = await RedisServer.start();
-    using owned = await open(server);
-    const log = new EventLog();
-    await using redis = await connect({ client: fromDbRedis(owned), namespace: "test", on: log.on });
-    await redis.cache.set("key", 1, { ttl: 60 });
-    await server.cli("CLIENT", "KILL", "TYPE", "normal");
-    assertEquals(await redis.cache.get("key"), undefined);
-    await log.have("redis.connected");
-    assertEquals(await redis.cache.get("key"), 1);
-    await server.kill();
-    assertEquals(await redis.cache.get("key"), undefined);
-    await log.have("redis.disconnected", 2, ({ error }) => error !== undefined);
-    await server.restart();
-    await log.have("redis.connected", 2);
-    assertEquals(await redis.cache.set("key", 2, { ttl: 60 }), true);
-    assertEquals(await redis.cache.get("key"), 2);
-  },
-});
+testWithDbRedis("fromDbRedis() connects again when the connection was lost, and when the server was away", async () => {
+  await using server = await RedisServer.start();
+  using owned = await open(server);
+  const log = new EventLog();
+  await using redis = await connect({ client: fromDbRedis(owned), namespace: "test", on: log.on });
+  await redis.cache.set("key", 1, { ttl: 60 });
+  await server.cli("CLIENT", "KILL", "TYPE", "normal");
+  assertEquals(await redis.cache.get("key"), undefined);
+  await log.have("redis.connected");
+  assertEquals(await redis.cache.get("key"), 1);
+  await server.kill();
+  assertEquals(await redis.cache.get("key"), undefined);
+  await log.have("redis.disconnected", 2, ({ error }) => error !== undefined);
+  await server.restart();
+  await log.have("redis.connected", 2);
+  assertEquals(await redis.cache.set("key", 2, { ttl: 60 }), true);
+  assertEquals(await redis.cache.get("key"), 2);
+}, { ignore });
 
-Deno.test({
-  name: "fromDbRedis() replaces a connection that hangs or is out of step",
-  ignore,
-  fn: async () => {
-    await using server = await RedisServer.start();
-    using owned = await open(server);
-    const log = new EventLog();
-    const commandTimeout = "200ms";
-    await using redis = await connect({ client: fromDbRedis(owned), namespace: "test", commandTimeout, on: log.on });
-    await redis.cache.set("key", 1, { ttl: 60 });
-    const script = "return {redis.error_reply('ERR inner'), 'not yours'}";
-    const mixed = [redis.client.sendCommand("EVAL", [script, 0]), redis.client.sendCommand("ECHO", ["mine"])];
-    for (const reply of mixed) await assertRejects(() => reply, Error, "the connection failed");
-    await log.have("redis.connected");
-    assertEquals(await redis.cache.get("key"), 1);
-    await server.pause();
-    assertEquals(await redis.cache.get("key"), undefined);
-    await server.resume();
-    await until(async () => await redis.cache.get("key") === 1, "the cache is back");
-    const clients = String(await server.cli("CLIENT", "LIST", "TYPE", "normal")).trim().split("\n");
-    assertEquals(clients.length, 2); // this one and the one that asks
-  },
-});
+testWithDbRedis("fromDbRedis() replaces a connection that hangs or is out of step", async () => {
+  await using server = await RedisServer.start();
+  using owned = await open(server);
+  const log = new EventLog();
+  const commandTimeout = "200ms";
+  await using redis = await connect({ client: fromDbRedis(owned), namespace: "test", commandTimeout, on: log.on });
+  await redis.cache.set("key", 1, { ttl: 60 });
+  const script = "return {redis.error_reply('ERR inner'), 'not yours'}";
+  const mixed = [redis.client.sendCommand("EVAL", [script, 0]), redis.client.sendCommand("ECHO", ["mine"])];
+  for (const reply of mixed) await assertRejects(() => reply, Error, "the connection failed");
+  await log.have("redis.connected");
+  assertEquals(await redis.cache.get("key"), 1);
+  await server.pause();
+  assertEquals(await redis.cache.get("key"), undefined);
+  await server.resume();
+  await until(async () => await redis.cache.get("key") === 1, "the cache is back");
+  const clients = String(await server.cli("CLIENT", "LIST", "TYPE", "normal")).trim().split("\n");
+  assertEquals(clients.length, 2); // this one and the one that asks
+}, { ignore });
 
-Deno.test({
-  name: "fromDbRedis() leaves a client alone that its owner has closed",
-  ignore,
-  fn: async () => {
-    await using server = await RedisServer.start();
-    const owned = await open(server);
-    const log = new EventLog();
-    await using redis = await connect({ client: fromDbRedis(owned), namespace: "test", on: log.on });
-    owned.close();
-    assertEquals(await redis.cache.get("key"), undefined);
-    await log.have("redis.disconnected", 1, ({ error }) => error !== undefined);
-    assertEquals(await redis.cache.getOrSet("key", () => 7), 7);
-    assertEquals([owned.isClosed, log.of("redis.connected").length], [true, 0]);
-  },
-});
+testWithDbRedis("fromDbRedis() leaves a client alone that its owner has closed", async () => {
+  await using server = await RedisServer.start();
+  const owned = await open(server);
+  const log = new EventLog();
+  await using redis = await connect({ client: fromDbRedis(owned), namespace: "test", on: log.on });
+  owned.close();
+  assertEquals(await redis.cache.get("key"), undefined);
+  await log.have("redis.disconnected", 1, ({ error }) => error !== undefined);
+  assertEquals(await redis.cache.getOrSet("key", () => 7), 7);
+  assertEquals([owned.isClosed, log.of("redis.connected").length], [true, 0]);
+}, { ignore });

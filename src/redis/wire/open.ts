@@ -114,7 +114,7 @@ async function explained(address: RedisAddress, error: unknown, signal: AbortSig
     const { hostname, port, path } = address;
     const wanted = path === undefined
       ? `--allow-net=${hostname}:${port}`
-      : `--allow-read=${path} --allow-write=${path}`;
+      : `--allow-net=unix:${path} --allow-read=${path} --allow-write=${path}`;
     return new ConfigError("the Redis server", wanted, "no permission to reach it", { cause: error });
   }
   return await mismatchOf(address, error, signal) ?? error;

@@ -117,7 +117,7 @@ Deno.test({
   fn: async () => {
     await using server = await RedisServer.start();
     await using proxy = TcpProxy.start(server);
-    await using client = await Client.start(proxy.port, { heartbeat: 20, connectTimeout: 50 });
+    await using client = await Client.start(proxy.port, { heartbeat: 20, connectTimeout: 250 });
     proxy.freeze();
     await until(() => client.told.length >= 3, "an attempt to connect has failed");
     assertEquals(client.told.slice(0, 3), ["connected", "disconnected", "failed"]);
