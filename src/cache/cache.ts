@@ -6,7 +6,7 @@ import type { ClosedBy } from "../errors.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../observe/events.ts";
 import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
-import { Codec, type Encoded, integer } from "./codec.ts";
+import { Codec, integer } from "./codec.ts";
 import { MAX_BYTES, NEVER } from "./entry.ts";
 import { disposing } from "../util/disposing.ts";
 import { Failures } from "./failures.ts";
@@ -46,8 +46,10 @@ import type {
   VersionOptions,
 } from "./options.ts";
 import { lifetimeOf, type Policy, policyOf, ttlOf } from "./policy.ts";
+import { OrderedStore } from "./ordered_store.ts";
+import { inTurns } from "./pace.ts";
 import { ReadThrough, type Wanted } from "./read_through.ts";
-import { inParts } from "./parts.ts";
+import { setMany } from "./set_many.ts";
 import { isStandardSchema } from "../values/standard_schema.ts";
 import { type CacheStats, StatsCounter } from "./stats.ts";
 import type { CacheStore, Read } from "./store.ts";
@@ -81,7 +83,7 @@ const MISS: Lookup<never> = Object.freeze({ status: "miss", age: 0, ttl: 0, tags
  * ```
  */
 export class Cache implements AsyncDisposable {
-  readonly #store: CacheStore;
+  readonly #store: OrderedStore;
   readonly #on: EventListener | undefined;
   readonly #stats = new StatsCounter();
   readonly #values: Values;
@@ -117,9 +119,9 @@ export class Cache implements AsyncDisposable {
     if (typeof enabled !== "boolean") {
       throw new TypeError(`Cannot use "enabled": wanted a boolean, got ${describe(enabled)}`);
     }
-    this.#store = enabled ? store : new DisabledStore(store);
-    this.#family = { store, caches: new Map() };
     this.#on = safeListener(on);
+    this.#store = new OrderedStore(enabled ? store : new DisabledStore(store), this.#on);
+    this.#family = { store, caches: new Map() };
     this.#options = options;
     this.#maxKeyBytes = integer("maxKeyBytes", maxKeyBytes, 1);
     this.#maxBytes = maxBytes;
@@ -170,9 +172,10 @@ export class Cache implements AsyncDisposable {
   async getMany<T = unknown>(keys: Iterable<string>, options: GetOptions<T> = {}): Promise<Map<string, T>> {
     const wanted = wantedOf(options);
     const distinct = this.#keys(keys, "read from the cache");
+    const find = (failures: Failures) => inTurns(distinct, (key) => this.#through.find(key, wanted, failures));
     const found = await disposing(
       new Failures(this.#on),
-      (failures) => Promise.all(distinct.map((key) => this.#through.find(key, wanted, failures))),
+      async (failures) => await Promise.all(await find(failures)),
     );
     const values = new Map<string, T>();
     for (const [i, key] of distinct.entries()) if (found[i]) values.set(key, found[i].value);
@@ -222,10 +225,20 @@ export class Cache implements AsyncDisposable {
     assertKey(key, this.#maxKeyBytes, "write to the cache");
     const tags = assertTags(settings.tags, "write to the cache");
     const policy = policyOf(settings, this.#through.policy);
-    const encoding = this.#values.encode(key, value, versionOf(settings.version));
-    // Only what is compressed takes time: whatever else is done in the same tick comes in the order in which it was called.
-    const encoded = encoding instanceof Promise ? await encoding : encoding;
-    return await this.#write(key, encoded, tags, policy, settings.signal);
+    const { signal } = settings;
+    const encoded = this.#values.encode(key, value, versionOf(settings.version));
+    if (!(encoded instanceof Promise)) return await this.#write(this.#store, key, encoded, tags, policy, signal);
+    // What is compressed takes time: what is called meanwhile comes behind it.
+    const call = this.#store.begin([key], tags);
+    let written: Promise<boolean>;
+    try {
+      const compressed = await encoded;
+      await call.before;
+      written = this.#write(call.store, key, compressed, tags, policy, signal);
+    } finally {
+      call.end();
+    }
+    return await written;
   }
 
   /**
@@ -253,16 +266,18 @@ export class Cache implements AsyncDisposable {
     }
     const tags = assertTags(settings.tags, "write to the cache");
     const policy = policyOf(settings, this.#through.policy);
-    const keys = this.#keys(pairs.keys(), "write to the cache");
+    this.#keys(pairs.keys(), "write to the cache");
     const version = versionOf(settings.version);
-    const encoding = keys.map((key) => this.#values.encode(key, pairs.get(key), version));
-    const encoded = encoding.some((one) => one instanceof Promise)
-      ? await Promise.all(encoding)
-      : encoding as Encoded[];
     const stored = await disposing(
       new Failures(this.#on),
       (failures) =>
-        Promise.all(keys.map((key, i) => this.#write(key, encoded[i]!, tags, policy, settings.signal, failures))),
+        setMany(
+          this.#store,
+          pairs,
+          tags,
+          (key, value) => this.#values.encode(key, value, version),
+          (store, key, encoded) => this.#write(store, key, encoded, tags, policy, settings.signal, failures),
+        ),
     );
     return stored.every(Boolean);
   }
@@ -519,7 +534,12 @@ export class Cache implements AsyncDisposable {
     const { store, caches } = this.#family;
     const known = caches.get(path);
     if (known) known.#through.loading.detach();
-    return await this.#invalidated("clear", [name], store.beside(path).drop({ onProgress, signal }), signal);
+    return await this.#invalidated(
+      "clear",
+      [name],
+      (known ? known.#store : store.beside(path)).drop({ onProgress, signal }),
+      signal,
+    );
   }
 
   /**
@@ -595,7 +615,7 @@ export class Cache implements AsyncDisposable {
     if (distinct.length === 0) return { status: "done", removed: 0 };
     options.signal?.throwIfAborted();
     this.#through.loading.detach(distinct);
-    return await this.#invalidated("key", distinct, (keys) => this.#store.invalidateKeys(keys), options.signal);
+    return await this.#invalidated("key", distinct, this.#store.invalidateKeys(distinct), options.signal);
   }
 
   /**
@@ -631,7 +651,7 @@ export class Cache implements AsyncDisposable {
     if (list.length === 0) return { status: "done" };
     signal?.throwIfAborted();
     this.#through.loading.detach();
-    return await this.#invalidated("tag", list, (tags) => this.#store.invalidateTags(tags, mode), signal);
+    return await this.#invalidated("tag", list, this.#store.invalidateTags(list, mode), signal);
   }
 
   /**
@@ -719,6 +739,7 @@ export class Cache implements AsyncDisposable {
   }
 
   async #write(
+    store: CacheStore,
     key: string,
     encoded: { payload: Uint8Array; flags: number },
     tags: readonly string[],
@@ -728,7 +749,7 @@ export class Cache implements AsyncDisposable {
   ): Promise<boolean> {
     signal?.throwIfAborted();
     this.#through.loading.detach([key]);
-    const written = this.#store.write(key, { ...encoded, ...lifetimeOf(policy), tags, loadTime: 0 });
+    const written = store.write(key, { ...encoded, ...lifetimeOf(policy), tags, loadTime: 0 });
     const stored = await this.#through.attempt("write", key, written, signal, failures) ?? false;
     if (stored) this.#stats.sets++;
     return stored;
@@ -737,16 +758,12 @@ export class Cache implements AsyncDisposable {
   async #invalidated(
     by: "key" | "tag" | "pattern" | "clear",
     what: readonly string[],
-    work: Promise<InvalidationResult> | ((part: readonly string[]) => Promise<InvalidationResult>),
+    work: Promise<InvalidationResult>,
     signal: AbortSignal | undefined,
   ): Promise<InvalidationResult> {
     const run = currentRun();
     if (run && by === "tag") { for (const tag of what) run.invalidated.add(tag); }
-    const failed = (keys: readonly string[], error: unknown) => {
-      if (what.length > 1) this.#on?.({ type: "cache.error", operation: `invalidate by ${by}`, keys, error });
-    };
-    const done = typeof work === "function" ? inParts(what, work, failed) : work;
-    const result = await abortable(done, signal);
+    const result = await abortable(work, signal);
     this.#stats.invalidations++;
     this.#on?.({ type: "cache.invalidate", by, what, status: result.status });
     return result;

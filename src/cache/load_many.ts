@@ -1,9 +1,10 @@
 import { describe } from "../util/describe.ts";
 import { AbsentError } from "./load_request.ts";
+import { inTurns } from "./pace.ts";
 import { turn } from "../util/turn.ts";
 import { currentRun, Run, runAs } from "./waits.ts";
 
-/** Most keys that are worked on before others get their turn: of each, a lease is asked for, a value encoded, written and handed out. */
+/** Most keys of which values are encoded, written and handed out before others get their turn. */
 const KEYS_PER_TURN = 250;
 
 /** Gets several values from where they really live: those that there are, as a `Map` or an object. */
@@ -47,18 +48,6 @@ export async function loadMany<T>(
   const found = new Map<string, T>();
   for (const [i, key] of keys.entries()) if (values[i]) found.set(key, values[i].value);
   return found;
-}
-
-/** Starts something for each key, some at a time. */
-async function inTurns<R>(keys: readonly string[], start: (key: string) => Promise<R>): Promise<Promise<R>[]> {
-  const started: Promise<R>[] = [];
-  for (const key of keys) {
-    if (started.length > 0 && started.length % KEYS_PER_TURN === 0) await turn();
-    const one = start(key);
-    one.catch(() => {}); // told when all have begun
-    started.push(one);
-  }
-  return started;
 }
 
 /** Keys that are loaded by one call. */

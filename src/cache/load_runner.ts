@@ -1,68 +1,23 @@
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { EventListener, LoadEnd } from "../observe/events.ts";
 import { loadTracer } from "../observe/telemetry.ts";
+import { BackgroundTurns } from "./background_turns.ts";
 import type { Encoded } from "./codec.ts";
 import type { RefreshAhead } from "./early.ts";
+import { type Flight, type Outcome, previousOf, type Start } from "./flight.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { AbsentError, type LoadRequest } from "./load_request.ts";
-import { Context, type Previous } from "./loader_context.ts";
+import { Context } from "./loader_context.ts";
 import { Oddities } from "./oddities.ts";
 import { lifetimeOf, type Policy } from "./policy.ts";
 import { type StandardSchema, validate } from "../values/standard_schema.ts";
 import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Fence, Read } from "./store.ts";
-import { microturns, turn } from "../util/turn.ts";
-import { type Found, issueText, type Values } from "./values.ts";
+import type { CacheStore, Read } from "./store.ts";
+import { issueText, type Values } from "./values.ts";
 import { Run, runAs } from "./waits.ts";
 
-/** Turns of the microtask queue in which who was given a stale value goes on, before what refreshes it takes its time. */
-const TURNS = 10;
-/** Milliseconds that a loader takes before its first `await`, from which on those after it wait for a turn of the event loop. */
-const COMPUTES = 20;
-/** For how many milliseconds they do. */
-const COMPUTES_KEPT = 60_000;
 /** Most leases of which it is remembered that their loaders are over though the store could not be told. */
 const OVER = 10_000;
-
-/** What a loader gave. */
-export interface Outcome {
-  /** The value. */
-  readonly value: unknown;
-  /** The same, encoded; absent when it is not to be stored, or cannot be. */
-  readonly encoded: Encoded | undefined;
-  /** Whether the loader said that there is none. */
-  readonly absent?: boolean;
-}
-
-/** A loader that runs on behalf of all who wait for it. */
-export interface Flight extends Fence {
-  /** The key. */
-  readonly key: string;
-  /** Of which version its value is. */
-  readonly version: string | undefined;
-  /** The tags, as far as they are known. */
-  tags: readonly string[];
-  /** Whether an invalidation in this process came after it began. */
-  detached: boolean;
-  /** How many had been started when it was; see {@linkcode Loading.started}. */
-  readonly number: number;
-  /** What it waits for. */
-  readonly run: Run;
-  /** What it gives. */
-  readonly promise: Promise<Outcome>;
-}
-
-/** How a flight is started. */
-interface Start<T> {
-  /** The read that missed; without it, nothing is stored. */
-  readonly fence: Read | undefined;
-  /** The previous value. */
-  readonly previous: Found<T>;
-  /** Whether nobody waits for it. */
-  readonly background: boolean;
-  /** Whether a failure leaves something to be served, so that the next attempt can wait. */
-  readonly fallback: boolean;
-}
 
 interface Host {
   readonly store: CacheStore;
@@ -82,9 +37,9 @@ export class Loading {
   readonly #heartbeats = new Map<Flight, Heartbeat>();
   /** Leases whose loaders are over. */
   readonly #over = new Set<number>();
+  readonly #background = new BackgroundTurns();
   readonly #abort = new AbortController();
   #started = 0;
-  #computesUntil = -Infinity;
 
   constructor(host: Host) {
     this.#host = host;
@@ -171,7 +126,7 @@ export class Loading {
     const context = new Context<T>(key, previousOf(how), this.#abort.signal, request);
     const pause = how.fallback ? retryAfter : 0;
     try {
-      if (how.background) await this.#letOthersGoOn();
+      if (how.background) await this.#background.turn(this.#abort.signal);
       void heartbeat?.start();
       return await this.#load(flight, request, how, context, pause);
     } catch (error) {
@@ -241,14 +196,6 @@ export class Loading {
     this.oddities.say("absent", site, message);
   }
 
-  /** Whoever was given a stale value comes first. */
-  async #letOthersGoOn(): Promise<void> {
-    const { signal } = this.#abort;
-    if (performance.now() < this.#computesUntil) await turn(signal);
-    else await microturns(TURNS);
-    signal.throwIfAborted();
-  }
-
   #call<T>(flight: Flight, request: LoadRequest<T>, context: Context<T>, background: boolean): T | Promise<T> {
     const began = performance.now();
     try {
@@ -258,8 +205,7 @@ export class Loading {
         () => trace ? trace(background, async () => await request.loader(context)) : request.loader(context),
       );
     } finally {
-      const now = performance.now();
-      if (now - began > COMPUTES) this.#computesUntil = now + COMPUTES_KEPT;
+      this.#background.called(began);
     }
   }
 
@@ -339,11 +285,4 @@ export class Loading {
     if (this.#over.size > OVER) this.#over.delete(this.#over.values().next().value!);
     this.#host.store.release(key, lease, pause).then(() => this.#over.delete(lease), () => {});
   }
-}
-
-/** What there was before, apart from the reply that it came with, which holds other entries too. */
-function previousOf<T>({ previous, fence }: Start<T>): Previous<T> | undefined {
-  const entry = fence?.entry;
-  if (!previous || !entry) return undefined;
-  return { value: previous.value, payload: entry.payload.slice(), flags: entry.flags, tags: entry.tags };
 }

@@ -4,8 +4,8 @@ import { compileGlob } from "../util/glob.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { integer } from "./codec.ts";
-import { entryBytes, HEADER, NEVER, PLACEHOLDER, type StoredEntry } from "./entry.ts";
 import { Invalidations } from "./invalidations.ts";
+import { entryAt, leaseAt, makeFresh, type MemoryEntry } from "./memory_entry.ts";
 import { stateOf } from "./state.ts";
 import type {
   CacheStore,
@@ -33,11 +33,8 @@ export interface MemoryStoreOptions {
 
 const OPTIONS = optionNames<MemoryStoreOptions>({ maxEntries: true, maxBytes: true, now: true });
 
-type Slot = { -readonly [K in keyof StoredEntry]: StoredEntry[K] };
-
 /** Rough cost of an entry beside its value, in bytes. */
 const OVERHEAD = 182;
-const NOTHING = new Uint8Array(0);
 
 /**
  * Keeps entries in this process, with the same rules as Redis: leases, fences, one clock for writes and invalidations. Bounded in
@@ -46,7 +43,7 @@ const NOTHING = new Uint8Array(0);
 export class MemoryStore implements CacheStore {
   readonly kind = "memory" as const;
   readonly queued: number = 0;
-  readonly #entries: BoundedLru<Slot>;
+  readonly #entries: BoundedLru<MemoryEntry>;
   readonly #known = new Invalidations();
   readonly #now: () => number;
   readonly #watches = new Watches();
@@ -67,7 +64,7 @@ export class MemoryStore implements CacheStore {
     this.#options = options;
     this.#now = now;
     this.#known.restart(1, 0, 0);
-    this.#entries = new BoundedLru<Slot>({
+    this.#entries = new BoundedLru<MemoryEntry>({
       maxEntries: integer("maxEntries", maxEntries, 1),
       maxBytes: integer("maxBytes", maxBytes, 1),
       size: (entry, key) => OVERHEAD + key.length * 2 + entry.bytes,
@@ -104,7 +101,7 @@ export class MemoryStore implements CacheStore {
         entry.leaseToken = granted;
         entry.leaseUntil = until;
       } else {
-        this.#entries.set(key, placeholder(epoch, clock, granted, until));
+        this.#entries.set(key, leaseAt(epoch, clock, granted, until));
         entry = undefined;
       }
     }
@@ -125,22 +122,7 @@ export class MemoryStore implements CacheStore {
         return false;
       }
     }
-    const { payload, tags, flags, loadTime, fresh, stale, error } = entry;
-    this.#entries.set(key, {
-      flags,
-      loadTime,
-      epoch,
-      asOf: fence ? fence.clock : this.#tick(now),
-      freshUntil: until(now, fresh),
-      staleUntil: until(now, stale),
-      errorUntil: until(now, error),
-      leaseToken: 0,
-      leaseUntil: 0,
-      placeholder: false,
-      payload,
-      bytes: entryBytes(payload, tags),
-      tags,
-    });
+    this.#entries.set(key, entryAt(entry, epoch, fence ? fence.clock : this.#tick(now), now));
     this.#watches.ring(key);
     return this.#entries.has(key);
   }
@@ -174,15 +156,7 @@ export class MemoryStore implements CacheStore {
     this.#assertOpen("touch cache entry");
     const entry = this.#live(key);
     if (!entry || this.#known.judge(key, entry) === "stale") return false;
-    const from = entry.freshUntil;
-    const to = until(this.#now(), fresh);
-    const shift = (time: number) => {
-      if (to >= NEVER || (time >= NEVER && from < NEVER)) return NEVER;
-      return from >= NEVER ? to : to + time - from;
-    };
-    entry.staleUntil = shift(entry.staleUntil);
-    entry.errorUntil = shift(entry.errorUntil);
-    entry.freshUntil = to;
+    makeFresh(entry, this.#now(), fresh);
     return true;
   }
 
@@ -294,7 +268,7 @@ export class MemoryStore implements CacheStore {
     return this.#last = Math.max(now * 1000, this.#last + 1);
   }
 
-  #live(key: string): Slot | undefined {
+  #live(key: string): MemoryEntry | undefined {
     const entry = this.#entries.peek(key);
     if (!entry || entry.placeholder) return undefined;
     return stateOf(entry, this.#now(), this.#known.judge(key, entry)) === "none" ? undefined : entry;
@@ -311,26 +285,4 @@ export class MemoryStore implements CacheStore {
     }
     this.#watches.ring(key);
   }
-}
-
-function until(now: number, milliseconds: number): number {
-  return milliseconds === Infinity ? NEVER : now + milliseconds;
-}
-
-function placeholder(epoch: number, asOf: number, leaseToken: number, leaseUntil: number): Slot {
-  return {
-    flags: PLACEHOLDER,
-    loadTime: 0,
-    epoch,
-    asOf,
-    freshUntil: 0,
-    staleUntil: 0,
-    errorUntil: 0,
-    leaseToken,
-    leaseUntil,
-    placeholder: true,
-    payload: NOTHING,
-    bytes: HEADER,
-    tags: [],
-  };
 }

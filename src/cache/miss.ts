@@ -1,14 +1,13 @@
 import { abortable, delay } from "../util/abort.ts";
-import { RedisError, UnavailableError } from "../errors.ts";
-import type { EventListener } from "../observe/events.ts";
 import { disposing } from "../util/disposing.ts";
 import { PROOF } from "./heartbeat.ts";
 import { AbsentError, type LoadRequest } from "./load_request.ts";
-import type { Flight, Loading, Outcome } from "./load_runner.ts";
-import type { Local } from "./local.ts";
-import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Read, ReadOptions, Watch } from "./store.ts";
-import type { Found, Values } from "./values.ts";
+import { Answers } from "./answers.ts";
+import type { Flight, Outcome } from "./flight.ts";
+import type { MissHost } from "./miss_host.ts";
+import { isStoreFailure } from "./store_failure.ts";
+import type { Read, ReadOptions, Watch } from "./store.ts";
+import type { Found } from "./values.ts";
 import { currentRun, waitFor } from "./waits.ts";
 
 /** First wait for somebody else's loader where changes are not told, in milliseconds; it grows. */
@@ -28,16 +27,6 @@ const TOO_LATE = Symbol("too late");
 /** How an entry is read by who does not want what is there. */
 export const ANEW: ReadOptions = { steal: true, refresh: Infinity };
 
-/** What a miss works on. */
-export interface MissHost {
-  readonly store: CacheStore;
-  readonly values: Values;
-  readonly loading: Loading;
-  readonly local: Local | undefined;
-  readonly stats: StatsCounter;
-  readonly on: EventListener | undefined;
-}
-
 /**
  * Gets a value to a caller for whom there was no fresh one: loads it, joins who loads it, waits for another process to load
  * it, or falls back on what is there.
@@ -51,9 +40,7 @@ export class Miss<T> {
   readonly #request: LoadRequest<T>;
   readonly #signal: AbortSignal | undefined;
   #watch: Watch | undefined;
-  #missed = false;
-  /** How the entry that was read last is encoded. */
-  #flags = 0;
+  readonly #answers: Answers<T>;
   readonly #since = performance.now();
   readonly #began: number;
   /** How long it waits for another process, in milliseconds. */
@@ -66,6 +53,7 @@ export class Miss<T> {
     this.#key = key;
     this.#request = request;
     this.#signal = signal;
+    this.#answers = new Answers(host, key, request, signal);
     this.#patience = (request.waitTimeout ?? (currentRun() ? WAIT_WITHIN_LOADER : 0)) || Infinity;
   }
 
@@ -76,7 +64,7 @@ export class Miss<T> {
    * @param found Its value, if that is of use to this caller.
    */
   async settle(read: Read | undefined, found: Found<T>): Promise<T> {
-    this.#flags = read?.entry?.flags ?? 0;
+    this.#answers.flags = read?.entry?.flags ?? 0;
     try {
       for (let round = 0; read && round < ROUNDS; round++) {
         const result = await this.#step(read, found, round);
@@ -84,9 +72,11 @@ export class Miss<T> {
         if (!result.again) break;
         this.#signal?.throwIfAborted();
         read = await this.#read(result.again);
-        found = read?.entry && await this.#decoded(read);
-        this.#flags = read?.entry?.flags ?? 0;
-        if (found && read!.state === "fresh") return this.#missed ? this.#shared(found.value) : this.#hit(found, false);
+        found = read?.entry && await this.#answers.decoded(read);
+        this.#answers.flags = read?.entry?.flags ?? 0;
+        if (found && read!.state === "fresh") {
+          return this.#answers.missed ? this.#answers.shared(found.value) : this.#answers.hit(found, false);
+        }
       }
       return await this.#alone();
     } finally {
@@ -108,25 +98,25 @@ export class Miss<T> {
     const granted = loading.claim(read);
     if (this.#request.fresh) return await this.#anew(read, found, granted, flight);
     if (found && read.state === "stale") {
-      if (!granted) return { value: this.#hit(found, true) };
+      if (!granted) return { value: this.#answers.hit(found, true) };
       loading.start(key, this.#request, { fence: read, previous: found, background: true, fallback: true });
-      return { value: this.#hit(await this.#copy(read) ?? found, true) };
+      return { value: this.#answers.hit(await this.#answers.copy(read) ?? found, true) };
     }
     if (!found && read.entry && read.lease === 0 && read.held === 0 && round < 3) {
       return { again: { unusable: read.entry.asOf } }; // it is there, but not for this caller: have it replaced
     }
-    if (!found) this.#miss();
+    if (!found) this.#answers.miss();
     if (granted) {
       const how = { fence: read, previous: found, background: false, fallback: found !== undefined };
       const started = loading.start(key, this.#request, how);
-      return { value: await this.#landed(started, found && await this.#copy(read), false) as T };
+      return { value: await this.#landed(started, found && await this.#answers.copy(read), false) as T };
     }
     if (flight) {
       // Whoever holds the lease by now: the loader that this process has for the key may be waiting for this very call.
       try {
         this.#waitFor(flight)?.[Symbol.dispose]();
       } catch (error) {
-        if (found) return { value: this.#hit(found, true) };
+        if (found) return { value: this.#answers.hit(found, true) };
         throw error;
       }
     }
@@ -139,7 +129,7 @@ export class Miss<T> {
     if (loading.isOver(read.held)) return { again: { steal: true } };
     if (read.lease !== 0) return { again: {} }; // who else shared the read has used its lease up
     if (read.held === 0) return {}; // a store that is full grants no lease
-    if (found && read.held < 0) return { value: this.#hit(found, true) }; // a loader has just failed
+    if (found && read.held < 0) return { value: this.#answers.hit(found, true) }; // a loader has just failed
     if (!this.#request.lock) return { again: { steal: true } };
     return await this.#waited(read, found, round);
   }
@@ -152,7 +142,7 @@ export class Miss<T> {
     flight: Flight | undefined,
   ): Promise<{ value: T } | { again?: { steal?: boolean } }> {
     const { loading } = this.#host;
-    this.#miss();
+    this.#answers.miss();
     if (granted) {
       const how = { fence: read, previous: found, background: false, fallback: false };
       return { value: await this.#landed(loading.start(this.#key, this.#request, how), undefined, false) as T };
@@ -171,7 +161,7 @@ export class Miss<T> {
     }
     const { timeout } = this.#request;
     const soft = found && timeout !== undefined ? timeout - (performance.now() - this.#since) : Infinity;
-    if (found && soft <= 0) return { value: this.#hit(found, true) };
+    if (found && soft <= 0) return { value: this.#answers.hit(found, true) };
     const patience = this.#patience - (performance.now() - this.#since);
     if (patience <= 0) return { again: { steal: true } };
     const poll = this.#watch.live ? POLL_LIVE : Math.min(POLL_LONGEST, POLL_FIRST * 1.5 ** round);
@@ -196,7 +186,7 @@ export class Miss<T> {
 
   /** Loads without the store: shared in this process, kept nowhere. */
   async #alone(): Promise<T> {
-    this.#miss();
+    this.#answers.miss();
     const { loading } = this.#host;
     let running = loading.get(this.#key);
     // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may be too
@@ -210,8 +200,8 @@ export class Miss<T> {
     if (running && !running.detached && running.number > this.#began) {
       try {
         const outcome = await this.#outcome(running);
-        const found = outcome === TOO_LATE ? undefined : await this.#valueOf(running, outcome);
-        if (found) return this.#shared(found.value);
+        const found = outcome === TOO_LATE ? undefined : await this.#answers.valueOf(running, outcome);
+        if (found) return this.#answers.shared(found.value);
       } catch (error) {
         if (!(error instanceof AbsentError) || this.#request.absent) throw error;
       }
@@ -219,7 +209,7 @@ export class Miss<T> {
     const own = loading.start(this.#key, this.#request, how);
     const outcome = await disposing(this.#waitFor(own), () => abortable(own.promise, this.#signal));
     if (outcome.absent && this.#request.absent) throw new AbsentError();
-    return await this.#own(outcome);
+    return await this.#answers.own(outcome);
   }
 
   /**
@@ -233,22 +223,24 @@ export class Miss<T> {
       const soft = fallback && timeout !== undefined ? timeout : undefined;
       outcome = await this.#outcome(flight, soft, joined);
       if (outcome === TOO_LATE) return outcome;
-      if (!outcome) return this.#hit(fallback!, true); // the loader goes on for those who come later
+      if (!outcome) return this.#answers.hit(fallback!, true); // the loader goes on for those who come later
     } catch (error) {
       if (joined && error instanceof AbsentError && !this.#request.absent) return flight;
       // That there is no value any more is an answer, not a failure.
-      if (fallback && !(error instanceof AbsentError) && !this.#signal?.aborted) return this.#hit(fallback, true);
+      if (fallback && !(error instanceof AbsentError) && !this.#signal?.aborted) {
+        return this.#answers.hit(fallback, true);
+      }
       throw error;
     }
     if (!joined) {
-      this.#miss();
+      this.#answers.miss();
       if (outcome.absent && this.#request.absent) throw new AbsentError();
-      return await this.#own(outcome);
+      return await this.#answers.own(outcome);
     }
     // What began after this caller came is new enough for it, whatever was invalidated since.
     if (flight.number <= this.#began && !this.#host.store.isCurrent(flight)) return flight;
-    const found = await this.#valueOf(flight, outcome);
-    return found ? this.#shared(found.value) : flight;
+    const found = await this.#answers.valueOf(flight, outcome);
+    return found ? this.#answers.shared(found.value) : flight;
   }
 
   /** What a flight gives; `undefined` if that takes longer than `soft`. */
@@ -276,33 +268,6 @@ export class Miss<T> {
     return await orLater(landing, Math.max(0, most)) ?? (patience < soft ? TOO_LATE : undefined);
   }
 
-  /** What a flight gave, for a caller who joined it: a value of its own, as from a hit. `undefined` if it is of no use to it. */
-  async #valueOf(flight: Flight, outcome: Outcome): Promise<Found<T>> {
-    const { schema, version, absent } = this.#request;
-    if (flight.version !== version) return undefined;
-    if (outcome.absent && absent) throw new AbsentError();
-    if (!outcome.encoded) return { value: outcome.value as T };
-    this.#flags = outcome.encoded.flags;
-    return await abortable(
-      Promise.resolve(this.#host.values.read(this.#key, outcome.encoded, schema, version)),
-      this.#signal,
-    );
-  }
-
-  /** What this caller's own loader gave: where there are copies, as those who find one get it. */
-  async #own(outcome: Outcome): Promise<T> {
-    const { schema, version } = this.#request;
-    if (!this.#host.local || schema || !outcome.encoded) return outcome.value as T;
-    this.#flags = outcome.encoded.flags;
-    const found = await this.#host.values.read<T>(this.#key, outcome.encoded, undefined, version);
-    return found ? this.#guarded(found.value) : outcome.value as T;
-  }
-
-  #guarded(value: T): T {
-    const { local } = this.#host;
-    return local && !this.#request.schema ? local.guarded(value, this.#flags) : value;
-  }
-
   /** Notes that the loader within which this is called waits for a flight, unless a deadline of its own ends that wait. */
   #waitFor(flight: Flight): Disposable | undefined {
     try {
@@ -323,51 +288,6 @@ export class Miss<T> {
       throw error;
     }
   }
-
-  /** The value of an entry, if it is of use to this caller. */
-  #decoded(read: Read): Found<T> | Promise<Found<T>> {
-    const { schema, version } = this.#request;
-    const found = this.#host.values.read(this.#key, read.entry!, schema, version);
-    if (!(found instanceof Promise) || !this.#signal) return found;
-    return abortable(found, this.#signal).catch((error) => {
-      this.#host.loading.abandon(this.#key, Promise.resolve(read)); // nobody is going to load
-      throw error;
-    });
-  }
-
-  /** The value of a read once more: what a loader was given, it may keep and change. */
-  #copy(read: Read): Found<T> | Promise<Found<T>> {
-    const { schema, version } = this.#request;
-    const found = this.#host.values.read(this.#key, read.entry!, schema, version);
-    return found instanceof Promise ? abortable(found, this.#signal) : found;
-  }
-
-  /** A value that somebody else has loaded. */
-  #shared(value: T): T {
-    this.#miss();
-    this.#host.stats.coalesced++;
-    return this.#guarded(value);
-  }
-
-  #hit(found: { readonly value: T }, stale: boolean): T {
-    const { stats, on } = this.#host;
-    if (stale) stats.stale++;
-    else stats.hits++;
-    on?.({ type: "cache.hit", key: this.#key, stale });
-    return this.#guarded(found.value);
-  }
-
-  #miss(): void {
-    if (this.#missed) return;
-    this.#missed = true;
-    this.#host.stats.misses++;
-    this.#host.on?.({ type: "cache.miss", key: this.#key });
-  }
-}
-
-/** Whether the store failed, as opposed to its caller. */
-export function isStoreFailure(error: unknown): boolean {
-  return error instanceof RedisError || (error instanceof UnavailableError && error.reason !== "closed");
 }
 
 /** What the promise resolves to, or `undefined` if that takes longer. */

@@ -1,6 +1,3 @@
-import type { StoreInvalidation } from "./store.ts";
-import { turn } from "../util/turn.ts";
-
 /** Most keys or tags of one part of a call. */
 const MOST = 1000;
 /** Bytes of one part; what is longer by itself is a part of its own. A line of 8 MB/s carries them in 33 ms. */
@@ -48,40 +45,8 @@ export class Part {
   }
 }
 
-/**
- * Does something with many, a part at a time, with a turn of the event loop in between.
- *
- * @param all All of them.
- * @param run Invalidates some.
- * @param failed Told which were left when it rejected.
- */
-export async function inParts(
-  all: readonly string[],
-  run: (some: readonly string[]) => Promise<StoreInvalidation>,
-  failed: (left: readonly string[], error: unknown) => void,
-): Promise<StoreInvalidation> {
-  let removed: number | undefined;
-  let left = all;
-  try {
-    while (true) {
-      const some = firstPart(left);
-      const done = await run(some);
-      left = left.slice(some.length);
-      if (done.removed !== undefined) removed = (removed ?? 0) + done.removed;
-      // A store that is away is not asked for each part: all of the rest waits with this one until it is back.
-      if (done.status === "queued" && left.length > 0) await run(left);
-      if (done.status === "queued") return { status: "queued" };
-      if (left.length === 0) return { status: "done", ...(removed !== undefined && { removed }) };
-      await turn();
-    }
-  } catch (error) {
-    failed(left, error);
-    throw error;
-  }
-}
-
 /** As many of them, from the first on, as go together. */
-function firstPart(all: readonly string[]): readonly string[] {
+export function firstPart(all: readonly string[]): readonly string[] {
   const part = new Part();
   const end = all.findIndex((one) => !part.add(one.length));
   return end === -1 ? all : all.slice(0, end);

@@ -573,9 +573,8 @@ const policies: Readonly<Record<string, Case>> = {
 
   "A signal ends a read whose schema hangs": async (harness) => {
     const { cache } = await openCache(harness, WINDOWS);
-    const hangs = {
-      "~standard": { version: 1 as const, vendor: "test", validate: () => new Promise<{ value: number }>(() => {}) },
-    };
+    const end = Promise.withResolvers<{ value: number }>();
+    const hangs = { "~standard": { version: 1 as const, vendor: "test", validate: () => end.promise } };
     await cache.set("a", 1);
     await cache.set("b", 1);
     await harness.advance(0);
@@ -601,7 +600,8 @@ const policies: Readonly<Record<string, Case>> = {
     abort.abort(new Error("enough"));
     assertEquals(await call, "error: enough");
     assertEquals(await soon(() => cache.getOrSet("b", () => 3, { fresh: true })), 3); // no lease is left
-    await cache[Symbol.asyncDispose](); // a load of "c" hangs, as its schema does
+    end.resolve({ value: 1 }); // a load of "c" hangs, as its schema does
+    await cache[Symbol.asyncDispose]();
   },
 
   "A value that cannot be stored is given to the callers, and told": async (harness) => {

@@ -111,8 +111,11 @@ export class RedisSlot implements ReaderHost, WriterHost {
     this.told(Number(decoder.decode(seconds)) * 1000 + Math.floor(Number(decoder.decode(micros)) / 1000));
   }
 
+  /** Reads a key. It finds what this process has set before. */
   read(key: string, options: ReadOptions, within?: Deadline): Promise<Read> {
-    return this.#reader.read(key, options, within);
+    const written = this.#writer.hurryKey(key);
+    if (!written) return this.#reader.read(key, options, within);
+    return written.then(() => this.#reader.read(key, options, within));
   }
 
   write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
@@ -120,6 +123,8 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   async touch(key: string, fresh: number): Promise<boolean> {
+    const written = this.#writer.hurryKey(key);
+    if (written) await written;
     return await this.#run(TOUCH, [this.prefix + key], [milliseconds(fresh)], "touch cache entry") === 1;
   }
 
@@ -145,9 +150,13 @@ export class RedisSlot implements ReaderHost, WriterHost {
 
   async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<void> {
     if (tags.length === 0) return;
-    this.invalidations++;
     const those = new Set(tags);
-    const taken = this.#writer.takeBack((write) => write.tags.some((tag) => those.has(tag)));
+    const fits = (write: { readonly tags: readonly string[] }) => write.tags.some((tag) => those.has(tag));
+    // What is to be served once more has to be there.
+    const written = mode === "stale" ? this.#writer.hurry(fits) : undefined;
+    if (written) await written;
+    this.invalidations++;
+    const taken = mode === "hard" ? this.#writer.takeBack(fits) : [];
     const calls: Promise<RedisReply>[] = [];
     for (let i = 0; i < tags.length; i += TAGS_PER_CALL) {
       const part = tags.slice(i, i + TAGS_PER_CALL);

@@ -7,20 +7,13 @@ import { encodeTags, HEADER, VERSION } from "../entry.ts";
 import { WRITE } from "./entry_scripts.ts";
 import { nonceFor } from "./nonce.ts";
 import { isUnknownScript } from "../../redis/script.ts";
-import { Part } from "../parts.ts";
+import { type Queued, WriteQueue } from "./write_queue.ts";
 import type { Fence, NewEntry } from "../store.ts";
 import { decoder } from "../../util/utf8.ts";
 
-/** A write that waits for the next batch. */
-interface Pending {
-  readonly key: string;
+/** A write that waits for the next batch; its bytes are what {@linkcode WRITE} takes. */
+interface Pending extends Queued {
   readonly tags: readonly string[];
-  /** What {@linkcode WRITE} takes. */
-  readonly bytes: Uint8Array;
-  /** Whether it is no loader's. */
-  readonly explicit: boolean;
-  /** At its end it must not take effect any more. */
-  readonly within: Deadline;
   /** {@linkcode WriterHost.invalidations} when it was called. */
   readonly invalidations: number;
   tries: number;
@@ -64,10 +57,10 @@ export class RedisWriter implements CallSource {
   readonly operation: string = "write cache entries";
   readonly ordered: boolean = true;
   readonly #host: WriterHost;
-  #waiting: Pending[] = [];
+  readonly #queue = new WriteQueue<Pending>();
+  /** Those of calls that are out, in their order. */
+  readonly #out = new Set<readonly Pending[]>();
   #joined = false;
-  /** What goes with the next write. The rest waits until that has been sent. */
-  #part = new Part();
 
   constructor(host: WriterHost) {
     this.#host = host;
@@ -84,31 +77,31 @@ export class RedisWriter implements CallSource {
   }
 
   /**
-   * Takes back what was set and not sent yet, because an invalidation comes that would be sent before it.
+   * Takes back what was set and not sent yet, because an invalidation comes that would be sent before it. What goes with the next write
+   * has its place before the invalidation.
    *
    * @param fits What the invalidation is for.
    */
   takeBack(fits: (write: { readonly key: string; readonly tags: readonly string[] }) => boolean): TakenBack[] {
-    const taken: Pending[] = [];
-    // What fits into the next write has its place before the invalidation.
-    const next = this.#next();
-    this.#waiting = this.#waiting.filter((write, i) => {
-      if (i < next || !write.explicit || !fits(write)) return true;
-      taken.push(write);
-      return false;
-    });
-    return taken;
+    return this.#queue.takeBack(fits);
+  }
+
+  /** Has a key written with the next part, if it waits for a later one. Resolves when it has its place in front of what comes now. */
+  hurryKey(key: string): Promise<void> | undefined {
+    return this.#queue.hurryKey(key);
+  }
+
+  /** As {@linkcode RedisWriter.hurryKey}, for all that fit. What is called later has its place behind what comes then. */
+  hurry(fits: (write: { readonly tags: readonly string[] }) => boolean): Promise<void> | undefined {
+    return this.#queue.hurry(fits);
   }
 
   take(): Call[] {
     this.#joined = false;
-    const count = this.#next();
-    const writes = this.#waiting.splice(0, count);
-    const part = this.#part;
-    for (const { bytes } of writes) part.add(bytes.length);
-    if (this.#waiting.length > 0) part.close(); // what comes behind them does not overtake them
-    // Those that wait for their part have a deadline of their own, which counts from its write.
-    for (const { within } of this.#waiting) within.extend(Infinity);
+    const { writes, part } = this.#queue.take();
+    const sent = () => {
+      if (this.#queue.sent(part)) this.#join();
+    };
     const calls: Call[] = [];
     for (let start = 0, end = 0; start < writes.length; start = end) {
       // Those that have waited for something else share no call with those whose deadline has not begun.
@@ -117,32 +110,14 @@ export class RedisWriter implements CallSource {
       for (let size = 0; end < writes.length && fits(size) && hasBegun(writes[end]!) === begun; end++) {
         size += writes[end]!.bytes.length;
       }
-      calls.push(this.#call(writes.slice(start, end), () => this.#sent(part)));
+      calls.push(this.#call(writes.slice(start, end), sent));
     }
     return calls;
   }
 
   fail(error: UnavailableError): void {
-    const writes = this.#waiting;
-    this.#waiting = [];
     this.#joined = false;
-    this.#part = new Part();
-    for (const write of writes) write.reject(error);
-  }
-
-  /** How many of those that wait go with the next write. */
-  #next(): number {
-    let count = 0;
-    const part = this.#part.copy();
-    while (count < this.#waiting.length && part.add(this.#waiting[count]!.bytes.length)) count++;
-    return count;
-  }
-
-  /** A part is on its way, or never will be. */
-  #sent(part: Part): void {
-    if (part !== this.#part) return;
-    this.#part = new Part();
-    if (this.#waiting.length > 0) this.#join();
+    for (const write of this.#queue.clear()) write.reject(error);
   }
 
   #join(): void {
@@ -153,12 +128,11 @@ export class RedisWriter implements CallSource {
 
   #wait(write: Pending): void {
     const { batch } = this.#host;
-    if (this.#waiting.length >= batch.maxQueued) {
+    if (this.#queue.length >= batch.maxQueued) {
       return write.reject(batch.diagnosis.unavailable(this.operation, "overload"));
     }
-    this.#waiting.push(write);
-    // What does not fit into the part joins when that is on its way.
-    if (this.#waiting.length === 1 && !this.#part.full) this.#join();
+    // What does not go with the next write joins when that is on its way.
+    if (write.tries === 0 ? this.#queue.add(write) : this.#queue.addAgain(write)) this.#join();
   }
 
   #call(writes: readonly Pending[], sent: () => void): Call {
@@ -169,6 +143,7 @@ export class RedisWriter implements CallSource {
     for (const { key } of writes) args.push(prefix + key);
     args.push(ledger, nonceFor(batch.client), check);
     for (const { bytes } of writes) args.push(bytes);
+    this.#out.add(writes);
     const handlers = {
       operation: this.operation,
       written: (now: number) => {
@@ -181,37 +156,63 @@ export class RedisWriter implements CallSource {
       },
       reject: (error: unknown) => {
         sent();
-        if (!isUnknownScript(error)) return writes.forEach((write) => write.reject(error));
-        batch.scripts.delete(WRITE.sha);
-        for (const write of writes) this.#again(write);
+        const unknown = isUnknownScript(error);
+        if (unknown) batch.scripts.delete(WRITE.sha);
+        else writes.forEach((write) => write.reject(error));
+        this.#ended(writes, unknown ? writes : []);
       },
       resolve: (reply: RedisReply) => {
         batch.scripts.add(WRITE.sha, generation);
         if (check === "1") this.#host.checked(generation);
         if (typeof reply === "number") {
           this.#host.told(reply);
-          return writes.forEach((write) => this.#stored(write));
+          writes.forEach((write) => this.#stored(write));
+          return this.#ended(writes, []);
         }
         if (!Array.isArray(reply) || reply.length !== writes.length) {
           return handlers.reject(new RedisError("ERR the reply to a write is no list"));
         }
-        for (let i = 0; i < writes.length; i++) this.#settle(writes[i]!, reply[i]!);
+        this.#ended(writes, writes.filter((write, i) => !this.#settle(write, reply[i]!)));
       },
     };
     // All of them begin with this write, or began a moment ago.
     return { ...WRITE.command(args, WRITE.isNew(batch)), ...handlers, within: writes[0]!.within };
   }
 
-  #settle(write: Pending, reply: RedisReply): void {
+  /** Whether a write is over; if not, nothing was done. */
+  #settle(write: Pending, reply: RedisReply): boolean {
     if (reply instanceof Uint8Array) {
       const error = new RefusedWriteError(decoder.decode(reply));
       this.#host.batch.diagnosis.refused(this.operation, error);
-      return write.reject(error);
+      write.reject(error);
+    } else if (typeof reply === "number" && reply < 0) {
+      this.#host.told(-reply);
+      return false;
+    } else if (reply === 1) {
+      this.#stored(write);
+    } else {
+      write.resolve(false);
     }
-    if (reply === 1) return this.#stored(write);
-    if (typeof reply !== "number" || reply >= 0) return write.resolve(false);
-    this.#host.told(-reply);
-    this.#again(write);
+    return true;
+  }
+
+  /** A call was answered; some of its writes are to be repeated, unless the same key was set since: that decides what becomes of it. */
+  #ended(writes: readonly Pending[], undone: readonly Pending[]): void {
+    const again = undone.filter((write) => !write.explicit || !this.#isSetSince(write, writes));
+    for (const write of undone) if (!again.includes(write)) write.resolve(true);
+    this.#out.delete(writes);
+    for (const write of again) this.#again(write);
+  }
+
+  #isSetSince(write: Pending, writes: readonly Pending[]): boolean {
+    const same = (other: Pending) => other.explicit && other.key === write.key;
+    if (this.#queue.has(write.key) || writes.slice(writes.indexOf(write) + 1).some(same)) return true;
+    let since = false;
+    for (const others of this.#out) {
+      if (since && others.some(same)) return true;
+      since ||= others === writes;
+    }
+    return false;
   }
 
   #stored({ key, bytes, resolve }: Pending): void {

@@ -25,7 +25,11 @@ export type Case = (harness: Harness) => Promise<void>;
 export class MemoryHarness implements Harness {
   readonly kind = "memory" as const;
   readonly #clock = new ManualClock();
-  readonly #store = new MemoryStore({ now: this.#clock.now, maxEntries: 10_000 });
+  readonly #store: MemoryStore;
+
+  constructor(options: { maxEntries?: number } = {}) {
+    this.#store = new MemoryStore({ now: this.#clock.now, maxEntries: 10_000, ...options });
+  }
 
   readonly open = (): Promise<CacheStore> => Promise.resolve(this.#store);
 

@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Larder } from "../../../mod.ts";
 import { calmly } from "../../support/calm.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { until } from "../../support/until.ts";
 import { manyOf, openOverALine as open, RATE } from "./slow_line.ts";
 
 const ignore = !RedisServer.controllable;
@@ -110,11 +111,11 @@ Deno.test({
   ignore,
   async fn() {
     await using opened = await open();
-    const { redis: { cache }, proxy, errors } = opened;
+    const { redis: { cache }, other, proxy, errors } = opened;
     await cache.set("warm", 1);
     const entries = manyOf(40, (i) => MEGABYTE + i);
     const setting = cache.setMany(entries, { ttl: 600 });
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await until(async () => await other.cache.has("key:1"), "the first parts are stored");
     proxy.freeze();
     assertEquals(await setting, false);
     const [write, ...more] = errors.splice(0);

@@ -9,6 +9,7 @@ import { delay } from "../../../src/util/abort.ts";
 import type { Cache } from "../../../src/cache/cache.ts";
 import type { RedisClient } from "../../../src/redis/client.ts";
 import { openCache } from "../../support/open_cache.ts";
+import { FloorHistory } from "./floor_history.ts";
 import { KEYS, Truth } from "./oracle_truth.ts";
 import { group, keys, name, type Report } from "./oracle_worker.ts";
 
@@ -44,28 +45,6 @@ const BOUND = 1000;
 /** How often a process looks at what is true, in milliseconds. */
 const LOOK_EVERY = 5;
 
-/** When this process first saw which version to be the oldest allowed, on its own clock that only goes forward. */
-class History {
-  readonly #truth: Truth;
-  readonly #seen: { at: number; floor: number }[][] = keys.map(() => []);
-
-  constructor(truth: Truth) {
-    this.#truth = truth;
-  }
-
-  look(key: number): number {
-    const floor = this.#truth.floor(key);
-    const seen = this.#seen[key]!;
-    if (floor !== seen.at(-1)?.floor) seen.push({ at: performance.now(), floor });
-    return floor;
-  }
-
-  /** For how long at least, before `now`, it had been known that a version is too old. */
-  behind(key: number, version: number, now: number): number {
-    return now - this.#seen[key]!.find(({ floor }) => floor > version)!.at;
-  }
-}
-
 /** Changes sources and invalidates what depends on them, now in this way, now in that. */
 async function write(cache: Cache, truth: Truth, job: LocalJob, report: LocalReport): Promise<void> {
   const ways = {
@@ -96,7 +75,14 @@ async function write(cache: Cache, truth: Truth, job: LocalJob, report: LocalRep
   }
 }
 
-async function read(cache: Cache, truth: Truth, job: LocalJob, manner: number, history: History, report: LocalReport) {
+async function read(
+  cache: Cache,
+  truth: Truth,
+  job: LocalJob,
+  manner: number,
+  history: FloorHistory,
+  report: LocalReport,
+) {
   for (let turn = 0; !truth.stopped; turn++) {
     const key = Math.floor(Math.random() * KEYS);
     let loaded = false;
@@ -174,7 +160,7 @@ await using opened = await openCache({ port: job.port }, {
 });
 const { cache } = opened;
 const report: LocalReport = { hits: 0, loads: 0, stale: [], invalidations: {}, errors: [], behind: 0, furthest: 0 };
-const history = new History(truth);
+const history = new FloorHistory(truth);
 const looking = setInterval(() => keys.forEach((key) => history.look(key)), LOOK_EVERY);
 const manners = job.role === "writer" ? [0] : [0, 1, 2, 3];
 await Promise.all(manners.map(async (manner) => {

@@ -1,0 +1,16 @@
+import type { EventListener } from "../observe/events.ts";
+import type { Loading } from "./load_runner.ts";
+import type { Local } from "./local.ts";
+import type { StatsCounter } from "./stats.ts";
+import type { CacheStore } from "./store.ts";
+import type { Values } from "./values.ts";
+
+/** What a miss works on. */
+export interface MissHost {
+  readonly store: CacheStore;
+  readonly values: Values;
+  readonly loading: Loading;
+  readonly local: Local | undefined;
+  readonly stats: StatsCounter;
+  readonly on: EventListener | undefined;
+}
