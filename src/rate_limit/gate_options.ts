@@ -36,6 +36,12 @@ export interface GateOptions<Info = ConnectionInfo> {
    * @default {false}
    */
   strict?: boolean | undefined;
+  /**
+   * Methods that rules may name beside those of the HTTP Method Registry: all others are taken for misspelt.
+   *
+   * @default {[]}
+   */
+  methods?: readonly string[] | undefined;
 }
 
 /** What a framework knows of a request. */

@@ -9,6 +9,7 @@ import type { ConnectionInfo } from "./address.ts";
 import { Callbacks } from "./callbacks.ts";
 import { functionId, headerId, userId } from "./callers.ts";
 import type { DecideOptions, GateDecision, GateOptions } from "./gate_options.ts";
+import { assertMethods } from "./methods.ts";
 import { DECIDE, GATE } from "./option_names.ts";
 import { neverResponse } from "./problem.ts";
 import { refusedResult } from "./check_result.ts";
@@ -22,6 +23,13 @@ import type { LimitBy, Rules } from "./rules.ts";
 interface Asked<Info> {
   readonly route: CompiledRoute<Info>;
   readonly entry: readonly [name: string, id: string, cost: number];
+}
+
+/** A request, and when what is asked about it has to be answered. */
+interface Asking<Info> {
+  readonly request: Request;
+  readonly info: Info | undefined;
+  readonly until: number;
 }
 
 /** Most limits of one transaction. */
@@ -71,7 +79,8 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     this.#spelling = { caseSensitive: options.caseSensitive === true, strict: options.strict === true };
     this.#on = on;
     this.#callbacks = new Callbacks(on);
-    this.#routes = compileRoutes(rules, limiter, options.user !== undefined);
+    if (options.methods !== undefined) assertMethods(options.methods);
+    this.#routes = compileRoutes(rules, limiter, options.user !== undefined, options.methods);
   }
 
   /**
@@ -104,11 +113,12 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     const paths = path === undefined || path === target.path ? [target.path] : [target.path, path];
     if (paths.some((path) => path.length > LONGEST)) return { ...untouched, response: targetTooLong() };
     const found = findRoutes(this.#routes, request, { paths, query: target.query }, this.#spelling);
+    const until = this.#callbacks.until();
     const counted: Asked<Info>[] = [];
     const shadows: Asked<Info>[][] = [];
     for (const { route, exact } of found) {
       for (const limits of route.limits) {
-        const asked = await this.#asked(route, limits, exact, request, info);
+        const asked = await this.#asked(route, limits, exact, { request, info, until });
         if (limits.shadow) shadows.push(once(asked));
         else counted.push(...asked);
       }
@@ -160,6 +170,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     const response: unknown = await this.#callbacks.ask(
       "respond",
       route.text,
+      this.#callbacks.until(),
       () => respond(result, request),
       undefined,
     );
@@ -175,17 +186,18 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     route: CompiledRoute<Info>,
     { names, by = "ip", cost = 1, skip }: CompiledLimits<Info>,
     exact: boolean,
-    request: Request,
-    info: Info | undefined,
+    asking: Asking<Info>,
   ): Promise<Asked<Info>[]> {
-    if (skip && exact && await this.#callbacks.ask("skip", route.text, () => skip(request, info), false) === true) {
-      return [];
+    const { request, info, until } = asking;
+    if (skip && exact) {
+      const skipped = await this.#callbacks.ask("skip", route.text, until, () => skip(request, info), false);
+      if (skipped === true) return [];
     }
-    const known = await this.#idOf(route, by, request, info);
+    const known = await this.#idOf(route, by, asking);
     const id = known ?? this.#limiter.address(request, info);
     let amount: unknown = cost;
     if (typeof cost === "function") {
-      amount = await this.#callbacks.ask("cost", route.text, () => cost(request, info), 1);
+      amount = await this.#callbacks.ask("cost", route.text, until, () => cost(request, info), 1);
       if (!(typeof amount === "number" && amount >= 0 && (Number.isInteger(amount) || amount === Infinity))) {
         this.#callbacks.warn("cost", route.text, `wanted a whole number from 0 on, got ${describe(amount)}`);
         amount = 1;
@@ -199,16 +211,15 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   async #idOf(
     route: CompiledRoute<Info>,
     by: LimitBy<Info>,
-    request: Request,
-    info: Info | undefined,
+    { request, info, until }: Asking<Info>,
   ): Promise<string | undefined> {
     if (by === "ip") return undefined;
     if (typeof by === "function") {
-      return await this.#callbacks.ask("by", route.text, async () => functionId(await by(request, info)), undefined);
+      return await this.#callbacks.ask("by", route.text, until, () => then(by(request, info), functionId), undefined);
     }
     if (by === "user") {
       const { user } = this.#options;
-      return await this.#callbacks.ask("user", route.text, async () => userId(await user!(request, info)), undefined);
+      return await this.#callbacks.ask("user", route.text, until, () => then(user!(request, info), userId), undefined);
     }
     const name = by.slice("header:".length);
     return headerId(name, request.headers.get(name));
@@ -231,6 +242,11 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     if (shadow) this.#on?.({ type: "limit.shadow", name: result.name, id, route: route.text });
     callQuietly(this.#options.onLimited, { request, route: route.text, id, result, shadow });
   }
+}
+
+/** What is made of an answer, now or later. */
+function then<From, To>(answer: From | Promise<From>, make: (answer: From) => To): To | Promise<To> {
+  return answer instanceof Promise ? answer.then(make) : make(answer);
 }
 
 /** Each limit of each identity once, as when a user who is not known is told apart by address: at the highest cost. */

@@ -20,6 +20,7 @@ export const GATE: OptionNames = optionNames<GateOptions>({
   respond: true,
   caseSensitive: true,
   strict: true,
+  methods: true,
 });
 export const DECIDE: OptionNames = optionNames<DecideOptions>({ path: true });
 export const LIMITS: OptionNames = optionNames<RateLimitOptions>({

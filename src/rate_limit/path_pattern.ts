@@ -6,6 +6,8 @@ export interface PathPattern {
   matches(path: string): boolean;
   /** The same without regard to case. */
   matchesAnyCase(path: string): boolean;
+  /** The same where names may be empty, too: in Fastify `/users/` is `/users/:id`. */
+  matchesEmpty(path: string): boolean;
 }
 
 /** What makes a pattern more than names, `*` and text: a `*` behind a name says that there may be several, or none. */
@@ -22,9 +24,13 @@ export function compilePath(text: string): PathPattern {
   const exact = new URLPattern({ pathname: text });
   if (SYNTAX.test(text)) {
     const loose = new URLPattern({ pathname: lowered(text) }, { ignoreCase: true });
+    // Of a longer path nobody says in time that it is not one: it counts, and ends no search.
+    const matchesAnyCase = (pathname: string) =>
+      pathname.length > LONGEST || loose.test({ pathname: lowered(pathname) });
     return {
-      matches: (pathname) => exact.test({ pathname }),
-      matchesAnyCase: (pathname) => loose.test({ pathname: lowered(pathname) }),
+      matches: (pathname) => pathname.length <= LONGEST && exact.test({ pathname }),
+      matchesAnyCase,
+      matchesEmpty: matchesAnyCase,
     };
   }
   const sent = withoutNeeded(exact.pathname);
@@ -33,7 +39,32 @@ export function compilePath(text: string): PathPattern {
   const comparer = isSimple(sent) ? expression : stepwise;
   const sensitive = comparer(all, "su");
   const insensitive = comparer(all, "isu");
-  return { matches: sensitive, matchesAnyCase: insensitive };
+  const names = tokens.some(isName);
+  return {
+    matches: sensitive,
+    matchesAnyCase: insensitive,
+    matchesEmpty: names ? comparer(all, "isu", true) : insensitive,
+  };
+}
+
+/** The longest path that is compared with a pattern that needs `URLPattern`, in characters: it tries many ways to divide one. */
+const LONGEST = 512;
+/** Most parts of such a pattern that may be as long as they like: with each, the ways are as many times more as a path is long. */
+const MOST = 2;
+
+/**
+ * Refuses a pattern that a path could keep busy for long.
+ *
+ * @throws {TypeError} If it is one.
+ */
+export function assertBounded(text: string, cannot: string): void {
+  if (!SYNTAX.test(text)) return;
+  if (/\((?:[^()\\]|\\.)*\(|\([^()]*\\[1-9k]/.test(text)) {
+    throw new TypeError(`${cannot} a path without a group in a group, for which a path could take for ever`);
+  }
+  const open = text.match(/(?:[^\\(]|^)[*+]|\{\d*,\}/g)?.length ?? 0;
+  if (open <= MOST) return;
+  throw new TypeError(`${cannot} a path with at most ${MOST} of "*", "+" and "{n,}" where it has groups, got ${open}`);
 }
 
 /** Whether each part of a path can be in one place only: at most one `*`, and names between slashes. */
@@ -43,9 +74,14 @@ function isSimple(pattern: string): boolean {
 }
 
 /** Patterns, of which one has to fit, as a regular expression. */
-function expression(patterns: readonly (readonly string[])[], flags: string): (path: string) => boolean {
+function expression(
+  patterns: readonly (readonly string[])[],
+  flags: string,
+  empty: boolean = false,
+): (path: string) => boolean {
+  const name = empty ? "[^/]*" : "[^/]+";
   const source = patterns.map((tokens) =>
-    tokens.map((token) => token === "*" ? ".*" : isName(token) ? "[^/]+" : escaped(token)).join("")
+    tokens.map((token) => token === "*" ? ".*" : isName(token) ? name : escaped(token)).join("")
   ).join("|");
   const regexp = new RegExp(`^(?:${source})$`, flags);
   return (path) => regexp.test(path);
@@ -55,14 +91,18 @@ function expression(patterns: readonly (readonly string[])[], flags: string): (p
  * The same token by token, in a time that grows with the length of the path: a regular expression with several `*` tries all ways to
  * divide the path among them, which for one of 8 KiB takes minutes.
  */
-function stepwise(patterns: readonly (readonly string[])[], flags: string): (path: string) => boolean {
+function stepwise(
+  patterns: readonly (readonly string[])[],
+  flags: string,
+  empty: boolean = false,
+): (path: string) => boolean {
   const all = patterns.map((tokens) =>
     tokens.map((token) => token === "*" || isName(token) ? token : new RegExp(escaped(token), `${flags}y`))
   );
-  return (path) => all.some((steps) => fits(path, steps));
+  return (path) => all.some((steps) => fits(path, steps, empty));
 }
 
-function fits(path: string, steps: readonly (string | RegExp)[]): boolean {
+function fits(path: string, steps: readonly (string | RegExp)[], empty: boolean): boolean {
   let reached = new Uint8Array(path.length + 1); // where what was compared so far may end
   reached[0] = 1;
   for (const step of steps) {
@@ -73,6 +113,7 @@ function fits(path: string, steps: readonly (string | RegExp)[]): boolean {
         open ||= reached[at] === 1;
       } else if (typeof step === "string") {
         open = at > 0 && path[at - 1] !== "/" && (open || reached[at - 1] === 1);
+        if (empty && reached[at] === 1) next[at] = 1;
       } else if (reached[at] === 1) {
         step.lastIndex = at;
         if (step.test(path)) next[step.lastIndex] = 1;

@@ -2,7 +2,8 @@ import { describe } from "../util/describe.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { assertUrlPattern } from "../util/url_pattern.ts";
 import { ROUTE } from "./option_names.ts";
-import { compilePath, type PathPattern } from "./path_pattern.ts";
+import { methodsOf } from "./methods.ts";
+import { assertBounded, compilePath, type PathPattern } from "./path_pattern.ts";
 import type { Route, RouteLimits, Rules } from "./rules.ts";
 import { readingsOf, withAndWithoutSlash } from "./spellings.ts";
 
@@ -70,12 +71,13 @@ export function compileRoutes<Info>(
   rules: Rules<string, Info>,
   known: KnownLimits,
   knowsUsers: boolean,
+  methods: readonly string[] = [],
 ): CompiledRoute<Info>[] {
   if (typeof rules !== "object" || rules === null || Array.isArray(rules) || Object.keys(rules).length === 0) {
     throw new TypeError(`Cannot guard: wanted rules such as { "POST /login": "AUTH" }, got ${describe(rules)}`);
   }
   if (Object.keys(rules).some((text) => text.includes("/"))) assertUrlPattern("guard");
-  const routes = Object.entries(rules).map(([text, route]) => compile(text, route, known, knowsUsers));
+  const routes = Object.entries(rules).map(([text, route]) => compile(text, route, known, knowsUsers, methods));
   // What fits everything would hide what comes after it.
   const breadth = ({ pattern, methods }: CompiledRoute<Info>) => pattern ? 0 : methods ? 1 : 2;
   return routes.sort((a, b) => breadth(a) - breadth(b));
@@ -110,7 +112,9 @@ export function findRoutes<Info>(
     }
     spellings ??= strict ? readings : readings.flatMap(withAndWithoutSlash);
     const fits = (path: string) => caseSensitive ? pattern!.matches(path) : pattern!.matchesAnyCase(path);
-    if (!pattern || spellings.some(fits) || (!strict && readings.some(fits))) found.push({ route, exact: false });
+    if (!pattern || spellings.some(fits) || (!strict && readings.some(fits)) || readings.some(pattern.matchesEmpty)) {
+      found.push({ route, exact: false });
+    }
   }
   return found;
 }
@@ -131,18 +135,12 @@ function fitMethods(wanted: ReadonlySet<string> | undefined, sent: ReadonlySet<s
   return count === sent.size ? "all" : count > 0 ? "some" : "none";
 }
 
-/** Who answers GET answers HEAD with the same work. */
-function methodsOf(text: string): Set<string> {
-  const methods = new Set(text.toUpperCase().split("|"));
-  if (methods.has("GET")) methods.add("HEAD");
-  return methods;
-}
-
 function compile<Info>(
   text: string,
   route: Route<string, Info>,
   known: KnownLimits,
   knowsUsers: boolean,
+  own: readonly string[],
 ): CompiledRoute<Info> {
   const cannot = `Cannot guard ${describe(text)}: wanted`;
   const match = /^(?:([A-Za-z-]+(?:\|[A-Za-z-]+)*) +)?(\/.*|\*)$/.exec(text);
@@ -154,14 +152,16 @@ function compile<Info>(
   }
   const all = (Array.isArray(route) ? route : [route]) as readonly (string | RouteLimits<string, Info>)[];
   const limits = all.map((one) => compileLimits(text, one, known, knowsUsers));
+  if (path !== "*") assertBounded(path!, cannot);
   try {
     return {
       text,
-      methods: methods === undefined ? undefined : methodsOf(methods),
+      methods: methods === undefined ? undefined : methodsOf(methods, own, cannot),
       pattern: path === "*" ? undefined : compilePath(path!),
       limits,
     };
   } catch (cause) {
+    if ((cause as Error).message.startsWith(cannot)) throw cause;
     throw new TypeError(`${cannot} a path that URLPattern knows`, { cause });
   }
 }
