@@ -101,6 +101,18 @@ export {
   type WarmImagesResult,
 } from "./src/images/mod.ts";
 export {
+  type Lock,
+  type LockLoss,
+  LockLostError,
+  type LockOptions,
+  Locks,
+  type LockStats,
+  LockTimeoutError,
+  type Semaphore,
+  type SemaphoreOptions,
+  type TryLockOptions,
+} from "./src/locks/mod.ts";
+export {
   addressKey,
   type AddressTeller,
   type Algorithm,

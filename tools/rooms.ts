@@ -12,15 +12,22 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["src/util/"],
   ["src/values/", "src/observe/", "src/web/"],
   ["src/redis/"],
-  ["src/redis/adapters/", "src/cache/", "src/sessions/", "src/rate_limit/store.ts"],
+  ["src/redis/adapters/", "src/cache/", "src/locks/", "src/sessions/", "src/rate_limit/store.ts"],
   ["src/rate_limit/algorithms/"],
   ["src/rate_limit/"],
-  ["src/cache/redis/", "src/sessions/redis/", "src/rate_limit/redis/", "src/images/formats/"],
+  ["src/cache/redis/", "src/locks/redis/", "src/sessions/redis/", "src/rate_limit/redis/", "src/images/formats/"],
   ["src/images/"],
   ["src/connect/"],
   ["src/http/", "src/stores/", "src/testing/"],
   // Entry points hand on what there is in their rooms, and below.
-  ["src/cache/mod.ts", "src/images/mod.ts", "src/rate_limit/mod.ts", "src/redis/mod.ts", "src/sessions/mod.ts"],
+  [
+    "src/cache/mod.ts",
+    "src/images/mod.ts",
+    "src/locks/mod.ts",
+    "src/rate_limit/mod.ts",
+    "src/redis/mod.ts",
+    "src/sessions/mod.ts",
+  ],
   ["mod.ts"],
 ];
 

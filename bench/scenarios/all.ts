@@ -3,6 +3,7 @@ import { COLD_KEY } from "./cold_key.ts";
 import { CLEAR, INVALIDATE_TAG } from "./invalidation.ts";
 import { IMAGE_INFO } from "./image_info.ts";
 import { LOCAL_HIT } from "./local_hit.ts";
+import { LOCKS } from "./locks.ts";
 import { MEMORY_HIT } from "./memory_hit.ts";
 import { METRICS_OVERHEAD } from "./metrics_overhead.ts";
 import { RATE_LIMIT } from "./rate_limit.ts";
@@ -33,4 +34,5 @@ export const SCENARIOS: readonly Scenario[] = [
   IMAGE_INFO,
   WARM_IMAGES,
   RATE_LIMIT,
+  LOCKS,
 ];

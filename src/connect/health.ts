@@ -1,4 +1,5 @@
 import type { CacheStats } from "../cache/stats.ts";
+import type { LockStats } from "../locks/stats.ts";
 import type { RateLimitStats } from "../rate_limit/stats.ts";
 import type { SessionStats } from "../sessions/stats.ts";
 import { UnavailableError } from "../errors.ts";
@@ -76,6 +77,8 @@ export interface Health {
   readonly sessions: SessionStats;
   /** What was decided about rate limits in this process. */
   readonly rateLimit: RateLimitStats;
+  /** What was done with locks in this process. */
+  readonly locks: LockStats;
   /** This process. */
   readonly process: ProcessHealth;
 }
@@ -93,7 +96,7 @@ export interface CheckedServer {
 /** Asks every server how it is, each within the deadline of its commands. */
 export async function checkHealth(
   servers: readonly CheckedServer[],
-  services: Pick<Health, "cache" | "sessions" | "rateLimit">,
+  services: Pick<Health, "cache" | "sessions" | "rateLimit" | "locks">,
   closed: boolean,
   signal?: AbortSignal,
 ): Promise<Health> {

@@ -7,6 +7,8 @@ import { type EventListener, safeListener } from "../observe/events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { ImageCache } from "../images/image_cache.ts";
 import type { RedisMetrics } from "../observe/redis_meter.ts";
+import type { Locks } from "../locks/locks.ts";
+import { openLocks } from "./open_locks.ts";
 import { openRedis } from "./open_redis.ts";
 import { missingRoot } from "./images_root.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
@@ -62,6 +64,8 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
   readonly sessions: Sessions<SessionDataOf<Types>>;
   /** Rate limits. */
   readonly rateLimit: RateLimiter<PresetName | Limits>;
+  /** Locks between processes. */
+  readonly locks: Locks;
   /** Raw commands on the connection of Larder. Without a Redis they reject. */
   readonly client: RawCommands;
   /** Where data live: `redis`, or `memory` for the embedded store. */
@@ -155,6 +159,7 @@ export async function connect<
     : new MemoryStore(config.cache.memory);
   const sessions = openSessions<SessionDataOf<TypesWith<Types, Data>>>(main, config, on);
   const rateLimit = openRateLimiter<Limits>(main, config, on);
+  const locks = openLocks(main, config, on);
   const cache = new ImageCache(store, config.cache, config.images, on);
   const servers = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined).map(
     (batch): CheckedServer => {
@@ -173,7 +178,7 @@ export async function connect<
       return { role, batch, probes };
     },
   );
-  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit }, servers);
+  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit, locks }, servers);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
@@ -183,18 +188,20 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   readonly cache: ImageCache;
   readonly sessions: Sessions<SessionDataOf<Types>>;
   readonly rateLimit: RateLimiter<PresetName | Limits>;
+  readonly locks: Locks;
   readonly client: RawCommands;
   readonly store: "redis" | "memory";
   readonly #servers: readonly CheckedServer[];
   #closed = false;
 
   constructor(
-    { cache, sessions, rateLimit }: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit">,
+    { cache, sessions, rateLimit, locks }: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit" | "locks">,
     servers: readonly CheckedServer[],
   ) {
     this.cache = cache;
     this.sessions = sessions;
     this.rateLimit = rateLimit;
+    this.locks = locks;
     this.#servers = servers;
     const main = servers.find(({ role }) => role !== "cache")?.batch;
     this.store = main ? "redis" : "memory";
@@ -215,7 +222,12 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     assertOptions(options, HEALTH, "tell the health");
     const report = await checkHealth(
       this.#servers,
-      { cache: this.cache.stats(), sessions: this.sessions.stats(), rateLimit: this.rateLimit.stats() },
+      {
+        cache: this.cache.stats(),
+        sessions: this.sessions.stats(),
+        rateLimit: this.rateLimit.stats(),
+        locks: this.locks.stats(),
+      },
       this.#closed,
       options.signal,
     );
@@ -239,6 +251,8 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
 
   async #close(by: ClosedBy): Promise<void> {
     this.#closed = true;
+    // What is held is given up while that can still be said.
+    await this.locks[Symbol.asyncDispose](by);
     // Limits fail what waits before the connection is closed.
     for (const { batch } of this.#servers) batch.diagnosis.closedBy ??= by;
     await this.cache[Symbol.asyncDispose](by);

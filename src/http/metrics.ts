@@ -11,6 +11,7 @@ export type Measured = {
   readonly cache: Pick<Larder["cache"], "stats">;
   readonly sessions: Pick<Larder["sessions"], "stats">;
   readonly rateLimit: Pick<Larder["rateLimit"], "stats">;
+  readonly locks?: Pick<Larder["locks"], "stats">;
   metrics(): RedisMetrics[];
 };
 
@@ -81,6 +82,7 @@ function familiesOf(redis: Measured): MetricFamily[] {
     ...cacheFamilies(redis),
     ...sessionFamilies(redis),
     ...limitFamilies(redis),
+    ...lockFamilies(redis),
     ...redisFamilies(redis.metrics()),
   ];
 }
@@ -116,6 +118,19 @@ function limitFamilies(redis: Measured): MetricFamily[] {
     per("larder_rate_limit_degraded", "Checks decided by a policy, Redis not answering", ({ degraded }) => [
       { value: degraded },
     ]),
+  ];
+}
+
+function lockFamilies(redis: Measured): MetricFamily[] {
+  const stats = redis.locks?.stats();
+  if (!stats) return [];
+  return [
+    counter("larder_lock_acquired", "Locks and permits that were acquired", stats.acquired),
+    counter("larder_lock_waited", "Locks and permits for which somebody stood in line", stats.waited),
+    counter("larder_lock_timeouts", "Locks and permits that were not free in time", stats.timedOut),
+    counter("larder_lock_lost", "Locks and permits that were lost while they were held", stats.lost),
+    gauge("larder_lock_held", "Locks and permits that are held", stats.held),
+    gauge("larder_lock_waiting", "Those who wait for a lock or a permit", stats.waiting),
   ];
 }
 

@@ -141,6 +141,12 @@ export type LarderEvent =
   | { readonly type: "limit.degraded"; readonly error: unknown }
   /** Redis answers the rate limits again. */
   | { readonly type: "limit.recovered" }
+  /** A lock or a permit was acquired, after so many milliseconds. */
+  | { readonly type: "lock.acquired"; readonly name: string; readonly token: number; readonly milliseconds: number }
+  /** Somebody stood in line for a lock, and got it, or not in time. */
+  | { readonly type: "lock.waited"; readonly name: string; readonly milliseconds: number; readonly acquired: boolean }
+  /** A lock was lost, or may have been, while it was held: it was not extended in time, or the server does not know it any more. */
+  | { readonly type: "lock.lost"; readonly name: string; readonly token: number; readonly reason: "expired" | "gone" }
   /** Something works, but probably not as meant. */
   | { readonly type: "warning"; readonly message: string };
 

@@ -53,6 +53,9 @@ const LEVEL: Readonly<Record<LarderEvent["type"], LogLevel>> = {
   "limit.shadow": "debug",
   "limit.degraded": "warn",
   "limit.recovered": "info",
+  "lock.acquired": "debug",
+  "lock.waited": "debug",
+  "lock.lost": "warn",
   warning: "warn",
 };
 

@@ -6,8 +6,8 @@ export interface PathPattern {
   matches(path: string): boolean;
   /** The same without regard to case. */
   matchesAnyCase(path: string): boolean;
-  /** The same where names may be empty, too: in Fastify `/users/` is `/users/:id`. */
-  matchesEmpty(path: string): boolean;
+  /** Whether it is one where names may be empty: in Fastify `/users/` is `/users/:id`. */
+  matchesEmpty(path: string, caseSensitive: boolean): boolean;
 }
 
 /** What makes a pattern more than names, `*` and text: a `*` behind a name says that there may be several, or none. */
@@ -24,13 +24,12 @@ export function compilePath(text: string): PathPattern {
   const exact = new URLPattern({ pathname: text });
   if (SYNTAX.test(text)) {
     const loose = new URLPattern({ pathname: lowered(text) }, { ignoreCase: true });
-    // Of a longer path nobody says in time that it is not one: it counts, and ends no search.
-    const matchesAnyCase = (pathname: string) =>
-      pathname.length > LONGEST || loose.test({ pathname: lowered(pathname) });
+    const fits = (pattern: URLPattern, pathname: string) => pathname.length <= LONGEST && pattern.test({ pathname });
     return {
-      matches: (pathname) => pathname.length <= LONGEST && exact.test({ pathname }),
-      matchesAnyCase,
-      matchesEmpty: matchesAnyCase,
+      matches: (path) => fits(exact, path),
+      // Of a longer path nobody says in time that it is not one: it counts, and ends no search.
+      matchesAnyCase: (path) => path.length > LONGEST || fits(loose, lowered(path)),
+      matchesEmpty: (path) => path.length > LONGEST,
     };
   }
   const sent = withoutNeeded(exact.pathname);
@@ -39,12 +38,10 @@ export function compilePath(text: string): PathPattern {
   const comparer = isSimple(sent) ? expression : stepwise;
   const sensitive = comparer(all, "su");
   const insensitive = comparer(all, "isu");
-  const names = tokens.some(isName);
-  return {
-    matches: sensitive,
-    matchesAnyCase: insensitive,
-    matchesEmpty: names ? comparer(all, "isu", true) : insensitive,
-  };
+  if (!tokens.some(isName)) return { matches: sensitive, matchesAnyCase: insensitive, matchesEmpty: () => false };
+  const [empty, emptyAnyCase] = [comparer(all, "su", true), comparer(all, "isu", true)];
+  const matchesEmpty = (path: string, caseSensitive: boolean) => (caseSensitive ? empty : emptyAnyCase)(path);
+  return { matches: sensitive, matchesAnyCase: insensitive, matchesEmpty };
 }
 
 /** The longest path that is compared with a pattern that needs `URLPattern`, in characters: it tries many ways to divide one. */

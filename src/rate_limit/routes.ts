@@ -112,7 +112,10 @@ export function findRoutes<Info>(
     }
     spellings ??= strict ? readings : readings.flatMap(withAndWithoutSlash);
     const fits = (path: string) => caseSensitive ? pattern!.matches(path) : pattern!.matchesAnyCase(path);
-    if (!pattern || spellings.some(fits) || (!strict && readings.some(fits)) || readings.some(pattern.matchesEmpty)) {
+    if (
+      !pattern || spellings.some(fits) || (!strict && readings.some(fits)) ||
+      readings.some((path) => pattern.matchesEmpty(path, caseSensitive))
+    ) {
       found.push({ route, exact: false });
     }
   }

@@ -54,6 +54,11 @@ export class DenoProcess implements AsyncDisposable {
     return JSON.parse(value);
   }
 
+  /** Sends it a signal, such as `SIGSTOP`. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
   /** Kills it at once, as `kill -9` does, and waits until it is gone. */
   async kill(): Promise<void> {
     this.#kill();

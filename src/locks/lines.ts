@@ -1,0 +1,96 @@
+/** Somebody who waits for a lock. */
+export class Turn {
+  readonly key: string;
+  readonly owner: string;
+  #wake: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #woken = false;
+
+  constructor(key: string, owner: string) {
+    this.key = key;
+    this.owner = owner;
+  }
+
+  /** Waits until it is woken, or so many milliseconds. */
+  async wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    const wake = () => this.wake();
+    signal?.addEventListener("abort", wake, { once: true });
+    const timer = setTimeout(wake, milliseconds);
+    try {
+      if (!this.#woken) await new Promise<void>((resolve) => this.#wake = resolve);
+    } finally {
+      clearTimeout(timer);
+      this.disarm();
+      signal?.removeEventListener("abort", wake);
+      this.#woken = false;
+      this.#wake = undefined;
+    }
+    signal?.throwIfAborted();
+  }
+
+  /** Wakes it. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  /** Wakes it after so many milliseconds, should nobody do so before. */
+  arm(milliseconds: number): void {
+    this.disarm();
+    this.#timer = setTimeout(() => this.wake(), milliseconds);
+  }
+
+  /** Leaves it asleep. */
+  disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/**
+ * Those who wait in this process, by what they wait for. The store wakes who is given something; for the case that a holder died, which
+ * nobody tells, the first of each line looks when its time is over.
+ */
+export class Lines {
+  readonly #lines = new Map<string, Turn[]>();
+  readonly #turns = new Map<string, Turn>();
+
+  /** How many wait. */
+  get size(): number {
+    return this.#turns.size;
+  }
+
+  /** Joins a line. */
+  join(turn: Turn): void {
+    this.#turns.set(turn.owner, turn);
+    const line = this.#lines.get(turn.key);
+    if (line) line.push(turn);
+    else this.#lines.set(turn.key, [turn]);
+  }
+
+  /** Leaves it; the next one looks for a holder that died, after so many milliseconds. */
+  leave(turn: Turn, milliseconds: number): void {
+    turn.disarm();
+    this.#turns.delete(turn.owner);
+    const line = this.#lines.get(turn.key)!;
+    const at = line.indexOf(turn);
+    line.splice(at, 1);
+    if (line.length === 0) this.#lines.delete(turn.key);
+    else if (at === 0) line[0]!.arm(milliseconds);
+  }
+
+  /** The first of its line looks after so many milliseconds. */
+  look(turn: Turn, milliseconds: number): void {
+    if (this.#lines.get(turn.key)?.[0] === turn) turn.arm(milliseconds);
+  }
+
+  /** Wakes an owner. */
+  wake(owner: string): void {
+    this.#turns.get(owner)?.wake();
+  }
+
+  /** Wakes all. */
+  wakeAll(): void {
+    for (const turn of this.#turns.values()) turn.wake();
+  }
+}

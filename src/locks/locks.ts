@@ -1,0 +1,185 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ClosedBy } from "../errors.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
+import { describe } from "../util/describe.ts";
+import { assertKey } from "../util/keys.ts";
+import { Acquirer, type LockRequest } from "./acquirer.ts";
+import { LockTimeoutError } from "./errors.ts";
+import type { HeldLock, Lock } from "./lock.ts";
+import {
+  type LockOptions,
+  permitsOf,
+  type SemaphoreOptions,
+  timesOf,
+  type TryLockOptions,
+  tryTimesOf,
+} from "./options.ts";
+import { NamedSemaphore, type Semaphore } from "./semaphore.ts";
+import type { LockStats } from "./stats.ts";
+import type { LockStore } from "./store.ts";
+
+/** The locks that are held around a call. */
+const around = new AsyncLocalStorage<ReadonlyMap<string, HeldLock>>();
+
+/**
+ * Locks between processes: one at a time, first come, first served, each with a number that only grows.
+ *
+ * @example One at a time
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * let running = 0;
+ * const report = () =>
+ *   redis.locks.withLock("report", { ttl: "30s", wait: "5s" }, async (lock) => {
+ *     assert.equal(++running, 1);
+ *     await Promise.resolve();
+ *     running--;
+ *     return lock.token; // goes with what is written: see docs/locks.md
+ *   });
+ * const [first, second] = await Promise.all([report(), report()]);
+ * assert.ok(second > first);
+ * ```
+ */
+export class Locks implements AsyncDisposable {
+  readonly #acquirer: Acquirer;
+
+  /**
+   * Creates locks. `connect()` does it for you.
+   *
+   * @param store Where they are.
+   * @param on Told what is acquired, waited for and lost.
+   */
+  constructor(store: LockStore, on?: EventListener) {
+    this.#acquirer = new Acquirer(store, safeListener(on));
+  }
+
+  /**
+   * Runs a job while a lock is held, and gives it up afterwards, however the job ends.
+   *
+   * @typeParam Value What the job gives.
+   * @param name What is locked, up to 512 bytes.
+   * @param options How long it is held by a process that died, how long to wait, a signal.
+   * @param job What is done. It has the lock, whose `signal` says that it was lost.
+   * @returns What the job gives.
+   * @throws {LockTimeoutError} If it is not free in time.
+   * @throws {UnavailableError} If Redis does not answer.
+   * @throws {TypeError | RangeError} If an argument cannot be used, or the lock is held already by whoever calls.
+   */
+  withLock<Value>(name: string, options: LockOptions, job: (lock: Lock) => Value | Promise<Value>): Promise<Value>;
+  /**
+   * The same with the usual times.
+   *
+   * @typeParam Value What the job gives.
+   * @param name What is locked.
+   * @param job What is done.
+   * @returns What the job gives.
+   */
+  withLock<Value>(name: string, job: (lock: Lock) => Value | Promise<Value>): Promise<Value>;
+  async withLock<Value>(
+    name: string,
+    ...rest:
+      | [options: LockOptions, job: (lock: Lock) => Value | Promise<Value>]
+      | [job: (lock: Lock) => Value | Promise<Value>]
+  ): Promise<Value> {
+    const [options, job] = rest.length === 1 ? [{}, rest[0]] : rest;
+    if (typeof job !== "function") {
+      throw new TypeError(`Cannot run with a lock: wanted a function as the job, got ${describe(job)}`);
+    }
+    const lock = await this.#acquire(name, options);
+    try {
+      return await around.run(new Map(around.getStore()).set(lock.key, lock), () => job(lock));
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /**
+   * Acquires a lock, which is extended until it is released: `await using lock = await redis.locks.acquire("report")`.
+   *
+   * @param name What is locked, up to 512 bytes.
+   * @param options How long it is held by a process that died, how long to wait, a signal.
+   * @returns The lock.
+   * @throws {LockTimeoutError} If it is not free in time.
+   * @throws {UnavailableError} If Redis does not answer.
+   * @throws {TypeError | RangeError} If an argument cannot be used, or the lock is held already by whoever calls.
+   */
+  async acquire(name: string, options: LockOptions = {}): Promise<Lock> {
+    return await this.#acquire(name, options);
+  }
+
+  /**
+   * Acquires a lock if it is free and nobody is in line for it.
+   *
+   * @param name What is locked, up to 512 bytes.
+   * @param options How long it is held by a process that died, a signal.
+   * @returns The lock, or `undefined`.
+   * @throws {UnavailableError} If Redis does not answer.
+   * @throws {TypeError | RangeError} If an argument cannot be used, or the lock is held already by whoever calls.
+   */
+  async tryAcquire(name: string, options: TryLockOptions = {}): Promise<Lock | undefined> {
+    const request = { ...requestOf(name), ...tryTimesOf(options, "acquire a lock") };
+    return await this.#acquirer.acquire(request);
+  }
+
+  /**
+   * A lock that several may hold at a time.
+   *
+   * @param name What is limited, up to 512 bytes. A lock of the same name is another thing.
+   * @param options How many at a time, and the times of a lock.
+   * @returns The semaphore.
+   * @throws {TypeError | RangeError} If an argument cannot be used.
+   *
+   * @example Two at a time
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * const exports = redis.locks.semaphore("exports", { permits: 2 });
+   * const [a, b, c] = await Promise.all([exports.tryAcquire(), exports.tryAcquire(), exports.tryAcquire()]);
+   * assert.deepEqual([a?.held, b?.held, c?.held], [true, true, undefined]);
+   * await Promise.all([a?.release(), b?.release()]);
+   * ```
+   */
+  semaphore(name: string, options: SemaphoreOptions): Semaphore {
+    assertKey(name, undefined, "make a semaphore");
+    return new NamedSemaphore(this.#acquirer, name, permitsOf(options), options);
+  }
+
+  /** What was done in this process so far. */
+  stats(): LockStats {
+    return this.#acquirer.stats();
+  }
+
+  /**
+   * Gives up what is held, and ends the wait of those in line.
+   *
+   * @param by What ends it, for the errors of those who come later.
+   */
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    await this.#acquirer.close(by);
+  }
+
+  async #acquire(name: string, options: LockOptions): Promise<HeldLock> {
+    const request = { ...requestOf(name), ...timesOf(options, "acquire a lock") };
+    const lock = await this.#acquirer.acquire(request);
+    if (lock) return lock;
+    throw new LockTimeoutError(name, request.wait);
+  }
+}
+
+/** What is asked for, without the times. */
+function requestOf(name: string): Pick<LockRequest, "key" | "name" | "permits"> {
+  assertKey(name, undefined, "acquire a lock");
+  const key = `l:${name}`;
+  if (around.getStore()?.get(key)?.held) {
+    throw new TypeError(
+      `Cannot acquire lock ${
+        JSON.stringify(name)
+      }: wanted one that is not held around this call, since it would wait for itself`,
+    );
+  }
+  return { key, name, permits: 1 };
+}

@@ -1,0 +1,72 @@
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
+import { assertOptions, type OptionNames, optionNames } from "../util/option_names.ts";
+
+/** Options of a lock that does not wait. */
+export interface TryLockOptions {
+  /**
+   * For how long it is held without being extended: so long do others wait for a process that died. It is extended while it is held.
+   * From 100 ms to a day.
+   *
+   * @default {"30s"}
+   */
+  ttl?: Duration | undefined;
+  /** Ends the wait. A lock that is held stays so. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of a lock. */
+export interface LockOptions extends TryLockOptions {
+  /** How long to stand in line for it, up to a day; 0 = not at all. @default {"10s"} */
+  wait?: Duration | undefined;
+}
+
+/** Options of a semaphore. */
+export interface SemaphoreOptions extends Omit<LockOptions, "signal"> {
+  /** How many may hold it at a time: from 1 to 1,000, the same in all processes. */
+  permits: number;
+}
+
+/** Options as they are used, in milliseconds. */
+export interface LockTimes {
+  readonly ttl: number;
+  readonly wait: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const DAY = 86_400_000;
+const MOST_PERMITS = 1000;
+const TRY: OptionNames = optionNames<TryLockOptions>({ ttl: true, signal: true });
+const LOCK: OptionNames = optionNames<LockOptions>({ ttl: true, wait: true, signal: true });
+const SEMAPHORE: OptionNames = optionNames<SemaphoreOptions>({ permits: true, ttl: true, wait: true });
+
+/**
+ * Checks options and fills in what is not given.
+ *
+ * @throws {TypeError | RangeError} If one cannot be used.
+ */
+export function timesOf(options: LockOptions, action: string, defaults: LockOptions = {}): LockTimes {
+  assertOptions(options, LOCK, action);
+  const { ttl = defaults.ttl ?? "30s", wait = defaults.wait ?? "10s", signal } = options;
+  return {
+    ttl: Math.ceil(toMilliseconds(ttl, "ttl", { min: 100, max: DAY })),
+    wait: Math.ceil(toMilliseconds(wait, "wait", { max: DAY })),
+    signal,
+  };
+}
+
+/** The same where there is no wait. */
+export function tryTimesOf(options: TryLockOptions, action: string, defaults: LockOptions = {}): LockTimes {
+  assertOptions(options, TRY, action);
+  return timesOf({ ...options, wait: 0 }, action, defaults);
+}
+
+/** The same for a semaphore. */
+export function permitsOf(options: SemaphoreOptions): number {
+  assertOptions(options, SEMAPHORE, "make a semaphore");
+  const { permits } = options;
+  timesOf({ ttl: options.ttl, wait: options.wait }, "make a semaphore");
+  if (Number.isInteger(permits) && permits >= 1 && permits <= MOST_PERMITS) return permits;
+  const message = `Cannot make a semaphore: wanted "permits" from 1 to ${MOST_PERMITS}, got ${describe(permits)}`;
+  throw typeof permits === "number" ? new RangeError(message) : new TypeError(message);
+}

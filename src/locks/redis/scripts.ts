@@ -1,0 +1,143 @@
+/**
+ * The Lua scripts of locks and semaphores.
+ *
+ * | key | what |
+ * |---|---|
+ * | `lock:` name | hash: for each owner the end of its time (ms) · its fencing number · the owner, with a space between |
+ * | `lockq:` name | sorted set: the owners in line, by when they came |
+ *
+ * An owner is `instance|number|ttl`. Both keys end with the last of those in them, so none is left by who dies.
+ *
+ * The fencing number is the time of the server in µs, and always more than the last that is known: to the key, to the process that asks
+ * (its `floor`), and within the script. So it grows after a restart that lost everything, too.
+ *
+ * @module
+ */
+import { Script } from "../../redis/script.ts";
+
+/** What every script of locks begins with: the time, and what is held. */
+const PRELUDE = `
+local format, match, max = string.format, string.match, math.max
+local us = tonumber(ARGV[1])
+if not us then
+  local time = redis.call('TIME')
+  us = time[1] * 1000000 + time[2]
+end
+local now = math.floor(us / 1000)
+local function kept(till, token, owner) return format('%.0f %.0f %s', till, token, owner) end
+local function read(value)
+  local till, token, owner = match(value, '^(%d+) (%d+) (.*)$')
+  return tonumber(till), tonumber(token), owner
+end
+`;
+
+/**
+ * Takes a place or leaves it; places that are free go to those in line.
+ *
+ * KEYS[1]: who holds it. KEYS[2]: who is in line.
+ *
+ * ARGV: the time in µs for tests, or empty · `take` or `leave` · the owner · ttl (ms) · permits · wait (ms, 0 = does not stand in line) ·
+ * the highest fencing number that the process knows · what channels begin with · `1` where a message that nobody hears says that nobody
+ * waits there.
+ *
+ * Replies with 1 and the fencing number, or 0 and the milliseconds until a place is free if nobody extends it; for `leave`, whether there
+ * was a place, and 0.
+ */
+export const TAKE: Script = new Script(`${PRELUDE}
+local action, me, ttl, permits = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local wait, channel, heard = tonumber(ARGV[6]), ARGV[8], ARGV[9] == '1'
+local last = max(us - 1, tonumber(ARGV[7]))
+
+local held, count = {}, 0
+for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
+  local till, token, owner = read(value)
+  if token > last then last = token end
+  if till > now then
+    held[owner] = { till, token }
+    count = count + 1
+  else
+    redis.call('HDEL', KEYS[1], owner)
+  end
+end
+
+local function hold(owner, span, token)
+  redis.call('HSET', KEYS[1], owner, kept(now + span, token, owner))
+  if not held[owner] then count = count + 1 end
+  held[owner] = { now + span, token }
+end
+local function give(owner, span)
+  last = last + 1
+  hold(owner, span, last)
+end
+
+local had = held[me] ~= nil
+if action == 'leave' then
+  if had then
+    redis.call('HDEL', KEYS[1], me)
+    held[me] = nil
+    count = count - 1
+  end
+  redis.call('ZREM', KEYS[2], me)
+elseif had then
+  hold(me, ttl, held[me][2])
+end
+
+while count < permits do
+  local first = redis.call('ZRANGE', KEYS[2], '0', '0')[1]
+  if not first then break end
+  local instance, number, span = match(first, '^([^|]*)|(%d+)|(%d+)$')
+  give(first, tonumber(span))
+  redis.call('ZREM', KEYS[2], first)
+  if first ~= me and redis.call('PUBLISH', channel .. instance, first) == 0 and heard then
+    redis.call('HDEL', KEYS[1], first)
+    held[first] = nil
+    count = count - 1
+  end
+end
+
+if action == 'take' and not held[me] then
+  if count < permits then
+    give(me, ttl)
+  elseif wait > 0 and not redis.call('ZSCORE', KEYS[2], me) then
+    local newest = redis.call('ZRANGE', KEYS[2], '-1', '-1', 'WITHSCORES')[2]
+    redis.call('ZADD', KEYS[2], format('%.0f', max(us, newest and newest + 1 or 0)), me)
+    if newest then
+      redis.call('PEXPIRE', KEYS[2], format('%.0f', wait + ttl), 'GT')
+    else
+      redis.call('PEXPIRE', KEYS[2], format('%.0f', wait + ttl))
+    end
+  end
+end
+
+local first, latest
+for _, place in pairs(held) do
+  if not first or place[1] < first then first = place[1] end
+  if not latest or place[1] > latest then latest = place[1] end
+end
+if latest then redis.call('PEXPIRE', KEYS[1], format('%.0f', latest - now)) end
+if action == 'leave' then return { had and 1 or 0, 0 } end
+if held[me] then return { 1, held[me][2] } end
+return { 0, first and first - now or 0 }
+`);
+
+/**
+ * Extends what is still held.
+ *
+ * KEYS: who holds what. ARGV: the time in µs for tests, or empty, and for each key the owner and the ttl (ms).
+ *
+ * Replies for each whether it was held. A key that ends later is not made to end sooner; the first write is one that a full server takes.
+ */
+export const EXTEND: Script = new Script(`${PRELUDE}
+local done = {}
+for i, key in ipairs(KEYS) do
+  local owner, ttl = ARGV[2 * i], tonumber(ARGV[2 * i + 1])
+  local value = redis.call('HGET', key, owner)
+  if value then
+    local _, token = read(value)
+    redis.call('PEXPIRE', key, format('%.0f', ttl), 'GT')
+    redis.call('HSET', key, owner, kept(now + ttl, token, owner))
+  end
+  done[i] = value and 1 or 0
+end
+return done
+`);

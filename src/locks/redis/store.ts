@@ -1,0 +1,160 @@
+import { type ClosedBy, RedisError, UnavailableError } from "../../errors.ts";
+import type { Batch } from "../../redis/batch.ts";
+import type { RedisReply, Subscription } from "../../redis/client.ts";
+import { Deadline } from "../../redis/deadline.ts";
+import { unavailable } from "../../redis/refusals.ts";
+import { decoder } from "../../util/utf8.ts";
+import type { ExtendRequest, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
+import { EXTEND, TAKE } from "./scripts.ts";
+
+/** How a Redis store of locks works. */
+export interface RedisLockStoreOptions {
+  /** First part of all keys. */
+  namespace: string;
+  /** Number of hash slots to spread over; more than 1 only on a cluster. @default {1} */
+  buckets?: number;
+  /** The time in microseconds instead of the server's, for tests. */
+  now?: (() => number) | undefined;
+}
+
+/** The highest fencing number that this process has heard of, by namespace. */
+const highest = new Map<string, number>();
+
+/** Locks in Redis: see `scripts.ts`. */
+export class RedisLockStore implements LockStore {
+  readonly kind = "redis" as const;
+  readonly #batch: Batch;
+  readonly #namespace: string;
+  readonly #tags: readonly string[];
+  readonly #now: (() => number) | undefined;
+  #listening: Promise<void> | undefined;
+  #subscription: Promise<Subscription> | undefined;
+  #closed: ClosedBy | undefined;
+
+  constructor(batch: Batch, { namespace, buckets = 1, now }: RedisLockStoreOptions) {
+    this.#batch = batch;
+    this.#namespace = namespace;
+    this.#now = now;
+    const width = String(buckets - 1).length;
+    this.#tags = Array.from(
+      { length: buckets },
+      (_, i) => buckets === 1 ? namespace : `${namespace}:${String(i).padStart(width, "0")}`,
+    );
+  }
+
+  /** Milliseconds after which an operation is given up. */
+  get timeout(): number {
+    return this.#batch.commandTimeout;
+  }
+
+  listen(instance: string, listener: LockListener): Promise<void> {
+    this.#listening ??= this.#subscribe(instance, listener).catch((error) => {
+      this.#listening = undefined;
+      throw error;
+    });
+    return this.#batch.hold(this.#listening, new Deadline(this.timeout), "wait for a lock");
+  }
+
+  async take({ key, owner, ttl, permits, wait }: TakeRequest, signal?: AbortSignal): Promise<TakeAnswer> {
+    const [taken, number] = await this.#take("take", { key, owner, permits }, ttl, wait, signal);
+    if (taken !== 1) return { retryIn: number };
+    if (number > this.#floor) highest.set(this.#namespace, number);
+    return { token: number };
+  }
+
+  async leave(request: Omit<TakeRequest, "wait" | "ttl">): Promise<boolean> {
+    const [had] = await this.#take("leave", request, 0, 0, undefined);
+    return had === 1;
+  }
+
+  async extend(requests: readonly ExtendRequest[]): Promise<boolean[]> {
+    const operation = "extend lock";
+    this.#assertOpen(operation);
+    const done = new Array<boolean>(requests.length);
+    const slots = Map.groupBy(requests.keys(), (i) => this.#tagOf(requests[i]!.key));
+    try {
+      await Promise.all(Array.from(slots, async ([tag, indexes]) => {
+        const keys = indexes.map((i) => `{${tag}}:lock:${requests[i]!.key}`);
+        const args = indexes.flatMap((i) => [requests[i]!.owner, requests[i]!.ttl]);
+        const options = { operation, whole: EXTEND.isNew(this.#batch) };
+        const reply = await EXTEND.run(this.#batch, keys, [this.#time, ...args], options) as number[];
+        indexes.forEach((i, at) => done[i] = reply[at] === 1);
+      }));
+    } catch (error) {
+      throw unavailable(error, operation);
+    }
+    return done;
+  }
+
+  async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
+    this.#closed ??= by;
+    const subscription = await this.#subscription?.catch(() => undefined);
+    await subscription?.[Symbol.asyncDispose]();
+  }
+
+  async #take(
+    action: "take" | "leave",
+    { key, owner, permits }: Omit<TakeRequest, "wait" | "ttl">,
+    ttl: number,
+    wait: number,
+    signal: AbortSignal | undefined,
+  ): Promise<[number, number]> {
+    const operation = action === "take" ? "acquire lock" : "release lock";
+    this.#assertOpen(operation);
+    const tag = this.#tagOf(key);
+    const keys = [`{${tag}}:lock:${key}`, `{${tag}}:lockq:${key}`];
+    // On a cluster only those are counted who listen on the same node.
+    const counts = this.#batch.client.cluster ? "0" : "1";
+    const args = [this.#time, action, owner, ttl, permits, wait, this.#floor, this.#channel(""), counts];
+    let reply: RedisReply;
+    try {
+      reply = await TAKE.run(this.#batch, keys, args, { operation, signal, whole: TAKE.isNew(this.#batch) });
+    } catch (error) {
+      throw unavailable(error, operation);
+    }
+    if (Array.isArray(reply) && reply.length === 2) return reply as [number, number];
+    throw new RedisError("ERR the reply about a lock makes no sense");
+  }
+
+  /** Resolves when the subscription is there; goes on until it is disposed of. */
+  #subscribe(instance: string, listener: LockListener): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let first = true;
+      this.#subscription = this.#batch.client.subscribe(this.#channel(instance), {
+        message: (payload) => listener.granted(decoder.decode(payload)),
+        ready: () => {
+          if (!first) return listener.again();
+          first = false;
+          resolve();
+        },
+        lost: () => {},
+      });
+      this.#subscription.catch(reject);
+    });
+  }
+
+  #assertOpen(operation: string): void {
+    if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
+  }
+
+  get #floor(): number {
+    return highest.get(this.#namespace) ?? 0;
+  }
+
+  get #time(): string {
+    return this.#now ? String(this.#now()) : "";
+  }
+
+  #channel(instance: string): string {
+    return `${this.#namespace}:locks:${instance}`;
+  }
+
+  #tagOf(key: string): string {
+    const tags = this.#tags;
+    if (tags.length === 1) return tags[0]!;
+    // FNV-1a
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+    return tags[(hash >>> 0) % tags.length]!;
+  }
+}

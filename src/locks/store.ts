@@ -1,0 +1,53 @@
+import type { ClosedBy } from "../errors.ts";
+
+/** What is asked of a store: a place under a name, for a while. */
+export interface TakeRequest {
+  /** What is locked. */
+  readonly key: string;
+  /** Who asks: whose instance it is, a number, and the `ttl` in milliseconds, with `|` between. */
+  readonly owner: string;
+  /** Milliseconds that it is held without being extended. */
+  readonly ttl: number;
+  /** How many may hold it at a time. */
+  readonly permits: number;
+  /** Milliseconds that the owner waits in line; 0 = not at all. */
+  readonly wait: number;
+}
+
+/** What a store says: the fencing number of who holds it now, or in how many milliseconds a place is free if nobody extends it. */
+export type TakeAnswer =
+  | { readonly token: number }
+  | { readonly retryIn: number };
+
+/** What is extended. */
+export type ExtendRequest = Pick<TakeRequest, "key" | "owner" | "ttl">;
+
+/** Told what concerns those who wait here. */
+export interface LockListener {
+  /** An owner was given what it waits for: it has to ask again, which says since when. */
+  granted(owner: string): void;
+  /** Something may have been missed: whoever waits has to ask again. */
+  again(): void;
+}
+
+/** Where locks are. Each call is one atomic step, by the clock of the store. */
+export interface LockStore extends AsyncDisposable {
+  /** What kind of store it is. */
+  readonly kind: "memory" | "redis";
+  /** Milliseconds after which an operation is given up, if it can be. */
+  readonly timeout?: number;
+  /** Listens for an instance, once; resolves when nothing can be missed any more. */
+  listen(instance: string, listener: LockListener): Promise<void>;
+  /**
+   * Takes a place, or stands in line for one. Who has one already gets it anew, with the same number.
+   *
+   * @throws {UnavailableError} If the store does not answer in time.
+   */
+  take(request: TakeRequest, signal?: AbortSignal): Promise<TakeAnswer>;
+  /** Gives a place up, or leaves the line; tells whether there was a place. The next in line gets it. */
+  leave(request: Omit<TakeRequest, "wait" | "ttl">): Promise<boolean>;
+  /** Extends what is still held, and tells of each whether it was. */
+  extend(requests: readonly ExtendRequest[]): Promise<boolean[]>;
+  /** Ends it. */
+  [Symbol.asyncDispose](by?: ClosedBy): PromiseLike<void>;
+}
