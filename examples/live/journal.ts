@@ -75,6 +75,8 @@ function tell(event: LarderEvent): [text: string, mood?: Entry["mood"]] | undefi
       return ["Rate limits: decided by policy from now on", "bad"];
     case "limit.recovered":
       return ["Rate limits: decided by Redis again", "good"];
+    case "lock.lost":
+      return [`Lock ${event.name} was lost`, "bad"];
     case "redis.connected":
       return ["Redis: connected", "good"];
     case "redis.disconnected":
