@@ -18,9 +18,6 @@ import { NamedSemaphore, type Semaphore } from "./semaphore.ts";
 import type { LockStats } from "./stats.ts";
 import type { LockStore } from "./store.ts";
 
-/** The locks that are held around a call. */
-const around = new AsyncLocalStorage<ReadonlyMap<string, HeldLock>>();
-
 /**
  * Locks between processes: one at a time, first come, first served, each with a number that only grows.
  *
@@ -44,6 +41,8 @@ const around = new AsyncLocalStorage<ReadonlyMap<string, HeldLock>>();
  */
 export class Locks implements AsyncDisposable {
   readonly #acquirer: Acquirer;
+  /** The locks that are held around a call. */
+  readonly #around = new AsyncLocalStorage<ReadonlyMap<string, HeldLock>>();
 
   /**
    * Creates locks. `connect()` does it for you.
@@ -89,7 +88,7 @@ export class Locks implements AsyncDisposable {
     }
     const lock = await this.#acquire(name, options);
     try {
-      return await around.run(new Map(around.getStore()).set(lock.key, lock), () => job(lock));
+      return await this.#around.run(new Map(this.#around.getStore()).set(lock.key, lock), () => job(lock));
     } finally {
       await lock.release();
     }
@@ -119,7 +118,7 @@ export class Locks implements AsyncDisposable {
    * @throws {TypeError | RangeError} If an argument cannot be used, or the lock is held already by whoever calls.
    */
   async tryAcquire(name: string, options: TryLockOptions = {}): Promise<Lock | undefined> {
-    const request = { ...requestOf(name), ...tryTimesOf(options, "acquire a lock") };
+    const request = { ...this.#requestOf(name), ...tryTimesOf(options, "acquire a lock") };
     return await this.#acquirer.acquire(request);
   }
 
@@ -163,23 +162,18 @@ export class Locks implements AsyncDisposable {
   }
 
   async #acquire(name: string, options: LockOptions): Promise<HeldLock> {
-    const request = { ...requestOf(name), ...timesOf(options, "acquire a lock") };
+    const request = { ...this.#requestOf(name), ...timesOf(options, "acquire a lock") };
     const lock = await this.#acquirer.acquire(request);
     if (lock) return lock;
     throw new LockTimeoutError(name, request.wait);
   }
-}
 
-/** What is asked for, without the times. */
-function requestOf(name: string): Pick<LockRequest, "key" | "name" | "permits"> {
-  assertKey(name, undefined, "acquire a lock");
-  const key = `l:${name}`;
-  if (around.getStore()?.get(key)?.held) {
-    throw new TypeError(
-      `Cannot acquire lock ${
-        JSON.stringify(name)
-      }: wanted one that is not held around this call, since it would wait for itself`,
-    );
+  /** What is asked for, without the times. */
+  #requestOf(name: string): Pick<LockRequest, "key" | "name" | "permits"> {
+    assertKey(name, undefined, "acquire a lock");
+    const key = `l:${name}`;
+    if (!this.#around.getStore()?.get(key)?.held) return { key, name, permits: 1 };
+    const wanted = "wanted one that is not held around this call, since it would wait for itself";
+    throw new TypeError(`Cannot acquire lock ${JSON.stringify(name)}: ${wanted}`);
   }
-  return { key, name, permits: 1 };
 }

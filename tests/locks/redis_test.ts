@@ -3,7 +3,7 @@ import { UnavailableError } from "../../src/errors.ts";
 import { Locks } from "../../src/locks/locks.ts";
 import { LockLostError } from "../../src/locks/mod.ts";
 import { RedisLockStore } from "../../src/locks/redis/store.ts";
-import { DbRedisClient } from "../../src/redis/adapters/db_redis.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import { until } from "../support/until.ts";
 import { redisWorld } from "./stores.ts";
@@ -131,7 +131,7 @@ Deno.test("a full server refuses locks, and takes extensions and releases", asyn
 Deno.test("a server whose clock was set back or forward gives numbers that grow", async () => {
   await using world = await redisWorld();
   const { hostname, port } = world.server!;
-  const client = new DbRedisClient({ hostname, port });
+  const client = new WireClient({ hostname, port });
   const batch = new Batch(client, { commandTimeout: 10_000 });
   await client.start();
   let now = 1_900_000_000_000_000;
