@@ -151,6 +151,7 @@ const OPTIONS = optionNames<FastifyOptions>({
   respond: true,
   caseSensitive: true,
   strict: true,
+  methods: true,
 });
 
 /**
