@@ -270,7 +270,7 @@ for key, ttl in pairs(ttls) do
     if #state == #before then
       redis.call('SETRANGE', KEYS[key], '0', state)
     elseif #state < 48 and #state > #before and sub(state, 1, #before) == before then
-      redis.call('SETRANGE', KEYS[key], '' .. #before, sub(state, #before + 1))
+      redis.call('APPEND', KEYS[key], sub(state, #before + 1))
     else
       redis.call('SET', KEYS[key], state, 'KEEPTTL')
     end
