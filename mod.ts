@@ -108,6 +108,8 @@ export {
   Locks,
   type LockStats,
   LockTimeoutError,
+  type OnceOptions,
+  type OnceResult,
   type Semaphore,
   type SemaphoreOptions,
   type TryLockOptions,

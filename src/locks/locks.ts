@@ -6,8 +6,11 @@ import { assertKey } from "../util/keys.ts";
 import { Acquirer, type LockRequest } from "./acquirer.ts";
 import { LockTimeoutError } from "./errors.ts";
 import type { HeldLock, Lock } from "./lock.ts";
+import { type OnceResult, runOnce } from "./once.ts";
 import {
   type LockOptions,
+  onceOf,
+  type OnceOptions,
   permitsOf,
   type SemaphoreOptions,
   timesOf,
@@ -41,6 +44,7 @@ import type { LockStore } from "./store.ts";
  */
 export class Locks implements AsyncDisposable {
   readonly #acquirer: Acquirer;
+  readonly #store: LockStore;
   /** The locks that are held around a call. */
   readonly #around = new AsyncLocalStorage<ReadonlyMap<string, HeldLock>>();
 
@@ -51,6 +55,7 @@ export class Locks implements AsyncDisposable {
    * @param on Told what is acquired, waited for and lost.
    */
   constructor(store: LockStore, on?: EventListener) {
+    this.#store = store;
     this.#acquirer = new Acquirer(store, safeListener(on));
   }
 
@@ -145,6 +150,44 @@ export class Locks implements AsyncDisposable {
   semaphore(name: string, options: SemaphoreOptions): Semaphore {
     assertKey(name, undefined, "make a semaphore");
     return new NamedSemaphore(this.#acquirer, name, permitsOf(options), options);
+  }
+
+  /**
+   * Runs a job if it is due, in one of all processes that call: each time that `every` has passed since the last run, which Redis keeps.
+   * Call it as often as you like, as from a timer in every process. A job that throws, or whose process dies, counts as not run.
+   *
+   * @typeParam Value What the job gives.
+   * @param name What is run, up to 512 bytes.
+   * @param options How often, and what becomes of a run that was missed.
+   * @param job What is done. It has the lock, whose `signal` says that it was lost.
+   * @returns Whether this call ran it, and what it gave.
+   * @throws {UnavailableError} If Redis does not answer: nothing is run then.
+   * @throws {TypeError | RangeError} If an argument cannot be used.
+   *
+   * @example Once an hour
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * let runs = 0;
+   * const clean = () => redis.locks.once("clean", { every: "1h" }, () => ++runs);
+   * const all = await Promise.all([clean(), clean(), clean()]);
+   * assert.deepEqual([runs, all.filter(({ ran }) => ran).length], [1, 1]);
+   * assert.equal((await clean()).ran, false);
+   * ```
+   */
+  async once<Value>(
+    name: string,
+    options: OnceOptions,
+    job: (lock: Lock) => Value | Promise<Value>,
+  ): Promise<OnceResult<Value>> {
+    assertKey(name, undefined, "run once");
+    const once = onceOf(options);
+    if (typeof job !== "function") {
+      throw new TypeError(`Cannot run once: wanted a function as the job, got ${describe(job)}`);
+    }
+    return await runOnce(this.#acquirer, this.#store, name, once, job);
   }
 
   /** What was done in this process so far. */

@@ -1,5 +1,5 @@
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import type { ExtendRequest, LockListener, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
+import type { ExtendRequest, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
 
 /** A place that is taken. */
 interface Held {
@@ -27,6 +27,7 @@ export class MemoryLockStore implements LockStore {
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Map<string, LockListener>();
+  readonly #runs = new Map<string, { readonly at: number; readonly until: number }>();
   #last = 0;
   #closed: ClosedBy | undefined;
 
@@ -85,6 +86,26 @@ export class MemoryLockStore implements LockStore {
     return had;
   }
 
+  /** When a job ran last. */
+  // deno-lint-ignore require-await -- see take()
+  async lastRun(key: string, signal?: AbortSignal): Promise<number | undefined> {
+    signal?.throwIfAborted();
+    this.#assertOpen();
+    const run = this.#runs.get(key);
+    if (!run || run.until > this.#now()) return run?.at;
+    this.#runs.delete(key);
+    return undefined;
+  }
+
+  /** Keeps when it ran. */
+  // deno-lint-ignore require-await -- see take()
+  async keepRun({ key, owner, at, keep }: LastRun): Promise<boolean> {
+    this.#assertOpen();
+    if (!this.#entries.get(key)?.held.has(owner)) return false;
+    this.#runs.set(key, { at, until: this.#now() + keep });
+    return true;
+  }
+
   /** Extends what is still held. */
   // deno-lint-ignore require-await -- see take()
   async extend(requests: readonly ExtendRequest[]): Promise<boolean[]> {
@@ -101,6 +122,7 @@ export class MemoryLockStore implements LockStore {
   [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     this.#closed ??= by;
     this.#entries.clear();
+    this.#runs.clear();
     this.#listeners.clear();
     return Promise.resolve();
   }

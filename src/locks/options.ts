@@ -27,6 +27,19 @@ export interface SemaphoreOptions extends Omit<LockOptions, "signal"> {
   permits: number;
 }
 
+/** Options of a job that one process of many runs. */
+export interface OnceOptions extends TryLockOptions {
+  /** How often at most: from a second to a year. */
+  every: Duration;
+  /**
+   * What becomes of a run whose time passed without anybody calling: `run` makes up for it at the next call, once however many were
+   * missed; `skip` waits for the next time, and a call counts as in time for a tenth of `every`.
+   *
+   * @default {"run"}
+   */
+  missed?: "run" | "skip" | undefined;
+}
+
 /** Options as they are used, in milliseconds. */
 export interface LockTimes {
   readonly ttl: number;
@@ -38,6 +51,7 @@ const DAY = 86_400_000;
 const MOST_PERMITS = 1000;
 const TRY: OptionNames = optionNames<TryLockOptions>({ ttl: true, signal: true });
 const LOCK: OptionNames = optionNames<LockOptions>({ ttl: true, wait: true, signal: true });
+const ONCE: OptionNames = optionNames<OnceOptions>({ every: true, missed: true, ttl: true, signal: true });
 const SEMAPHORE: OptionNames = optionNames<SemaphoreOptions>({ permits: true, ttl: true, wait: true });
 
 /**
@@ -69,4 +83,15 @@ export function permitsOf(options: SemaphoreOptions): number {
   if (Number.isInteger(permits) && permits >= 1 && permits <= MOST_PERMITS) return permits;
   const message = `Cannot make a semaphore: wanted "permits" from 1 to ${MOST_PERMITS}, got ${describe(permits)}`;
   throw typeof permits === "number" ? new RangeError(message) : new TypeError(message);
+}
+
+/** The same for a job that one of many runs. */
+export function onceOf(options: OnceOptions): LockTimes & { readonly every: number; readonly missed: "run" | "skip" } {
+  assertOptions(options, ONCE, "run once");
+  const { every, missed = "run", ttl, signal } = options;
+  const milliseconds = Math.ceil(toMilliseconds(every, "every", { min: 1000, max: 366 * DAY }));
+  if (missed !== "run" && missed !== "skip") {
+    throw new TypeError(`Cannot run once: wanted "missed" to be "run" or "skip", got ${describe(missed)}`);
+  }
+  return { ...tryTimesOf({ ttl, signal }, "run once"), every: milliseconds, missed };
 }

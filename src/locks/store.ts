@@ -22,6 +22,14 @@ export type TakeAnswer =
 /** What is extended. */
 export type ExtendRequest = Pick<TakeRequest, "key" | "owner" | "ttl">;
 
+/** When a job ran, and who ran it. */
+export interface LastRun extends Pick<TakeRequest, "key" | "owner"> {
+  /** When it began, in milliseconds of the server's clock. */
+  readonly at: number;
+  /** For how many milliseconds that is kept. */
+  readonly keep: number;
+}
+
 /** Told what concerns those who wait here. */
 export interface LockListener {
   /** An owner was given what it waits for: it has to ask again, which says since when. */
@@ -46,6 +54,10 @@ export interface LockStore extends AsyncDisposable {
   take(request: TakeRequest, signal?: AbortSignal): Promise<TakeAnswer>;
   /** Gives a place up, or leaves the line; tells whether there was a place. The next in line gets it. */
   leave(request: Omit<TakeRequest, "wait" | "ttl">): Promise<boolean>;
+  /** When the job of a name ran last, in milliseconds of the server's clock. */
+  lastRun(key: string, signal?: AbortSignal): Promise<number | undefined>;
+  /** Keeps for so long when it ran last, if the owner still holds it; tells whether it did. */
+  keepRun(run: LastRun): Promise<boolean>;
   /** Extends what is still held, and tells of each whether it was. */
   extend(requests: readonly ExtendRequest[]): Promise<boolean[]>;
   /** Ends it. */

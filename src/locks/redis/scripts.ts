@@ -4,6 +4,7 @@
  * | key | what |
  * |---|---|
  * | `lock:` name | hash: for each owner the end of its time (ms) · its fencing number · the owner, with a space between |
+ * | `lockr:` name | when the job of this name ran last (ms) |
  * | `lockq:` name | sorted set: the owners in line, by when they came |
  *
  * An owner is `instance|number|ttl`. Both keys end with the last of those in them, so none is left by who dies.
@@ -140,4 +141,15 @@ for i, key in ipairs(KEYS) do
   done[i] = value and 1 or 0
 end
 return done
+`);
+
+/**
+ * Keeps when a job ran last, if its owner still holds the lock.
+ *
+ * KEYS[1]: who holds it. KEYS[2]: when it ran. ARGV: the owner · when (ms) · for how long that is kept (ms). Replies whether it was kept.
+ */
+export const KEEP_RUN: Script = new Script(`
+if not redis.call('HGET', KEYS[1], ARGV[1]) then return 0 end
+redis.call('PSETEX', KEYS[2], ARGV[3], ARGV[2])
+return 1
 `);

@@ -4,8 +4,8 @@ import type { RedisReply, Subscription } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import { decoder } from "../../util/utf8.ts";
-import type { ExtendRequest, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
-import { EXTEND, TAKE } from "./scripts.ts";
+import type { ExtendRequest, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
+import { EXTEND, KEEP_RUN, TAKE } from "./scripts.ts";
 
 /** How a Redis store of locks works. */
 export interface RedisLockStoreOptions {
@@ -65,6 +65,31 @@ export class RedisLockStore implements LockStore {
   async leave(request: Omit<TakeRequest, "wait" | "ttl">): Promise<boolean> {
     const [had] = await this.#take("leave", request, 0, 0, undefined);
     return had === 1;
+  }
+
+  async lastRun(key: string, signal?: AbortSignal): Promise<number | undefined> {
+    const operation = "read last run";
+    this.#assertOpen(operation);
+    try {
+      const reply = await this.#batch.send("MGET", [`{${this.#tagOf(key)}}:lockr:${key}`], { operation, signal });
+      const [value] = reply as [Uint8Array | null];
+      return value ? Number(decoder.decode(value)) : undefined;
+    } catch (error) {
+      throw unavailable(error, operation);
+    }
+  }
+
+  async keepRun({ key, owner, at, keep }: LastRun): Promise<boolean> {
+    const operation = "keep last run";
+    this.#assertOpen(operation);
+    const tag = this.#tagOf(key);
+    const keys = [`{${tag}}:lock:${key}`, `{${tag}}:lockr:${key}`];
+    try {
+      const options = { operation, whole: KEEP_RUN.isNew(this.#batch) };
+      return await KEEP_RUN.run(this.#batch, keys, [owner, at, keep], options) === 1;
+    } catch (error) {
+      throw unavailable(error, operation);
+    }
   }
 
   async extend(requests: readonly ExtendRequest[]): Promise<boolean[]> {
