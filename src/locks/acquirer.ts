@@ -20,7 +20,10 @@ export interface LockRequest extends LockTimes {
 
 /** Milliseconds after which the first in line asks again when the store did not answer. */
 const AGAIN = 1000;
-/** Milliseconds after the end of a holder's time at which the first in line looks, and the shortest time between two looks. */
+/**
+ * Milliseconds after the end of a holder's time at which the first in line looks, and the shortest time between two
+ * looks.
+ */
 const SLACK = 20;
 
 /** Acquires locks, keeps them, and gives them up. */

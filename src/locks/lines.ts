@@ -48,7 +48,8 @@ export class Turn {
 }
 
 /**
- * Those who wait in this process, by what they wait for. The store wakes who is given something; for the case that a holder died, which
+ * Those who wait in this process, by what they wait for. The store wakes who is given something; for the case that a
+ * holder died, which
  * nobody tells, the first of each line looks when its time is over.
  */
 export class Lines {

@@ -5,12 +5,14 @@ export interface Lock extends AsyncDisposable {
   /** Its name. */
   readonly name: string;
   /**
-   * The fencing number: larger than that of everybody who held the lock before. Who writes sends it along, and what is written to refuses
+   * The fencing number: larger than that of everybody who held the lock before. Who writes sends it along, and what is
+   * written to refuses
    * a number smaller than the largest that it has seen.
    */
   readonly token: number;
   /**
-   * Whether it is held, by the clock of this process that never goes back, at each look: code that wakes after a pause knows it before
+   * Whether it is held, by the clock of this process that never goes back, at each look: code that wakes after a pause
+   * knows it before
    * any timer does.
    */
   readonly held: boolean;
@@ -38,7 +40,10 @@ interface HeldLockOptions {
   readonly release: (lock: HeldLock) => Promise<boolean>;
 }
 
-/** What clocks of two machines may differ in a while, as a share of it, and milliseconds by which a timer may be rounded. */
+/**
+ * What clocks of two machines may differ in a while, as a share of it, and milliseconds by which a timer may be
+ * rounded.
+ */
 const DRIFT = 0.01;
 const ROUNDED = 2;
 

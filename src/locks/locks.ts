@@ -153,8 +153,10 @@ export class Locks implements AsyncDisposable {
   }
 
   /**
-   * Runs a job if it is due, in one of all processes that call: each time that `every` has passed since the last run, which Redis keeps.
-   * Call it as often as you like, as from a timer in every process. A job that throws, or whose process dies, counts as not run.
+   * Runs a job if it is due, in one of all processes that call: each time that `every` has passed since the last run,
+   * which Redis keeps.
+   * Call it as often as you like, as from a timer in every process. A job that throws, or whose process dies, counts
+   * as not run.
    *
    * @typeParam Value What the job gives.
    * @param name What is run, up to 512 bytes.

@@ -1,5 +1,6 @@
 /**
- * Locks between processes: one at a time, in the order in which they asked, each with a fencing number that only grows; and semaphores.
+ * Locks between processes: one at a time, in the order in which they asked, each with a fencing number that only
+ * grows; and semaphores.
  *
  * @example Only one process sends the report
  * ```ts

@@ -5,7 +5,8 @@ import { assertOptions, type OptionNames, optionNames } from "../util/option_nam
 /** Options of a lock that does not wait. */
 export interface TryLockOptions {
   /**
-   * For how long it is held without being extended: so long do others wait for a process that died. It is extended while it is held.
+   * For how long it is held without being extended: so long do others wait for a process that died. It is extended
+   * while it is held.
    * From 100 ms to a day.
    *
    * @default {"30s"}
@@ -32,7 +33,8 @@ export interface OnceOptions extends TryLockOptions {
   /** How often at most: from a second to a year. */
   every: Duration;
   /**
-   * What becomes of a run whose time passed without anybody calling: `run` makes up for it at the next call, once however many were
+   * What becomes of a run whose time passed without anybody calling: `run` makes up for it at the next call, once
+   * however many were
    * missed; `skip` waits for the next time, and a call counts as in time for a tenth of `every`.
    *
    * @default {"run"}

@@ -4,7 +4,10 @@ import { LockTimeoutError } from "./errors.ts";
 import type { HeldLock, Lock } from "./lock.ts";
 import { type LockOptions, type LockTimes, timesOf, type TryLockOptions, tryTimesOf } from "./options.ts";
 
-/** A lock that several may hold at a time: what is held is a permit, with a number, a signal and the like, as a lock has them. */
+/**
+ * A lock that several may hold at a time: what is held is a permit, with a number, a signal and the like, as a lock
+ * has them.
+ */
 export interface Semaphore {
   /** Its name. */
   readonly name: string;

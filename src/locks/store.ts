@@ -14,7 +14,10 @@ export interface TakeRequest {
   readonly wait: number;
 }
 
-/** What a store says: the fencing number of who holds it now, or in how many milliseconds a place is free if nobody extends it. */
+/**
+ * What a store says: the fencing number of who holds it now, or in how many milliseconds a place is free if nobody
+ * extends it.
+ */
 export type TakeAnswer =
   | { readonly token: number }
   | { readonly retryIn: number };

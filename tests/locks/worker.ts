@@ -1,5 +1,6 @@
 /**
- * One of the processes of `processes_test.ts`: adds to a number in a file under a lock, so often as it is told, or holds a lock and looks
+ * One of the processes of `processes_test.ts`: adds to a number in a file under a lock, so often as it is told, or
+ * holds a lock and looks
  * at it when it is told.
  *
  * @module

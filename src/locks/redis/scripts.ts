@@ -9,7 +9,8 @@
  *
  * An owner is `instance|number|ttl`. Both keys end with the last of those in them, so none is left by who dies.
  *
- * The fencing number is the time of the server in µs, and always more than the last that is known: to the key, to the process that asks
+ * The fencing number is the time of the server in µs, and always more than the last that is known: to the key, to the
+ * process that asks
  * (its `floor`), and within the script. So it grows after a restart that lost everything, too.
  *
  * @module
@@ -37,11 +38,14 @@ end
  *
  * KEYS[1]: who holds it. KEYS[2]: who is in line.
  *
- * ARGV: the time in µs for tests, or empty · `take` or `leave` · the owner · ttl (ms) · permits · wait (ms, 0 = does not stand in line) ·
- * the highest fencing number that the process knows · what channels begin with · `1` where a message that nobody hears says that nobody
+ * ARGV: the time in µs for tests, or empty · `take` or `leave` · the owner · ttl (ms) · permits · wait (ms, 0 = does
+ * not stand in line) ·
+ * the highest fencing number that the process knows · what channels begin with · `1` where a message that nobody hears
+ * says that nobody
  * waits there.
  *
- * Replies with 1 and the fencing number, or 0 and the milliseconds until a place is free if nobody extends it; for `leave`, whether there
+ * Replies with 1 and the fencing number, or 0 and the milliseconds until a place is free if nobody extends it; for
+ * `leave`, whether there
  * was a place, and 0.
  */
 export const TAKE: Script = new Script(`${PRELUDE}
@@ -126,7 +130,8 @@ return { 0, first and first - now or 0 }
  *
  * KEYS: who holds what. ARGV: the time in µs for tests, or empty, and for each key the owner and the ttl (ms).
  *
- * Replies for each whether it was held. A key that ends later is not made to end sooner; the first write is one that a full server takes.
+ * Replies for each whether it was held. A key that ends later is not made to end sooner; the first write is one that a
+ * full server takes.
  */
 export const EXTEND: Script = new Script(`${PRELUDE}
 local done = {}
@@ -146,7 +151,8 @@ return done
 /**
  * Keeps when a job ran last, if its owner still holds the lock.
  *
- * KEYS[1]: who holds it. KEYS[2]: when it ran. ARGV: the owner · when (ms) · for how long that is kept (ms). Replies whether it was kept.
+ * KEYS[1]: who holds it. KEYS[2]: when it ran. ARGV: the owner · when (ms) · for how long that is kept (ms). Replies
+ * whether it was kept.
  */
 export const KEEP_RUN: Script = new Script(`
 if not redis.call('HGET', KEYS[1], ARGV[1]) then return 0 end
