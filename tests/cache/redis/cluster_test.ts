@@ -345,7 +345,7 @@ Deno.test({
       assertEquals((await side.invalidateByTag("users")).status, "queued");
 
       await bad.restart();
-      assert(await bad.cli("DBSIZE") as number > 0);
+      assert(Number(await bad.cli("DBSIZE")) > 0);
       await cluster.agrees();
       const values = [...(await two.cache.getMany<number>(KEYS)).values()];
       assertEquals([values.length, values.filter((value) => value < 1000)], [left, []]);
