@@ -67,12 +67,9 @@ export async function documentsIn(root: string, path: string): Promise<string[]>
   const name = path.replace(/^\.\//, "").replace(/\/+$/, "");
   if (/\.(?:md|ts)$/.test(name)) return [name];
   const found: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(`${root}${name}`)) {
-      found.push(...await documentsIn(root, `${name}/${entry.name}`));
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+  if (!await Deno.stat(`${root}${name}`).then(({ isDirectory }) => isDirectory, () => false)) return found;
+  for await (const entry of Deno.readDir(`${root}${name}`)) {
+    found.push(...await documentsIn(root, `${name}/${entry.name}`));
   }
   return found.sort();
 }

@@ -86,7 +86,7 @@ export function loadOptionsOf<T>(options: GetOrSetOptions<T> | Duration): GetOrS
   if (typeof options === "number" || typeof options === "string") return { ttl: options };
   if (typeof options === "function") {
     throw new TypeError(
-      "Cannot read from the cache: wanted the loader and then the options, got them the other way round",
+      "Cannot read from the cache: wanted an object with options behind the loader, got a function",
     );
   }
   assertOptions(options, GET_OR_SET, "read from the cache");

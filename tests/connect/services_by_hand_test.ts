@@ -73,8 +73,14 @@ Deno.test("Arguments in another order, or none, are told by what they are", asyn
   await using redis = await connect({ url: "memory:" });
   const { cache, sessions, rateLimit } = redis;
   const wrong: [() => unknown, string][] = [
-    [() => cache.getOrSet("a", { ttl: 5 } as never, (() => 1) as never), "wanted the loader and then the options"],
-    [() => cache.getOrSet("a", 300 as never, (() => 1) as never), "wanted the loader and then the options"],
+    [
+      () => cache.getOrSet("a", { ttl: 5 } as never, (() => 1) as never),
+      "wanted an object with options behind the loader, got a function",
+    ],
+    [
+      () => cache.getOrSet("a", 300 as never, (() => 1) as never),
+      "wanted an object with options behind the loader, got a function",
+    ],
     [
       () => rateLimit.check("AUTH", undefined as never),
       "Cannot check rate limit: wanted a string as the id, got undefined",
