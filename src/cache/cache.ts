@@ -4,7 +4,7 @@ import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import type { ClosedBy } from "../errors.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../observe/events.ts";
-import { assertKey, assertNamespace, assertTags, MAX_KEY_BYTES } from "../util/keys.ts";
+import { assertKey, assertNamespace, assertTags, isName, MAX_KEY_BYTES } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { Codec, integer } from "./codec.ts";
 import { MAX_BYTES, NEVER } from "./entry.ts";
@@ -207,7 +207,7 @@ export class Cache implements AsyncDisposable {
       value: found.value,
       age: Math.max(0, read.now - entry.asOf / 1000) / 1000,
       ttl: fresh ? secondsLeft(read) : 0,
-      tags: entry.tags,
+      tags: entry.tags.filter((tag) => isName(tag)),
     };
   }
 
@@ -447,13 +447,14 @@ export class Cache implements AsyncDisposable {
     signal?.throwIfAborted();
     for await (const [key, read] of this.#store.inspect(pattern)) {
       signal?.throwIfAborted();
+      if (!isName(key, this.#maxKeyBytes)) continue; // somebody else's, which nobody can read
       const entry = read.entry!;
       const found = values && await this.#values.read(key, entry, schema, versionIn(entry));
       yield {
         key,
         age: Math.max(0, read.now - entry.asOf / 1000) / 1000,
         ttl: read.state === "fresh" ? secondsLeft(read) : 0,
-        tags: entry.tags,
+        tags: entry.tags.filter((tag) => isName(tag)),
         bytes: entry.bytes,
         ...(found && { value: found.value }),
       };

@@ -91,6 +91,9 @@ export function tooMuch(action: string, { bytes, fields }: DataSize, maxBytes: n
  */
 export function decodeFields({ fields, json }: Pick<StoredSession, "fields" | "json">): Record<string, unknown> {
   const data = (json ? read(FORMAT.json, json) : {}) as Record<string, unknown>;
+  if (typeof data !== "object" || data === null || Array.isArray(data)) {
+    throw new TypeError(`Cannot read session: wanted an object with its fields, got ${describeKind(data)}`);
+  }
   for (const [name, bytes] of fields) {
     if (name === "__proto__") throw new Error('Cannot read session: wanted plain data, got the key "__proto__"');
     data[name] = richSerializer.deserialize(bytes);

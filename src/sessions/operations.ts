@@ -112,6 +112,7 @@ export class Operations<Data extends object> {
       return { missing: "outage" };
     }
     if (stored === undefined) this.#on({ type: "session.unknown", handle });
+    if (stored === "unreadable") this.#decoder.reportUnreadable(handle, new RangeError("the record of it is damaged"));
     if (typeof stored !== "object") return { missing: stored ?? "unknown" };
     const session = await this.#decoder.decode(id, stored);
     return session ? { session, renewed: session.handle !== handle } : { missing: "unreadable" };

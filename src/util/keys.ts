@@ -81,6 +81,16 @@ function assertName(value: unknown, kind: string, maxBytes: number, action: stri
 }
 
 /**
+ * Whether a text can be a key, a tag or the id of a user: what somebody else wrote may be anything.
+ *
+ * @param text The text.
+ * @param maxBytes The most bytes.
+ */
+export function isName(text: string, maxBytes: number = MAX_KEY_BYTES): boolean {
+  return text.length <= maxBytes && PLAIN.test(text) || problem(text, "name", maxBytes, "") === undefined;
+}
+
+/**
  * Checks a key: a string of 1 to `maxBytes` bytes in UTF-8 without control characters (C0, DEL, C1) and without halves of
  * surrogate pairs. Everything else, spaces, colons, braces and emoji too, may be in it.
  *

@@ -1,7 +1,15 @@
-import { parse, stringify } from "devalue";
+import { stringify, unflatten } from "devalue";
 import { describe } from "../util/describe.ts";
 import { isDeeper } from "./nesting.ts";
-import { assertStorable, isJsonSafe, MAX_DEPTH, type PathSegment, tooDeep, unstorable } from "./storable.ts";
+import {
+  assertStorable,
+  isJsonSafe,
+  MAX_DEPTH,
+  MOST_DIGITS,
+  type PathSegment,
+  tooDeep,
+  unstorable,
+} from "./storable.ts";
 import { decoder } from "../util/utf8.ts";
 
 /**
@@ -166,6 +174,16 @@ export function read(format: number | undefined, bytes: Uint8Array): unknown {
   }
 }
 
+/** What devalue wrote, unless it has a number in it that takes long to read. */
+function withoutGiants(parts: unknown): Parameters<typeof unflatten>[0] {
+  for (const part of Array.isArray(parts) ? parts : []) {
+    if (Array.isArray(part) && part[0] === "BigInt" && String(part[1]).length > MOST_DIGITS + 1) {
+      throw new RangeError(`Cannot read value: wanted a bigint of at most ${MOST_DIGITS} digits, got more`);
+    }
+  }
+  return parts as Parameters<typeof unflatten>[0];
+}
+
 function decode(bytes: Uint8Array): string {
   const text = decoder.decode(bytes);
   // Damage shows as U+FFFD. The strict decoder costs three times as much, so only text that has one goes through it.
@@ -178,7 +196,7 @@ function parseJson(text: string): unknown {
 }
 
 function parseRich(text: string): unknown {
-  return bounded(parse(text, REVIVERS), text, new Set());
+  return bounded(unflatten(withoutGiants(JSON.parse(text)), REVIVERS), text, new Set());
 }
 
 /**

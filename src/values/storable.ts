@@ -161,8 +161,18 @@ interface Visit {
 
 const TOO_DEEP = "too deep";
 
+/** The most digits of a bigint: reading one of millions takes seconds. */
+export const MOST_DIGITS = 100_000;
+/** So many hexadecimal digits, which are quick to count, are less than that. */
+const MOST_HEX = Math.floor(MOST_DIGITS * Math.log(10) / Math.log(16)) - 1;
+
+function isGiant(value: bigint): boolean {
+  return value > 2n ** 64n || value < -(2n ** 64n) ? value.toString(16).length > MOST_HEX : false;
+}
+
 function findProblem(value: unknown, visit: Visit): string | undefined {
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  if (typeof value === "bigint" && isGiant(value)) return `a bigint of more than ${MOST_DIGITS} digits`;
   if (typeof value !== "object" || value === null || visit.seen.has(value)) return undefined;
   if (visit.path.length >= MAX_DEPTH) return TOO_DEEP;
   visit.seen.add(value);

@@ -51,6 +51,9 @@ export function readArray(bytes: Uint8Array): number[] {
   let at = first === 0xdc ? 3 : first === 0xdd ? 5 : 1;
   const length = first === 0xdc ? uint(bytes, 1, 2) : first === 0xdd ? uint(bytes, 1, 4) : first - 0x90;
   if (at === 1 && (first & 0xf0) !== 0x90) throw unreadable(first);
+  if (!(length <= bytes.length)) {
+    throw new RangeError(`Cannot read reply: wanted ${length} strings in ${bytes.length} bytes`);
+  }
   const bounds = new Array<number>(2 * length);
   for (let i = 0; i < bounds.length; i += 2) {
     const type = bytes[at++]!;

@@ -13,7 +13,7 @@ local function exact(state, rule, action, cost, receipt)
     local live = (#state - 11) / size
     if width == size and live == floor(live) and live + cost <= limit then
       local newest = base + (unpack_(format, state, #state - size + 1))
-      if base + oldest > now - window and newest <= upper and upper - base < SPAN[size]
+      if base + oldest > now - window and base + oldest <= newest and newest <= upper and upper - base < SPAN[size]
         and lasts(till, upper + window, spell) then
         local more = base + oldest + window - now
         if action == PEEK then return true, limit - live, newest + window - now, 0, more, upper, false end
@@ -33,9 +33,11 @@ local function exact(state, rule, action, cost, receipt)
     end
   end
   local format, count = INT[width], #body / width
-  local function at(i) return base + (unpack_(format, body, (i - 1) * width + 1)) end
+  local function written(i) return base + (unpack_(format, body, (i - 1) * width + 1)) end
+  -- None is from the future, whatever order somebody else has put them in.
+  local function at(i) return min(written(i), upper) end
   if count > 0 then
-    local last = at(count)
+    local last = written(count)
     if last > upper then
       base = base - (last - upper)
       changed = true
@@ -56,7 +58,7 @@ local function exact(state, rule, action, cost, receipt)
       base, width, body = upper, size, ''
     elseif width ~= size or upper - base >= SPAN[width] then
       local from, times = at(1), {}
-      for i = 1, count do times[i] = pack(INT[size], at(i) - from) end
+      for i = 1, count do times[i] = pack(INT[size], max(0, at(i) - from)) end
       base, width, body = from, size, table.concat(times)
     end
     format = INT[width]

@@ -41,6 +41,8 @@ local function sliding(state, rule, action, cost, receipt)
       count = count - 1
       last = last - 1
     end
+    -- What somebody else has written need not add up.
+    total = count > 0 and max(0, total) or 0
   end
   local function expire(newest)
     if last > newest then
@@ -111,7 +113,7 @@ local function sliding(state, rule, action, cost, receipt)
     cut = before > 0 and before + amount > limit
     local after = min(limit, before + amount, before + MAX_TOTAL - total)
     body = body .. pack(format, after)
-    last, total, changed = current, total + after - before, true
+    last, total, changed = current, max(after, total + after - before), true
   end
   local allowed, retry = true, 0
   if action == PENALIZE then

@@ -1,5 +1,6 @@
 import type { RedisReply } from "../../redis/client.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
+import { isName } from "../../util/keys.ts";
 import { decoder } from "../../util/utf8.ts";
 import type { StoredSession } from "../store.ts";
 
@@ -25,8 +26,12 @@ export function readParts(bytes: Uint8Array): Part[] {
   return parts;
 }
 
+/** How deep arrays may be in each other: a reply holds sessions, and they their values. */
+const DEEPEST = 4;
+
 class Reader {
   at = 0;
+  #depth = 0;
   readonly #bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
@@ -68,7 +73,9 @@ class Reader {
 
   #array(length: number): Part[] {
     const parts: Part[] = [];
+    if (++this.#depth > DEEPEST) throw new RangeError("Cannot read reply: wanted arrays of strings, got deeper ones");
     for (let i = 0; i < length; i++) parts.push(this.part());
+    this.#depth--;
     return parts;
   }
 
@@ -128,24 +135,26 @@ export function readSession(
     tags: NO_TAGS,
     fields: new Map(),
   };
-  for (let i = from; i < parts.length - 1; i++) take(found, parts[i]!);
+  for (let i = from; i < parts.length - 1; i++) take(found, parts[i]!, true);
   const { head, json, userId, device, persistent, tags, fields } = found;
   if (!head || head.length !== HEAD || head[1] !== VERSION || !(flags instanceof Uint8Array)) throw senseless();
   const view = new DataView(head.buffer, head.byteOffset, HEAD);
   const seen = view.getFloat64(18);
   const last = view.getFloat64(26);
   const idle = view.getFloat64(34);
+  const [created, version] = [view.getFloat64(10), view.getFloat64(42)];
+  if (![created, seen, last, idle, version].every(isTime)) throw senseless();
   const session: StoredSession = {
     handle: found.handle,
     userId,
     tags,
     device,
-    createdAt: view.getFloat64(10),
+    createdAt: created,
     lastSeenAt: seen,
     expiresAt: Math.min(idle > 0 ? seen + idle : Infinity, last > 0 ? last : Infinity),
     persistent,
     idle,
-    version: view.getFloat64(42),
+    version,
     fields,
     json,
     touched: (flags[0]! & TOUCHED) !== 0,
@@ -188,11 +197,13 @@ interface Found {
   readonly fields: Map<string, Uint8Array>;
 }
 
-function take(found: Found, value: Part): void {
+/** Takes a value; `outer` says that it is not one of those in the copy of all of them. */
+function take(found: Found, value: Part, outer: boolean): void {
   if (!(value instanceof Uint8Array)) throw senseless();
   switch (value[0]) {
     case 0x64: { // d
       const end = NAME + (value[1]! << 8 | value[2]!);
+      if (!(end <= value.length)) throw senseless();
       found.fields.set(nameOf(value, end), value.subarray(end));
       break;
     }
@@ -209,17 +220,30 @@ function take(found: Found, value: Part): void {
       found.persistent = value[1] === 0x31;
       break;
     case 0x73: // s
-      for (const part of readParts(value.subarray(1))) take(found, part);
+      if (!outer) throw senseless();
+      for (const part of readParts(value.subarray(1))) take(found, part, false);
       break;
     case 0x74: // t
-      if (value.length > 1) found.tags = readParts(value.subarray(1)).map(textOf);
+      if (value.length > 1) found.tags = readParts(value.subarray(1)).map(nameIn);
       break;
     case 0x75: // u
-      found.userId = decoder.decode(value.subarray(1));
+      found.userId = nameIn(value.subarray(1));
       break;
     case 0x76: // v
       found.device = decoder.decode(value.subarray(1));
   }
+}
+
+/** A user or a tag, as they may be called. */
+function nameIn(part: Part): string {
+  const name = part instanceof Uint8Array ? decoder.decode(part) : "";
+  if (!isName(name)) throw senseless();
+  return name;
+}
+
+/** A count, or a time in milliseconds: from the beginning to the end of what dates can say. */
+function isTime(value: number): boolean {
+  return value >= 0 && value <= 8.64e15;
 }
 
 const NO_TAGS: readonly string[] = Object.freeze([]);
