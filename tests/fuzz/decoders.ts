@@ -2,7 +2,7 @@ import { readBell } from "../../src/cache/redis/bell_message.ts";
 import { encodeTags, HEADER, WireEntry } from "../../src/cache/entry.ts";
 import { Invalidations } from "../../src/cache/invalidations.ts";
 import { Codec } from "../../src/cache/codec.ts";
-import { readNews, ReadReply } from "../../src/cache/redis/read_reply.ts";
+import { readNews, readValues } from "../../src/cache/redis/read_reply.ts";
 import { decodeResponse, encodeResponse } from "../../src/http/stored_response.ts";
 import { checkKnown, etagOf } from "../../src/images/known.ts";
 import { decodeFields } from "../../src/sessions/fields.ts";
@@ -91,11 +91,11 @@ async function news(): Promise<Decoder> {
     name: "ledger news",
     examples: [new Uint8Array([0x93, ...part(first!), 0xc2, ...part(told)]), new Uint8Array([0x91, ...part(told)])],
     read(bytes) {
-      const reply = new ReadReply(bytes);
+      const reply = readValues(bytes);
       const known = new Invalidations();
       const result = readNews(reply.news, known, undefined);
       if (known.size > 22_000) throw new Wrong("more is remembered than there is room for");
-      for (let i = 0; i < Math.min(reply.count, 10); i++) if (reply.has(i)) known.judge("user:1", reply.entry(i));
+      for (const value of reply.values.slice(0, 10)) if (value) known.judge("user:1", new WireEntry(value));
       return result;
     },
   };
@@ -146,7 +146,7 @@ function session(): Decoder {
       for (const part of readParts(bytes)) {
         const told = storedSessionOf(
           "handle",
-          Array.isArray(part) && part.length > 1 ? part : undefined === part ? part : false,
+          Array.isArray(part) && part.length > 1 ? part : false,
         );
         if (!told) continue;
         const { userId, tags, createdAt, lastSeenAt, expiresAt } = told.session;
