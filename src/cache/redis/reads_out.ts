@@ -57,14 +57,12 @@ export class ReadsOfWrite {
   }
 
   /**
-   * Adds a value of so many bytes, if there is room for it: long ones go one write after the other, short ones need not
-   * wait for them.
+   * Adds a value of so many bytes, if there is room for it beside what is on its way. Short ones need not wait for
+   * long ones.
    */
   add(bytes: number): boolean {
     const kind = bytes > LONG ? "long" : "short";
-    const most = kind === "long" ? this.#room : 2 * this.#room;
-    if (this.#own[kind] > 0 && this.#own[kind] + bytes > this.#room) return false;
-    if (this.#out[kind] > 0 && this.#out[kind] + bytes > most) return false;
+    if (this.#out[kind] > 0 && this.#out[kind] + bytes > this.#room) return false;
     this.#own[kind] += bytes;
     this.#out[kind] += bytes;
     return true;
