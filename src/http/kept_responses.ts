@@ -27,22 +27,31 @@ export class KeptResponses {
     this.variants = new ResponseVariants(cache);
   }
 
-  /** What is kept and good enough. */
-  async find(request: Request, address: ResponseAddress, wishes: RequestWishes): Promise<StoredResponse | undefined> {
+  /** What is kept and good enough. The signal ends it. */
+  async find(
+    request: Request,
+    address: ResponseAddress,
+    wishes: RequestWishes,
+    signal: AbortSignal,
+  ): Promise<StoredResponse | undefined> {
     for (const key of new Set([this.variants.keyOf(request, address), address.primary])) {
-      let stored = await this.#lookUp(key);
+      let stored = await this.#lookUp(key, signal);
       if (stored && !isFor(stored, request) && key === address.primary) {
         this.variants.learn(address, stored);
         const other = this.variants.keyOf(request, address);
-        if (other !== key) stored = await this.#lookUp(other);
+        if (other !== key) stored = await this.#lookUp(other, signal);
       }
       if (stored && isFor(stored, request) && isGoodEnough(stored, wishes)) return stored;
     }
   }
 
   /** What may be served when a new one cannot be made. */
-  async fallback(request: Request, address: ResponseAddress): Promise<StoredResponse | undefined> {
-    const stored = await this.find(request, address, { ...NO_WISHES, maxStale: Infinity });
+  async fallback(
+    request: Request,
+    address: ResponseAddress,
+    signal: AbortSignal,
+  ): Promise<StoredResponse | undefined> {
+    const stored = await this.find(request, address, { ...NO_WISHES, maxStale: Infinity }, signal);
     return stored && mayServe(stored) ? stored : undefined;
   }
 
@@ -92,8 +101,8 @@ export class KeptResponses {
     return this.#streaming.has(key);
   }
 
-  async #lookUp(key: string): Promise<StoredResponse | undefined> {
-    return this.decode(key, (await this.#cache.lookup<Uint8Array>(key)).value);
+  async #lookUp(key: string, signal: AbortSignal): Promise<StoredResponse | undefined> {
+    return this.decode(key, (await this.#cache.lookup<Uint8Array>(key, { signal })).value);
   }
 }
 

@@ -68,6 +68,9 @@ export class NodeCache {
       next();
       return await captured.response;
     };
+    const gone = new AbortController();
+    const hangUp = () => gone.abort();
+    outgoing.on("close", hangUp);
     let response: Response;
     try {
       response = await this.#cache.answer(request, {
@@ -75,8 +78,10 @@ export class NodeCache {
         load: rerun ? (asked, foreground) => this.#load(rerun, asked, foreground ? incoming : undefined) : behind,
         once: !rerun,
         connection: info,
+        hungUp: () => gone.signal,
       });
     } finally {
+      outgoing.removeListener("close", hangUp);
       restore?.();
     }
     if (!ran && reply) return reply.send(response);

@@ -6,11 +6,12 @@ import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { type SchemeReader, schemeReaderOf } from "../rate_limit/scheme_reader.ts";
 import type { ForwardedScheme } from "../web/forwarded_scheme.ts";
 import { answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, staleFor } from "./cached_answer.ts";
-import type { Behind } from "./behind.ts";
+import type { Behind, BehindRead } from "./behind.ts";
 import { cacheOf } from "./cache_of.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 import { currentLoad, runLoad } from "../web/current_load.ts";
 import { freshnessOf } from "./freshness.ts";
+import { answerToNobody, HangUp, HUNG_UP } from "./hang_up.ts";
 import { isYoungEnough, KeptResponses, mayServe } from "./kept_responses.ts";
 import { dropsHeaders, isPersonal } from "./load_request.ts";
 import { isSafe, takeAlong } from "./response_change.ts";
@@ -20,11 +21,9 @@ import { addressOf, type ResponseAddress } from "./response_key.ts";
 import { type ResponsePolicy, responsePolicyOf } from "./response_policy.ts";
 import { isFor } from "./response_variants.ts";
 import { NO_WISHES, type RequestWishes, wishesOf } from "./request_wishes.ts";
+import { settled } from "./response_wait.ts";
 import { badRequest, type RequestTarget, targetOf } from "../web/target.ts";
 import { watchVisitor } from "../web/visitor.ts";
-
-/** Milliseconds between two looks whether the body that one waits for goes on and on. */
-const LOOK_EVERY = 1000;
 
 const SCHEME_UNKNOWN =
   "A request has X-Forwarded-Proto, which is not believed: if a proxy of yours writes it, say so by " +
@@ -75,18 +74,40 @@ export class ResponseCache {
     }
     const wishes = this.#policy.deaf ? NO_WISHES : wishesOf(request);
     if (wishes.noStore) return mark(await behind.next(), { fwd: "request" });
+    const hangUp = new HangUp(behind.hungUp ?? (() => request.signal));
+    try {
+      return await this.#answer(request, address, wishes, {
+        ...behind,
+        hangUp,
+        next: () => (hangUp.stop(), behind.next()),
+      });
+    } catch (error) {
+      if (error === HUNG_UP) return answerToNobody();
+      throw error;
+    } finally {
+      hangUp.stop();
+    }
+  }
+
+  async #answer(
+    request: Request,
+    address: ResponseAddress,
+    wishes: RequestWishes,
+    behind: BehindRead,
+  ): Promise<Response> {
+    const { signal } = behind.hangUp;
     if (!address.keyed && isPersonal(request, this.#policy)) {
       return await this.#personal(request, address, wishes, behind);
     }
     const { headers, method } = request;
     if (method === "HEAD" || headers.has("range") || isWebSocket(headers) || wishes.onlyIfCached) {
-      const found = isWebSocket(headers) ? undefined : await this.#kept.find(request, address, wishes);
+      const found = isWebSocket(headers) ? undefined : await this.#kept.find(request, address, wishes, signal);
       if (found) return answerFrom(request, found, { hit: true });
       if (wishes.onlyIfCached) return gatewayTimeout("There is no response in the cache", { fwd: "request" });
       return mark(await behind.next(), { fwd: headers.has("range") || isWebSocket(headers) ? "bypass" : "uri-miss" });
     }
     if (wishes.maxStale > 0) {
-      const found = await this.#kept.find(request, address, wishes);
+      const found = await this.#kept.find(request, address, wishes, signal);
       if (found) return answerFrom(request, found, { hit: true });
     }
     return await this.#shared(request, address, wishes, behind);
@@ -127,9 +148,9 @@ export class ResponseCache {
     request: Request,
     address: ResponseAddress,
     wishes: RequestWishes,
-    behind: Behind,
+    behind: BehindRead,
   ): Promise<Response> {
-    const found = await this.#kept.find(request, address, wishes);
+    const found = await this.#kept.find(request, address, wishes, behind.hangUp.signal);
     if (found?.open && !isWebSocket(request.headers)) return answerFrom(request, found, { hit: true });
     const response = await behind.next();
     if (
@@ -154,19 +175,26 @@ export class ResponseCache {
     request: Request,
     address: ResponseAddress,
     wishes: RequestWishes,
-    behind: Behind,
+    behind: BehindRead,
   ): Promise<Response> {
+    const { hangUp } = behind;
     let fresh = wishes.noCache;
     for (let attempt = 0; attempt < 3; attempt++) {
       const key = this.#kept.variants.keyOf(request, address);
       if (this.#kept.isNotKept(key)) break;
       if (this.#kept.isStreamingHere(key)) {
-        const older = fresh ? undefined : await this.#kept.fallback(request, address);
+        const older = fresh ? undefined : await this.#kept.fallback(request, address, hangUp.signal);
         if (older && isYoungEnough(older, wishes)) return answerFrom(request, older, { hit: true });
         break;
       }
       const load = this.#loadOf(request, address, key, behind);
-      const result = await this.#settle(key, load, this.#cache.getOrSet(key, load.run, this.#lifetime(fresh)));
+      const signal = hangUp.until(load);
+      const cached = this.#cache.getOrSet(key, load.run, { ...this.#lifetime(fresh), signal });
+      const result = await settled({ key, load, cached, kept: this.#kept, timeout: this.#policy.timeout });
+      if (signal.aborted) {
+        load.leave();
+        throw HUNG_UP;
+      }
       if (result instanceof Response && result !== load.failed) {
         load.leave(result);
         return answerOf(request, result, load.outcome);
@@ -174,7 +202,7 @@ export class ResponseCache {
       if (
         fresh && result !== load.refusal && (result instanceof Response || result instanceof Error || result === "late")
       ) {
-        const older = await this.#kept.fallback(request, address);
+        const older = await this.#kept.fallback(request, address, hangUp.signal);
         if (older) {
           load.leave();
           return answerFrom(request, older, { hit: true });
@@ -230,35 +258,6 @@ export class ResponseCache {
       return answerFrom(request, stored, made ? load.outcome : { hit: true });
     }
     return mark(await behind.next(), { fwd: "bypass" });
-  }
-
-  /** What comes first: the response of one's own load, or what the cache says. */
-  async #settle(
-    key: string,
-    load: ResponseLoad,
-    cached: Promise<Uint8Array>,
-  ): Promise<Response | Uint8Array | Error | "late"> {
-    const { timeout } = this.#policy;
-    const timers: ReturnType<typeof setTimeout>[] = [];
-    const settled = cached.then((bytes) => load.refusal ?? load.ready ?? bytes, (error) => {
-      if (load.failed) return load.failed;
-      return error instanceof LateResponseError && load.started
-        ? "late" as const
-        : error instanceof Error
-        ? error
-        : new Error(String(error), { cause: error });
-    });
-    const late = new Promise<"late">((resolve) => {
-      // The load of one's own ends by itself.
-      const giveUp = () => !load.started && resolve("late");
-      if (timeout !== Infinity) timers.push(setTimeout(giveUp, timeout));
-      timers.push(setInterval(async () => !load.started && await this.#kept.isStreaming(key) && giveUp(), LOOK_EVERY));
-    });
-    try {
-      return await Promise.race([load.own, settled, late]);
-    } finally {
-      timers.forEach(clearTimeout);
-    }
   }
 
   #loadOf(request: Request, address: ResponseAddress, key: string, behind: Behind): ResponseLoad {
