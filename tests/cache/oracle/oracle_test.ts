@@ -13,6 +13,8 @@ const ignore = !RedisServer.controllable;
  * longer.
  */
 const HITS = 1000 * EFFORT;
+/** How often each key is invalidated meanwhile at least: hits may come so fast that there was nothing to judge. */
+const INVALIDATED = 20 * EFFORT;
 /** How often the same trouble is made. */
 const rounds = (count: number): number => Math.ceil(count * EFFORT);
 
@@ -58,7 +60,7 @@ async function judge(
   try {
     while (truth.hits === 0 && !truth.stopped) await delay(5);
     await options.trouble?.();
-    while (truth.hits < HITS && !truth.stopped) await delay(5);
+    while ((truth.hits < HITS || truth.rounds < INVALIDATED) && !truth.stopped) await delay(5);
   } finally {
     truth.stop();
     await running.catch(() => {});

@@ -61,6 +61,11 @@ export class Truth implements Disposable {
     return this.#read(1 + READERS + KEYS + key);
   }
 
+  /** How often each key was invalidated, and that acknowledged, at least. */
+  get rounds(): number {
+    return Math.min(...Array.from({ length: KEYS }, (_, key) => this.floor(key)));
+  }
+
   acknowledge(key: number, version: number): void {
     this.#write(1 + READERS + KEYS + key, version);
   }
