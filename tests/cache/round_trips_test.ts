@@ -194,7 +194,8 @@ Deno.test({
 
     await t.step("setMany() of 64 values", async () => {
       const write = () => cache.setMany(new Map(keys.map((key) => [key, key])), { ttl: 60, tags: tags(3) });
-      assertEquals(await bench.cost(async () => assertEquals(await write(), true)), { writes: 1, evalsha: 1 });
+      // On a busy machine, others get their turn after some of them.
+      await bench.costs({ writes: 1, evalsha: 1 }, async () => assertEquals(await write(), true));
       assertEquals((await cache.getMany(keys)).size, 64);
     });
 
