@@ -2,6 +2,7 @@ import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
 import type { LockLoss } from "./errors.ts";
 import { Keeper } from "./keeper.ts";
+import { Leaver } from "./leaver.ts";
 import { Lines, Turn } from "./lines.ts";
 import { HeldLock } from "./lock.ts";
 import type { LockTimes } from "./options.ts";
@@ -32,7 +33,10 @@ export class Acquirer {
   readonly #on: EventListener | undefined;
   readonly #instance = crypto.randomUUID();
   readonly #keeper: Keeper;
+  readonly #leaver: Leaver;
   readonly #lines = new Lines();
+  /** What is being acquired. */
+  readonly #asking = new Set<Promise<unknown>>();
   readonly #counts = { acquired: 0, waited: 0, timedOut: 0, lost: 0 };
   #owners = 0;
   #listens = false;
@@ -42,6 +46,7 @@ export class Acquirer {
     this.#store = store;
     this.#on = on;
     this.#keeper = new Keeper(store, (lock, reason) => this.#lost(lock, reason));
+    this.#leaver = new Leaver(store);
   }
 
   /** What was done so far. */
@@ -51,6 +56,17 @@ export class Acquirer {
 
   /** Acquires what is asked for; `undefined` when it is not free in time. */
   async acquire(request: LockRequest): Promise<HeldLock | undefined> {
+    this.#assertOpen();
+    const asking = this.#acquire(request);
+    this.#asking.add(asking);
+    try {
+      return await asking;
+    } finally {
+      this.#asking.delete(asking);
+    }
+  }
+
+  async #acquire(request: LockRequest): Promise<HeldLock | undefined> {
     const { key, ttl, permits, wait, signal } = request;
     signal?.throwIfAborted();
     const owner = `${this.#instance}|${++this.#owners}|${ttl}`;
@@ -74,6 +90,9 @@ export class Acquirer {
     this.#closed ??= by;
     this.#lines.wakeAll();
     await Promise.all([...this.#keeper.locks].map((lock) => lock.release()));
+    // What is on its way may be given all the same, and is given up before the store ends.
+    await Promise.allSettled(this.#asking);
+    await this.#leaver.close();
     await this.#store[Symbol.asyncDispose](by);
   }
 
@@ -97,7 +116,7 @@ export class Acquirer {
       for (;;) {
         this.#lines.look(turn, this.#listens ? Math.max(SLACK, retryIn + SLACK) : Math.min(retryIn + SLACK, AGAIN));
         await turn.wait(Math.max(0, end - performance.now()), request.signal);
-        if (this.#closed) throw new UnavailableError("acquire lock", "closed", { closedBy: this.#closed });
+        this.#assertOpen();
         if (performance.now() >= end) break;
         const since = performance.now();
         const answer: TakeAnswer = await this.#store.take(ask, request.signal).catch((error) => {
@@ -136,14 +155,12 @@ export class Acquirer {
   ): HeldLock {
     const release = async (lock: HeldLock) => {
       const kept = this.#keeper.drop(lock);
-      const had = await this.#store.leave({ key, owner, permits }).catch(() => false);
+      const had = await this.#leaver.leave({ key, owner, permits }, ttl);
       return kept && had;
     };
     const lock = new HeldLock({ key, name, owner, permits, ttl, token, since, release });
-    if (this.#closed) {
-      lock.release();
-      throw new UnavailableError("acquire lock", "closed", { closedBy: this.#closed });
-    }
+    if (this.#closed) lock.release();
+    this.#assertOpen();
     this.#keeper.add(lock);
     this.#counts.acquired++;
     this.#on?.({ type: "lock.acquired", name, token, milliseconds: Math.round(performance.now() - began) });
@@ -151,8 +168,12 @@ export class Acquirer {
   }
 
   /** Leaves the line, and what may have been given meanwhile; nobody waits for it. */
-  #leave({ key, owner, permits }: TakeRequest): void {
-    this.#store.leave({ key, owner, permits }).catch(() => {}); // it ends by itself
+  #leave({ key, owner, permits, ttl, wait }: TakeRequest): void {
+    this.#leaver.leave({ key, owner, permits }, ttl + wait);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new UnavailableError("acquire lock", "closed", { closedBy: this.#closed });
   }
 
   #told(name: string, began: number, acquired: boolean): void {
