@@ -98,7 +98,7 @@ export function rateLimit<Names extends string>(
     if (isOnItsWay(incoming)) return next(); // it was counted for the visitor
     try {
       const { request, info } = knownOf(incoming);
-      const { response, apply } = await gate.decide(request, info);
+      const { response, apply } = await gate.decide(request, info, rewritten(incoming));
       if (response) return await send(outgoing, response, () => true);
       for (const [name, value] of apply(new Response(null)).headers) outgoing.setHeader(name, value);
     } catch (error) {
@@ -196,6 +196,18 @@ export function health(redis: Pick<Larder, "health">, options: HealthHandlerOpti
 export function metrics(redis: Measured, options: MetricsHandlerOptions = {}): ExpressHandler {
   const handler = metricsHandler(redis, options);
   return async (incoming, outgoing) => await send(outgoing, await handler(knownOf(incoming).request), () => true);
+}
+
+/** The path that the router goes by, where middleware in front has put another into `url` than the one that was sent. */
+function rewritten(incoming: NodeRequestLike): { path?: string } {
+  const { url = "/", originalUrl = url, baseUrl = "" } = incoming as NodeRequestLike & { baseUrl?: string };
+  const sent = pathOf(originalUrl);
+  const path = `${baseUrl}${pathOf(url)}`;
+  return path === sent || path === `${sent}/` ? {} : { path }; // below "/admin", the router calls "/admin" itself "/"
+}
+
+function pathOf(target: string): string {
+  return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "") || "/";
 }
 
 type App = ((request: object, response: object) => void) & { readonly parent?: App | undefined };

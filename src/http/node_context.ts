@@ -1,5 +1,6 @@
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
+import { shareVisitor } from "../web/visitor.ts";
 
 /** What a load takes of an app. */
 export interface NodeTaken {
@@ -21,12 +22,20 @@ export interface Known {
   readonly info: ConnectionInfo;
 }
 
-const known = new WeakMap<object, Known>();
+const known = new WeakMap<object, Known & { readonly head: string }>();
 
-/** The request of Larder for one of `node:http`: the same each time, so that what is noted of its visitor is found. */
+/**
+ * The request of Larder for one of `node:http`: the same each time, so that what is noted of its visitor is found,
+ * unless what is in front has changed its method, target or headers since.
+ */
 export function knownOf(incoming: NodeRequestLike): Known {
-  let found = known.get(incoming);
-  if (!found) known.set(incoming, found = fromNodeRequest(incoming));
+  const { method, url, originalUrl = url, headers } = incoming;
+  const head = JSON.stringify([method, originalUrl, headers]);
+  const before = known.get(incoming);
+  if (before?.head === head) return before;
+  const found = { ...fromNodeRequest(incoming), head };
+  if (before) shareVisitor(found.request, before.request);
+  known.set(incoming, found);
   return found;
 }
 

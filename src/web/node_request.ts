@@ -56,6 +56,9 @@ export function fromNodeRequest(incoming: NodeRequestLike): { request: Request; 
     if (value === undefined || name.startsWith(":")) continue;
     for (const one of typeof value === "string" ? [value] : value) headers.append(name, one);
   }
+  // HTTP/2 has no other host (RFC 9113, section 8.3.1).
+  const authority = incoming.headers[":authority"];
+  if (typeof authority === "string") headers.set("host", authority);
   const request = bareRequest(urlOf(encrypted ? "https" : "http", target, headers.get("host")), method, headers);
   keepTarget(request, target);
   return { request, info: { remoteAddr: { hostname: remoteAddress } } };

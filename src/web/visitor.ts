@@ -62,3 +62,10 @@ export function noteVisitor(request: Request, trait: VisitorTrait): void {
   if (!visitor) ofRequest.set(request, visitor = new Visitor());
   visitor.note(trait);
 }
+
+/** Says that a request is of the same visitor as another. */
+export function shareVisitor(request: Request, other: Request): void {
+  let visitor = ofRequest.get(other);
+  if (!visitor) ofRequest.set(other, visitor = new Visitor());
+  ofRequest.set(request, visitor);
+}
