@@ -144,7 +144,7 @@ Deno.test("Sessions whose record is damaged are no sessions, and hold up no othe
   assertEquals(read.map((session) => session !== undefined), [false, false, false, false, false, true]);
   assertEquals(
     log.of("session.unreadable").map(({ handle }) => handle).sort(),
-    [b, c, d].map(({ handle }) => handle).sort(),
+    [a, b, c, d, e].map(({ handle }) => handle).sort(),
   );
   assertEquals(await sessions.update(d.id, () => ({ a: 2 })), undefined);
   assertEquals(await sessions.update(e.id, { a: 2 }), undefined);
