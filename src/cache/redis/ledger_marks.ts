@@ -35,10 +35,10 @@ export function readMarks(scores: RedisReply | undefined, time: RedisReply | und
     throw new RedisError("ERR the reply to ZMSCORE or TIME is none");
   }
   return {
-    epoch: -numberOf(scores[0]),
-    newest: -numberOf(scores[1]),
-    floor: -numberOf(scores[2]),
-    last: -numberOf(scores[3]),
+    epoch: 0 - numberOf(scores[0]),
+    newest: 0 - numberOf(scores[1]),
+    floor: 0 - numberOf(scores[2]), // not -0 where there is none
+    last: 0 - numberOf(scores[3]),
     time: numberOf(time[0]) * 1_000_000 + numberOf(time[1]),
   };
 }
