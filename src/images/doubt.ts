@@ -21,6 +21,14 @@ const STARTS: readonly (readonly [start: string, type: string])[] = [
 const DOCUMENT = /<(?:!doctype|html|head|body|script|iframe|svg|\?xml|\?php)/i;
 
 /**
+ * The type of an SVG whose name says so, and whose root says a size that is none: those that only hold symbols for pages
+ * often are 0 x 0. It is sent as any other SVG, under a policy that lets it do nothing.
+ */
+export function typeWithoutSize(filename: string, type: string | undefined): string | undefined {
+  return type === "image/svg+xml" && type === typeOfName(filename) ? type : undefined;
+}
+
+/**
  * The type of a file of which a parser says that something is wrong with it: what its first bytes say, if its name says
  * the same, and nothing in its beginning might be taken for something else. Not SVG, which is a document itself.
  */

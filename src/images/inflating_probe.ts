@@ -25,6 +25,11 @@ export class InflatingProbe {
     this.#read = this.#pump(readable).then(() => undefined, (error) => error ?? new Error("no reason"));
   }
 
+  /** The type of what is compressed, once its header was read. */
+  get type(): string | undefined {
+    return this.#probe.type;
+  }
+
   /** Takes the next bytes, and looks at what they become. */
   async push(chunk: Uint8Array): Promise<void> {
     // Who fails is the reader: what it says is thrown at the end.

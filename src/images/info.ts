@@ -36,7 +36,7 @@ export interface ImageInfo {
 }
 
 /** An image of which its size is not known, since something is wrong with it; it can be sent all the same. */
-export type DoubtfulImage = Pick<ImageInfo, "size" | "type" | "hash" | "timestamp" | "etag">;
+export type DoubtfulImage = Pick<ImageInfo, "size" | "type" | "hash" | "timestamp" | "etag" | "encoding">;
 
 /**
  * The size at which browsers show an image: width and height change places where its orientation turns it by a quarter,

@@ -87,7 +87,7 @@ function wrongIn(value: unknown, filename: string, hash: string): string | undef
     return isPlainText(error.detail) ? image === undefined ? undefined : wrongInFile(image, hash) : "detail";
   }
   if (!isRecord(info)) return "info";
-  const { type, orientation, mismatch, frames, encoding } = info;
+  const { type, orientation, mismatch, frames } = info;
   if (info.filename !== filename) return "filename";
   const wrong = wrongInFile(info, hash);
   if (wrong !== undefined) return wrong;
@@ -95,7 +95,6 @@ function wrongIn(value: unknown, filename: string, hash: string): string | undef
   if (!isWhole(info.height, 0)) return "height";
   if (orientation !== undefined && !isWhole(orientation, 1, 8)) return "orientation";
   if (frames !== undefined && !isWhole(frames, 0)) return "frames";
-  if (encoding !== undefined && (encoding !== "gzip" || type !== "image/svg+xml")) return "encoding";
   if (mismatch !== mismatchOf(filename, type as string)) return "mismatch";
   return FLAGS.find((flag) => info[flag] !== undefined && info[flag] !== true);
 }
@@ -103,11 +102,12 @@ function wrongIn(value: unknown, filename: string, hash: string): string | undef
 /** What is not as it was written, of what both have that can be sent. */
 function wrongInFile(file: unknown, hash: string): string | undefined {
   if (!isRecord(file)) return "record";
-  const { size, type, hash: digest, etag, timestamp } = file;
+  const { size, type, hash: digest, etag, timestamp, encoding } = file;
   if (!isWhole(size, 1)) return "size";
   if (typeof type !== "string" || !isImageType(type)) return "type";
   if (typeof digest !== "string" || digest.length !== DIGITS[hash] || !/^[\da-f]+$/.test(digest)) return "hash";
   if (etag !== etagOf(digest)) return "etag";
+  if (encoding !== undefined && (encoding !== "gzip" || type !== "image/svg+xml")) return "encoding";
   return Number.isSafeInteger(timestamp) && Math.abs(timestamp as number) <= 8.64e15 ? undefined : "timestamp";
 }
 

@@ -23,6 +23,7 @@ export class Probe {
   /** How far a scan has come. */
   #scanned = 0;
   #shape: Shape | undefined;
+  #type: string | undefined;
 
   constructor(filename: string) {
     this.#filename = filename;
@@ -33,6 +34,11 @@ export class Probe {
   /** Whether nothing more is waited for. */
   get done(): boolean {
     return this.#want === undefined;
+  }
+
+  /** Its type, once the header was read, even if the size in there is none. */
+  get type(): string | undefined {
+    return this.#type;
   }
 
   /**
@@ -106,8 +112,10 @@ export class Probe {
     try {
       const step = bytes === undefined ? this.#parser.next() : this.#parser.next(bytes);
       this.#want = step.done ? undefined : step.value;
-      if (step.done) this.#shape = checked(step.value);
-      else if (step.value.length > MOST) throw new BadImage("too-large", `a header of at most ${MOST} bytes`);
+      if (step.done) {
+        this.#type = step.value.type;
+        this.#shape = checked(step.value);
+      } else if (step.value.length > MOST) throw new BadImage("too-large", `a header of at most ${MOST} bytes`);
       this.#buffer = NOTHING;
       this.#filled = 0;
       this.#scanned = this.#want?.at ?? 0;

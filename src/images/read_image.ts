@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ImageError } from "../errors.ts";
 import { breath } from "./breather.ts";
-import { BEGINNING, typeInDoubt } from "./doubt.ts";
+import { BEGINNING, typeInDoubt, typeWithoutSize } from "./doubt.ts";
 import type { Shape } from "./formats/parser.ts";
 import { InflatingProbe, isGzip } from "./inflating_probe.ts";
 import type { DoubtfulImage, ImageInfo } from "./info.ts";
@@ -45,7 +45,9 @@ export async function readImage(
   /** Throws what cannot be sent; remembers what can. */
   const doubted = (error: unknown) => {
     const known = error instanceof ImageError && DOUBTS.has(error.reason);
-    const type = known ? typeInDoubt(filename, beginning.subarray(0, size)) : undefined;
+    const type = known
+      ? typeInDoubt(filename, beginning.subarray(0, size)) ?? typeWithoutSize(filename, probe?.type)
+      : undefined;
     if (type === undefined) throw error;
     doubt ??= { error: error as ImageError, type };
   };
@@ -58,18 +60,26 @@ export async function readImage(
       if (size < BEGINNING) beginning.set(value.subarray(0, BEGINNING - size), size);
       size += value.length;
       assertSize(filename, size, maxBytes);
-      probe ??= isGzip(value) ? new InflatingProbe(filename) : new Probe(filename);
+      hash.update(value);
+      await breath();
+      if (size < 2) continue; // too few to tell whether they are compressed
       try {
+        if (!probe) {
+          probe = isGzip(beginning) ? new InflatingProbe(filename) : new Probe(filename);
+          await probe.push(beginning.slice(0, size - value.length));
+        }
         if (!doubt) await probe.push(value);
       } catch (error) {
         doubted(error);
       }
-      hash.update(value);
-      await breath();
     }
     let shape: Shape | undefined;
     try {
-      if (!doubt) shape = await (probe ?? new Probe(filename)).end();
+      if (!probe) {
+        probe = new Probe(filename);
+        probe.push(beginning.slice(0, size));
+      }
+      if (!doubt) shape = await probe.end();
       if (shape) assertPixels(filename, shape, limits.maxPixels);
     } catch (error) {
       doubted(error);
@@ -81,7 +91,10 @@ export async function readImage(
       timestamp: Math.floor(stat.modified ?? 0),
       etag: etagOf(digest),
     };
-    if (doubt || !shape) return { error: doubt!.error, image: { ...file, type: doubt!.type } };
+    if (doubt || !shape) {
+      const coded = probe instanceof InflatingProbe && ({ encoding: "gzip" } as const);
+      return { error: doubt!.error, image: { ...file, type: doubt!.type, ...coded } };
+    }
     return { info: { filename, ...file, ...shown(shape), ...mismatched(filename, shape.type) } };
   } catch (error) {
     await reader.cancel().catch(() => {});

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ImageError, Images } from "../../src/images/mod.ts";
+import { gzipSync } from "node:zlib";
+import { ImageError, Images, type ImageSource } from "../../src/images/mod.ts";
 import { bytesOf, ihdr, PNG } from "./probing.ts";
 import { Bed, fixture } from "./support.ts";
 
@@ -37,6 +38,48 @@ Deno.test("Images.serve() sends a file with something wrong in it, if its beginn
       assertEquals([part.status, (await part.arrayBuffer()).byteLength], [206, 2]);
       await assertRejects(() => bed.images.get(name), ImageError);
     });
+  }
+});
+
+Deno.test("Images.serve() sends an SVG whose root says a size that is none, as a document that may do nothing", async (t) => {
+  await using bed = new Bed();
+  const symbols = '><symbol id="a"><path d="M0 0h9v9z"/></symbol></svg>';
+  for (const size of ['width="0" height="0"', 'width="-5" height="5"', 'width="1e30" height="5"']) {
+    const text = `<svg xmlns="http://www.w3.org/2000/svg" ${size}${symbols}`;
+    for (const [name, bytes] of [["a.svg", bytesOf(text)], ["b.svgz", new Uint8Array(gzipSync(text))]] as const) {
+      await t.step(`${name} with ${size}`, async () => {
+        bed.source.put(name, bytes);
+        await bed.images.invalidate(name);
+        await assertRejects(() => bed.images.get(name), ImageError);
+        const response = await ask(bed, name);
+        assertEquals([response.status, response.headers.get("content-type")], [200, "image/svg+xml"]);
+        assert(response.headers.get("content-security-policy")!.includes("sandbox"));
+        assertEquals(await response.text(), text);
+        const packed = await ask(bed, name, { "accept-encoding": "gzip" });
+        assertEquals(packed.headers.get("content-encoding"), name === "b.svgz" ? "gzip" : null);
+        await packed.body?.cancel();
+        bed.source.put("c.png", bytes);
+        await bed.images.invalidate("c.png");
+        assertEquals((await ask(bed, "c.png")).status, 404);
+      });
+    }
+  }
+});
+
+Deno.test("Images.get() tells SVGZ from the rest by its first bytes, however few come at a time", async () => {
+  const svgz = new Uint8Array(gzipSync('<svg xmlns="http://www.w3.org/2000/svg" width="12" height="33"/>'));
+  const png = await fixture("png.png");
+  for (const [name, bytes, width] of [["a.svgz", svgz, 12], ["a.png", png, 47]] as const) {
+    const source: ImageSource = {
+      stat: () => Promise.resolve({ size: bytes.length, version: "1" }),
+      open() {
+        const pieces = [bytes.subarray(0, 0), bytes.subarray(0, 1), bytes.subarray(1)];
+        return Promise.resolve({ stat: { size: bytes.length, version: "1" }, body: ReadableStream.from(pieces) });
+      },
+    };
+    await using bed = new Bed();
+    const images = new Images(bed.cache, { source });
+    assertEquals((await images.get(name)).width, width);
   }
 });
 

@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import { jpegsWithOddExif, transformedAvifs } from "./odd_transforms.ts";
 import { be32, bytesOf } from "./probing.ts";
 import { fixture } from "./support.ts";
 
@@ -49,6 +50,8 @@ export async function oddImages(): Promise<Record<string, OddImage>> {
     ...gifs(await fixture("gif.gif")),
     ...bitmaps(size),
     ...await pngs(size),
+    ...await jpegsWithOddExif(),
+    ...await transformedAvifs(),
   };
 }
 
@@ -151,6 +154,9 @@ function svgs(): Record<string, OddImage> {
     ],
     "a long comment behind.svg": [`<svg ${NS} width="12" height="33"></svg><!--${"y".repeat(100_000)}-->`, 12, 33],
     "a million wide.svg": [`<svg ${NS} width="1000000" height="1000000"></svg>`, 1_000_000, 1_000_000],
+    "a prefix of other letters.svg": [`<ü:svg xmlns:ü="http://www.w3.org/2000/svg" width="12" height="33"/>`, 12, 33],
+    "a viewBox that is none.svg": [`<svg ${NS} viewBox="0 0 0x10 0x10"></svg>`, 300, 150],
+    "an infinite viewBox.svg": [`<svg ${NS} viewBox="0 0 Infinity 20"></svg>`, 300, 150],
     "a namespace of Illustrator.svg": [
       `<!DOCTYPE svg [<!ENTITY ns "http://www.w3.org/2000/svg">]><svg xmlns="&ns;" width="12" height="33"></svg>`,
       12,

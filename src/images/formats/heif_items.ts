@@ -1,6 +1,7 @@
 import { BadImage, MOST, type Parser } from "./parser.ts";
 import { need, view } from "./bytes.ts";
 import { type Box, boxAt, BOXES, boxesIn, boxIn } from "./boxes.ts";
+import { transformed } from "./heif_transform.ts";
 
 /** What the items of a file say. */
 export interface Items {
@@ -42,19 +43,16 @@ function primaryOf(pitm: Uint8Array, iprp: Uint8Array): Items["shape"] {
   const primary = pitm[0] !== 0 && pitm.length >= 8 ? view(pitm).getUint32(4) : view(pitm).getUint16(4);
   const properties = [...boxesIn(iprp, ipco.content, ipco.end)];
   let size: { width: number; height: number } | undefined;
-  let turns = 0;
-  let axis: number | undefined;
+  const boxes: Box[] = [];
   for (const index of associations(iprp, ipma, primary)) {
     const box = properties[index - 1];
     if (!box) continue;
     const { type, content, end } = box;
     if (type === "ispe" && end - content >= 12) {
       size = { width: data.getUint32(content + 4), height: data.getUint32(content + 8) };
-    } else if (type === "irot" && end > content) turns = iprp[content]! & 3;
-    else if (type === "imir" && end > content) axis = iprp[content]! & 1;
+    } else boxes.push(box);
   }
-  const turned = turns !== 0 || axis !== undefined;
-  return size && { ...size, ...(turned && { orientation: orientationOf(turns, axis) }) };
+  return size && transformed(size, iprp, boxes);
 }
 
 /** The numbers of the properties of an item. */
@@ -81,12 +79,6 @@ function associations(bytes: Uint8Array, ipma: Box, item: number): number[] {
     at += count * step;
   }
   return [];
-}
-
-/** Quarter turns against the clock, then a flip: axis 0 top to bottom, 1 left to right. As an EXIF orientation. */
-function orientationOf(turns: number, axis: number | undefined): number {
-  const table = axis === undefined ? [1, 8, 3, 6] : axis === 0 ? [4, 5, 2, 7] : [2, 7, 4, 5];
-  return table[turns]!;
 }
 
 /** Where the last extent of an item ends: in the file, or in the data of the `meta` box, which begin at `inside`. */

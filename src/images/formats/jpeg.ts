@@ -24,6 +24,7 @@ const isBetweenScans = (marker: number) =>
 export function* parseJpeg(): Parser {
   let size: { width: number; height: number } | undefined;
   let orientation: number | undefined;
+  let exif = false;
   let scanned = false;
   let at = 2;
   const shape = (truncated: boolean): Shape => {
@@ -47,9 +48,10 @@ export function* parseJpeg(): Parser {
     } else if (isFrame(marker) && !size) {
       const frame = view(yield* need(at + 2, 5, "a JPEG frame header"));
       size = { height: frame.getUint16(1), width: frame.getUint16(3) };
-    } else if (marker === EXIF && orientation === undefined) {
+    } else if (marker === EXIF && !exif) {
       const segment = yield { at: at + 2, length: length - 2 };
-      if (hasText(segment, 0, "Exif\0\0")) orientation = exifOrientation(segment);
+      exif = hasText(segment, 0, "Exif\0"); // the first counts, whatever it says
+      if (exif) orientation = exifOrientation(segment);
     }
     at += length;
   }

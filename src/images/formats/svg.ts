@@ -55,7 +55,7 @@ function decoderOf([a, b]: Uint8Array): TextDecoder {
 
 function sizeOf(attributes: ReadonlyMap<string, string>): { width: number; height: number } {
   const [width, height] = [pixelsOf(attributes.get("width") ?? ""), pixelsOf(attributes.get("height") ?? "")];
-  const box = attributes.get("viewBox")?.trim().split(/[\s,]+/).map(Number);
+  const box = attributes.get("viewBox")?.trim().split(/[\s,]+/).map(numberOf);
   const [boxWidth = NaN, boxHeight = NaN] = box?.length === 4 ? box.slice(2) : [];
   const ratio = boxWidth > 0 && boxHeight > 0 ? boxWidth / boxHeight : undefined;
   if (width !== undefined && height !== undefined) return rounded(width, height);
@@ -63,6 +63,11 @@ function sizeOf(attributes: ReadonlyMap<string, string>): { width: number; heigh
   if (width !== undefined) return rounded(width, width / ratio);
   if (height !== undefined) return rounded(height * ratio, height);
   return rounded(boxWidth, boxHeight);
+}
+
+/** A number as SVG writes it: neither hexadecimal nor infinite. */
+function numberOf(text: string): number {
+  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
 }
 
 function rounded(width: number, height: number): { width: number; height: number } {

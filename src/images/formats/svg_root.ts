@@ -43,7 +43,7 @@ export function* readRoot(text: Text): Reading<Root | string | undefined> {
         return /^<!DOCTYPE\s+svg\b/.test(start) ? "the end of the DOCTYPE" : undefined;
       }
     } else {
-      const name = /^<((?:[A-Za-z_][\w.-]{0,63}:)?svg)(?=[\s/>])/.exec(text.ahead(80))?.[1];
+      const name = /^<((?:[\p{L}_][\p{L}\p{M}\w.-]{0,63}:)?svg)(?=[\s/>])/u.exec(text.ahead(80))?.[1];
       if (name === undefined) return undefined;
       text.pass(1 + name.length);
       return yield* readAttributes(text, name, entities);
