@@ -1,9 +1,14 @@
 import { ImageError } from "../errors.ts";
+import { breath } from "./breather.ts";
 import type { Shape } from "./formats/parser.ts";
 import { Probe } from "./probe.ts";
 
 /** An SVG may become as long as this: what is longer was made to use up memory or time. */
 const MOST = 2 ** 26;
+/** So much is looked at before others have their turn. */
+const PIECE = 2 ** 16;
+/** So much is decompressed at a time, which becomes a thousand times as much at most. */
+const BITE = 2 ** 10;
 
 /** Whether bytes begin as gzip does (RFC 1952). */
 export function isGzip(bytes: Uint8Array): boolean {
@@ -32,8 +37,10 @@ export class InflatingProbe {
 
   /** Takes the next bytes, and looks at what they become. */
   async push(chunk: Uint8Array): Promise<void> {
-    // Who fails is the reader: what it says is thrown at the end.
-    await this.#writer.write(chunk.slice()).catch(() => {});
+    for (let at = 0; at < chunk.length; at += BITE) {
+      // Who fails is the reader: what it says is thrown at the end.
+      await this.#writer.write(chunk.slice(at, at + BITE)).catch(() => {});
+    }
   }
 
   /**
@@ -58,7 +65,11 @@ export class InflatingProbe {
     for await (const part of readable) {
       size += part.length;
       if (size > MOST) throw new ImageError(this.#filename, "too-large", `an SVG of at most ${MOST} bytes`);
-      this.#probe.push(part);
+      // A few bytes become very many at once.
+      for (let at = 0; at < part.length; at += PIECE) {
+        this.#probe.push(part.subarray(at, at + PIECE));
+        await breath();
+      }
     }
   }
 }

@@ -90,3 +90,18 @@ Deno.test("Images.get() refuses what is compressed and no SVG, cut, or grows wit
     assert(error?.reason === reason || (name === "d.svgz" && error?.reason === "truncated"), `${name}: ${error}`);
   }
 });
+
+Deno.test("Images.get() of a small SVGZ that becomes long lets others have their turn", async () => {
+  await using bed = new Bed();
+  const start = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4">';
+  bed.source.put("a.svgz", new Uint8Array(gzipSync(`${start}${"<".repeat(2 ** 25)}</svg>`)));
+  let turns = 0;
+  let done = false;
+  const others = (async () => {
+    for (; !done; turns++) await new Promise((resolve) => setTimeout(resolve, 0));
+  })();
+  const info = await bed.images.get("a.svgz").finally(() => done = true);
+  await others;
+  assertEquals(info.width, 4);
+  assert(turns > 15, `${turns} turns`);
+});
