@@ -22,7 +22,7 @@ const IGNORED = `${ROOT}.cache/ignored.json`;
 /** At most so many test files at a time, however many processors there are. */
 const JOBS = 4;
 /** Many tests wait for what they have started, so there is room for more of them than there are processors. */
-const SPARE_JOBS = 2;
+const SPARE_JOBS = 1;
 /** Variables that would change what the tests see. */
 const AMBIENT = /^REDIS_|^LARDER_/;
 
