@@ -244,7 +244,9 @@ Deno.test({
         await run(`
           await redis.cache.set("a", 1);
           await redis.client.sendCommand("CLIENT", ["KILL", "TYPE", "normal", "SKIPME", "no"]).catch(() => {});
-          log(await redis.client.sendCommand("ECHO", ["again"]));
+          // One that was sent before the end of the connection was seen is not sent again.
+          const echo = () => redis.client.sendCommand("ECHO", ["again"]);
+          log(await echo().catch(echo));
           await redis.close();`),
         "again",
       );
