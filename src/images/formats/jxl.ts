@@ -26,12 +26,13 @@ export function* parseJxl(): Parser {
     const box = yield* boxAt(at);
     if (!box) break;
     if (box === "cut") return shapeOf(shape, true);
-    if (!shape && (box.type === "jxlc" || box.type === "jxlp")) {
-      const start = box.content + (box.type === "jxlp" ? 4 : 0);
-      if (box.type === "jxlp") whole = isLast(yield* need(box.content, 4, "a part of a JPEG XL"));
+    const isPart = box.type === "jxlp";
+    if (isPart) whole ||= isLast(yield* need(box.content, 4, "a part of a JPEG XL"));
+    else whole ||= box.type === "jxlc";
+    if (!shape && (isPart || box.type === "jxlc")) {
+      const start = box.content + (isPart ? 4 : 0);
       shape = headerOf(yield { at: start, length: Math.min(HEADER, box.end - start) });
-    } else if (box.type === "jxlp") whole ||= isLast(yield* need(box.content, 4, "a part of a JPEG XL"));
-    whole ||= box.type === "jxlc";
+    }
     if (box.end === Infinity) break;
     if (!(yield* reaches(box.end))) return shapeOf(shape, true);
     at = box.end;
