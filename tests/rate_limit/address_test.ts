@@ -244,7 +244,7 @@ Deno.test("addressReader() refuses what it cannot trust", () => {
 });
 
 Deno.test("RateLimiter.address() takes a short time for any header, and none for one of somebody who is not believed", () => {
-  const long = 100_000;
+  const long = 1_000_000;
   const values = [
     " ",
     "\t",

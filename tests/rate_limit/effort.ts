@@ -6,7 +6,7 @@
  * TEST_EFFORT=25 deno task test tests/rate_limit/property_test.ts
  * ```
  */
-export { EFFORT } from "../support/effort.ts";
+export { EFFORT, sized } from "../support/effort.ts";
 
 /** Numbers that look random and are the same in every run (mulberry32). */
 export function randomFrom(seed: number): () => number {

@@ -7,3 +7,8 @@
  * ```
  */
 export const EFFORT: number = Number(Deno.env.get("TEST_EFFORT") ?? 1);
+
+/** A size by which a test is smaller than it was written for, unless `TEST_EFFORT` is 10 or more. */
+export function sized(usual: number, full: number): number {
+  return EFFORT < 10 ? usual : full;
+}

@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Larder } from "../../../mod.ts";
 import { calmly } from "../../support/calm.ts";
+import { sized } from "../../support/effort.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { until } from "../../support/until.ts";
 import { manyOf, openOverALine as open, RATE } from "./slow_line.ts";
@@ -14,7 +15,7 @@ const ignore = !RedisServer.controllable;
 const MEGABYTE = "x".repeat(1_000_000);
 
 for (const rate of [Infinity, RATE]) {
-  const megabytes = rate === Infinity ? 60 : 20;
+  const megabytes = rate === Infinity ? 60 : sized(20, 60);
   const line = rate === Infinity ? "a fast line" : "a line of 8 MB/s";
 
   Deno.test({
