@@ -1,6 +1,6 @@
 /**
- * Larder gives a Deno service what it needs from Redis. The cache never serves what was invalidated, sends one command per tick for
- * everybody, and stays calm when Redis is away.
+ * Larder gives a Deno service what it needs from Redis. The cache never serves what was invalidated, sends one command
+ * per tick for everybody, and stays calm when Redis is away.
  *
  * @example Cache a slow call
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * Measures Larder beside what else there is, in the same run, and prints the goals with it: `deno task bench`. See README.md.
+ * Measures Larder beside what else there is, in the same run, and prints the goals with it: `deno task bench`. See
+ * README.md.
  *
  * @module
  */

@@ -1,12 +1,13 @@
 /**
- * Checks the rooms of the source, the types of all that is in the project, and the documentation of each entry point:
- * `deno task check`.
+ * Checks the rooms of the source, the length of lines, the types of all that is in the project, and the documentation
+ * of each entry point: `deno task check`.
  *
  * @module
  */
 // deno-lint-ignore-file no-console
 import { documentsIn, fencesOf, serves } from "./fences.ts";
 import { importMapArguments } from "./jsr.ts";
+import { longLines } from "./lines.ts";
 import { importsIn, misplaced } from "./rooms.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
@@ -30,9 +31,18 @@ async function* sources(folder: string): AsyncGenerator<string> {
   }
 }
 
-const files = ["mod.ts", ...await Array.fromAsync(sources("src"))];
-const found = await Promise.all(files.map(async (file) => importsIn(file, await Deno.readTextFile(`${ROOT}${file}`))));
-const wrong = misplaced(found.flat());
+const source = ["mod.ts", ...await Array.fromAsync(sources("src"))];
+const others = await Promise.all(
+  ["tests", "tools", "examples", "bench", "deploy"].map((folder) => Array.fromAsync(sources(folder))),
+);
+const read = (file: string) => Deno.readTextFile(`${ROOT}${file}`);
+const texts = new Map(
+  await Promise.all([...source, ...others.flat()].map(async (file) => [file, await read(file)] as const)),
+);
+const wrong = [
+  ...misplaced(source.flatMap((file) => importsIn(file, texts.get(file)!))),
+  ...[...texts].flatMap(([file, text]) => longLines(file, text)),
+];
 for (const line of wrong) console.error(line);
 if (wrong.length > 0) Deno.exit(1);
 
@@ -43,8 +53,8 @@ await deno("check", ...importMap, ...PLACES.filter((_, i) => present[i]));
 // The servers of documents, which the doc tests run without their types; the other samples are checked where they are
 // run.
 const documents = (await Promise.all(DOCUMENTS.map((path) => documentsIn(ROOT, path)))).flat();
-const texts = await Promise.all(documents.map((file) => Deno.readTextFile(`${ROOT}${file}`).catch(() => "")));
-const serving = documents.filter((file, i) => fencesOf(file, texts[i]!).some(serves));
+const documentTexts = await Promise.all(documents.map((file) => Deno.readTextFile(`${ROOT}${file}`).catch(() => "")));
+const serving = documents.filter((file, i) => fencesOf(file, documentTexts[i]!).some(serves));
 if (serving.length > 0) await deno("check", "--doc-only", ...importMap, ...serving);
 
 const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));

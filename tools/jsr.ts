@@ -36,7 +36,8 @@ export async function importMapArguments(): Promise<string[]> {
   if (await jsrAnswers()) return [];
   // deno-lint-ignore no-console
   console.log(
-    `JSR does not answer (${registry()}): using the stand-ins of tests/offline for @std. Larder itself needs nothing of JSR; tests of @db/redis are ignored.`,
+    `JSR does not answer (${registry()}): using the stand-ins of tests/offline for @std. ` +
+      "Larder itself needs nothing of JSR; tests of @db/redis are ignored.",
   );
   return [`--import-map=${OFFLINE_IMPORT_MAP}`];
 }

@@ -1,11 +1,14 @@
 /**
- * The rooms of the source and the floors on which they stand: `deno task check` refuses an import that goes up, or across to another room
- * of the same floor, and files that import each other in a circle.
+ * The rooms of the source and the floors on which they stand: `deno task check` refuses an import that goes up, or
+ * across to another room of the same floor, and files that import each other in a circle.
  *
  * @module
  */
 
-/** From the ground up. A path that ends in a slash is a folder; the longest path that fits a file says on which floor it stands. */
+/**
+ * From the ground up. A path that ends in a slash is a folder; the longest path that fits a file says on which floor it
+ * stands.
+ */
 export const FLOORS: readonly (readonly string[])[] = [
   ["src/errors/"],
   ["src/errors.ts"],

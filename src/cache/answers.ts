@@ -23,7 +23,10 @@ export class Answers<T> {
     this.#signal = signal;
   }
 
-  /** What a flight gave, for a caller who joined it: a value of its own, as from a hit. `undefined` if it is of no use to it. */
+  /**
+   * What a flight gave, for a caller who joined it: a value of its own, as from a hit. `undefined` if it is of no use
+   * to it.
+   */
   async valueOf(flight: Flight, outcome: Outcome): Promise<Found<T>> {
     const { schema, version, absent } = this.#request;
     if (flight.version !== version) return undefined;

@@ -1,8 +1,13 @@
 import { microturns, turn } from "../util/turn.ts";
 
-/** Turns of the microtask queue in which who was given a stale value goes on, before what refreshes it takes its time. */
+/**
+ * Turns of the microtask queue in which who was given a stale value goes on, before what refreshes it takes its time.
+ */
 const TURNS = 10;
-/** Milliseconds that a loader takes before its first `await`, from which on those after it wait for a turn of the event loop. */
+/**
+ * Milliseconds that a loader takes before its first `await`, from which on those after it wait for a turn of the event
+ * loop.
+ */
 const COMPUTES = 20;
 /** For how many milliseconds they do. */
 const COMPUTES_KEPT = 60_000;

@@ -66,8 +66,9 @@ const MISS: Lookup<never> = Object.freeze({ status: "miss", age: 0, ttl: 0, tags
 /**
  * A cache that never serves what was invalidated.
  *
- * Reads degrade when the store is away: they miss, loaders still run, writes resolve to `false`, invalidations are queued. Values come
- * back equal, `Date`, `Map`, `Set`, `BigInt`, `undefined`, `NaN` and typed arrays included, and each caller gets its own.
+ * Reads degrade when the store is away: they miss, loaders still run, writes resolve to `false`, invalidations are
+ * queued. Values come back equal, `Date`, `Map`, `Set`, `BigInt`, `undefined`, `NaN` and typed arrays included, and
+ * each caller gets its own.
  *
  * @example Read through, invalidate by tag
  * ```ts
@@ -285,17 +286,18 @@ export class Cache implements AsyncDisposable {
   /**
    * Reads a value; when there is none that is fresh, has it loaded by one caller for all, in all processes.
    *
-   * A stale value (see `staleWhileRevalidate`) is served at once while one caller refreshes it in the background. An older one (see
-   * `staleIfError`) is served when the loader fails.
+   * A stale value (see `staleWhileRevalidate`) is served at once while one caller refreshes it in the background. An
+   * older one (see `staleIfError`) is served when the loader fails.
    *
-   * @typeParam Known What the value is. Where it is not said, it is what the loader gives, and the loader knows nothing of the type of
-   * the previous value.
+   * @typeParam Known What the value is. Where it is not said, it is what the loader gives, and the loader knows nothing
+   * of the type of the previous value.
    * @typeParam T What the loader gives.
    * @param key The key.
    * @param loader Gets the value from where it really lives.
    * @param options How long, under which tags, with which schema; or how long alone, as in `300` or `"5m"`.
    * @returns The value; `undefined` if the loader gives that, which takes away what was kept.
-   * @throws {TypeError | RangeError} If an argument is not as it should be, or the loader's value does not fit the schema.
+   * @throws {TypeError | RangeError} If an argument is not as it should be, or the loader's value does not fit the
+   * schema.
    * @throws {LoaderCycleError} If this is called within a loader that the loader of `key` waits for.
    * @throws What the loader throws, when there is nothing older to serve.
    */
@@ -316,14 +318,16 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * Reads several values; those that are missing are loaded together, by one call of the loader for all that no other caller is loading
-   * already. What is stale is refreshed in the background, and all else holds for each value as in {@linkcode Cache.getOrSet}.
+   * Reads several values; those that are missing are loaded together, by one call of the loader for all that no other
+   * caller is loading already. What is stale is refreshed in the background, and all else holds for each value as in
+   * {@linkcode Cache.getOrSet}.
    *
    * @typeParam T What the values are.
    * @param keys The keys.
    * @param loader Given the keys that are missing; gives the values that there are, as a `Map` or an object.
    * @param options How long, under which tags, with which schema, for each value; or how long alone.
-   * @returns The values by key; keys for which the loader gave none are absent, and what was kept under them is taken away.
+   * @returns The values by key; keys for which the loader gave none are absent, and what was kept under them is taken
+   * away.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    * @throws {LoaderCycleError} As {@linkcode Cache.getOrSet} does.
    * @throws What the loader throws, when there is nothing older to serve.
@@ -462,8 +466,8 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * A cache beside this one in the same Redis: own keys, own tags, own `clear()`, the same options. It may have namespaces of its own:
-   * `namespace("a").namespace("b")` is `namespace("a.b")`.
+   * A cache beside this one in the same Redis: own keys, own tags, own `clear()`, the same options. It may have
+   * namespaces of its own: `namespace("a").namespace("b")` is `namespace("a.b")`.
    *
    * @param name Its name, as in `"v2"`: letters, digits, `.`, `_` or `-`.
    * @returns The cache; the same one for the same name. Disposed of with this one.
@@ -500,10 +504,12 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * Lists the namespaces below this cache that hold something, whichever process made them, by a walk over the keys in Redis.
+   * Lists the namespaces below this cache that hold something, whichever process made them, by a walk over the keys in
+   * Redis.
    *
    * @param options A signal.
-   * @returns Their names as {@linkcode Cache.namespace} takes them, sorted. Those further below are named as in `"a.b"`.
+   * @returns Their names as {@linkcode Cache.namespace} takes them, sorted. Those further below are named as in
+   * `"a.b"`.
    * @throws {UnavailableError} If the store does not answer.
    */
   async namespaces(options: OperationOptions = {}): Promise<string[]> {
@@ -515,13 +521,14 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * Removes a namespace with all that it left in Redis. Its values are invisible at once, for every process; then its keys are removed
-   * a few at a time, so that Redis stays free for others. Namespaces below it, as `"a.b"` below `"a"`, stay. It may be used again.
+   * Removes a namespace with all that it left in Redis. Its values are invisible at once, for every process; then its
+   * keys are removed a few at a time, so that Redis stays free for others. Namespaces below it, as `"a.b"` below `"a"`,
+   * stay. It may be used again.
    *
    * @param name Its name.
    * @param options Progress, a signal that stops the removal (the values stay invisible).
-   * @returns How it ended, and how many keys were removed. Where Redis is away, `"queued"`: the values are hidden as soon as it is back,
-   * and their keys expire.
+   * @returns How it ended, and how many keys were removed. Where Redis is away, `"queued"`: the values are hidden as
+   * soon as it is back, and their keys expire.
    * @throws {TypeError | RangeError} If the name cannot be one, or an option is not as it should be.
    * @throws {UnavailableError} If Redis goes away in between; call it again.
    */
@@ -578,8 +585,8 @@ export class Cache implements AsyncDisposable {
    * @param key The key.
    * @param ttl Seconds, or a string such as `"5m"`; 0 = for ever.
    * @param options A signal.
-   * @returns Whether it is fresh now; `false` when there is no value, when its tags were invalidated as stale, or when the store does
-   * not answer.
+   * @returns Whether it is fresh now; `false` when there is no value, when its tags were invalidated as stale, or when
+   * the store does not answer.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
   async touch(key: string, ttl: Duration, options: OperationOptions = {}): Promise<boolean> {
@@ -656,8 +663,8 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * Removes all values whose key matches a pattern. They are invisible at once; giving back what they occupy takes a walk over the
-   * keys in Redis, so prefer tags where you can.
+   * Removes all values whose key matches a pattern. They are invisible at once; giving back what they occupy takes a
+   * walk over the keys in Redis, so prefer tags where you can.
    *
    * @param pattern A Redis glob: `*`, `?`, `[abc]`, `[^a]`, `[a-z]`, `\` before a character that stands for itself.
    * @param options Progress, a signal that stops the walk (the values stay invisible).

@@ -16,7 +16,10 @@ interface Underway {
   readonly done: Promise<void>;
 }
 
-/** Calls in the order in which they were made, of which some take several turns of the event loop until all of them is on its way. */
+/**
+ * Calls in the order in which they were made, of which some take several turns of the event loop until all of them is
+ * on its way.
+ */
 export class CallOrder {
   readonly #underway = new Set<Underway>();
 

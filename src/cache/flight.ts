@@ -24,7 +24,7 @@ export interface Flight extends Fence {
   tags: readonly string[];
   /** Whether an invalidation in this process came after it began. */
   detached: boolean;
-  /** How many had been started when it was; see `Loading.started`. */
+  /** How many had been started when it was; see `LoadRunner.started`. */
   readonly number: number;
   /** What it waits for. */
   readonly run: Run;

@@ -30,7 +30,7 @@ const BARRIERS_KEPT = 2_000;
  * What this process knows of the invalidations in a store: enough to judge most entries without asking. It is a copy of
  * the newest part of the records, from `floor` on; about what is older it says `unknown`, never `valid`.
  */
-export class Invalidations {
+export class InvalidationReplica {
   /** Which life of the records this copy belongs to. */
   epoch = 0;
   /** Everything up to this clock has been heard of. -1 = nothing yet. */
@@ -40,7 +40,8 @@ export class Invalidations {
   /** Clock of the newest invalidation of any kind. */
   newest = 0;
   /**
-   * How often anything was added or forgotten: as long as it stays, so does what {@linkcode Invalidations.judge} said.
+   * How often anything was added or forgotten: as long as it stays, so does what {@linkcode InvalidationReplica.judge}
+   * said.
    */
   changes = 0;
   readonly #kept: number;
@@ -148,7 +149,7 @@ export class Invalidations {
   /**
    * Judges an entry that is stored, and remembers it if it is valid: its place in the order is its own, so until
    * something is invalidated it need not be looked at again. What somebody has loaded or copied is as old as a read,
-   * which others share: see {@linkcode Invalidations.judge}.
+   * which others share: see {@linkcode InvalidationReplica.judge}.
    *
    * @param key Its key.
    * @param entry The entry.

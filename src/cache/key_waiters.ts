@@ -5,14 +5,14 @@ import type { Watch } from "./store.ts";
 const TOGETHER = 5;
 
 /** Everybody in this process who waits for one key. They share the timer, so that they look again together. */
-class Watched {
+class KeyWaiter {
   watchers = 0;
   changes = 0;
   #due = 0;
   #round: Promise<void> | undefined;
   #end: (() => void) | undefined;
 
-  ring(): void {
+  notify(): void {
     this.changes++;
     this.#end?.();
   }
@@ -37,8 +37,8 @@ class Watched {
 }
 
 /** The keys that somebody in this process waits for. */
-export class Watches {
-  readonly #keys = new Map<string, Watched>();
+export class KeyWaiters {
+  readonly #keys = new Map<string, KeyWaiter>();
 
   /** Whether somebody waits. */
   get any(): boolean {
@@ -47,7 +47,7 @@ export class Watches {
 
   /** Starts a watch; `live` says whether changes are told at present. */
   watch(key: string, live: () => boolean): Watch {
-    const watched = this.#keys.get(key) ?? new Watched();
+    const watched = this.#keys.get(key) ?? new KeyWaiter();
     this.#keys.set(key, watched);
     watched.watchers++;
     let seen = watched.changes;
@@ -68,13 +68,13 @@ export class Watches {
   }
 
   /** A key changed. */
-  ring(key: string): void {
-    if (this.#keys.size > 0) this.#keys.get(key)?.ring();
+  notify(key: string): void {
+    if (this.#keys.size > 0) this.#keys.get(key)?.notify();
   }
 
   /** Anything may have changed. */
-  ringAll(): void {
-    for (const watched of this.#keys.values()) watched.ring();
+  notifyAll(): void {
+    for (const waiter of this.#keys.values()) waiter.notify();
   }
 }
 

@@ -4,7 +4,7 @@ export interface KnownEntry {
   bytes: number;
   /** Its place in the store's order, 0 = not known. */
   asOf: number;
-  /** {@linkcode Invalidations.changes} when its tags were last found to be valid; -1 = never. */
+  /** {@linkcode InvalidationReplica.changes} when its tags were last found to be valid; -1 = never. */
   validAt: number;
 }
 

@@ -21,7 +21,8 @@ export type ManyLoader<T> = (
  * @param keys The keys.
  * @param loader Loads several.
  * @param sayAbsent Told when that gives `undefined` for a key.
- * @param getOrSet Reads one; runs the function it is given if this caller is to load it, and tells when the store was asked.
+ * @param getOrSet Reads one; runs the function it is given if this caller is to load it, and tells when the store was
+ * asked.
  */
 export async function loadMany<T>(
   keys: readonly string[],
@@ -57,7 +58,10 @@ class Together<T> {
   loaded: Promise<ReadonlyMap<string, T>> | undefined;
   readonly #turns: Promise<void>[] = [];
 
-  /** Waits until they are loaded, or could not be, and for the turn of the key at a place: what is made of a value takes a while. */
+  /**
+   * Waits until they are loaded, or could not be, and for the turn of the key at a place: what is made of a value takes
+   * a while.
+   */
   async turnOf(place: number): Promise<void> {
     const { loaded } = this;
     const turns = this.#turns;

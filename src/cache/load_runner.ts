@@ -29,7 +29,7 @@ interface Host {
 }
 
 /** Runs loaders: one per key at a time in this process, its result shared, its write fenced. */
-export class Loading {
+export class LoadRunner {
   readonly oddities: Oddities;
   readonly #host: Host;
   readonly #flights = new Map<string, Flight>();

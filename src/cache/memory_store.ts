@@ -4,7 +4,7 @@ import { compileGlob } from "../util/glob.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { integer } from "./codec.ts";
-import { Invalidations } from "./invalidations.ts";
+import { InvalidationReplica } from "./invalidations.ts";
 import { entryAt, leaseAt, makeFresh, type MemoryEntry } from "./memory_entry.ts";
 import { stateOf } from "./state.ts";
 import type {
@@ -19,7 +19,7 @@ import type {
   StoreInvalidation,
   Watch,
 } from "./store.ts";
-import { Watches } from "./key_waiters.ts";
+import { KeyWaiters } from "./key_waiters.ts";
 
 /** How much a memory store keeps. */
 export interface MemoryStoreOptions {
@@ -37,16 +37,16 @@ const OPTIONS = optionNames<MemoryStoreOptions>({ maxEntries: true, maxBytes: tr
 const OVERHEAD = 182;
 
 /**
- * Keeps entries in this process, with the same rules as Redis: leases, fences, one clock for writes and invalidations. Bounded in
- * entries and bytes.
+ * Keeps entries in this process, with the same rules as Redis: leases, fences, one clock for writes and invalidations.
+ * Bounded in entries and bytes.
  */
 export class MemoryStore implements CacheStore {
   readonly kind = "memory" as const;
   readonly queued: number = 0;
   readonly #entries: BoundedLru<MemoryEntry>;
-  readonly #known = new Invalidations();
+  readonly #known = new InvalidationReplica();
   readonly #now: () => number;
-  readonly #watches = new Watches();
+  readonly #waiters = new KeyWaiters();
   readonly #options: MemoryStoreOptions;
   readonly #others = new Map<string, MemoryStore>();
   #last = 0;
@@ -123,7 +123,7 @@ export class MemoryStore implements CacheStore {
       }
     }
     this.#entries.set(key, entryAt(entry, epoch, fence ? fence.clock : this.#tick(now), now));
-    this.#watches.ring(key);
+    this.#waiters.notify(key);
     return this.#entries.has(key);
   }
 
@@ -138,7 +138,7 @@ export class MemoryStore implements CacheStore {
     this.#assertOpen("remove cache entry");
     if (this.#entries.peek(key)?.leaseToken !== lease) return false;
     this.#entries.delete(key);
-    this.#watches.ring(key);
+    this.#waiters.notify(key);
     return true;
   }
 
@@ -167,7 +167,7 @@ export class MemoryStore implements CacheStore {
     for (const key of keys) {
       if (this.#live(key)) removed++;
       this.#entries.delete(key);
-      this.#watches.ring(key);
+      this.#waiters.notify(key);
     }
     return { status: "done", removed };
   }
@@ -210,7 +210,7 @@ export class MemoryStore implements CacheStore {
 
   /** Waits for a change of a key. */
   watch(key: string): Watch {
-    return this.#watches.watch(key, () => true);
+    return this.#waiters.watch(key, () => true);
   }
 
   /** Nothing: entries are in this process already. */
@@ -255,7 +255,7 @@ export class MemoryStore implements CacheStore {
   async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     this.#closed ??= by;
     this.#entries.clear();
-    this.#watches.ringAll();
+    this.#waiters.notifyAll();
     await Promise.all([...this.#others.values()].map((other) => other[Symbol.asyncDispose](by)));
   }
 
@@ -283,6 +283,6 @@ export class MemoryStore implements CacheStore {
       entry.leaseToken = pause > 0 ? -1 : 0;
       entry.leaseUntil = pause > 0 ? this.#now() + pause : 0;
     }
-    this.#watches.ring(key);
+    this.#waiters.notify(key);
   }
 }

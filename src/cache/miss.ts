@@ -14,7 +14,7 @@ import { currentRun, waitFor } from "./waits.ts";
 const POLL_FIRST = 10;
 /** Longest such wait. */
 const POLL_LONGEST = 200;
-/** Longest wait where changes are told: the bell may have been missed. */
+/** Longest wait where changes are told: a message of the change channel may have been missed. */
 const POLL_LIVE = 1000;
 /** How long a loader waits for another process, which may be waiting for it, in milliseconds. */
 const WAIT_WITHIN_LOADER = 10_000;
@@ -28,13 +28,13 @@ const TOO_LATE = Symbol("too late");
 export const ANEW: ReadOptions = { steal: true, refresh: Infinity };
 
 /**
- * Gets a value to a caller for whom there was no fresh one: loads it, joins who loads it, waits for another process to load
- * it, or falls back on what is there.
+ * Gets a value to a caller for whom there was no fresh one: loads it, joins who loads it, waits for another process to
+ * load it, or falls back on what is there.
  *
- * Every caller reads for itself first, and joins a loader that is running only when that read says that it still holds its
- * lease: a loader that began before an acknowledged invalidation never answers whoever came after it.
+ * Every caller reads for itself first, and joins a loader that is running only when that read says that it still holds
+ * its lease: a loader that began before an acknowledged invalidation never answers whoever came after it.
  */
-export class Miss<T> {
+export class MissResolver<T> {
   readonly #host: MissHost;
   readonly #key: string;
   readonly #request: LoadRequest<T>;
@@ -189,8 +189,8 @@ export class Miss<T> {
     this.#answers.miss();
     const { loading } = this.#host;
     let running = loading.get(this.#key);
-    // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may be too
-    // old for it. The next load is shared by all who came meanwhile.
+    // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may
+    // be too old for it. The next load is shared by all who came meanwhile.
     while (running && running.lease === 0 && !running.detached && running.number <= this.#began) {
       const before = running;
       await disposing(this.#waitFor(before), () => abortable(before.promise.catch(() => {}), this.#signal));
@@ -213,8 +213,8 @@ export class Miss<T> {
   }
 
   /**
-   * Waits for a flight. Resolves to the flight itself when what it gave is not for this caller, to {@linkcode TOO_LATE} when that takes
-   * longer than the caller waits for others.
+   * Waits for a flight. Resolves to the flight itself when what it gave is not for this caller, to {@linkcode TOO_LATE}
+   * when that takes longer than the caller waits for others.
    */
   async #landed(flight: Flight, fallback: Found<T>, joined: boolean): Promise<T | Flight | typeof TOO_LATE> {
     const { timeout } = this.#request;
@@ -268,7 +268,9 @@ export class Miss<T> {
     return await orLater(landing, Math.max(0, most)) ?? (patience < soft ? TOO_LATE : undefined);
   }
 
-  /** Notes that the loader within which this is called waits for a flight, unless a deadline of its own ends that wait. */
+  /**
+   * Notes that the loader within which this is called waits for a flight, unless a deadline of its own ends that wait.
+   */
   #waitFor(flight: Flight): Disposable | undefined {
     try {
       return waitFor(flight.run);

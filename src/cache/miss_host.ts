@@ -1,5 +1,5 @@
 import type { EventListener } from "../observe/events.ts";
-import type { Loading } from "./load_runner.ts";
+import type { LoadRunner } from "./load_runner.ts";
 import type { Local } from "./local.ts";
 import type { StatsCounter } from "./stats.ts";
 import type { CacheStore } from "./store.ts";
@@ -9,7 +9,7 @@ import type { Values } from "./values.ts";
 export interface MissHost {
   readonly store: CacheStore;
   readonly values: Values;
-  readonly loading: Loading;
+  readonly loading: LoadRunner;
   readonly local: Local | undefined;
   readonly stats: StatsCounter;
   readonly on: EventListener | undefined;

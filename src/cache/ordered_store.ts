@@ -35,8 +35,9 @@ export interface BigCall {
 type Hiding = (key: string, entry: { readonly tags: readonly string[] }) => boolean;
 
 /**
- * A store that is asked by one process, which finds its own writes and invalidations in the order of its calls, however many turns of
- * the event loop one takes: what is called behind a big call, and touches something of it that is not on its way yet, waits for that.
+ * A store that is asked by one process, which finds its own writes and invalidations in the order of its calls, however
+ * many turns of the event loop one takes: what is called behind a big call, and touches something of it that is not on
+ * its way yet, waits for that.
  */
 export class OrderedStore implements CacheStore {
   readonly kind: "memory" | "redis";

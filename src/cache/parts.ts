@@ -4,8 +4,8 @@ const MOST = 1000;
 const BYTES = 256 * 1024;
 
 /**
- * What goes out together. Big calls go out in parts, each with a deadline of its own, so that a slow line carries one in time, and
- * others get their turn in between.
+ * What goes out together. Big calls go out in parts, each with a deadline of its own, so that a slow line carries one
+ * in time, and others get their turn in between.
  */
 export class Part {
   #count = 0;

@@ -7,8 +7,8 @@ import { RefreshAhead } from "./early.ts";
 import type { Failures } from "./failures.ts";
 import { PROOF } from "./heartbeat.ts";
 import { type LoadRequest, siteOf } from "./load_request.ts";
-import { Loading } from "./load_runner.ts";
-import { ANEW, Miss } from "./miss.ts";
+import { LoadRunner } from "./load_runner.ts";
+import { ANEW, MissResolver } from "./miss.ts";
 import type { MissHost } from "./miss_host.ts";
 import type { CacheOptions, GetOrSetOptions, Loader } from "./options.ts";
 import { isEarly, type LoadPolicy, loadPolicyOf, type Policy, policyOf, ttlOf } from "./policy.ts";
@@ -30,7 +30,7 @@ interface Host {
 /** Reads through the copies in this process, the store and, at last, a loader; and counts what it finds. */
 export class ReadThrough {
   /** The loaders that run. */
-  readonly loading: Loading;
+  readonly loading: LoadRunner;
   /** The defaults of how long values are kept. */
   readonly policy: Policy;
   readonly #host: MissHost & { readonly early: RefreshAhead };
@@ -46,7 +46,7 @@ export class ReadThrough {
     this.policy = policyOf(options);
     this.#loads = loadPolicyOf(options);
     const early = new RefreshAhead(host.on);
-    this.loading = new Loading({ ...host, early });
+    this.loading = new LoadRunner({ ...host, early });
     if (local) this.#local = Local.of(local === true ? {} : local, (listener) => host.store.changes(listener));
     this.#host = { ...host, early, loading: this.loading, local: this.#local };
   }
@@ -80,7 +80,9 @@ export class ReadThrough {
     return await this.#found(key, await this.read(key, wanted.signal, failures), wanted, mark);
   }
 
-  /** A fresh value from this process, at once where that is possible: a hit must not cost a promise more than it has to. */
+  /**
+   * A fresh value from this process, at once where that is possible: a hit must not cost a promise more than it has to.
+   */
   #copy<T>(key: string, { schema, version, signal }: Wanted<T>): Found<T> | Promise<Found<T>> {
     const copied = this.#local && this.#copied(key, this.#local.get(key), schema, version);
     return copied instanceof Promise ? abortable(copied, signal) : copied;
@@ -200,7 +202,7 @@ export class ReadThrough {
         return this.#counted(key, found)!.value;
       }
     }
-    return await new Miss(this.#host, key, request, signal, began).settle(read, found);
+    return await new MissResolver(this.#host, key, request, signal, began).settle(read, found);
   }
 
   /**

@@ -4,8 +4,8 @@ import { Pace } from "./pace.ts";
 import type { CacheStore } from "./store.ts";
 
 /**
- * Encodes several values and writes them, unless one of them cannot be encoded, and leaves others their turn in between. What is called
- * meanwhile comes behind it.
+ * Encodes several values and writes them, unless one of them cannot be encoded, and leaves others their turn in
+ * between. What is called meanwhile comes behind it.
  *
  * @param store Where they are written.
  * @param pairs The values by key.

@@ -10,8 +10,8 @@ import { connectionText } from "../redis/connection_text.ts";
 import { parseRedisInfo, type RedisFigures } from "../redis/info.ts";
 
 /**
- * How things stand: `ok`; `degraded`, when something does not work and Larder gets along without it; `down`, when it was closed
- * or Redis has never answered since the start.
+ * How things stand: `ok`; `degraded`, when something does not work and Larder gets along without it; `down`, when it
+ * was closed or Redis has never answered since the start.
  */
 export type HealthStatus = "ok" | "degraded" | "down";
 
@@ -31,7 +31,10 @@ export interface RedisHealth extends RedisFigures {
   readonly circuit: "closed" | "half-open" | "open";
   /** How long a round trip took, in milliseconds; absent when it did not answer. */
   readonly latency?: number;
-  /** Milliseconds of a round trip of late, by which limits without a `timeout` set their deadline; absent before the first reply. */
+  /**
+   * Milliseconds of a round trip of late, by which limits without a `timeout` set their deadline; absent before the
+   * first reply.
+   */
   readonly roundTrip?: number;
   /** Why it does not answer, as the connection gave it; or what it refuses, as it says itself. */
   readonly error?: string;
@@ -143,7 +146,8 @@ async function checkServer(server: CheckedServer, signal: AbortSignal | undefine
     // A server that is loading its data or asks for a login answers, but is of no use.
     return { ...known, answers: false, error: connectionText(batch.diagnosis.problem ?? ping.reason) };
   }
-  // A user who may not ask for figures still finds out whether it answers. What was done above may have taken memory for scripts.
+  // A user who may not ask for figures still finds out whether it answers. What was done above may have taken memory
+  // for scripts.
   const info = await batch.send("INFO", [], { operation: "check health", signal, text: true }).catch(() => {});
   const figures = typeof info === "string" ? parseRedisInfo(info) : {};
   const error = refusalsOf(batch, probed.status === "fulfilled" ? probed.value : []);

@@ -74,13 +74,13 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
    * Waits until Redis does what the services need: until it answers, and takes reads, writes and scripts.
    *
    * @param options How long at most (default: for ever), a signal.
-   * @throws {UnavailableError} If it does not in time, or refuses what only somebody can mend, such as a right that is missing. Its
-   * `cause` is what the connection or the server said last.
+   * @throws {UnavailableError} If it does not in time, or refuses what only somebody can mend, such as a right that is
+   * missing. Its `cause` is what the connection or the server said last.
    */
   ready(options?: { timeout?: Duration; signal?: AbortSignal }): Promise<void>;
   /**
-   * Asks how things stand: the servers, memory, and whether the services can do what they have to, by doing it. Never rejects because
-   * Redis is away or refuses something; that is `degraded`.
+   * Asks how things stand: the servers, memory, and whether the services can do what they have to, by doing it. Never
+   * rejects because Redis is away or refuses something; that is `degraded`.
    *
    * @param options A signal.
    * @returns The report: plain data, without secrets.
@@ -97,8 +97,8 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
  *
  * A Redis that is down is no reason to fail: the services degrade as documented, and reconnect for ever.
  *
- * What `sessions.schema` and `rateLimit.presets` say is known to the types. Who states the types instead states all of them, as in
- * `connect<{ session: { theme?: string }; limit: "UPLOAD" }>()`.
+ * What `sessions.schema` and `rateLimit.presets` say is known to the types. Who states the types instead states all of
+ * them, as in `connect<{ session: { theme?: string }; limit: "UPLOAD" }>()`.
  *
  * @typeParam Types The types of the data, where the options do not say them.
  * @typeParam Limits The names of the rate limits in the options, which are found by themselves.

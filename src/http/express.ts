@@ -198,7 +198,9 @@ export function metrics(redis: Measured, options: MetricsHandlerOptions = {}): E
   return async (incoming, outgoing) => await send(outgoing, await handler(knownOf(incoming).request), () => true);
 }
 
-/** The path that the router goes by, where middleware in front has put another into `url` than the one that was sent. */
+/**
+ * The path that the router goes by, where middleware in front has put another into `url` than the one that was sent.
+ */
 function rewritten(incoming: NodeRequestLike): { path?: string } {
   const { url = "/", originalUrl = url, baseUrl = "" } = incoming as NodeRequestLike & { baseUrl?: string };
   const sent = pathOf(originalUrl);

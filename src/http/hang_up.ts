@@ -11,8 +11,8 @@ const STATUS = 499;
 const LOOK_AFTER = 20;
 
 /**
- * Ends what is read for a visitor when he hangs up. A load that has begun is for all who ask for the same, so it is none
- * of that; nor is what a load reads itself, which has no visitor.
+ * Ends what is read for a visitor when he hangs up. A load that has begun is for all who ask for the same, so it is
+ * none of that; nor is what a load reads itself, which has no visitor.
  */
 export class HangUp {
   readonly #visitor: () => AbortSignal;

@@ -6,19 +6,21 @@ import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { targetOf } from "../web/target.ts";
 import { remoteAddress } from "../web/connection.ts";
-import { isSame } from "../util/timing_safe_equal.ts";
+import { timingSafeEqual } from "../util/timing_safe_equal.ts";
 
 /** Options of `healthHandler()`. */
 export interface HealthHandlerOptions {
   /**
-   * Who sends it as `Authorization: Bearer …` is told details, besides those who ask from this machine itself, by `localhost` or its
-   * address. A proxy on this machine has to hand on the `Host` of its clients or add `X-Forwarded-For`: nginx does neither by itself.
+   * Who sends it as `Authorization: Bearer …` is told details, besides those who ask from this machine itself, by
+   * `localhost` or its address. A proxy on this machine has to hand on the `Host` of its clients or add
+   * `X-Forwarded-For`: nginx does neither by itself.
    *
    * @default {nobody else is}
    */
   token?: string | undefined;
   /**
-   * For how long an answer is given again, so that asking costs Redis next to nothing: seconds, or a string; 0 = ask anew each time.
+   * For how long an answer is given again, so that asking costs Redis next to nothing: seconds, or a string; 0 = ask
+   * anew each time.
    *
    * @default {"1s"}
    */
@@ -38,9 +40,9 @@ const FORWARDED =
 /**
  * Makes a handler for `/health`.
  *
- * It answers 200 as long as this process is of use, also while Redis is away (`degraded`): an orchestrator must not restart
- * services because of that. With `?ready` it answers 503 when the status is `down`, so that no requests are sent here. Everybody is
- * told the status; details only those who ask from this machine or with the token.
+ * It answers 200 as long as this process is of use, also while Redis is away (`degraded`): an orchestrator must not
+ * restart services because of that. With `?ready` it answers 503 when the status is `down`, so that no requests are
+ * sent here. Everybody is told the status; details only those who ask from this machine or with the token.
  *
  * @param redis What `connect()` gave.
  * @param options Who is told details, and how old an answer may be.
@@ -102,7 +104,7 @@ async function mayKnow(
 ): Promise<boolean> {
   const { headers } = request;
   const given = /^bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-  if (token !== undefined && given !== undefined) return await isSame(given, token);
+  if (token !== undefined && given !== undefined) return await timingSafeEqual(given, token);
   const peer = remoteAddress(request, info);
   if (peer === undefined || !LOOPBACK.test(peer) || [...headers.keys()].some((name) => FORWARDED.test(name))) {
     return false;

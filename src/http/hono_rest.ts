@@ -28,12 +28,13 @@ type Handler = (context: Context, next: () => Promise<void>) => unknown;
 type Matched = readonly [readonly (readonly [readonly [Handler, ...unknown[]], ...unknown[]])[], ...unknown[]];
 
 /**
- * The handlers behind a middleware of Hono, to be run for another request and with a context of their own: that of the visitor is over
- * when he is answered, and takes one response.
+ * The handlers behind a middleware of Hono, to be run for another request and with a context of their own: that of the
+ * visitor is over when he is answered, and takes one response.
  *
  * @param given The visitor's context.
  * @param self The middleware.
- * @returns Runs them; `undefined` where the middleware was not called by Hono itself, so that it is not known what comes behind.
+ * @returns Runs them; `undefined` where the middleware was not called by Hono itself, so that it is not known what
+ * comes behind.
  */
 export function restOf(
   given: HonoContextLike,
@@ -98,7 +99,10 @@ export function hasCheckedVisitor({ req }: HonoContextLike): boolean {
   return valid !== undefined && (valid("header") ?? valid("cookie")) !== undefined;
 }
 
-/** A context like the visitor's, for another request: what middleware in front has set is there, what it knows of the request is not. */
+/**
+ * A context like the visitor's, for another request: what middleware in front has set is there, what it knows of the
+ * request is not.
+ */
 function contextFor(given: Context, request: Request, matchResult: Matched): Context {
   const Constructor = given.constructor as new (request: Request, options: object) => Context;
   let executionCtx: unknown;

@@ -3,7 +3,7 @@ import type { Larder } from "../connect/larder.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { RateLimitCounts } from "../rate_limit/stats.ts";
 import { LATENCY_BOUNDS, type RedisMetrics } from "../observe/redis_meter.ts";
-import { isSame } from "../util/timing_safe_equal.ts";
+import { timingSafeEqual } from "../util/timing_safe_equal.ts";
 import { CONTENT_TYPES, type MetricFamily, type MetricsFormat, type Sample, writeMetrics } from "./open_metrics.ts";
 
 /** The part of what `connect()` gives that is measured; whatever its types are. */
@@ -30,8 +30,8 @@ const OPTIONS = optionNames<MetricsHandlerOptions>({ token: true });
 /**
  * Makes a handler for `/metrics`, which Prometheus and whatever else reads OpenMetrics can ask.
  *
- * The figures are those of this process since its start; Redis is not asked. Names and labels are few and fixed: no key, tag or
- * address is among them.
+ * The figures are those of this process since its start; Redis is not asked. Names and labels are few and fixed: no
+ * key, tag or address is among them.
  *
  * @param redis What `connect()` gave.
  * @param options Who is answered.
@@ -68,7 +68,7 @@ export function metricsHandler(
       return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
     }
     const given = /^bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-    if (token !== undefined && !await isSame(given, token)) {
+    if (token !== undefined && !await timingSafeEqual(given, token)) {
       return new Response("A token is needed", { status: 401, headers: { "www-authenticate": "Bearer" } });
     }
     const format: MetricsFormat = wantsOpenMetrics(request.headers.get("accept") ?? "") ? "openmetrics" : "prometheus";

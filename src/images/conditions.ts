@@ -5,7 +5,7 @@ import type { ImageInfo } from "./info.ts";
 export type Conditions = Pick<Headers, "get">;
 
 /** What the conditions of a request say of an image as it is: 200, 304 or 412 (RFC 9110, 13.2.2). */
-export function judge(
+export function evaluate(
   conditions: Conditions,
   { etag, timestamp }: Pick<ImageInfo, "etag" | "timestamp">,
 ): 200 | 304 | 412 {

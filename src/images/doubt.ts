@@ -9,8 +9,8 @@ export const BEGINNING = 1024;
 const DOCUMENT = /<(?:!doctype|html|head|body|script|iframe|svg|\?xml|\?php)/i;
 
 /**
- * The type of an SVG whose name says so, and whose root says a size that is none: those that only hold symbols for pages
- * often are 0 x 0. It is sent as any other SVG, under a policy that lets it do nothing.
+ * The type of an SVG whose name says so, and whose root says a size that is none: those that only hold symbols for
+ * pages often are 0 x 0. It is sent as any other SVG, under a policy that lets it do nothing.
  */
 export function typeWithoutSize(filename: string, type: string | undefined): string | undefined {
   return type === "image/svg+xml" && type === typeOfName(filename) ? type : undefined;

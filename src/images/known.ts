@@ -60,8 +60,8 @@ export function isAsWritten(
 }
 
 /**
- * Checks what is cached of an image. Whoever may write keys of the cache may have put something else there: that is nothing to be sent to
- * browsers.
+ * Checks what is cached of an image. Whoever may write keys of the cache may have put something else there: that is
+ * nothing to be sent to browsers.
  *
  * @param value What is there.
  * @param filename The name of the image.

@@ -1,4 +1,4 @@
-import { type Conditions, judge, rangeOf } from "./conditions.ts";
+import { type Conditions, evaluate, rangeOf } from "./conditions.ts";
 import { coded, codingFor, etagOf } from "./coding.ts";
 import type { ImageInfo } from "./info.ts";
 import type { ServeImageOptions } from "./options.ts";
@@ -24,7 +24,7 @@ export async function serveImage(open: OpenImage, request: Request, options: Ser
   const found = await open((info) => {
     // Asked again if the image has changed since.
     const coding = codingFor(info, conditions);
-    status = judge(conditions, { ...info, etag: etagOf(info.etag, coding) });
+    status = evaluate(conditions, { ...info, etag: etagOf(info.etag, coding) });
     range = undefined;
     if (status !== 200) return undefined;
     const wanted = method === "GET" && coding === "as-is" ? rangeOf(conditions, info) : undefined;

@@ -12,9 +12,9 @@ export interface ServerEvent {
 export type ServerRole = "all" | "cache" | "state";
 
 /**
- * What became of a loader's value: `stored` · `skipped`: the loader said so · `absent`: it gave `undefined`, and what was kept is gone ·
- * `unstorable`: it is too long or cannot be written · `unavailable`: the store did not take part · `invalidated`: an invalidation came
- * first · `superseded`: a newer write did, or the lease was lost.
+ * What became of a loader's value: `stored` · `skipped`: the loader said so · `absent`: it gave `undefined`, and what
+ * was kept is gone · `unstorable`: it is too long or cannot be written · `unavailable`: the store did not take part ·
+ * `invalidated`: an invalidation came first · `superseded`: a newer write did, or the lease was lost.
  */
 export type LoadEnd =
   | "stored"
@@ -53,7 +53,10 @@ export type LarderEvent =
   | { readonly type: "cache.unreadable"; readonly key: string; readonly error: unknown }
   /** An entry does not fit the schema of the reader, which counts as a miss. */
   | { readonly type: "cache.schema_mismatch"; readonly key: string; readonly issues: readonly string[] }
-  /** The store refused or failed an operation, which went on without it. A call with many keys tells once which of them failed. */
+  /**
+   * The store refused or failed an operation, which went on without it. A call with many keys tells once which of them
+   * failed.
+   */
   | {
     readonly type: "cache.error";
     readonly operation: string;
@@ -102,7 +105,10 @@ export type LarderEvent =
   | { readonly type: "image.mismatch"; readonly filename: string; readonly wanted: string; readonly got: string }
   /** A connection to Redis is up. */
   | ServerEvent & { readonly type: "redis.connected"; readonly client: string }
-  /** A connection to Redis was lost or could not be made; attempts go on. With an `error` there was no connection to lose. */
+  /**
+   * A connection to Redis was lost or could not be made; attempts go on. With an `error` there was no connection to
+   * lose.
+   */
   | ServerEvent & {
     readonly type: "redis.disconnected";
     readonly client: string;
@@ -145,18 +151,23 @@ export type LarderEvent =
   | { readonly type: "lock.acquired"; readonly name: string; readonly token: number; readonly milliseconds: number }
   /** Somebody stood in line for a lock, and got it, or not in time. */
   | { readonly type: "lock.waited"; readonly name: string; readonly milliseconds: number; readonly acquired: boolean }
-  /** A lock was lost, or may have been, while it was held: it was not extended in time, or the server does not know it any more. */
+  /**
+   * A lock was lost, or may have been, while it was held: it was not extended in time, or the server does not know it
+   * any more.
+   */
   | { readonly type: "lock.lost"; readonly name: string; readonly token: number; readonly reason: "expired" | "gone" }
   /** Something works, but probably not as meant. */
   | { readonly type: "warning"; readonly message: string };
 
 /**
- * Takes every event. What it throws is ignored, as is a promise that it returns and that rejects: watching cannot break what is
- * watched.
+ * Takes every event. What it throws is ignored, as is a promise that it returns and that rejects: watching cannot break
+ * what is watched.
  */
 export type EventListener = (event: LarderEvent) => void;
 
-/** Wraps a listener so that it can neither throw into its caller nor end the process; `undefined` when nobody listens. */
+/**
+ * Wraps a listener so that it can neither throw into its caller nor end the process; `undefined` when nobody listens.
+ */
 export function safeListener(listener: EventListener | undefined): EventListener | undefined {
   return listener && ((event) => callQuietly(listener, event));
 }

@@ -67,9 +67,9 @@ const MAX_REASONS = 200;
 /**
  * Makes a listener for the `on` option of `connect()` that writes events to a logger, each with its fields.
  *
- * Hits, misses, loads, invalidations, sessions and refusals are `debug`; changes of the connection are `info`; what fails is `warn`. What
- * fails for the same reason is written once; for a minute it is only counted after that, and the next line says how often it was
- * (`repeated`). Errors are written as text, with their causes and without stacks.
+ * Hits, misses, loads, invalidations, sessions and refusals are `debug`; changes of the connection are `info`; what
+ * fails is `warn`. What fails for the same reason is written once; for a minute it is only counted after that, and the
+ * next line says how often it was (`repeated`). Errors are written as text, with their causes and without stacks.
  *
  * @param logger `console`, a LogTape logger, or whatever has the same methods.
  * @param options From which level on.

@@ -1,13 +1,13 @@
 import { type ClosedBy, RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
-import { Denials } from "./deny_cache.ts";
-import { Outage, type PresetStep } from "./fallback.ts";
+import { DenyCache } from "./deny_cache.ts";
+import { FallbackLimiter, type PresetStep } from "./fallback.ts";
 import { assertWhole, type Preset } from "./presets.ts";
 import type { DecisionSource, RateLimitState } from "./result.ts";
 import type { LimitStore, Reserved, Standing, Step } from "./store.ts";
 
-/** How a judge works. */
-export interface JudgeOptions {
+/** How a decider works. */
+export interface DeciderOptions {
   /** What share of a limit this process allows by itself. */
   readonly localShare: number;
   /** How many refusals are remembered. */
@@ -17,7 +17,7 @@ export interface JudgeOptions {
 }
 
 /** What came of a check. */
-export interface Verdict {
+export interface Decision {
   /** How the limit stands. */
   readonly state: RateLimitState;
   /** What was reserved, where it was counted. */
@@ -25,28 +25,28 @@ export interface Verdict {
 }
 
 /** How limits stand, and as the store says it. */
-interface Judged {
+interface Decided {
   readonly states: RateLimitState[];
   readonly standings: readonly Standing[];
 }
 
 /** Decides: by what it remembers, by the store, or, while that does not answer, by the policies of the presets. */
-export class Judge implements AsyncDisposable {
+export class Decider implements AsyncDisposable {
   readonly #store: LimitStore;
   readonly #on: EventListener | undefined;
-  readonly #denials: Denials | undefined;
-  readonly #outage: Outage;
+  readonly #denied: DenyCache | undefined;
+  readonly #fallback: FallbackLimiter;
   #degraded = false;
   /** Whether the store answers, but refuses writes: what writes nothing says nothing about that. */
   #refuses = false;
   /** When the first check was asked since the last reply: to look at the clock for each takes its time. */
   #since: number | undefined;
 
-  constructor(store: LimitStore, { localShare, maxDenials, on }: JudgeOptions) {
+  constructor(store: LimitStore, { localShare, maxDenials, on }: DeciderOptions) {
     this.#store = store;
     this.#on = on;
-    this.#denials = store.kind === "redis" && maxDenials > 0 ? new Denials(maxDenials) : undefined;
-    this.#outage = new Outage(localShare);
+    this.#denied = store.kind === "redis" && maxDenials > 0 ? new DenyCache(maxDenials) : undefined;
+    this.#fallback = new FallbackLimiter(localShare);
   }
 
   /** Milliseconds after which the store is given up now, if it can be. */
@@ -55,9 +55,9 @@ export class Judge implements AsyncDisposable {
   }
 
   /** Checks one limit. */
-  async check(step: PresetStep, signal: AbortSignal | undefined): Promise<Verdict> {
+  async check(step: PresetStep, signal: AbortSignal | undefined): Promise<Decision> {
     const { rule, id, cost } = step;
-    const denials = this.#denials;
+    const denials = this.#denied;
     const known = denials?.find(rule.name, id, cost);
     if (known) {
       signal?.throwIfAborted();
@@ -89,7 +89,7 @@ export class Judge implements AsyncDisposable {
    */
   async checkAll(steps: readonly PresetStep[], signal: AbortSignal | undefined): Promise<RateLimitState[]> {
     const alone = assertPossible(steps);
-    const denials = this.#denials;
+    const denials = this.#denied;
     const [since, forgotten] = [denials?.now() ?? 0, denials?.forgotten ?? 0];
     const { states, standings } = await this.#run(steps, signal);
     states.forEach(({ allowed, degraded }, i) => {
@@ -115,20 +115,20 @@ export class Judge implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<boolean | undefined> {
     if (source === "policy" || source === "deny-cache") return false;
-    if (source === "local") return await this.#outage.refund(step);
+    if (source === "local") return await this.#fallback.refund(step);
     const standing = await this.#giveBack(step, signal);
     return standing?.allowed;
   }
 
   /** Forgets what was counted, and tells whether the store has done so. */
   async reset(step: PresetStep, signal: AbortSignal | undefined): Promise<boolean> {
-    const [done] = await Promise.all([this.#giveBack(step, signal), this.#outage.reset(step.rule, step.id)]);
+    const [done] = await Promise.all([this.#giveBack(step, signal), this.#fallback.reset(step.rule, step.id)]);
     return done !== undefined;
   }
 
   /** Forgets what it remembers. */
   forget(): void {
-    this.#denials?.clear();
+    this.#denied?.clear();
   }
 
   async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
@@ -140,7 +140,7 @@ export class Judge implements AsyncDisposable {
   async #run(
     steps: readonly PresetStep[],
     signal: AbortSignal | undefined,
-  ): Promise<Judged> {
+  ): Promise<Decided> {
     try {
       const standings = await this.#store.run(steps, signal);
       if (this.#degraded) this.#succeeded(steps, standings);
@@ -159,9 +159,9 @@ export class Judge implements AsyncDisposable {
     steps: readonly PresetStep[],
     error: unknown,
     signal: AbortSignal | undefined,
-  ): Promise<Judged> {
+  ): Promise<Decided> {
     this.#failed(error, signal);
-    const standings = await this.#outage.run(steps);
+    const standings = await this.#fallback.run(steps);
     return { states: standings.map((one, i) => stateOf(steps[i]!.rule, one.limit, one, one.source)), standings };
   }
 
@@ -176,7 +176,7 @@ export class Judge implements AsyncDisposable {
       return undefined;
     } finally {
       // Afterwards: a refusal from before may have arrived meanwhile.
-      this.#denials?.delete(step.rule.name, step.id);
+      this.#denied?.delete(step.rule.name, step.id);
     }
   }
 

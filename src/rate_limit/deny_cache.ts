@@ -22,10 +22,10 @@ const ASK_AGAIN = 1000;
  * Refusals of the store, repeated until the moment at which it would allow the call. Bounded: the oldest goes first.
  * Who would be refused anyway is asked for when it is not remembered.
  */
-export class Denials {
+export class DenyCache {
   readonly #max: number;
   readonly #now: () => number;
-  readonly #denials = new Map<string, Denial>();
+  readonly #denied = new Map<string, Denial>();
   #forgotten = 0;
 
   constructor(max: number, now: () => number = () => performance.now()) {
@@ -35,29 +35,29 @@ export class Denials {
 
   /** How many are remembered. */
   get size(): number {
-    return this.#denials.size;
+    return this.#denied.size;
   }
 
-  /** How often something was forgotten, for {@linkcode Denials.add}. */
+  /** How often something was forgotten, for {@linkcode DenyCache.add}. */
   get forgotten(): number {
     return this.#forgotten;
   }
 
-  /** The time, for {@linkcode Denials.add}. */
+  /** The time, for {@linkcode DenyCache.add}. */
   now(): number {
     return this.#now();
   }
 
   /** How the limit stands now, if it is known that the same call is refused. */
   find(name: string, id: string, cost: number): Standing | undefined {
-    if (this.#denials.size === 0) return undefined;
+    if (this.#denied.size === 0) return undefined;
     const key = `${name}:${id}`;
-    const denial = this.#denials.get(key);
+    const denial = this.#denied.get(key);
     if (!denial || denial.cost !== cost) return undefined;
     const now = this.#now();
     const { standing, since, heard } = denial;
     if (now - since >= standing.retryAfter) {
-      this.#denials.delete(key);
+      this.#denied.delete(key);
       return undefined;
     }
     if (now - denial.asked >= ASK_AGAIN) {
@@ -80,11 +80,11 @@ export class Denials {
   add(name: string, id: string, cost: number, standing: Standing, since: number, forgotten: number): void {
     if (this.#max === 0 || forgotten !== this.#forgotten) return;
     const key = `${name}:${id}`;
-    this.#denials.delete(key);
-    this.#denials.set(key, { cost, standing, since, heard: this.#now(), asked: since });
-    if (this.#denials.size <= this.#max) return;
-    for (const oldest of this.#denials.keys()) {
-      this.#denials.delete(oldest);
+    this.#denied.delete(key);
+    this.#denied.set(key, { cost, standing, since, heard: this.#now(), asked: since });
+    if (this.#denied.size <= this.#max) return;
+    for (const oldest of this.#denied.keys()) {
+      this.#denied.delete(oldest);
       break;
     }
   }
@@ -92,12 +92,12 @@ export class Denials {
   /** Forgets one. */
   delete(name: string, id: string): void {
     this.#forgotten++;
-    this.#denials.delete(`${name}:${id}`);
+    this.#denied.delete(`${name}:${id}`);
   }
 
   /** Forgets all. */
   clear(): void {
     this.#forgotten++;
-    this.#denials.clear();
+    this.#denied.clear();
   }
 }

@@ -20,7 +20,7 @@ export interface PolicyStanding extends Standing {
 const RETRY = 1000;
 
 /** What decides while Redis does not answer, each limit by the policy of its preset. */
-export class Outage {
+export class FallbackLimiter {
   readonly #share: number;
   readonly #rules = new WeakMap<Preset, Rule>();
   readonly #store: MemoryLimitStore;

@@ -22,7 +22,10 @@ export interface GateOptions<Info = ConnectionInfo> {
   user?: FromRequest<Info, string | undefined> | undefined;
   /** Told every refusal. What it throws is ignored, as is a promise of it that rejects. */
   onLimited?: ((refusal: Refusal) => void) | undefined;
-  /** Makes the response to a refused call; the headers are added to it. What it throws is a `warning`, and the usual response. */
+  /**
+   * Makes the response to a refused call; the headers are added to it. What it throws is a `warning`, and the usual
+   * response.
+   */
   respond?: ((result: RateLimitResult, request: Request) => Response | Promise<Response>) | undefined;
   /**
    * Whether `/Login` is another path than `/login`: only where the router behind says so, too.

@@ -84,8 +84,8 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   }
 
   /**
-   * Counts a request, and decides about it. One whose target or `Host` is none is answered with 400, one with a path of more than 8 KiB
-   * with 414; neither counts.
+   * Counts a request, and decides about it. One whose target or `Host` is none is answered with 400, one with a path of
+   * more than 8 KiB with 414; neither counts.
    *
    * @param request The request.
    * @param info What `Deno.serve` tells of the connection.

@@ -15,8 +15,8 @@ const SYNTAX = /[\\(){}+?]|:[\p{ID_Start}_$][\p{ID_Continue}$\u200c\u200d]*\*/u;
 const TOKENS = /\*|:[\p{ID_Start}_$][\p{ID_Continue}$\u200c\u200d]*|[^*:]+|:/gu;
 
 /**
- * Compiles a path as `URLPattern` knows it. Patterns of names, `*` and text become regular expressions, which are compared about a
- * hundred times faster; to all others `URLPattern` itself is asked.
+ * Compiles a path as `URLPattern` knows it. Patterns of names, `*` and text become regular expressions, which are
+ * compared about a hundred times faster; to all others `URLPattern` itself is asked.
  *
  * @throws {TypeError} If `URLPattern` does not know it.
  */
@@ -44,9 +44,15 @@ export function compilePath(text: string): PathPattern {
   return { matches: sensitive, matchesAnyCase: insensitive, matchesEmpty };
 }
 
-/** The longest path that is compared with a pattern that needs `URLPattern`, in characters: it tries many ways to divide one. */
+/**
+ * The longest path that is compared with a pattern that needs `URLPattern`, in characters: it tries many ways to divide
+ * one.
+ */
 const LONGEST = 512;
-/** Most parts of such a pattern that may be as long as they like: with each, the ways are as many times more as a path is long. */
+/**
+ * Most parts of such a pattern that may be as long as they like: with each, the ways are as many times more as a path
+ * is long.
+ */
 const MOST = 2;
 
 /**
@@ -85,8 +91,8 @@ function expression(
 }
 
 /**
- * The same token by token, in a time that grows with the length of the path: a regular expression with several `*` tries all ways to
- * divide the path among them, which for one of 8 KiB takes minutes.
+ * The same token by token, in a time that grows with the length of the path: a regular expression with several `*`
+ * tries all ways to divide the path among them, which for one of 8 KiB takes minutes.
  */
 function stepwise(
   patterns: readonly (readonly string[])[],

@@ -8,7 +8,7 @@ import { setSchemeReader } from "./scheme_reader.ts";
 import type { GateOptions } from "./gate_options.ts";
 import { Gate } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
-import { Judge } from "./decisions.ts";
+import { Decider } from "./decisions.ts";
 import { Presets } from "./named_presets.ts";
 import { CHECK, OPERATION } from "./option_names.ts";
 import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
@@ -50,7 +50,7 @@ const NONE: CheckOptions = Object.freeze({});
  * ```
  */
 export class RateLimiter<Names extends string = PresetName> implements AsyncDisposable {
-  readonly #judge: Judge;
+  readonly #decider: Decider;
   readonly #on: EventListener | undefined;
   readonly #presets: Presets;
   readonly #style: HeaderStyle;
@@ -69,7 +69,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     assertStore(store, "run", "open rate limits", "new MemoryLimitStore()");
     const { style, localShare, maxDenials } = settingsOf(options);
     this.#on = safeListener(on);
-    this.#judge = new Judge(store, { localShare, maxDenials, on: this.#on });
+    this.#decider = new Decider(store, { localShare, maxDenials, on: this.#on });
     this.#style = style;
     this.#clients = new Clients(options, this.#on);
     setSchemeReader(this, options.trustProxy);
@@ -97,7 +97,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   define<Name extends string>(name: Name, options: PresetOptions): RateLimiter<Names | Name> {
     this.#presets.define(name, options);
-    this.#judge.forget();
+    this.#decider.forget();
     return this as unknown as RateLimiter<Names | Name>;
   }
 
@@ -114,7 +114,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async check(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
     const step = this.#presets.step("check", name, id, costOf(options, "check"));
-    const { state } = await this.#judge.check(step, options.signal);
+    const { state } = await this.#decider.check(step, options.signal);
     return this.#result(state, id);
   }
 
@@ -146,10 +146,10 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     const steps = this.#presets.steps(entries);
     const first = steps[0]!;
     if (steps.length === 1) {
-      const { state } = await this.#judge.check(first, options.signal);
+      const { state } = await this.#decider.check(first, options.signal);
       return this.#result(state, first.id);
     }
-    const states = await this.#judge.checkAll(steps, options.signal);
+    const states = await this.#decider.checkAll(steps, options.signal);
     const tight = tightest(states);
     states.forEach((state, i) => state.allowed || this.#tell(state, steps[i]!.id));
     this.#decisions.countAll(tight, states);
@@ -167,7 +167,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async peek(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
     const step = this.#presets.step("peek", name, id, costOf(options, "peek"));
-    return new CheckResult(await this.#judge.take(step, options.signal), this.#style);
+    return new CheckResult(await this.#decider.take(step, options.signal), this.#style);
   }
 
   /**
@@ -196,11 +196,11 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
     const step = this.#presets.step("reserve", name, id, costOf(options, "reserve"));
-    const { state, reserved } = await this.#judge.check(step, options.signal);
+    const { state, reserved } = await this.#decider.check(step, options.signal);
     const refund = refundOf(step, reserved);
     const takeBack = async (signal: AbortSignal | undefined) => {
       const taken = refund(this.#presets.get(name));
-      return taken && await this.#judge.refund(taken, state.source, signal);
+      return taken && await this.#decider.refund(taken, state.source, signal);
     };
     return new ReservedResult(this.#result(state, id), this.#style, takeBack);
   }
@@ -225,7 +225,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     if (options !== NONE) assertOptions(options, OPERATION, "penalize rate limit");
     const step = this.#presets.step("penalize", name, id, 1);
     assertWhole(amount, MAX_LIMIT, `penalize "${name}"`, "as the amount");
-    const state = await this.#judge.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
+    const state = await this.#decider.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
     // What was said is how it stands for the next call.
     const allowed = state.allowed && state.remaining > 0;
     return new CheckResult({ ...state, allowed, retryAfter: allowed ? 0 : state.moreAfter }, this.#style);
@@ -244,7 +244,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
     if (options !== NONE) assertOptions(options, OPERATION, "reset rate limit");
     const step = this.#presets.step("reset", name, id, 1);
-    return await this.#judge.reset(step, options.signal);
+    return await this.#decider.reset(step, options.signal);
   }
 
   /**
@@ -326,7 +326,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * with the embedded store. Where no `timeout` was given it depends on how far away Redis is.
    */
   get timeout(): number | undefined {
-    const milliseconds = this.#judge.timeout;
+    const milliseconds = this.#decider.timeout;
     return milliseconds === undefined ? undefined : milliseconds / 1000;
   }
 
@@ -346,7 +346,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @param by What ends it, for the errors of those who come later.
    */
   async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
-    await this.#judge[Symbol.asyncDispose](by);
+    await this.#decider[Symbol.asyncDispose](by);
   }
 
   /** What was done in this process so far. */

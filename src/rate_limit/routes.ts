@@ -29,7 +29,10 @@ export interface CompiledLimits<Info> extends RouteLimits<string, Info> {
 export interface FoundRoute<Info> {
   /** The rule. */
   readonly route: CompiledRoute<Info>;
-  /** Whether it holds for the spelling that was sent, in all readings of it; else only for one that a router may accept as well. */
+  /**
+   * Whether it holds for the spelling that was sent, in all readings of it; else only for one that a router may accept
+   * as well.
+   */
   readonly exact: boolean;
 }
 
@@ -84,8 +87,9 @@ export function compileRoutes<Info>(
 }
 
 /**
- * Finds the rules that hold for a request: the first that fits what was sent, however that is read, and those in front of it that fit one of
- * its readings or another spelling of one. Each of them counts, so that no spelling is a way around a limit, or into a wider one.
+ * Finds the rules that hold for a request: the first that fits what was sent, however that is read, and those in front
+ * of it that fit one of its readings or another spelling of one. Each of them counts, so that no spelling is a way
+ * around a limit, or into a wider one.
  *
  * @param routes The rules, in their order.
  * @param request The request.

@@ -2,7 +2,7 @@ import { endBy } from "../util/abort.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../observe/redis_meter.ts";
-import { Alarm } from "./deadline_timer.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 import type { BatchOptions } from "./batch_options.ts";
 import type { CallSource, SendOptions, Waiting } from "./call.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
@@ -10,7 +10,7 @@ import type { Deadline } from "./deadline.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { Held } from "./held.ts";
 import { KnownScripts } from "./known_scripts.ts";
-import { type Due, respite, whileMoving } from "./grace_period.ts";
+import { type Due, gracePeriod, whileMoving } from "./grace_period.ts";
 import { type BatchObserver, both, type WriteTracer } from "../observe/batch_observer.ts";
 import { expire, Queue } from "./queue.ts";
 import { RoundTrip } from "./round_trip.ts";
@@ -52,7 +52,7 @@ export class Batch {
   readonly #out: WritesOut;
   #scheduled = false;
   #turns = 0;
-  readonly #alarm = new Alarm({
+  readonly #deadlineTimer = new DeadlineTimer({
     ring: () => this.#expire(),
     isNeeded: () => this.#isNeeded,
   });
@@ -73,7 +73,7 @@ export class Batch {
     const diagnosis = this.diagnosis = new Diagnosis(client, options);
     this.#queue = new Queue(this.#timeout, this.#error);
     this.#held = new Held(this.#timeout / 2, (operation) => diagnosis.unavailable(operation, "timeout"), () => {
-      if (!this.#isNeeded) this.#alarm.rest();
+      if (!this.#isNeeded) this.#deadlineTimer.rest();
     });
     this.#breaker = new Breaker({ onChange: (state) => diagnosis.circuit(state) });
     client.onChange((change) => {
@@ -130,13 +130,13 @@ export class Batch {
         timeout: most,
         since: this.#isIdle ? now : Infinity,
         deadline: Math.min(now + most, within?.end ?? Infinity),
-        respite: this.#timeout / 2,
-        respites: 0,
+        gracePeriod: this.#timeout / 2,
+        gracePeriods: 0,
         settled: false,
       };
       if (signal) endBy(call, signal);
       this.#queue.add(call);
-      this.#alarm.set(call.deadline);
+      this.#deadlineTimer.set(call.deadline);
       this.#schedule();
     });
   }
@@ -150,7 +150,7 @@ export class Batch {
   join(source: CallSource, within?: Deadline): void {
     const refused = this.#refusal(source.operation, within);
     if (refused) return source.fail(refused);
-    this.#alarm.set(this.#queue.join(source, performance.now(), this.#isIdle, within));
+    this.#deadlineTimer.set(this.#queue.join(source, performance.now(), this.#isIdle, within));
     this.#schedule();
   }
 
@@ -161,7 +161,7 @@ export class Batch {
    */
   hold<T>(work: Promise<T>, within: Deadline, operation: string): Promise<T> {
     const held = this.#held.add(work, within, operation);
-    this.#alarm.set(within.end);
+    this.#deadlineTimer.set(within.end);
     return held;
   }
 
@@ -171,7 +171,7 @@ export class Batch {
     this.diagnosis.closedBy ??= by;
     this.#closed = true;
     for (const write of this.#out.all) this.#failed(write, undefined);
-    this.#alarm.stop();
+    this.#deadlineTimer.stop();
     this.#queue.fail("closed");
     await this.client.close();
   }
@@ -227,7 +227,7 @@ export class Batch {
     if (calls.length === 0) return;
     const { write, first } = beginWrite(calls, this.#timeout);
     this.#out.add(write);
-    this.#alarm.set(first);
+    this.#deadlineTimer.set(first);
     this.#write(calls).then(
       (replies) => this.#answered(write, replies),
       (error) => this.#failed(write, error),
@@ -248,7 +248,7 @@ export class Batch {
     const milliseconds = performance.now() - write.sentAt;
     if (this.#out.remove(write)) {
       if (tookLonger(write)) this.#roundTrip.learn(milliseconds);
-      else if (write.respites === 0) this.#roundTrip.add(milliseconds); // else it was this process that was slow
+      else if (write.gracePeriods === 0) this.#roundTrip.add(milliseconds); // else it was this process that was slow
     }
     this.#breaker.succeed();
     this.#everAnswered = true;
@@ -271,7 +271,7 @@ export class Batch {
   /** Goes on with what has come meanwhile; when there is nothing, no timer keeps the process alive. */
   #next(): void {
     if (this.#queue.any) this.#schedule();
-    else if (!this.#isNeeded) this.#alarm.rest();
+    else if (!this.#isNeeded) this.#deadlineTimer.rest();
   }
 
   get #isNeeded(): boolean {
@@ -284,7 +284,7 @@ export class Batch {
     const dues: Due[] = [...this.#queue.dues(), ...this.#held.dues];
     for (const write of out) dues.push(write, ...write.calls.filter((call) => !call.settled));
     if (out.length > 0) whileMoving(dues, this.client.movedAt, now);
-    respite(dues, now);
+    gracePeriod(dues, now);
     this.#held.expire(now);
     for (const { calls } of out) for (const call of calls) if (expire(call, now, this.#error)) call.expired = true;
     // While a write is out, its end is what counts: calls may have been in a hurry, or have come late.
@@ -295,7 +295,7 @@ export class Batch {
       this.client.reset(cause);
       for (const write of out) this.#failed(write, cause);
     }
-    for (const { deadline } of dues) if (deadline > now) this.#alarm.set(deadline);
+    for (const { deadline } of dues) if (deadline > now) this.#deadlineTimer.set(deadline);
   }
 
   #giveUp(cause: unknown): void {

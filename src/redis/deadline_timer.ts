@@ -7,20 +7,23 @@ import {
 /** Milliseconds after which what keeps the process alive is looked at; nothing comes of it. */
 const KEPT = 60_000;
 
-/** What an alarm is for. */
-export interface AlarmOptions {
+/** What a deadline timer is for. */
+export interface DeadlineTimerOptions {
   /** Called when it is time. */
   readonly ring: () => void;
   /** Whether anybody still waits for a time. */
   readonly isNeeded: () => boolean;
 }
 
-/** Microtask turns for which those who were answered may go on before the timer is cleared: setting it costs as much as ten reads. */
+/**
+ * Microtask turns for which those who were answered may go on before the timer is cleared: setting it costs as much as
+ * ten reads.
+ */
 const TURNS = 32;
 
 /** One timer for many deadlines. It may ring too early, for a deadline that is none any more, never too late. */
-export class Alarm {
-  readonly #options: AlarmOptions;
+export class DeadlineTimer {
+  readonly #options: DeadlineTimerOptions;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The one that goes with the timer: whoever fakes the time may have come or gone meanwhile. */
   #clear: typeof clearTimeout = clearTimeout;
@@ -28,7 +31,7 @@ export class Alarm {
   #at = Infinity;
   #turns = 0;
 
-  constructor(options: AlarmOptions) {
+  constructor(options: DeadlineTimerOptions) {
     this.#options = options;
   }
 

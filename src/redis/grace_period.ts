@@ -5,9 +5,9 @@ export interface Due {
   /** When. */
   deadline: number;
   /** Milliseconds that a process that was busy gives it to look again. */
-  readonly respite: number;
+  readonly gracePeriod: number;
   /** How often it was given them. */
-  respites: number;
+  gracePeriods: number;
   /** Until when it may be given more time because replies are arriving. */
   most?: number;
   /** Whether the process is known to have been busy, although it may not come late now. */
@@ -25,19 +25,20 @@ const MOST = 3;
  * Gives what is due more time if it is noticed late: a process that was busy until now has not looked yet whether the
  * replies are there. It looks once more, and if it is late again, again, but not for ever.
  */
-export function respite(dues: readonly Due[], now: number): void {
+export function gracePeriod(dues: readonly Due[], now: number): void {
   const late = dues.some(({ deadline }) => now - deadline > LATE);
   for (const due of dues) {
-    if (due.deadline > now || due.respites >= MOST || !(late || due.busy)) continue;
+    if (due.deadline > now || due.gracePeriods >= MOST || !(late || due.busy)) continue;
     due.busy = false;
-    due.deadline = now + due.respite;
-    due.respites++;
+    due.deadline = now + due.gracePeriod;
+    due.gracePeriods++;
     due.within?.extend(due.deadline);
   }
 }
 
 /**
- * So many times its respite is what somebody is given at most because replies are arriving: 15 seconds of 250 ms each.
+ * So many times its grace period is what somebody is given at most because replies are arriving: 15 seconds of 250 ms
+ * each.
  */
 const LONGEST = 60;
 
@@ -49,8 +50,8 @@ export function whileMoving(dues: readonly Due[], movedAt: number | undefined, n
   if (movedAt === undefined) return;
   for (const due of dues) {
     if (due.deadline > now) continue;
-    due.most ??= due.deadline + LONGEST * due.respite;
-    const until = Math.min(due.most, movedAt + 2 * due.respite);
+    due.most ??= due.deadline + LONGEST * due.gracePeriod;
+    const until = Math.min(due.most, movedAt + 2 * due.gracePeriod);
     if (until <= now) continue;
     due.deadline = until;
     due.within?.extend(until);

@@ -9,14 +9,14 @@ interface Waiter extends Due {
 
 /** Those who wait for what others have called. */
 export class Held {
-  readonly #respite: number;
+  readonly #gracePeriod: number;
   readonly #error: (operation: string) => UnavailableError;
   readonly #left: () => void;
   readonly #waiters = new Set<Waiter>();
 
-  /** `respite` is what a process that was busy gives them; `left` is told when one need not wait any more. */
-  constructor(respite: number, error: (operation: string) => UnavailableError, left: () => void) {
-    this.#respite = respite;
+  /** The grace period is what a process that was busy gives them; `left` is told when one need not wait any more. */
+  constructor(gracePeriod: number, error: (operation: string) => UnavailableError, left: () => void) {
+    this.#gracePeriod = gracePeriod;
     this.#error = error;
     this.#left = left;
   }
@@ -31,8 +31,8 @@ export class Held {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         deadline: within.begin(),
-        respite: this.#respite,
-        respites: 0,
+        gracePeriod: this.#gracePeriod,
+        gracePeriods: 0,
         within,
         expire: () => {
           this.#waiters.delete(waiter);

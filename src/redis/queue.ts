@@ -49,7 +49,7 @@ export class Queue {
     const timeout = this.#timeoutOf(source);
     const deadline = Math.min(now + timeout, within?.end ?? Infinity);
     const since = idle ? now : Infinity;
-    const due = { deadline, respite: this.#respiteOf(source), respites: 0, busy: this.#wasBusy, within };
+    const due = { deadline, gracePeriod: this.#gracePeriodOf(source), gracePeriods: 0, busy: this.#wasBusy, within };
     (source.ordered ? this.#ordered : this.#sources).push({ source, since, ...due });
     return deadline;
   }
@@ -108,13 +108,13 @@ export class Queue {
   /** Has sources hand over what they collected. */
   #takeAll(sources: readonly WaitingSource[], into: Waiting[]): void {
     const now = sources.length === 0 ? 0 : performance.now();
-    for (const { source, since, deadline, respites } of sources) {
+    for (const { source, since, deadline, gracePeriods } of sources) {
       const timeout = this.#timeoutOf(source);
-      const respite = this.#respiteOf(source);
+      const gracePeriod = this.#gracePeriodOf(source);
       // What joins again has come at the same time.
       this.#wasBusy = now - since > LATE;
       for (const call of source.take()) {
-        into.push({ ...call, timeout, since, deadline, respite, respites, settled: false });
+        into.push({ ...call, timeout, since, deadline, gracePeriod, gracePeriods, settled: false });
       }
       this.#wasBusy = false;
     }
@@ -125,7 +125,7 @@ export class Queue {
   }
 
   /** Who is in a hurry needs all of his time once more when this process was busy; others have plenty. */
-  #respiteOf({ timeout = Infinity }: CallSource): number {
+  #gracePeriodOf({ timeout = Infinity }: CallSource): number {
     return Math.min(timeout, this.#timeout / 2);
   }
 }

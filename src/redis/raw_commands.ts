@@ -8,7 +8,10 @@ import { decoder } from "../util/utf8.ts";
 /** The reply to a raw command, with strings as text. */
 export type RawReply = null | number | string | RawReply[];
 
-/** Raw commands on the connection that Larder uses, sharing its writes and its deadline. They need a Redis: the embedded store has none. */
+/**
+ * Raw commands on the connection that Larder uses, sharing its writes and its deadline. They need a Redis: the embedded
+ * store has none.
+ */
 export interface RawCommands {
   /**
    * Sends a command.

@@ -16,11 +16,11 @@ export interface Write extends Due {
 export function beginWrite(calls: readonly Waiting[], timeout: number): { write: Write; first: number } {
   const sentAt = performance.now();
   let first = sentAt + timeout;
-  const write = { calls, sentAt, deadline: first, respite: timeout / 2, respites: 0 };
+  const write = { calls, sentAt, deadline: first, gracePeriod: timeout / 2, gracePeriods: 0 };
   for (const call of calls) {
     const end = sentAt + call.timeout;
     call.deadline = call.within ? Math.min(end, call.within.begin(sentAt)) : end;
-    call.respites = 0;
+    call.gracePeriods = 0;
     call.busy = sentAt - call.since > LATE;
     if (call.deadline < first) first = call.deadline;
     call.written?.(sentAt);
@@ -86,5 +86,5 @@ export function failCalls(
 
 /** Whether somebody has given up what was answered after all, although this process was not busy. */
 export function tookLonger({ calls }: Write): boolean {
-  return calls.some((call) => call.expired && call.respites === 0);
+  return calls.some((call) => call.expired && call.gracePeriods === 0);
 }

@@ -33,7 +33,10 @@ export interface Means<Data extends object> {
   readonly tolerant: boolean;
 }
 
-/** The operations on one session. Those for requests also reach what is in the place of an id that was replaced a moment ago. */
+/**
+ * The operations on one session. Those for requests also reach what is in the place of an id that was replaced a moment
+ * ago.
+ */
 export class Operations<Data extends object> {
   readonly #store: SessionStore;
   readonly #format: TokenFormat;

@@ -12,8 +12,8 @@ export interface SecondaryStorage {
 }
 
 /**
- * Makes a `secondaryStorage` for better-auth out of a cache. A Redis that does not answer is a miss; what is to be taken away is taken away
- * when it is back.
+ * Makes a `secondaryStorage` for better-auth out of a cache. A Redis that does not answer is a miss; what is to be
+ * taken away is taken away when it is back.
  *
  * @param redis What `connect()` gave.
  * @returns The storage, as in `betterAuth({ secondaryStorage: secondaryStorage(redis) })`.

@@ -1,13 +1,14 @@
 /** How long a callback that reads or checks a value may take, in milliseconds. */
 const PATIENCE = 2000;
-/** How long calls share one alarm. */
+/** How long calls share one timer. */
 const SHARED = 250;
 
-// A clock that a test has put in place says nothing about callbacks. An alarm of this kind keeps no process alive either.
-const alarmAfter = AbortSignal.timeout.bind(AbortSignal);
+// A clock that a test has put in place says nothing about callbacks. A timer of this kind keeps no process alive
+// either.
+const abortAfter = AbortSignal.timeout.bind(AbortSignal);
 const now = performance.now.bind(performance);
 
-/** Those who wait for one alarm. */
+/** Those who wait for one timer. */
 interface Waiting {
   readonly until: number;
   readonly giveUp: Set<() => void>;
@@ -18,7 +19,7 @@ let current: Waiting | undefined;
 function waiting(): Set<() => void> {
   if (current && now() <= current.until) return current.giveUp;
   const opened: Waiting = { until: now() + SHARED, giveUp: new Set() };
-  alarmAfter(PATIENCE + SHARED).addEventListener("abort", () => {
+  abortAfter(PATIENCE + SHARED).addEventListener("abort", () => {
     if (current === opened) current = undefined;
     for (const giveUp of opened.giveUp) giveUp();
   }, { once: true });

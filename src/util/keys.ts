@@ -91,8 +91,8 @@ export function isName(text: string, maxBytes: number = MAX_KEY_BYTES): boolean 
 }
 
 /**
- * Checks a key: a string of 1 to `maxBytes` bytes in UTF-8 without control characters (C0, DEL, C1) and without halves of
- * surrogate pairs. Everything else, spaces, colons, braces and emoji too, may be in it.
+ * Checks a key: a string of 1 to `maxBytes` bytes in UTF-8 without control characters (C0, DEL, C1) and without halves
+ * of surrogate pairs. Everything else, spaces, colons, braces and emoji too, may be in it.
  *
  * @param key What came.
  * @param maxBytes The most bytes.
@@ -167,9 +167,9 @@ export function assertTags(tags: unknown, action: string = "use the tags"): read
 }
 
 /**
- * Whether a value can be a namespace. Colons, braces and glob characters cannot be in one: a namespace is a part of every
- * Redis key, of the hash tag that places it in a cluster, of scan patterns and of access rules, and must not reach into
- * another namespace in any of them.
+ * Whether a value can be a namespace. Colons, braces and glob characters cannot be in one: a namespace is a part of
+ * every Redis key, of the hash tag that places it in a cluster, of scan patterns and of access rules, and must not
+ * reach into another namespace in any of them.
  *
  * @param value What came.
  */

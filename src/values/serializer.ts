@@ -13,8 +13,8 @@ import {
 import { decoder } from "../util/utf8.ts";
 
 /**
- * Turns values into bytes and back. Give your own as the `serializer` option of the cache, for another format or to encrypt
- * what is stored.
+ * Turns values into bytes and back. Give your own as the `serializer` option of the cache, for another format or to
+ * encrypt what is stored.
  *
  * @example Scramble on top of the default
  * ```ts
@@ -71,12 +71,12 @@ export interface Written {
 }
 
 /**
- * Keeps what plain JSON loses: `Date`, `Map`, `Set`, `BigInt`, `undefined`, `NaN`, the infinities, `-0`, `RegExp`, `URL`,
- * `URLSearchParams`, typed arrays, `DataView`, `ArrayBuffer`, `Temporal`, objects without a prototype, holes and cycles.
- * Values that JSON can hold are written as JSON, and a `Uint8Array` as it is. This is the default.
+ * Keeps what plain JSON loses: `Date`, `Map`, `Set`, `BigInt`, `undefined`, `NaN`, the infinities, `-0`, `RegExp`,
+ * `URL`, `URLSearchParams`, typed arrays, `DataView`, `ArrayBuffer`, `Temporal`, objects without a prototype, holes and
+ * cycles. Values that JSON can hold are written as JSON, and a `Uint8Array` as it is. This is the default.
  *
- * A `Buffer` comes back as a `Uint8Array` with the same bytes. Functions, symbols, promises and instances of other classes are
- * refused with a `TypeError`, as they would come back as something else. Nesting may be 1,000 levels deep.
+ * A `Buffer` comes back as a `Uint8Array` with the same bytes. Functions, symbols, promises and instances of other
+ * classes are refused with a `TypeError`, as they would come back as something else. Nesting may be 1,000 levels deep.
  *
  * @example Dates stay dates
  * ```ts
@@ -105,8 +105,8 @@ export const richSerializer: Serializer = {
  * Plain JSON, readable by anything. What JSON writes in another way comes back that way: a `Date` as a string, `NaN` as
  * `null`, an instance of a class as its fields; fields that are `undefined` are left out.
  *
- * What would vanish or come back empty is refused with a `TypeError`: functions, symbols, bigints, promises, maps, sets,
- * errors, regular expressions and binary data.
+ * What would vanish or come back empty is refused with a `TypeError`: functions, symbols, bigints, promises, maps,
+ * sets, errors, regular expressions and binary data.
  *
  * @example Dates become strings
  * ```ts
@@ -200,8 +200,8 @@ function parseRich(text: string): unknown {
 }
 
 /**
- * The value, unless it is nested deeper than what is written: whoever walks over it would run out of stack. Each level takes two
- * characters, so what is short is not looked at.
+ * The value, unless it is nested deeper than what is written: whoever walks over it would run out of stack. Each level
+ * takes two characters, so what is short is not looked at.
  */
 function bounded(value: unknown, text: string, seen?: Set<object>): unknown {
   if (text.length > 2 * MAX_DEPTH && isDeeper(value, MAX_DEPTH, seen)) {
@@ -211,14 +211,18 @@ function bounded(value: unknown, text: string, seen?: Set<object>): unknown {
 }
 
 /**
- * Whether JSON may have "__proto__" in it. JSON makes it a field of its own, which is harmless until an app copies the fields to
- * another object. It is never written, so it is a forgery, spelled out or (as none of its letters needs it) with a \u00xx escape.
+ * Whether JSON may have "__proto__" in it. JSON makes it a field of its own, which is harmless until an app copies the
+ * fields to another object. It is never written, so it is a forgery, spelled out or (as none of its letters needs it)
+ * with a \u00xx escape.
  */
 function mayForge(text: string): boolean {
   return text.includes("__proto__") || text.includes("\\u00");
 }
 
-/** Whether JSON may be parsed without a closer look: nothing is forged, and no bytes were damaged, which shows as U+FFFD. */
+/**
+ * Whether JSON may be parsed without a closer look: nothing is forged, and no bytes were damaged, which shows as
+ * U+FFFD.
+ */
 export function isHarmless(text: string): boolean {
   return !text.includes("\ufffd") && !mayForge(text);
 }

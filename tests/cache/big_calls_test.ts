@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import type { Cache } from "../../src/cache/cache.ts";
-import { openCache } from "./contract/cache_tools.ts";
+import { openOnHarness } from "./contract/cache_tools.ts";
 import { MemoryHarness } from "./contract/harness.ts";
 
 const COUNT = 8000;
@@ -20,7 +20,7 @@ const calls: Readonly<Record<string, (cache: Cache) => Promise<unknown>>> = {
 
 Deno.test("Big calls on the embedded store leave others their turn", async (t) => {
   await using harness = new MemoryHarness({ maxEntries: 2 * COUNT });
-  const { cache } = await openCache(harness);
+  const { cache } = await openOnHarness(harness);
   for (const [name, call] of Object.entries(calls)) {
     await t.step(name, async () => {
       let turns = 0;
@@ -39,7 +39,7 @@ Deno.test("Big calls on the embedded store leave others their turn", async (t) =
 
 Deno.test("Others find and change what they want of the embedded store while a big call goes on", async () => {
   await using harness = new MemoryHarness({ maxEntries: 2 * COUNT });
-  const { cache } = await openCache(harness);
+  const { cache } = await openOnHarness(harness);
   await cache.set("other", 1);
   let ended = false;
   const setting = cache.setMany(entries(), OPTIONS).finally(() => ended = true);
@@ -52,7 +52,7 @@ Deno.test("Others find and change what they want of the embedded store while a b
 
 Deno.test("A big call of which one value cannot be stored stores none", async () => {
   await using harness = new MemoryHarness({ maxEntries: 2 * COUNT });
-  const { cache } = await openCache(harness);
+  const { cache } = await openOnHarness(harness);
   const some = entries().set(KEYS.at(-1)!, () => {});
   const error = await cache.setMany(some, OPTIONS).catch((error) => error);
   assertEquals([error instanceof TypeError, (await cache.getMany(KEYS)).size], [true, 0]);

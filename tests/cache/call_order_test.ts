@@ -1,13 +1,13 @@
 /**
- * A process finds its own writes and invalidations in the order of its calls, however big they are: whatever is called behind a call that
- * takes several turns comes to the same as if that had been awaited.
+ * A process finds its own writes and invalidations in the order of its calls, however big they are: whatever is called
+ * behind a call that takes several turns comes to the same as if that had been awaited.
  *
  * @module
  */
 import { assertEquals } from "@std/assert";
 import type { Cache } from "../../src/cache/cache.ts";
 import type { CacheOptions } from "../../src/cache/options.ts";
-import { openCache } from "./contract/cache_tools.ts";
+import { openOnHarness } from "./contract/cache_tools.ts";
 import { type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
@@ -67,7 +67,7 @@ async function state(cache: Cache): Promise<unknown> {
 
 async function run(first: Work, second: Work, awaited: boolean, open: () => Harness, options: CacheOptions) {
   await using harness = open();
-  const [one, other] = [await openCache(harness, options), await openCache(harness)];
+  const [one, other] = [await openOnHarness(harness, options), await openOnHarness(harness)];
   await one.cache.setMany(all("old"), { ...OPTIONS, tags: ["t", "old"] });
   await one.cache.getMany(LOOKED_AT); // copies, where there are any
   const firstDone = first(one.cache);

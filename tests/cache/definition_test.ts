@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { z } from "zod";
 import type { DefinitionOptions } from "../../src/cache/options.ts";
-import { openCache, pause } from "./contract/cache_tools.ts";
+import { openOnHarness, pause } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -31,7 +31,7 @@ function users(overrides: Partial<DefinitionOptions<number, User>> = {}): Defini
 
 const definition: Readonly<Record<string, Case>> = {
   "get() loads once and remembers, under a key of its own": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const options = users();
     const kind = cache.define(options);
     assertEquals([await kind.get(7), await kind.get(7), options.asked], [{ id: 7, org: 1 }, { id: 7, org: 1 }, [7]]);
@@ -43,15 +43,15 @@ const definition: Readonly<Record<string, Case>> = {
   "A definition in each process shares the values": async (harness) => {
     const options = users();
     const [one, two] = [
-      (await openCache(harness)).cache.define(options),
-      (await openCache(harness)).cache.define(options),
+      (await openOnHarness(harness)).cache.define(options),
+      (await openOnHarness(harness)).cache.define(options),
     ];
     await Promise.all([one.get(1), two.get(1), one.get(1)]);
     assertEquals(options.asked, [1]);
   },
 
   "The loader is given the id and the context": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const given: unknown[] = [];
     const kind = cache.define<number, { n: number }>({
       name: "n",
@@ -71,7 +71,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "Every entry has the name as a tag, and further ones": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (
       const [tags, wanted] of [
         [undefined, ["user"]],
@@ -93,7 +93,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "getMany() without loadMany loads each": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const options = users();
     const kind = cache.define(options);
     await kind.get(2);
@@ -102,7 +102,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "getMany() with loadMany loads the missing ones together, in their order": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const options = users();
     const kind = cache.define({
       ...options,
@@ -121,7 +121,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "Ids may be objects; each that was asked for is answered": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const kind = cache.define<{ org: string; n: number }, string>({
       name: "doc",
       key: ({ org, n }) => `${org}/${n}`,
@@ -136,7 +136,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "A key that is no string and no number rejects, or all ids would share one entry": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const wrong of [undefined, null, {}, NaN, Promise.resolve("1"), Symbol("a"), ["1"], true, "", "a\nb"]) {
       const kind = cache.define<number, string>({ name: "user", key: () => wrong as string, load: () => "value" });
       for (
@@ -157,7 +157,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "set(), invalidate() and invalidateAll() are about the kind only": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const options = users();
     const kind = cache.define(options);
     const other = cache.define(users({ name: "users" }));
@@ -174,7 +174,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "set() keeps to the lifetime of the kind": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 1 });
+    const { cache } = await openOnHarness(harness, { ttl: 1 });
     const kind = cache.define(users({ ttl: (user) => user.id * 100, staleWhileRevalidate: 50 }));
     await kind.set(2, { id: 2, org: 0 });
     const { ttl } = await kind.lookup(2);
@@ -184,7 +184,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "The schema is checked on every way to a value": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const kind = cache.define({ ...users(), schema: z.object({ id: z.number(), org: z.number() }) });
     await cache.set("user:1", { id: "1" });
     assertEquals((await kind.lookup(1)).status, "miss");
@@ -195,7 +195,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "A kind whose loader fails rejects, or serves what is older": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     let down = false;
     const kind = cache.define<number, number>({
       name: "n",
@@ -213,7 +213,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "A signal ends a wait": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const gate = Promise.withResolvers<User>();
     const kind = cache.define(users({ load: () => gate.promise }));
     const abort = new AbortController();
@@ -229,7 +229,7 @@ const definition: Readonly<Record<string, Case>> = {
   },
 
   "Wrong options are told at once": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (
       const wrong of [
         undefined,

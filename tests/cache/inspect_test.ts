@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { z } from "zod";
 import type { Cache } from "../../src/cache/cache.ts";
 import type { Inspected } from "../../src/cache/options.ts";
-import { openCache, pause } from "./contract/cache_tools.ts";
+import { openOnHarness, pause } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -18,7 +18,7 @@ const names = async (cache: Cache, pattern?: string): Promise<string[]> =>
 
 const inspect: Readonly<Record<string, Case>> = {
   "inspect() shows what can be served, with its age, freshness, tags and size": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", "x".repeat(1000), { ttl: 100, tags: ["t", "u"] });
     await cache.set("ever", 1, { ttl: 0 });
     await harness.advance(30_000);
@@ -30,14 +30,14 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() tells ages by the store's clock": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", 1);
     const { age } = (await all(cache)).get("a")!;
     assert(age >= 0 && age < 5, `${age}`);
   },
 
   "inspect() follows a pattern": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.setMany({ "user:1": 1, "user:12": 1, "User:1": 1, "post:1": 1, "a*b": 1, "a[b]": 1, "é": 1 });
     assertEquals(await names(cache, "user:*"), ["user:1", "user:12"]);
     assertEquals(await names(cache, "user:?"), ["user:1"]);
@@ -51,7 +51,7 @@ const inspect: Readonly<Record<string, Case>> = {
   "inspect() shows stale entries without freshness, and nothing that is over or invalidated or only a lease": async (
     harness,
   ) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.cache.set("stale", 1, { ttl: 10, staleWhileRevalidate: 100 });
     await one.cache.set("fallback", 1, { ttl: 10, staleIfError: 100 });
     await one.cache.set("over", 1, { ttl: 10 });
@@ -75,7 +75,7 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() shows each of many entries once, and can be left at any time": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.setMany(Array.from({ length: 2500 }, (_, i) => [`${i}`, i] as const));
     const seen: string[] = [];
     for await (const { key } of cache.inspect()) seen.push(key);
@@ -88,7 +88,7 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() counts as no read and grants no lease": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     await cache.set("a", 1);
     const told = events.all.length;
     await all(cache);
@@ -97,7 +97,7 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() shows values where they are wanted": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const values = {
       plain: { b: 1, a: [2] },
       date: new Date(0),
@@ -118,7 +118,7 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() shows no value that does not fit the schema, and tells so": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     await cache.setMany({ a: { n: 1 }, b: { n: "x" } });
     const schema = z.object({ n: z.number() });
     const shown = new Map<string, unknown>();
@@ -128,7 +128,7 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() is ended by a signal": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.setMany({ a: 1, b: 2, c: 3 });
     const controller = new AbortController();
     let seen = 0;
@@ -143,7 +143,7 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() tells the size of an entry as it is stored, the same on each store": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", "x".repeat(1000), { tags: ["t", "über", "€"] });
     await cache.set("b", 1);
     const found = await all(cache);
@@ -152,7 +152,7 @@ const inspect: Readonly<Record<string, Case>> = {
   },
 
   "inspect() rejects for what is no pattern": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const wrong of ["", 5, "a\nb", "x".repeat(600)]) {
       const error = await cache.inspect(wrong as string).next().then(() => undefined, (error) => error);
       assert(error instanceof TypeError || error instanceof RangeError, `${wrong}`);

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { Invalidations, type Judged } from "../../src/cache/invalidations.ts";
+import { InvalidationReplica, type Judged } from "../../src/cache/invalidations.ts";
 
 /** What is known of a store whose first life is 1, from the clock 100 on. */
-function known(options?: { kept?: number }): Invalidations {
-  const invalidations = new Invalidations(options);
+function known(options?: { kept?: number }): InvalidationReplica {
+  const invalidations = new InvalidationReplica(options);
   invalidations.restart(1, 100, 50);
   return invalidations;
 }
@@ -12,7 +12,7 @@ function entry(asOf: number, ...tags: string[]): Judged {
   return { epoch: 1, asOf, tags };
 }
 
-Deno.test("Invalidations.judge() takes what is newer than every invalidation as valid without a look at its tags", () => {
+Deno.test("InvalidationReplica.judge() takes what is newer than every invalidation as valid without a look at its tags", () => {
   const invalidations = known();
   const unread: Judged = {
     epoch: 1,
@@ -24,7 +24,7 @@ Deno.test("Invalidations.judge() takes what is newer than every invalidation as 
   assertEquals(invalidations.judge("a", unread), "valid");
 });
 
-Deno.test("Invalidations.judge() compares an entry with the newest invalidation of its tags", () => {
+Deno.test("InvalidationReplica.judge() compares an entry with the newest invalidation of its tags", () => {
   const invalidations = known();
   invalidations.addTag("t", "hard", 200);
   invalidations.addTag("s", "stale", 300);
@@ -38,7 +38,7 @@ Deno.test("Invalidations.judge() compares an entry with the newest invalidation 
   assertEquals(invalidations.judge("a", entry(400, "s")), "valid");
 });
 
-Deno.test("Invalidations.judge() knows nothing of what happened before, unless the store has looked", () => {
+Deno.test("InvalidationReplica.judge() knows nothing of what happened before, unless the store has looked", () => {
   const invalidations = known();
   invalidations.addTag("t", "hard", 200);
   assertEquals(invalidations.judge("a", entry(40, "x")), "unknown");
@@ -51,7 +51,7 @@ Deno.test("Invalidations.judge() knows nothing of what happened before, unless t
   assertEquals(invalidations.judge("a", entry(40, "t"), { hard: 0, stale: 0 }), "invalid");
 });
 
-Deno.test("Invalidations.judge() hides all that a pattern matches and that is as old", () => {
+Deno.test("InvalidationReplica.judge() hides all that a pattern matches and that is as old", () => {
   const invalidations = known();
   invalidations.addBarrier("user:*", 200);
   invalidations.addBarrier("org:?", 300);
@@ -66,7 +66,7 @@ Deno.test("Invalidations.judge() hides all that a pattern matches and that is as
   assertEquals(invalidations.judge("user:1", entry(400)), "invalid");
 });
 
-Deno.test("Invalidations.judge() takes entries of another epoch as invalid", () => {
+Deno.test("InvalidationReplica.judge() takes entries of another epoch as invalid", () => {
   const invalidations = known();
   assertEquals(invalidations.judge("a", { epoch: 2, asOf: 1000, tags: [] }), "invalid");
   invalidations.restart(2, 500, 0);
@@ -74,7 +74,7 @@ Deno.test("Invalidations.judge() takes entries of another epoch as invalid", () 
   assertEquals(invalidations.judge("a", { epoch: 2, asOf: 1000, tags: [] }), "valid");
 });
 
-Deno.test("Invalidations.addTag() never goes back", () => {
+Deno.test("InvalidationReplica.addTag() never goes back", () => {
   const invalidations = known();
   invalidations.addTag("t", "hard", 300);
   invalidations.addTag("t", "hard", 200);

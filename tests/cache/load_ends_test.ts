@@ -3,7 +3,7 @@ import { Cache } from "../../src/cache/cache.ts";
 import type { CacheOptions, LoaderContext } from "../../src/cache/options.ts";
 import { LoaderCycleError, LoaderTimeoutError } from "../../src/errors.ts";
 import { FlakyStore } from "../../src/testing/flaky_store.ts";
-import { Events, Gate, openCache, outcome, pause } from "./contract/cache_tools.ts";
+import { Events, Gate, openOnHarness, outcome, pause } from "./contract/cache_tools.ts";
 import { type Case, type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -31,7 +31,7 @@ async function openFlaky(harness: Harness, options: CacheOptions = {}): Promise<
 }> {
   const events = new Events();
   const store = new FlakyStore(await harness.open(events.on));
-  const other = (await openCache(harness, options)).cache;
+  const other = (await openOnHarness(harness, options)).cache;
   return { store, cache: new Cache(store, options, events.on), other, events };
 }
 
@@ -84,7 +84,7 @@ const over: Readonly<Record<string, Case>> = {
       },
     });
     const cache = new Cache(refusing, {}, events.on);
-    const { cache: other } = await openCache(harness);
+    const { cache: other } = await openOnHarness(harness);
     for (let i = 1; i <= 3; i++) assertEquals(await soon(() => cache.getOrSet("a", () => i)), i);
     assertEquals(await soon(() => other.getOrSet("a", () => 4)), 4);
     assertEquals(events.of("cache.load").map(({ end }) => end), Array(3).fill("unavailable"));
@@ -108,7 +108,7 @@ const kept: Readonly<Record<string, Case>> = {
     };
     for (const wait of [STALE, EXPIRED]) {
       for (const [name, give] of Object.entries(ways)) {
-        const { cache, events } = await openCache(harness, WINDOWS);
+        const { cache, events } = await openOnHarness(harness, WINDOWS);
         await give(cache, name);
         const key = name === "define()" ? `def:${name}` : name;
         const { tags } = await cache.lookup(key);
@@ -126,7 +126,7 @@ const kept: Readonly<Record<string, Case>> = {
   },
 
   "notModified() with setTags() or setTtl() in the same run takes those": async (harness) => {
-    const { cache } = await openCache(harness, WINDOWS);
+    const { cache } = await openOnHarness(harness, WINDOWS);
     await cache.set("a", "old", { tags: ["t"] });
     await harness.advance(EXPIRED);
     const load = ({ notModified, setTags, setTtl }: LoaderContext<string>) => {
@@ -141,7 +141,7 @@ const kept: Readonly<Record<string, Case>> = {
   },
 
   "notModified() keeps what is stored, whatever the loader does to the previous value": async (harness) => {
-    const { cache } = await openCache(harness, WINDOWS);
+    const { cache } = await openOnHarness(harness, WINDOWS);
     await cache.set("a", { list: [1] });
     await harness.advance(EXPIRED);
     const load = ({ stale, notModified }: LoaderContext<{ list: number[] }>) => {
@@ -153,7 +153,7 @@ const kept: Readonly<Record<string, Case>> = {
   },
 
   "An invalidation of a tag that a value has, while its loader finds it not modified, is not lost": async (harness) => {
-    const { cache } = await openCache(harness, WINDOWS);
+    const { cache } = await openOnHarness(harness, WINDOWS);
     await cache.set("a", "old", { tags: ["t"] });
     await harness.advance(EXPIRED);
     const gate = new Gate<void>();
@@ -188,7 +188,7 @@ const gone: Readonly<Record<string, Case>> = {
     };
     for (const wait of [STALE, EXPIRED]) {
       for (const [name, read] of Object.entries(reads)) {
-        const { cache, events } = await openCache(harness, WINDOWS);
+        const { cache, events } = await openOnHarness(harness, WINDOWS);
         const key = name.includes("definition") ? `row:${name}` : name;
         await cache.set(key, "row");
         await harness.advance(wait);
@@ -205,7 +205,7 @@ const gone: Readonly<Record<string, Case>> = {
   },
 
   "A value that is set while its loader finds nothing stays": async (harness) => {
-    const [one, two] = [await openCache(harness, WINDOWS), await openCache(harness, WINDOWS)];
+    const [one, two] = [await openOnHarness(harness, WINDOWS), await openOnHarness(harness, WINDOWS)];
     await one.cache.set("a", "old");
     await harness.advance(EXPIRED);
     const gate = new Gate<undefined>();
@@ -217,7 +217,7 @@ const gone: Readonly<Record<string, Case>> = {
   },
 
   "A loader's undefined is told once for each place, and null is kept": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     for (let i = 0; i < 5; i++) {
       assertEquals(await cache.getOrSet<unknown>(`a${i}`, () => undefined), undefined);
       assertEquals(await cache.getOrSet(`b${i}`, () => null), null);
@@ -250,7 +250,7 @@ const gone: Readonly<Record<string, Case>> = {
 
 const cycles: Readonly<Record<string, Case>> = {
   "A loader that has its own key loaded anew ends with the chain of keys": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     let loads = 0;
     const count = () => assertLess(++loads, 100, "no end");
     const own = (): Promise<unknown> => cache.getOrSet("own", () => (count(), own()), { fresh: true });
@@ -260,7 +260,7 @@ const cycles: Readonly<Record<string, Case>> = {
     assertEquals(await soon(() => cache.getOrSet("own", () => 1)), 1);
   },
   "A loader that waits for itself ends with an error that names the chain": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const own = (): Promise<number> => cache.getOrSet<number>("a", async () => 1 + await own());
     const error = await soon(() => assertRejects(own, LoaderCycleError));
     assertEquals(error.chain, ["a", "a"]);
@@ -268,7 +268,7 @@ const cycles: Readonly<Record<string, Case>> = {
   },
 
   "Loaders of one process that wait for each other end with an error, and hold nobody up": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const keys = ["a", "b", "c"];
     const load = (i: number): Promise<number> =>
       cache.getOrSet(keys[i]!, async () => {
@@ -283,7 +283,7 @@ const cycles: Readonly<Record<string, Case>> = {
   },
 
   "A loader of several that asks for one of them ends with an error": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const asks: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
       "getOrSet()": (key) => cache.getOrSet(key, () => 1),
       "getOrSetMany()": (key) => cache.getOrSetMany([key, "other"], (keys) => new Map(keys.map((key) => [key, 1]))),
@@ -304,7 +304,7 @@ const cycles: Readonly<Record<string, Case>> = {
   },
 
   "A loader may ask for a key whose loader does not wait for it": async (harness) => {
-    const { cache, events } = await openCache(harness, WINDOWS);
+    const { cache, events } = await openOnHarness(harness, WINDOWS);
     const leaf = () => cache.getOrSet("leaf", async () => (await pause(10), 1));
     const [a, b] = await Promise.all([cache.getOrSet("a", leaf), cache.getOrSet("b", leaf)]);
     assertEquals([a, b], [1, 1]);
@@ -323,7 +323,7 @@ const cycles: Readonly<Record<string, Case>> = {
   },
 
   "What a loader has started and not awaited is no chain once the loader is over": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const later = Promise.withResolvers<void>();
     let inner: Promise<number> | undefined;
     await cache.getOrSet("a", () => {
@@ -341,21 +341,21 @@ const cycles: Readonly<Record<string, Case>> = {
   },
 
   "With an older value, a loader that asks for its own key is given that": async (harness) => {
-    const { cache } = await openCache(harness, WINDOWS);
+    const { cache } = await openOnHarness(harness, WINDOWS);
     await cache.set("a", 1);
     await harness.advance(EXPIRED);
     assertEquals(await soon(() => cache.getOrSet<number>("a", async () => 1 + await cache.getOrSet("a", () => 5))), 2);
   },
 
   "With a hardTimeout, that ends the wait, and the chain is its cause": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const call = cache.getOrSet("a", () => cache.getOrSet<number>("a", () => 1, { hardTimeout: "500ms" }));
     const error = await assertRejects(() => call, LoaderTimeoutError);
     assertInstanceOf(error.cause, LoaderCycleError);
   },
 
   "waitTimeout bounds the wait for somebody else, who then is not stored": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const gate = new Gate<string>();
     const first = one.cache.getOrSet("a", gate.load);
     await gate.started;
@@ -375,8 +375,8 @@ const cycles: Readonly<Record<string, Case>> = {
 
   "Loaders of two processes that wait for each other end with an error that names the chain": async (harness) => {
     const caches = [
-      await openCache(harness, { waitTimeout: "80ms" }),
-      await openCache(harness, { waitTimeout: "80ms" }),
+      await openOnHarness(harness, { waitTimeout: "80ms" }),
+      await openOnHarness(harness, { waitTimeout: "80ms" }),
     ];
     const load = (by: number, key: string): Promise<number> =>
       caches[by]!.cache.getOrSet(key, async () => {
@@ -395,7 +395,7 @@ const cycles: Readonly<Record<string, Case>> = {
 
 const fresh: Readonly<Record<string, Case>> = {
   "`fresh` loads anew, stores, and joins no loader that began before": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.cache.set("a", 1);
     assertEquals(await one.cache.getOrSet("a", () => 2, { fresh: true }), 2);
     assertEquals(await two.cache.get("a"), 2);
@@ -411,7 +411,7 @@ const fresh: Readonly<Record<string, Case>> = {
   },
 
   "Callers of one tick with `fresh` share one load, those that come while it runs do not": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", 0);
     const gate = new Gate<number>();
     const callers = Array.from({ length: 20 }, () => cache.getOrSet("a", gate.load, { fresh: true }));
@@ -424,7 +424,7 @@ const fresh: Readonly<Record<string, Case>> = {
   },
 
   "`fresh` shows the previous value, leaves it where the loader fails, and rejects": async (harness) => {
-    const { cache } = await openCache(harness, WINDOWS);
+    const { cache } = await openOnHarness(harness, WINDOWS);
     await cache.set("a", "old", { tags: ["t"] });
     const fail = () => Promise.reject(new Error("down"));
     assertEquals(await outcome(cache.getOrSet("a", fail, { fresh: true })), "error: down");
@@ -436,7 +436,7 @@ const fresh: Readonly<Record<string, Case>> = {
   },
 
   "`fresh` holds for several, and for definitions": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     let n = 0;
     const load = (keys: readonly string[]) => (n++, new Map(keys.map((key) => [key, n])));
     await cache.getOrSetMany(["a", "b"], load);
@@ -453,7 +453,7 @@ const fresh: Readonly<Record<string, Case>> = {
 
 const version: Readonly<Record<string, Case>> = {
   "A value of another version is a miss for all who read, and is replaced": async (harness) => {
-    const { cache } = await openCache(harness, { compress: { threshold: 200 } });
+    const { cache } = await openOnHarness(harness, { compress: { threshold: 200 } });
     const text = "x".repeat(1000);
     for (const value of [{ n: 1 }, text, new Map([[1, 2n]])]) {
       await cache.set("a", value, { tags: ["t"] });
@@ -473,7 +473,7 @@ const version: Readonly<Record<string, Case>> = {
   },
 
   "Who waits for a loader of another version loads for itself": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const end of ["value", "skip"]) {
       const gate = new Gate<string>();
       const one = cache.getOrSet(end, async ({ skip }: LoaderContext<string>) => {
@@ -489,7 +489,7 @@ const version: Readonly<Record<string, Case>> = {
   },
 
   "A definition has a version": async (harness) => {
-    const { cache } = await openCache(harness, WINDOWS);
+    const { cache } = await openOnHarness(harness, WINDOWS);
     const define = (version: number) =>
       cache.define<number, string>({
         name: "user",
@@ -509,7 +509,7 @@ const version: Readonly<Record<string, Case>> = {
   },
 
   "A version is checked": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const version of ["", "x".repeat(65)]) {
       await assertRejects(() => cache.get("a", { version }), RangeError, '"version"');
     }
@@ -521,7 +521,7 @@ const version: Readonly<Record<string, Case>> = {
 
 const policies: Readonly<Record<string, Case>> = {
   "`refreshAhead` that is not shorter than the ttl counts as half of it, and is said once": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, refreshAhead: 20 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, refreshAhead: 20 });
     let loads = 0;
     const load = ({ setTtl }: LoaderContext<number>) => (setTtl(8), ++loads);
     for (const [key, options] of [["a", {}], ["b", { ttl: () => 10 }]] as const) {
@@ -546,7 +546,7 @@ const policies: Readonly<Record<string, Case>> = {
   },
 
   "A loader that computes does not hold up who is given the stale value": async (harness) => {
-    const { cache, events } = await openCache(harness, WINDOWS);
+    const { cache, events } = await openOnHarness(harness, WINDOWS);
     const compute = () => {
       const end = performance.now() + 100;
       while (performance.now() < end);
@@ -567,12 +567,12 @@ const policies: Readonly<Record<string, Case>> = {
   },
 
   "A `hardTimeout` of 0 is none": async (harness) => {
-    const { cache } = await openCache(harness, { hardTimeout: "10ms" });
+    const { cache } = await openOnHarness(harness, { hardTimeout: "10ms" });
     assertEquals(await cache.getOrSet("a", async () => (await pause(40), 1), { hardTimeout: 0 }), 1);
   },
 
   "A signal ends a read whose schema hangs": async (harness) => {
-    const { cache } = await openCache(harness, WINDOWS);
+    const { cache } = await openOnHarness(harness, WINDOWS);
     const end = Promise.withResolvers<{ value: number }>();
     const hangs = { "~standard": { version: 1 as const, vendor: "test", validate: () => end.promise } };
     await cache.set("a", 1);
@@ -605,8 +605,8 @@ const policies: Readonly<Record<string, Case>> = {
   },
 
   "A value that cannot be stored is given to the callers, and told": async (harness) => {
-    const { cache, events } = await openCache(harness, { ...WINDOWS, maxBytes: 1000 });
-    const { cache: other } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness, { ...WINDOWS, maxBytes: 1000 });
+    const { cache: other } = await openOnHarness(harness);
     for (const [key, value] of [["long", "x".repeat(2000)], ["function", () => 1], ["symbol", Symbol("s")]] as const) {
       const gate = new Gate<unknown>();
       const callers = [1, 2, 3].map(() => cache.getOrSet<unknown>(key, gate.load));
@@ -634,7 +634,7 @@ const policies: Readonly<Record<string, Case>> = {
   "A loader that invalidates its own tag runs once for all who wait, and says why it is not stored": async (
     harness,
   ) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     let calls = 0;
     const load = async () => {
       calls++;

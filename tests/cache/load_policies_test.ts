@@ -5,7 +5,7 @@ import { Cache } from "../../src/cache/cache.ts";
 import { isEarly, type LoadPolicy, loadPolicyOf } from "../../src/cache/policy.ts";
 import type { CacheStore } from "../../src/cache/store.ts";
 import { FlakyStore } from "../../src/testing/flaky_store.ts";
-import { Gate, openCache, outcome, pause, Source } from "./contract/cache_tools.ts";
+import { Gate, openOnHarness, outcome, pause, Source } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -21,7 +21,7 @@ function caught(promise: Promise<unknown>): Promise<unknown> {
 
 const timeouts: Readonly<Record<string, Case>> = {
   "`timeout` does not matter where there is nothing older": async (harness) => {
-    const { cache } = await openCache(harness, { ...OLDER, timeout: "1ms" });
+    const { cache } = await openOnHarness(harness, { ...OLDER, timeout: "1ms" });
     const gate = new Gate<number>();
     const value = cache.getOrSet("a", gate.load);
     await gate.started;
@@ -31,7 +31,7 @@ const timeouts: Readonly<Record<string, Case>> = {
   },
 
   "With a `timeout`, callers are given the new value if it comes in time": async (harness) => {
-    const [one, two] = [await openCache(harness, OLDER), await openCache(harness, OLDER)];
+    const [one, two] = [await openOnHarness(harness, OLDER), await openOnHarness(harness, OLDER)];
     await one.cache.set("a", 1);
     await harness.advance(EXPIRED);
     const gate = new Gate<number>();
@@ -45,7 +45,7 @@ const timeouts: Readonly<Record<string, Case>> = {
   },
 
   "With a `timeout` of 0, the older value is served at once": async (harness) => {
-    const [one, two] = [await openCache(harness, OLDER), await openCache(harness, OLDER)];
+    const [one, two] = [await openOnHarness(harness, OLDER), await openOnHarness(harness, OLDER)];
     await one.cache.set("a", 1);
     await harness.advance(EXPIRED);
     const gate = new Gate<number>();
@@ -57,7 +57,7 @@ const timeouts: Readonly<Record<string, Case>> = {
   },
 
   "Each caller has a `timeout` of its own, in whatever process it waits": async (harness) => {
-    const [one, two] = [await openCache(harness, OLDER), await openCache(harness, OLDER)];
+    const [one, two] = [await openOnHarness(harness, OLDER), await openOnHarness(harness, OLDER)];
     await one.cache.set("a", 1);
     await harness.advance(EXPIRED);
     const gate = new Gate<number>();
@@ -75,7 +75,7 @@ const timeouts: Readonly<Record<string, Case>> = {
   },
 
   "A loader that fails after the `timeout` pauses the next, and harms nobody": async (harness) => {
-    const { cache, events } = await openCache(harness, { ...OLDER, timeout: "5ms", retryAfter: 60 });
+    const { cache, events } = await openOnHarness(harness, { ...OLDER, timeout: "5ms", retryAfter: 60 });
     await cache.set("a", 1);
     await harness.advance(EXPIRED);
     const gate = new Gate<number>();
@@ -88,7 +88,7 @@ const timeouts: Readonly<Record<string, Case>> = {
   },
 
   "With a `hardTimeout`, each caller gives up by itself, and none of them loads again": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const gate = new Gate<number>();
     const began = performance.now();
     const callers = [20, 40, 60].map((ms) => caught(cache.getOrSet("a", gate.load, { hardTimeout: `${ms}ms` })));
@@ -103,7 +103,7 @@ const timeouts: Readonly<Record<string, Case>> = {
   },
 
   "A `hardTimeout` ends the wait for a loader of another process": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const gate = new Gate<number>();
     const held = one.cache.getOrSet("a", gate.load);
     await gate.started;
@@ -126,7 +126,7 @@ const timeouts: Readonly<Record<string, Case>> = {
 
   "A `timeout` shorter than the `hardTimeout` gives the older value, a longer one the error": async (harness) => {
     for (const [timeout, hardTimeout, wanted] of [["10ms", "500ms", 1], ["500ms", "10ms", "error"]] as const) {
-      const { cache } = await openCache(harness, OLDER);
+      const { cache } = await openOnHarness(harness, OLDER);
       await cache.set(timeout, 1);
       await harness.advance(EXPIRED);
       const gate = new Gate<number>();
@@ -137,7 +137,7 @@ const timeouts: Readonly<Record<string, Case>> = {
   },
 
   "A signal ends a wait before the `hardTimeout` does, and the other way round": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const gate = new Gate<number>();
     const abort = new AbortController();
     const aborted = caught(cache.getOrSet("a", gate.load, { hardTimeout: "1h", signal: abort.signal }));
@@ -167,7 +167,7 @@ const early: Readonly<Record<string, Case>> = {
           };
         },
       });
-    const holder = await openCache(harness, { ttl: 100, refreshAhead: 20 });
+    const holder = await openOnHarness(harness, { ttl: 100, refreshAhead: 20 });
     await using cache = new Cache(counting(await harness.open()), { ttl: 100, refreshAhead: 20 });
     await holder.cache.set("a", 1);
     await harness.advance(90_000);
@@ -182,7 +182,7 @@ const early: Readonly<Record<string, Case>> = {
   },
 
   "A value that cannot be refreshed ahead is served to its end, with a pause between attempts": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 100, refreshAhead: 20, retryAfter: 5 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 100, refreshAhead: 20, retryAfter: 5 });
     const source = new Source();
     source.down = true;
     await cache.set("a", 1);
@@ -201,7 +201,7 @@ const early: Readonly<Record<string, Case>> = {
   },
 
   "getOrSetMany() refreshes ahead as getOrSet() does, with one call": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 100, refreshAhead: 20 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 100, refreshAhead: 20 });
     const calls: (readonly string[])[] = [];
     const load = (keys: readonly string[]) => {
       calls.push(keys);
@@ -216,7 +216,10 @@ const early: Readonly<Record<string, Case>> = {
   },
 
   "`beta` goes by how long the loader took, whoever ran it": async (harness) => {
-    const [one, two] = [await openCache(harness, { ttl: 100 }), await openCache(harness, { ttl: 100, beta: 1 })];
+    const [one, two] = [
+      await openOnHarness(harness, { ttl: 100 }),
+      await openOnHarness(harness, { ttl: 100, beta: 1 }),
+    ];
     await one.cache.getOrSet("slow", async () => (await pause(30), 1));
     await one.cache.set("set", 1);
     // ln(1 - r) = -1e4: a load of 30 ms would be due 300 s before the end, one of 0 ms never.
@@ -235,7 +238,7 @@ const early: Readonly<Record<string, Case>> = {
 
 const lifetimes: Readonly<Record<string, Case>> = {
   "A ttl that a function gives may be anything that a ttl may be, and is shared by all windows": async (harness) => {
-    const { cache } = await openCache(harness, { staleWhileRevalidate: 10, ttl: 1000 });
+    const { cache } = await openOnHarness(harness, { staleWhileRevalidate: 10, ttl: 1000 });
     for (const [key, ttl] of [["number", 20], ["text", "20s"], ["fraction", 20.5]] as const) {
       await cache.getOrSet(key, () => key, { ttl: () => ttl });
       const left = (await cache.ttl(key))!;
@@ -251,13 +254,13 @@ const lifetimes: Readonly<Record<string, Case>> = {
   },
 
   "setTtl() beats a ttl that a function gives": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.getOrSet("a", ({ setTtl }) => (setTtl(20), 1), { ttl: () => 1000 });
     assert((await cache.ttl("a"))! <= 20);
   },
 
   "A function that gives no ttl rejects, and the next call loads anew": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     for (
       const [ttl, error] of [
         [() => -1, RangeError],
@@ -276,7 +279,7 @@ const lifetimes: Readonly<Record<string, Case>> = {
   },
 
   "Without a `retryAfter`, every call tries again": async (harness) => {
-    const { cache, events } = await openCache(harness, { ...OLDER, retryAfter: 0 });
+    const { cache, events } = await openOnHarness(harness, { ...OLDER, retryAfter: 0 });
     const source = new Source();
     await cache.getOrSet("a", source.load);
     source.down = true;
@@ -290,7 +293,7 @@ const lifetimes: Readonly<Record<string, Case>> = {
 
   "`retryAfter` counts from the last failure, for all processes, and ends with a success": async (harness) => {
     const options = { ...OLDER, retryAfter: 5 };
-    const [one, two] = [await openCache(harness, options), await openCache(harness, options)];
+    const [one, two] = [await openOnHarness(harness, options), await openOnHarness(harness, options)];
     const source = new Source();
     await one.cache.getOrSet("a", source.load);
     source.down = true;
@@ -308,7 +311,7 @@ const lifetimes: Readonly<Record<string, Case>> = {
   },
 
   "With `lock: false`, callers of one process still share one loader": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const gate = new Gate<number>();
     const callers = Array.from({ length: 50 }, () => cache.getOrSet("a", gate.load, { lock: false }));
     await gate.started;
@@ -319,7 +322,7 @@ const lifetimes: Readonly<Record<string, Case>> = {
   },
 
   "With `lock: false`, a pause after a failure holds, and a stale value is served": async (harness) => {
-    const { cache, events } = await openCache(harness, { ...OLDER, staleWhileRevalidate: 5, retryAfter: 60 });
+    const { cache, events } = await openOnHarness(harness, { ...OLDER, staleWhileRevalidate: 5, retryAfter: 60 });
     const source = new Source();
     await cache.getOrSet("a", source.load);
     source.down = true;

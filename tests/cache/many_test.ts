@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { ManyLoader } from "../../src/cache/load_many.ts";
-import { openCache, outcome, pause, Source } from "./contract/cache_tools.ts";
+import { openOnHarness, outcome, pause, Source } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -28,7 +28,7 @@ const named = (...keys: string[]): Map<string, string> => new Map(keys.map((key)
 
 const many: Readonly<Record<string, Case>> = {
   "getOrSetMany() gives the loader only what is missing, all at once": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.setMany({ b: "b!", d: "d!" });
     const source = new ManySource();
     source.open();
@@ -39,7 +39,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "getOrSetMany() loads a thousand keys with one call": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const source = new ManySource();
     source.open();
     const keys = Array.from({ length: 1500 }, (_, i) => `${i}`);
@@ -49,13 +49,13 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "getOrSetMany() of nothing asks nobody": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const source = new ManySource();
     assertEquals([await cache.getOrSetMany([], source.load), source.asked], [new Map(), []]);
   },
 
   "getOrSetMany() takes an object, and what is not in it is absent and loaded anew": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     let calls = 0;
     const load = () => (calls++, { a: null, extra: 1, undefined: undefined });
     assertEquals([...await cache.getOrSetMany<unknown>(["a", "b", "undefined"], load)], [["a", null]]);
@@ -65,7 +65,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "getOrSetMany() with a loader that gives something else rejects, and holds up nobody": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     for (const wrong of [undefined, null, "a", ["a"], 5]) {
       await assertRejects(
         () => one.cache.getOrSetMany(["a", "b"], () => wrong as unknown as Map<string, string>),
@@ -79,7 +79,7 @@ const many: Readonly<Record<string, Case>> = {
 
   "cachified: batches that overlap, in both directions and with single reads, wait for nobody who waits for them":
     async (harness) => {
-      const [one, two] = [await openCache(harness), await openCache(harness)];
+      const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
       const first = new ManySource();
       const second = new ManySource();
       const keys = ["a", "b", "c", "d"];
@@ -107,7 +107,7 @@ const many: Readonly<Record<string, Case>> = {
     },
 
   "getOrSetMany() and getOrSet() share what the other loads": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const source = new ManySource();
     const batch = cache.getOrSetMany(["a", "b"], source.load);
     await source.started;
@@ -125,7 +125,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "A key that a batch does not find is loaded by whoever asks for it alone": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const gate = Promise.withResolvers<Map<string, string>>();
     const started = Promise.withResolvers<void>();
     const batch = one.cache.getOrSetMany(["a", "b"], () => (started.resolve(), gate.promise));
@@ -141,7 +141,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "A batch that fails rejects for all who share it, is not kept, and holds up nobody": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     let calls = 0;
     const started = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<never>();
@@ -158,7 +158,7 @@ const many: Readonly<Record<string, Case>> = {
     harness,
   ) => {
     const options = { ttl: 10, staleWhileRevalidate: 10, staleIfError: 100 };
-    const { cache, events } = await openCache(harness, options);
+    const { cache, events } = await openOnHarness(harness, options);
     await cache.set("old", 1);
     await harness.advance(8000);
     await cache.set("stale", 1);
@@ -176,7 +176,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "getOrSetMany() gives each value its own tags and ttl": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.getOrSetMany(["a", "b"], () => ({ a: 1, b: 2 }), {
       tags: (value, key) => [`value:${value}`, `key:${key}`],
       ttl: (value) => value * 100,
@@ -188,7 +188,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "An invalidation during a batch hides what it loaded before, of those keys only": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const source = new ManySource();
     const batch = one.cache.getOrSetMany(["a", "b", "c"], source.load, { tags: (_, key) => [key] });
     await source.started;
@@ -201,7 +201,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "A batch may ask for further batches": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const load: ManyLoader<string> = async (keys) => {
       const parents = keys.filter((key) => key.length < 4).map((key) => `${key}x`);
       if (parents.length > 0) await cache.getOrSetMany(parents, load);
@@ -212,7 +212,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "getOrSetMany() with a signal ends for its caller only": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const source = new ManySource();
     const abort = new AbortController();
     const given = outcome(cache.getOrSetMany(["a", "b"], source.load, { signal: abort.signal }));
@@ -225,7 +225,7 @@ const many: Readonly<Record<string, Case>> = {
   },
 
   "getOrSetMany() rejects for wrong arguments before it reads": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const load = () => new Map<string, string>();
     await assertRejects(() => cache.getOrSetMany("a", load), TypeError, "several keys");
     await assertRejects(() => cache.getOrSetMany(["a", ""], load), RangeError, "key");

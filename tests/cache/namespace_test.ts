@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import type { Cache } from "../../src/cache/cache.ts";
 import { UnavailableError } from "../../src/errors.ts";
-import { Gate, openCache, outcome } from "./contract/cache_tools.ts";
+import { Gate, openOnHarness, outcome } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
-import { openCache as openOnServer, untilCopied } from "../support/open_cache.ts";
+import { openCache, untilCopied } from "../support/open_cache.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -16,7 +16,7 @@ async function names(cache: Cache): Promise<string[]> {
 
 const namespace: Readonly<Record<string, Case>> = {
   "A namespace has keys, tags, patterns and a clear() of its own": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const [v1, v2] = [cache.namespace("v1"), cache.namespace("v2")];
     const every = [cache, v1, v2];
     const fill = async () => {
@@ -42,7 +42,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "The same name gives the same cache, and each process the same entries": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     assertStrictEquals(one.cache.namespace("v2"), one.cache.namespace("v2"));
     await one.cache.namespace("v2").set("a", 1);
     assertEquals([await two.cache.namespace("v2").get("a"), await two.cache.get("a")], [1, undefined]);
@@ -51,7 +51,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "A namespace loads once for all processes, apart from what is loaded beside it": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const [beside, inside] = [new Gate<number>(), new Gate<number>()];
     const caches = [one, two].map(({ cache }) => cache);
     const values = [
@@ -65,7 +65,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "A namespace has the options of its cache, and tells the same listener": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 20, maxKeyBytes: 5 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 20, maxKeyBytes: 5 });
     const v2 = cache.namespace("v2");
     await v2.set("a", 1);
     assert((await v2.ttl("a"))! <= 20);
@@ -76,7 +76,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "Moving to another shape of values needs no cold start": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("user:1", { name: "Ada Lovelace" });
     const v2 = cache.namespace("v2");
     let asked = 0;
@@ -92,7 +92,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "Namespaces nest, and are closed with their cache": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const inner = cache.namespace("v2").namespace("de");
     await inner.set("a", 1);
     assertEquals([await inner.get("a"), await cache.namespace("v2").get("a")], [1, undefined]);
@@ -117,7 +117,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "Dots in a name nest: it is one cache however it was reached": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const inner = one.cache.namespace("a").namespace("b").namespace("c");
     for (const same of [one.cache.namespace("a.b.c"), one.cache.namespace("a.b").namespace("c")]) {
       assertStrictEquals(same, inner);
@@ -136,7 +136,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "namespaces() lists those that hold something, whoever filled them": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     assertEquals(await one.cache.namespaces(), []);
     await one.cache.set("a", 1);
     for (const name of ["v2", "tenants.ada", "tenants.bob", "tenants.bob.old", "V._-1"]) {
@@ -150,7 +150,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "drop() removes one namespace and leaves those with a longer name": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const names = ["v1", "v1.1", "v10", "v2"];
     for (const name of names) await one.cache.namespace(name).set("a", name, { tags: ["t"] });
     await one.cache.set("a", "root");
@@ -177,7 +177,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "A load that began before its namespace was dropped stores nothing": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const gate = new Gate<number>();
     const loaded = one.cache.namespace("v1").getOrSet("a", gate.load);
     await gate.started;
@@ -187,7 +187,7 @@ const namespace: Readonly<Record<string, Case>> = {
   },
 
   "A namespace cannot have a name that reaches into another": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const wrong of ["", "a.", ".a", "a..b", "a:b", "a*", "{a}", "a b", "é", "x".repeat(65), 5, undefined, null]) {
       assertThrows(() => cache.namespace(wrong as string), TypeError, "namespace");
     }
@@ -212,8 +212,8 @@ Deno.test({
   ignore: !RedisServer.controllable,
   fn: async () => {
     await using server = await RedisServer.start();
-    await using opened = await openOnServer(server, { local: true });
-    await using other = await openOnServer(server);
+    await using opened = await openCache(server, { local: true });
+    await using other = await openCache(server);
     const v2 = opened.cache.namespace("v2");
     await v2.set("a", 1, { tags: ["t"] });
     await v2.invalidateByTag("other");
@@ -232,7 +232,7 @@ Deno.test({
     const steps: number[] = [];
     await other.cache.drop("big", { onProgress: (removed) => steps.push(removed) });
     assert(steps.length >= 3 && steps.at(-1) === 3000, String(steps));
-    await using hasty = await openOnServer(server, { commandTimeout: 200 });
+    await using hasty = await openCache(server, { commandTimeout: 200 });
     await server.pause();
     assertEquals(await hasty.cache.drop("v2"), { status: "queued" });
     await server.resume();
@@ -244,7 +244,7 @@ Deno.test({
   ignore: !RedisServer.controllable,
   fn: async () => {
     await using server = await RedisServer.start();
-    await using opened = await openOnServer(server);
+    await using opened = await openCache(server);
     const v2 = opened.cache.namespace("v2");
     const [ledger] = await (async () => {
       await v2.get("a");
@@ -288,8 +288,8 @@ Deno.test({
   ignore: !RedisServer.controllable,
   fn: async () => {
     await using server = await RedisServer.start();
-    await using one = await openOnServer(server, { local: true });
-    await using two = await openOnServer(server);
+    await using one = await openCache(server, { local: true });
+    await using two = await openCache(server);
     // Of this test alone: others run in the same process.
     const memory = () => Deno.memoryUsage().heapUsed + Deno.memoryUsage().external;
     const before = memory();
@@ -314,8 +314,8 @@ Deno.test({
   ignore: !RedisServer.controllable,
   fn: async () => {
     await using server = await RedisServer.start();
-    await using opened = await openOnServer(server, { local: true });
-    await using other = await openOnServer(server);
+    await using opened = await openCache(server, { local: true });
+    await using other = await openCache(server);
     const { cache } = opened;
     await cache.set("a", 1);
     await cache.namespace("v2").set("a", 2);

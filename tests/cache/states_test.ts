@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Cache } from "../../src/cache/cache.ts";
-import { openCache } from "./contract/cache_tools.ts";
+import { openOnHarness } from "./contract/cache_tools.ts";
 import { type Case, type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -71,12 +71,12 @@ for (const [invalidation, row] of Object.entries(TABLE)) {
     const state = row[i]!;
     const touches = state !== "none" && invalidation !== "invalidateByTag(), stale";
     const run = async (harness: Harness, local: boolean) => {
-      const { cache } = await openCache(harness, { local });
+      const { cache } = await openOnHarness(harness, { local });
       await cache.set("key", "value", OPTIONS);
       await harness.advance(after);
       await INVALIDATIONS[invalidation]!(cache);
       assertEquals(await ask(cache), answers(state));
-      assertEquals(await ask((await openCache(harness, { local })).cache), answers(state), "in another process");
+      assertEquals(await ask((await openOnHarness(harness, { local })).cache), answers(state), "in another process");
       assertEquals(await cache.touch("key", 10), touches, "touch()");
       assertEquals(await ask(cache), answers(touches ? "fresh" : state), "after touch()");
       assertEquals(

@@ -3,7 +3,7 @@ import { Cache } from "../../src/cache/cache.ts";
 import type { CacheStore } from "../../src/cache/store.ts";
 import type { WarmEntry, WarmResult } from "../../src/cache/warm.ts";
 import { FlakyStore } from "../../src/testing/flaky_store.ts";
-import { openCache, outcome, pause } from "./contract/cache_tools.ts";
+import { openOnHarness, outcome, pause } from "./contract/cache_tools.ts";
 import { type Case, type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -29,7 +29,7 @@ async function counted(harness: Harness): Promise<{ cache: Cache; writes: { now:
 
 const warm: Readonly<Record<string, Case>> = {
   "warm() stores what it is given, with options of its own": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const given: WarmEntry[] = [["a", 1], ["b", new Date(5), { ttl: 20, tags: ["t"] }], ["c", undefined]];
     assertEquals(await cache.warm(given), { stored: 3, failed: 0 });
     const { value, tags, ttl } = await cache.lookup("b");
@@ -39,7 +39,7 @@ const warm: Readonly<Record<string, Case>> = {
   },
 
   "warm() takes a map, a generator, an async generator and a stream": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const sources = [
       new Map([["a", 1]]),
       (function* (): Generator<WarmEntry> {
@@ -78,7 +78,7 @@ const warm: Readonly<Record<string, Case>> = {
   },
 
   "warm() tells its progress after each": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const told: WarmResult[] = [];
     await cache.warm(entries(5), { concurrency: 1, onProgress: (progress) => told.push(progress) });
     assertEquals(told, [1, 2, 3, 4, 5].map((stored) => ({ stored, failed: 0 })));
@@ -92,7 +92,7 @@ const warm: Readonly<Record<string, Case>> = {
   },
 
   "warm() stops on its signal, also while it waits for the next entry": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const abort = new AbortController();
     let taken = 0;
     function* source(): Generator<WarmEntry> {
@@ -123,7 +123,7 @@ const warm: Readonly<Record<string, Case>> = {
   },
 
   "warm() ends its source when it stops": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     let ended = 0;
     function* source(): Generator<WarmEntry> {
       try {
@@ -150,7 +150,7 @@ const warm: Readonly<Record<string, Case>> = {
   },
 
   "warm() rejects for entries and options that cannot be": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const wrong of [undefined, 5, "ab", {}, [5], [["a"], ["", 1]], [["a", 1, { ttl: -1 }]], [["a", () => {}]]]) {
       const error = await cache.warm(wrong as unknown as WarmEntry[]).then(() => undefined, (error) => error);
       assert(error instanceof TypeError || error instanceof RangeError, `${JSON.stringify(wrong)}: ${error}`);

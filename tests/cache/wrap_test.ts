@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { openCache, outcome } from "./contract/cache_tools.ts";
+import { openOnHarness, outcome } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 const wrap: Readonly<Record<string, Case>> = {
   "wrap() remembers by the key of the arguments": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const calls: unknown[] = [];
     const area = cache.wrap((width: number, height: number) => {
       calls.push([width, height]);
@@ -19,7 +19,7 @@ const wrap: Readonly<Record<string, Case>> = {
   },
 
   "wrap() shares one call among all who come meanwhile, in all processes": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     let calls = 0;
     const slow = async (id: number) => {
       calls++;
@@ -34,7 +34,7 @@ const wrap: Readonly<Record<string, Case>> = {
   },
 
   "wrap() passes on what the function throws, and does not keep it": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     let calls = 0;
     const fails = cache.wrap((_: string): string => {
       throw new SyntaxError(`no ${++calls}`);
@@ -43,7 +43,7 @@ const wrap: Readonly<Record<string, Case>> = {
   },
 
   "A wrapped method knows its object, and so does its key": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     class Area {
       calls = 0;
       readonly name: string;
@@ -67,7 +67,7 @@ const wrap: Readonly<Record<string, Case>> = {
   },
 
   "A wrapped function always gives a promise, whatever its key does": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const wrong = cache.wrap((value: unknown) => `${value}`, { key: (value) => value as string });
     for (const value of [5, undefined, {}, Symbol("a")]) {
       const promise = wrong(value);
@@ -85,7 +85,7 @@ const wrap: Readonly<Record<string, Case>> = {
   },
 
   "wrap() takes no arguments that cannot be, at once": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const key = () => "a";
     for (
       const [fn, options, error] of [

@@ -1,6 +1,6 @@
-import { readBell } from "../../src/cache/redis/bell_message.ts";
+import { readBell } from "../../src/cache/redis/change_message.ts";
 import { encodeTags, HEADER, WireEntry } from "../../src/cache/entry.ts";
-import { Invalidations } from "../../src/cache/invalidations.ts";
+import { InvalidationReplica } from "../../src/cache/invalidations.ts";
 import { Codec } from "../../src/cache/codec.ts";
 import { readNews, readValues } from "../../src/cache/redis/read_reply.ts";
 import { decodeResponse, encodeResponse } from "../../src/http/stored_response.ts";
@@ -15,7 +15,10 @@ export interface Decoder {
   readonly name: string;
   /** What it reads when nothing is wrong. */
   readonly examples: readonly Uint8Array[];
-  /** Reads bytes; throws what it is documented to throw, and {@linkcode Wrong} where it gave something that nobody may be given. */
+  /**
+   * Reads bytes; throws what it is documented to throw, and {@linkcode Wrong} where it gave something that nobody may
+   * be given.
+   */
   read(bytes: Uint8Array): unknown;
 }
 
@@ -92,7 +95,7 @@ async function news(): Promise<Decoder> {
     examples: [new Uint8Array([0x93, ...part(first!), 0xc2, ...part(told)]), new Uint8Array([0x91, ...part(told)])],
     read(bytes) {
       const reply = readValues(bytes);
-      const known = new Invalidations();
+      const known = new InvalidationReplica();
       const result = readNews(reply.news, known, undefined);
       if (known.size > 22_000) throw new Wrong("more is remembered than there is room for");
       for (const value of reply.values.slice(0, 10)) if (value) known.judge("user:1", new WireEntry(value));

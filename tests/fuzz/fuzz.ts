@@ -27,7 +27,8 @@ const MOST_GROWN = 256 * 2 ** 20;
  * @param decoder The decoder.
  * @param seed The same seed gives the same bytes.
  * @param inputs How many.
- * @throws {Error} If one is read as something that nobody may be given, takes too long, or throws what no decoder throws; with the input.
+ * @throws {Error} If one is read as something that nobody may be given, takes too long, or throws what no decoder
+ * throws; with the input.
  */
 export async function fuzz(decoder: Decoder, seed: number, inputs: number): Promise<FuzzReport> {
   const random = new Random(seed);

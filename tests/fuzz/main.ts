@@ -1,6 +1,6 @@
 /**
- * Has every decoder of what is stored or told in Redis read damaged bytes: `deno task fuzz [inputs] [seed]`, by default a million
- * in all.
+ * Has every decoder of what is stored or told in Redis read damaged bytes: `deno task fuzz [inputs] [seed]`, by default
+ * a million in all.
  *
  * @module
  */

@@ -61,7 +61,9 @@ const TELLING = [
   0x2d,
 ];
 
-/** Another form of one of some whole examples: changed in a few places, cut, or made of two; sometimes anything at all. */
+/**
+ * Another form of one of some whole examples: changed in a few places, cut, or made of two; sometimes anything at all.
+ */
 export function damage(random: Random, examples: readonly Uint8Array[]): Uint8Array {
   if (random.below(50) === 0) return random.bytes(random.below(200));
   let bytes: Uint8Array = random.pick(examples).slice();

@@ -1,6 +1,6 @@
 /**
- * Stands where `jsr:@db/redis` is looked for when JSR does not answer: there is none. Larder itself needs none; tests of what is made
- * of it are ignored then.
+ * Stands where `jsr:@db/redis` is looked for when JSR does not answer: there is none. Larder itself needs none; tests
+ * of what is made of it are ignored then.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { connect } from "../../mod.ts";
-import { Denials } from "../../src/rate_limit/deny_cache.ts";
+import { DenyCache } from "../../src/rate_limit/deny_cache.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import type { LimitStore, Standing, Step } from "../../src/rate_limit/store.ts";
@@ -17,9 +17,9 @@ const REFUSED: Standing = {
   receipt: 0,
 };
 
-Deno.test("Denials repeats a refusal until it ends, not a millisecond longer", () => {
+Deno.test("DenyCache repeats a refusal until it ends, not a millisecond longer", () => {
   const clock = new TestClock();
-  const denials = new Denials(10, clock.now);
+  const denials = new DenyCache(10, clock.now);
   const since = denials.now();
   clock.pass(20); // on the way to the store and back
   denials.add("AUTH", "a", 1, REFUSED, since, denials.forgotten);
@@ -42,8 +42,8 @@ Deno.test("Denials repeats a refusal until it ends, not a millisecond longer", (
   assertEquals(denials.size, 0);
 });
 
-Deno.test("Denials is bounded", () => {
-  const denials = new Denials(100);
+Deno.test("DenyCache is bounded", () => {
+  const denials = new DenyCache(100);
   for (let i = 0; i < 10_000; i++) denials.add("AUTH", `${i}`, 1, REFUSED, denials.now(), denials.forgotten);
   assertEquals(denials.size, 100);
   assertEquals(denials.find("AUTH", "9899", 1), undefined);
@@ -51,7 +51,7 @@ Deno.test("Denials is bounded", () => {
   denials.add("AUTH", "9900", 1, REFUSED, denials.now(), denials.forgotten);
   denials.add("AUTH", "new", 1, REFUSED, denials.now(), denials.forgotten);
   assert(denials.find("AUTH", "9900", 1), "one that is refused again is new");
-  const none = new Denials(0);
+  const none = new DenyCache(0);
   none.add("AUTH", "a", 1, REFUSED, none.now(), 0);
   assertEquals(none.size, 0);
 });

@@ -85,7 +85,7 @@ Deno.test("Batch ends a call at its own deadline although the timer was set for 
   await batch.close();
 });
 
-Deno.test("Batch does not end calls with the respite of those before, after the process was busy twice", async () => {
+Deno.test("Batch does not end calls with the gracePeriod of those before, after the process was busy twice", async () => {
   using clock = new FakeClock();
   const { client, batch } = start();
   const sent = sendBehind(batch);
@@ -112,7 +112,7 @@ Deno.test("Batch ends a call on time although the timer of those before is overd
   await batch.close();
 });
 
-Deno.test("Batch gives each call a respite of its own when the process was busy", async () => {
+Deno.test("Batch gives each call a gracePeriod of its own when the process was busy", async () => {
   using clock = new FakeClock();
   const { client, batch } = start();
   const sent = sendBehind(batch, [{ timeout: 100 }], () => clock.beBusy(300));

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Invalidations } from "../../src/cache/invalidations.ts";
+import { InvalidationReplica } from "../../src/cache/invalidations.ts";
 import { readArray, readNews } from "../../src/cache/redis/read_reply.ts";
 import { RedisStore } from "../../src/cache/redis/store.ts";
 import { RedisError, UnavailableError } from "../../src/errors.ts";
@@ -107,7 +107,7 @@ Deno.test("readArray() refuses what is something else", () => {
 });
 
 Deno.test("readNews() tells what it reads to those who keep track", () => {
-  const known = new Invalidations();
+  const known = new InvalidationReplica();
   const events: LarderEvent[] = [];
   const read = (told: Told) => readNews(news(told), known, (event) => events.push(event));
   read({ epoch: 7, last: 50, newest: 40, forget: true, barriers: [[30, "p:user:*"]] });

@@ -3,7 +3,7 @@
  * long as they were written for.
  *
  * ```sh
- * TEST_EFFORT=10 deno task test tests/util/keys_test.ts tests/connect/config_url_test.ts tests/values/json_batch_test.ts
+ * TEST_EFFORT=10 deno task test tests/util/keys_test.ts tests/values/json_batch_test.ts
  * ```
  */
 export const EFFORT: number = Number(Deno.env.get("TEST_EFFORT") ?? 1);

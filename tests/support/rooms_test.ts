@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { longLines } from "../../tools/lines.ts";
 import { FLOORS, importsIn, misplaced } from "../../tools/rooms.ts";
 
 Deno.test("misplaced() names the file that imports from a floor above, or from a neighbour", () => {
@@ -34,4 +35,11 @@ Deno.test("misplaced() tells the way around of files that import each other", ()
 
 Deno.test("FLOORS names rooms that there are", async () => {
   for (const room of FLOORS.flat()) await Deno.stat(new URL(`../../${room}`, import.meta.url));
+});
+
+Deno.test("longLines() names lines beyond 120 columns; in tests those of comments only", () => {
+  const long = "x".repeat(130);
+  assertEquals(longLines("src/a.ts", `short\nconst a = "${long}";\n`), ["src/a.ts:2 has 143 columns: 120 at most"]);
+  assertEquals(longLines("tests/a_test.ts", `Deno.test("${long}", () => {});\n`), []);
+  assertEquals(longLines("tests/a_test.ts", ` * ${long}\n// ${long}\n`).length, 2);
 });

@@ -1,9 +1,9 @@
 import type { RedisClient, Subscription } from "../../redis/client.ts";
 import { MAX_KEY_BYTES } from "../../util/keys.ts";
-import { bellOf, readBell } from "./bell_message.ts";
+import { bellOf, readBell } from "./change_message.ts";
 
-/** Takes what the bell tells: what there may be reason to look at. */
-export interface BellListener {
+/** Takes what the channel tells: what there may be reason to look at. */
+export interface ChangeChannelListener {
   /** An entry may have been written, removed or given up. */
   key(key: string): void;
   /** A tag may have been invalidated; without one, a pattern. */
@@ -15,7 +15,7 @@ export interface BellListener {
    * something else after each of them.
    */
   look(): Promise<string>;
-  /** It is heard from now on; what rang before may have been missed. */
+  /** Messages are received from now on; those of before may have been missed. */
   ready(): void;
   /** It is not heard any more. */
   lost(): void;
@@ -34,10 +34,10 @@ const PROVE = 300;
  * instead, which is looked for with each proof. Invalidations of tags and patterns are in the records, which are read
  * with each proof too: nobody can keep them from being heard of, or add to them, by what he publishes.
  */
-export class RedisBell implements AsyncDisposable {
+export class ChangeChannel implements AsyncDisposable {
   readonly #client: RedisClient;
   readonly #channels: readonly string[];
-  readonly #listener: BellListener;
+  readonly #listener: ChangeChannelListener;
   #subscription: Promise<Subscription[] | undefined> | undefined;
   /** The channels that are heard. */
   readonly #heard = new Set<string>();
@@ -45,7 +45,7 @@ export class RedisBell implements AsyncDisposable {
   #proving = false;
   #silent: string | undefined;
 
-  constructor(client: RedisClient, namespace: string, listener: BellListener) {
+  constructor(client: RedisClient, namespace: string, listener: ChangeChannelListener) {
     this.#client = client;
     // Who knows no channels of databases rings that of database 0, wherever it is.
     this.#channels = [...new Set([bellOf(namespace, client.db ?? 0), bellOf(namespace, 0)])];
@@ -62,7 +62,7 @@ export class RedisBell implements AsyncDisposable {
     this.#subscription ??= this.#subscribe();
   }
 
-  /** Whether everything that rang a second before `now` has been heard. Looks after itself as long as it is asked. */
+  /** Whether every message of up to a second before `now` is received. Looks after itself as long as it is asked. */
   inTouch(now: number): boolean {
     const age = now - this.#provenAt;
     if (age >= PROVE && this.live && !this.#proving) this.#prove(now);

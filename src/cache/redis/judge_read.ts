@@ -1,6 +1,6 @@
 import { LONGEST_LEASE, type WireEntry } from "../entry.ts";
 import type { EntryReader } from "./entry_reader.ts";
-import type { Invalidations, TagLookup, Verdict } from "../invalidations.ts";
+import type { InvalidationReplica, TagLookup, Verdict } from "../invalidations.ts";
 import type { KnownEntry } from "../known_entries.ts";
 import { type PendingRead, TRIES } from "./pending_read.ts";
 import { stateOf } from "../state.ts";
@@ -53,7 +53,7 @@ export function judgeRead(
   read: PendingRead,
   moment: Moment,
   found: FoundEntry,
-  invalidations: Invalidations,
+  invalidations: InvalidationReplica,
   json: EntryReader["json"],
 ): Judgement {
   const { entry, damaged, byScript, lease } = found;
@@ -83,7 +83,7 @@ function verdictOn(
   read: PendingRead,
   moment: Moment,
   { known, lookup }: FoundEntry,
-  invalidations: Invalidations,
+  invalidations: InvalidationReplica,
 ): Verdict {
   if (entry.placeholder || entry.asOf <= moment.floor) return "invalid";
   const verdict = known

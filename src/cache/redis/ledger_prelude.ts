@@ -14,10 +14,11 @@
  * | `i` | -clock | the newest invalidation of any kind |
  * | `f` | -clock | floor: records up to it were pruned, so nothing as old is valid |
  * | `l` | -milliseconds | the longest lifetime of any entry written |
- * | `q` | -clock | the last change that could not be told on the bell |
+ * | `q` | -clock | the last change that could not be published |
  *
- * What changes is also published on the *bell*, whose channels and messages `bell_message.ts` tells. It wakes who waits
- * for a loader and has local copies looked at; nothing is lost with it but time, and nothing that it says is believed.
+ * What changes is also published on the *change channel*, whose channels and messages `change_message.ts` tells. It
+ * wakes who waits for a loader and has local copies looked at; nothing is lost with it but time, and nothing that it
+ * says is believed.
  *
  * All of the ledger vanishes together or not at all. A ledger that is gone, that comes from before a restart of the
  * server (which may have lost the newest records), that is older than what a process has read, or that is not as these
@@ -43,16 +44,15 @@ local epoch, last, newest, floor, longest
 
 local MARKS = { k = '\\0\\1', e = '\\1' }
 -- Tells the processes of this namespace what changed. Where nobody listens it costs next to nothing; a user who may not
--- leaves a
--- mark, which they look for from time to time.
+-- leaves a mark, which they look for from time to time.
 local function ring(kind, what)
-  local bell = string.match(ledger, '^{([%w._-]+)') .. ':bell'
+  local channel = string.match(ledger, '^{([%w._-]+)') .. ':bell'
   local db = string.match(ARGV[1], '@(%d+)$')
   if kind == 'e' or kind == 'k' then what = (what or '') .. (db and MARKS[kind] or '') end
-  local told = redis.pcall('PUBLISH', (db or '0') == '0' and bell or bell .. ':' .. db, kind .. what)
+  local told = redis.pcall('PUBLISH', (db or '0') == '0' and channel or channel .. ':' .. db, kind .. what)
   if type(told) == 'table' and told.err then redis.pcall('ZADD', ledger, int(-us), 'q') end
   -- Who knows no channels of databases looks again; who does knows that it is not for him.
-  if db and db ~= '0' then redis.pcall('PUBLISH', bell, 'e\\2') end
+  if db and db ~= '0' then redis.pcall('PUBLISH', channel, 'e\\2') end
 end
 local function ring_keys(keys)
   local names = {}

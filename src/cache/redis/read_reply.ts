@@ -1,5 +1,5 @@
 import type { EventListener } from "../../observe/events.ts";
-import type { Invalidations, TagLookup } from "../invalidations.ts";
+import type { InvalidationReplica, TagLookup } from "../invalidations.ts";
 import { decoder } from "../../util/utf8.ts";
 
 /** What the read script says of one key beside its entry. */
@@ -9,7 +9,7 @@ export interface Note extends TagLookup {
 }
 
 /** What a read tells beside the entries. */
-export interface News {
+export interface LedgerDelta {
   /** Which life of the ledger it is. */
   readonly epoch: number;
   /** The place of the read in the store's order. */
@@ -41,8 +41,8 @@ export function readValues(bytes: Uint8Array): { values: (Uint8Array | undefined
 }
 
 /**
- * Finds the pieces of a MessagePack array of strings and `false`: where each begins and where it ends, in turn; -1 where there is
- * none.
+ * Finds the pieces of a MessagePack array of strings and `false`: where each begins and where it ends, in turn; -1
+ * where there is none.
  *
  * @throws {RangeError} If it is something else.
  */
@@ -75,7 +75,7 @@ export function readArray(bytes: Uint8Array): number[] {
 }
 
 /** Reads the news, and tells `known` what it did not know. */
-export function readNews(bytes: Uint8Array, known: Invalidations, on: EventListener | undefined): News {
+export function readNews(bytes: Uint8Array, known: InvalidationReplica, on: EventListener | undefined): LedgerDelta {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const epoch = view.getFloat64(0);
   const last = view.getFloat64(24);

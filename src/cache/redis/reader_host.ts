@@ -1,6 +1,6 @@
 import type { EventListener } from "../../observe/events.ts";
 import type { Batch } from "../../redis/batch.ts";
-import type { Invalidations } from "../invalidations.ts";
+import type { InvalidationReplica } from "../invalidations.ts";
 import type { KnownEntries } from "../known_entries.ts";
 import type { OwedLeases } from "./owed_leases.ts";
 
@@ -9,7 +9,7 @@ export interface ReaderHost {
   readonly batch: Batch;
   readonly prefix: string;
   readonly ledger: string;
-  readonly known: Invalidations;
+  readonly known: InvalidationReplica;
   readonly entries: KnownEntries;
   /** Most bytes of an entry. */
   readonly longest: number;

@@ -9,7 +9,7 @@ import type { PendingRead } from "./pending_read.ts";
 import type { PlainRead } from "./plain_read.ts";
 import { encodeRequest, READ } from "./read_script.ts";
 import type { ReaderHost } from "./reader_host.ts";
-import { type News, type Note, readNews, readValues } from "./read_reply.ts";
+import { type LedgerDelta, type Note, readNews, readValues } from "./read_reply.ts";
 
 /** What the script said of one key. */
 export interface Told {
@@ -120,7 +120,7 @@ function pick({ lease, proof, steal }: PendingRead): Pick<PendingRead, "lease" |
   return { lease, proof, steal };
 }
 
-function momentOf({ epoch, clock, last, now, floor }: News): Moment {
+function momentOf({ epoch, clock, last, now, floor }: LedgerDelta): Moment {
   return { epoch, clock, between: last + 0.5, now, floor };
 }
 

@@ -8,7 +8,7 @@ import { compileGlob, escapeGlob } from "../../util/glob.ts";
 import { REMOVE, TOUCH } from "./entry_scripts.ts";
 import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
 import { longestEntry, MAX_BYTES } from "../entry.ts";
-import { Invalidations } from "../invalidations.ts";
+import { InvalidationReplica } from "../invalidations.ts";
 import { KnownEntries } from "../known_entries.ts";
 import { OwedLeases } from "./owed_leases.ts";
 import { type LeaseAction, RedisLeases } from "./leases.ts";
@@ -36,15 +36,15 @@ const BEST_KEPT = 5000;
 const SCAN_COUNT = 1000;
 
 /**
- * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache on
- * a single server has one; on a cluster it has as many as it has buckets.
+ * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache
+ * on a single server has one; on a cluster it has as many as it has buckets.
  */
 export class RedisSlot implements ReaderHost, WriterHost {
   readonly batch: Batch;
   readonly prefix: string;
   readonly ledger: string;
   readonly longest: number;
-  readonly known: Invalidations = new Invalidations();
+  readonly known: InvalidationReplica = new InvalidationReplica();
   readonly entries: KnownEntries = new KnownEntries();
   readonly on: EventListener | undefined;
   readonly owed: OwedLeases = new OwedLeases((key, lease, pause) => this.lease(key, lease, "release", pause));
@@ -96,7 +96,8 @@ export class RedisSlot implements ReaderHost, WriterHost {
 
   told(now: number): void {
     const here = performance.now();
-    // The later a reply is looked at, the less it says: the best of the last seconds counts. Clocks are set, so none counts for long.
+    // The later a reply is looked at, the less it says: the best of the last seconds counts. Clocks are set, so none
+    // counts for long.
     if (!this.timed || now - here >= this.#ahead || here - this.#aheadAt > BEST_KEPT) {
       this.#ahead = now - here;
       this.#aheadAt = here;
@@ -197,7 +198,10 @@ export class RedisSlot implements ReaderHost, WriterHost {
     await this.#run(UNBAR, [], [at, glob], "end invalidation of a pattern");
   }
 
-  /** Reads what is new in the ledger. Resolves to the marks of changes that could not be told on the bell: different after each. */
+  /**
+   * Reads what is new in the ledger. Resolves to the marks of changes that could not be told on the bell: different
+   * after each.
+   */
   async look(): Promise<string> {
     const options = { operation: "look for silent changes" };
     const reply = await this.batch.send("ZMSCORE", [this.ledger, "e", "q", "k", "i"], options);
@@ -263,8 +267,9 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   /**
-   * Which server has the keys of this slot, if one has all of them. Where it is the same before and after, a scan has seen
-   * all keys: those of a slot that is on its way from one server of a cluster to another are partly here, partly there.
+   * Which server has the keys of this slot, if one has all of them. Where it is the same before and after, a scan has
+   * seen all keys: those of a slot that is on its way from one server of a cluster to another are partly here, partly
+   * there.
    */
   async place(): Promise<string | undefined> {
     if (!this.batch.client.cluster) return "here";

@@ -8,7 +8,7 @@ import { isPassing, isRefusal } from "../../redis/refusals.ts";
 import { Doubts } from "./doubts.ts";
 import { InvalidationQueue } from "./invalidation_queue.ts";
 import { findNamespaces } from "./namespaces.ts";
-import { RedisBell } from "./change_channel.ts";
+import { ChangeChannel } from "./change_channel.ts";
 import { longestEntry, MAX_BYTES } from "../entry.ts";
 import { RedisSlot } from "./slot.ts";
 import { RefusedWriteError } from "./writer.ts";
@@ -26,7 +26,7 @@ import type {
   StoreInvalidation,
   Watch,
 } from "../store.ts";
-import { Watches } from "../key_waiters.ts";
+import { KeyWaiters } from "../key_waiters.ts";
 import { unref } from "../../util/timers.ts";
 
 /** How a Redis store works. */
@@ -60,8 +60,8 @@ export class RedisStore implements CacheStore {
   readonly #on: EventListener | undefined;
   readonly #queue = new InvalidationQueue();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  readonly #watches = new Watches();
-  readonly #bell: RedisBell;
+  readonly #waiters = new KeyWaiters();
+  readonly #changes: ChangeChannel;
   readonly #doubts: Doubts;
   readonly #options: RedisStoreOptions;
   readonly #others = new Map<string, RedisStore>();
@@ -85,9 +85,9 @@ export class RedisStore implements CacheStore {
     this.#on = on;
     this.#slots = hashTags(namespace, buckets).map((tag) => new RedisSlot(batch, tag, on, longestEntry(maxBytes)));
     this.#doubts = new Doubts(() => this.#look(), () => this.#copies?.all());
-    this.#bell = new RedisBell(batch.client, namespace, {
+    this.#changes = new ChangeChannel(batch.client, namespace, {
       key: (key) => {
-        this.#watches.ring(key);
+        this.#waiters.notify(key);
         this.#copies?.key(key);
       },
       // Who has no copies hears of it with the next read.
@@ -211,16 +211,16 @@ export class RedisStore implements CacheStore {
   }
 
   watch(key: string): Watch {
-    this.#bell.start();
-    return this.#watches.watch(key, () => this.#bell.live);
+    this.#changes.start();
+    return this.#waiters.watch(key, () => this.#changes.live);
   }
 
   changes(listener: ChangeListener): Changes {
     this.#copies = listener;
-    this.#bell.start();
+    this.#changes.start();
     return {
       // What waits to be replayed was invalidated here, but the copies do not know.
-      inTouch: (now) => this.#bell.inTouch(now) && !this.#behind,
+      inTouch: (now) => this.#changes.inTouch(now) && !this.#behind,
       judge: (key, entry) => {
         return this.#doubts.about(entry.tags) ? "unknown" : this.#slotOf(key).known.judge(key, entry);
       },
@@ -275,9 +275,9 @@ export class RedisStore implements CacheStore {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     for (const slot of this.#slots) slot.owed.close();
-    this.#watches.ringAll();
+    this.#waiters.notifyAll();
     await Promise.all([
-      this.#bell[Symbol.asyncDispose](),
+      this.#changes[Symbol.asyncDispose](),
       ...[...this.#others.values()].map((other) => other[Symbol.asyncDispose](by)),
     ]);
   }
@@ -303,7 +303,7 @@ export class RedisStore implements CacheStore {
 
   /** Copies and waiting readers have to look again. */
   #changedAll(): void {
-    this.#watches.ringAll();
+    this.#waiters.notifyAll();
     this.#copies?.all();
   }
 

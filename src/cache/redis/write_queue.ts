@@ -19,7 +19,10 @@ interface Awaited {
   readonly resolve: () => void;
 }
 
-/** Writes in the order of the calls: as many as go together go with the next write, the others wait until that is on its way. */
+/**
+ * Writes in the order of the calls: as many as go together go with the next write, the others wait until that is on its
+ * way.
+ */
 export class WriteQueue<Write extends Queued> {
   #next: Write[] = [];
   /** What goes with the next write, or went with the one before and is not on its way yet. */
@@ -58,7 +61,10 @@ export class WriteQueue<Write extends Queued> {
     return this.#keys.has(key) || this.#next.some((write) => write.explicit && write.key === key);
   }
 
-  /** Takes what goes with the next write; call {@linkcode WriteQueue.sent} with the part when it is on its way, or never will be. */
+  /**
+   * Takes what goes with the next write; call {@linkcode WriteQueue.sent} with the part when it is on its way, or never
+   * will be.
+   */
   take(): { writes: Write[]; part: Part } {
     const writes = this.#next;
     this.#next = [];
@@ -92,7 +98,9 @@ export class WriteQueue<Write extends Queued> {
     return writes && this.#hurry([...writes], false);
   }
 
-  /** Has all that fit written first; resolves when the last of them goes with the next write. What comes later does not. */
+  /**
+   * Has all that fit written first; resolves when the last of them goes with the next write. What comes later does not.
+   */
   hurry(fits: (write: Write) => boolean): Promise<void> | undefined {
     const writes = this.#explicit(fits);
     return writes.length === 0 ? undefined : this.#hurry(writes, true);

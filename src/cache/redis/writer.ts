@@ -77,8 +77,8 @@ export class RedisWriter implements CallSource {
   }
 
   /**
-   * Takes back what was set and not sent yet, because an invalidation comes that would be sent before it. What goes with the next write
-   * has its place before the invalidation.
+   * Takes back what was set and not sent yet, because an invalidation comes that would be sent before it. What goes
+   * with the next write has its place before the invalidation.
    *
    * @param fits What the invalidation is for.
    */
@@ -86,12 +86,17 @@ export class RedisWriter implements CallSource {
     return this.#queue.takeBack(fits);
   }
 
-  /** Has a key written with the next part, if it waits for a later one. Resolves when it has its place in front of what comes now. */
+  /**
+   * Has a key written with the next part, if it waits for a later one. Resolves when it has its place in front of what
+   * comes now.
+   */
   hurryKey(key: string): Promise<void> | undefined {
     return this.#queue.hurryKey(key);
   }
 
-  /** As {@linkcode RedisWriter.hurryKey}, for all that fit. What is called later has its place behind what comes then. */
+  /**
+   * As {@linkcode RedisWriter.hurryKey}, for all that fit. What is called later has its place behind what comes then.
+   */
   hurry(fits: (write: { readonly tags: readonly string[] }) => boolean): Promise<void> | undefined {
     return this.#queue.hurry(fits);
   }
@@ -196,7 +201,10 @@ export class RedisWriter implements CallSource {
     return true;
   }
 
-  /** A call was answered; some of its writes are to be repeated, unless the same key was set since: that decides what becomes of it. */
+  /**
+   * A call was answered; some of its writes are to be repeated, unless the same key was set since: that decides what
+   * becomes of it.
+   */
   #ended(writes: readonly Pending[], undone: readonly Pending[]): void {
     const again = undone.filter((write) => !write.explicit || !this.#isSetSince(write, writes));
     for (const write of undone) if (!again.includes(write)) write.resolve(true);
@@ -220,7 +228,9 @@ export class RedisWriter implements CallSource {
     resolve(true);
   }
 
-  /** Repeats a write of which nothing was done, unless it would come behind an invalidation that was called after it. */
+  /**
+   * Repeats a write of which nothing was done, unless it would come behind an invalidation that was called after it.
+   */
   #again(write: Pending): void {
     const overtaken = write.explicit && write.invalidations !== this.#host.invalidations;
     if (overtaken || ++write.tries > TRIES || performance.now() >= write.within.end) {

@@ -3,7 +3,7 @@
  *
  * | key | what |
  * |---|---|
- * | `lock:` name | hash: for each owner the end of its time (ms) · its fencing number · the owner, with a space between |
+ * | `lock:` name | hash: for each owner the end of its time (ms) · fencing number · owner, with a space between |
  * | `lockr:` name | when the job of this name ran last (ms) |
  * | `lockq:` name | sorted set: the owners in line, by when they came |
  *

@@ -100,7 +100,9 @@ local function exact(state, rule, action, cost, receipt)
       ttl = reset + spell
       till = floor((now + ttl) / 1000)
       -- The window may have become longer since: the key has to last, and what it holds stays as it is.
-      if short and not changed and action ~= PEEK then longer = sub(state, 1, 1) .. pack('>I4', till) .. sub(state, 6) end
+      if short and not changed and action ~= PEEK then
+    longer = sub(state, 1, 1) .. pack('>I4', till) .. sub(state, 6)
+  end
     end
   else
     till, ttl = 0, 0

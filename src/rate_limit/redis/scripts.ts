@@ -1,26 +1,34 @@
 /**
- * The Lua script of the rate limits: all steps of one write, decided one after the other at one moment of the server's clock.
+ * The Lua script of the rate limits: all steps of one write, decided one after the other at one moment of the server's
+ * clock.
  *
  * Each limit of each identity is one string, and has a TTL:
  *
- * | algorithm | string |
- * |---|---|
- * | `exact` | bytes of an offset (u8) · end of the key (u32, s) · base (u48, ms) · for each call the milliseconds since the base, oldest first |
- * | `sliding-window` | 4 × width of a part in µs + bytes of a count - 1 (u48) · number of the newest part (u48) · total (u32) · the counts, oldest first |
- * | `gcra` | "G" · when all is back (52 bits, µs) · seconds until the key ends after that (12 bits: 5 of an exponent, 7) · µs of a call (24 bits: 6 of an exponent, 18) |
- * | `gcra`, above 50 calls a millisecond | "G" · end of the key (u32, s) · a moment (u56, µs) · parts of calls that were used then and were not back (u56) · parts of a call (u48) · parts that come back in a µs (u32) |
- * | `fixed-window` | end of the window (u48, ms) · count (u32) |
+ * - `exact`: bytes of an offset (u8), end of the key (u32, s), base (u48, ms), and for each call the milliseconds since
+ *   the
+ *   base, oldest first.
+ * - `sliding-window`: 4 × width of a part in µs + bytes of a count - 1 (u48), number of the newest part (u48), total
+ *   (u32), the
+ *   counts, oldest first.
+ * - `gcra`: "G", when all is back (52 bits, µs), seconds until the key ends after that (12 bits: 5 of an exponent, 7),
+ *   µs of a
+ *   call (24 bits: 6 of an exponent, 18).
+ * - `gcra`, above 50 calls a millisecond: "G", end of the key (u32, s), a moment (u56, µs), parts of calls that were
+ *   used then
+ *   and were not back (u56), parts of a call (u48), parts that come back in a µs (u32).
+ * - `fixed-window`: end of the window (u48, ms), count (u32).
  *
  * Beside them, each for as long as what was counted before may count:
  *
- * | key | string |
- * |---|---|
- * | the mark of a limit of an identity, made when it is reset, or a penalty displaces what was counted | a number that nobody else draws (u48) · how much refunds have given back, by `gcra` (f64) |
- * | the ticket of a refund, so that it is not taken twice | "1" if something was given back, else "0" |
+ * - The mark of a limit of an identity, made when it is reset, or a penalty displaces what was counted: a number that
+ *   nobody
+ *   else draws (u48), how much refunds have given back, by `gcra` (f64).
+ * - The ticket of a refund, so that it is not taken twice: "1" if something was given back, else "0".
  *
- * What is no such string counts for nothing and is replaced. A TTL costs more than half of a write, so keys whose end would move with
- * every call get some time on top (a part of the window) and know their end: most calls leave it as it is. The functions do, step by step, what those of `exact.ts`,
- * `sliding_window.ts`, `gcra.ts` and `fixed_window.ts` do.
+ * What is no such string counts for nothing and is replaced. A TTL costs more than half of a write, so keys whose end
+ * would move with every call get some time on top (a part of the window) and know their end: most calls leave it as it
+ * is. The functions do, step by step, what those of `exact.ts`, `sliding_window.ts`, `gcra.ts` and `fixed_window.ts`
+ * do.
  *
  * @module
  */
@@ -41,19 +49,21 @@ export const ACTIONS = { check: 0, peek: 1, penalize: 2, refund: 3, reset: 4, re
  *
  * KEYS: one for each limit of each identity, and marks and tickets, all different.
  *
- * ARGV[1]: number of rules (u8), of transactions (u16); the rules: algorithm (u8), limit or burst (u32), two numbers (u48, u32); the
- * transactions: number of steps (u8), and the steps: index of the key (u16), of the rule (u8), action (u8), cost (u32); then, for what
- * needs a mark (all but check and peek), the index of that key (u16); and for a refund the index of the ticket (u16, 0 = none), whether
- * the limit was changed since (u8), and of the reservation the receipt, the moment (µs), the mark (-1 = any), and what had been given
- * back (f64 each). Checks or looks that are the same but for their keys, which follow each other, are written once, as transactions
- * of one step each: 0 (u8) · how many (u16) · index of the first key (u16) · of the rule (u8) · action (u8) · cost (u32).
+ * ARGV[1]: number of rules (u8), of transactions (u16); the rules: algorithm (u8), limit or burst (u32), two numbers
+ * (u48, u32); the transactions: number of steps (u8), and the steps: index of the key (u16), of the rule (u8), action
+ * (u8), cost (u32); then, for what needs a mark (all but check and peek), the index of that key (u16); and for a refund
+ * the index of the ticket (u16, 0 = none), whether the limit was changed since (u8), and of the reservation the
+ * receipt, the moment (µs), the mark (-1 = any), and what had been given back (f64 each). Checks or looks that are the
+ * same but for their keys, which follow each other, are written once, as transactions of one step each: 0 (u8) · how
+ * many (u16) · index of the first key (u16) · of the rule (u8) · action (u8) · cost (u32).
  *
  * ARGV[2]: the time in microseconds, for tests with a clock of their own; empty = the server's.
  *
  * ARGV[3]: a number for new marks.
  *
- * Replies with one string: for each step allowed (u8; of a refund, whether something was given back), remaining (u32), resetAfter,
- * retryAfter, moreAfter (u40, ms), receipt (f64), and for a reservation the moment, the mark and what had been given back (f64 each).
+ * Replies with one string: for each step allowed (u8; of a refund, whether something was given back), remaining (u32),
+ * resetAfter, retryAfter, moreAfter (u40, ms), receipt (f64), and for a reservation the moment, the mark and what had
+ * been given back (f64 each).
  */
 export const STEPS: Script = new Script(`
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
@@ -75,8 +85,10 @@ local now, upper = floor(us / 1000), ceil(us / 1000)
 -- Whether a key that ends at a second is there until it is needed (ms), and not for much longer.
 local function lasts(till, needed, spell) return till * 1000 >= needed and till * 1000 <= needed + spell end
 
--- Each returns: allowed, remaining, resetAfter, retryAfter, moreAfter, receipt, the new state if it changed, its TTL: KEEP where
--- the key has a sufficient one, 0 where there is nothing to keep; and whether a penalty has displaced something, or how much a refund gave.
+-- Each returns: allowed, remaining, resetAfter, retryAfter, moreAfter, receipt, the new state if it changed, its TTL:
+-- KEEP where
+-- the key has a sufficient one, 0 where there is nothing to keep; and whether a penalty has displaced something, or how
+-- much a refund gave.
 ${LUA}
 local RUN = { [0] = ${NAMES.join(", ")} }
 local LIFE = { ${NAMES.map((name) => `[${name}] = ${name}_life`).join(", ")} }
@@ -147,7 +159,9 @@ local function step(states, changes, ask)
   local receipt = ask[8]
   if ask[10] >= 0 then receipt = receipt - (mark[2] - ask[11]) end
   local result = { run(state, rule, action, cost, receipt, ask[9], ask[7] > 0) }
-  if type(result[9]) == 'number' and result[9] > 0 then changes[ask[5]] = { mark[1], mark[2] + result[9], life(rule) } end
+  if type(result[9]) == 'number' and result[9] > 0 then
+    changes[ask[5]] = { mark[1], mark[2] + result[9], life(rule) }
+  end
   if ticket > 0 then
     present[ticket] = result[1] and '1' or '0'
     ttls[ticket] = min(life(rule), TICKET_KEPT)
@@ -227,7 +241,11 @@ while done < transactions do
       local key, result = ask[1], step(tentative, changes, ask)
       if result[7] then
         tentative[key] = result[7]
-        if result[8] ~= KEEP then resets[key] = result[8] elseif not resets[key] then resets[key] = ttls[key] or KEEP end
+        if result[8] ~= KEEP then
+          resets[key] = result[8]
+        elseif not resets[key] then
+          resets[key] = ttls[key] or KEEP
+        end
       end
       all = all and result[1]
       results[j] = result
@@ -266,7 +284,8 @@ local last, text -- most TTLs of a batch are the same, and numbers are slow to w
 for key, ttl in pairs(ttls) do
   local state, before = present[key], stored[key]
   if ttl == KEEP then
-    -- Over what is there, where it is as long, or behind it: that is cheaper still. Redis keeps room behind what has grown, though.
+    -- Over what is there, where it is as long, or behind it: that is cheaper still. Redis keeps room behind what has
+    -- grown, though.
     if #state == #before then
       redis.call('SETRANGE', KEYS[key], '0', state)
     elseif #state < 48 and #state > #before and sub(state, 1, #before) == before then

@@ -44,11 +44,13 @@ interface PipelineCommand {
 type Plain = null | number | string | Uint8Array | Plain[];
 
 /**
- * Gives the typed commands of `jsr:@db/redis`, over the connection of Larder: what is called in one tick goes out together with all else,
- * each call has the deadline of Larder and throws its errors. `tx()` goes out as one `MULTI` … `EXEC`, which nobody comes between.
+ * Gives the typed commands of `jsr:@db/redis`, over the connection of Larder: what is called in one tick goes out
+ * together with all else, each call has the deadline of Larder and throws its errors. `tx()` goes out as one `MULTI` …
+ * `EXEC`, which nobody comes between.
  *
- * What would take the connection from the others is refused with a `TypeError`: commands that block, `SUBSCRIBE`, `SELECT` and their like.
- * Closing it leaves Larder's connection open. Needs the exact version of `@db/redis` that Larder was tried with, as in its `deno.json`.
+ * What would take the connection from the others is refused with a `TypeError`: commands that block, `SUBSCRIBE`,
+ * `SELECT` and their like. Closing it leaves Larder's connection open. Needs the exact version of `@db/redis` that
+ * Larder was tried with, as in its `deno.json`.
  *
  * @param redis What `connect()` gave.
  * @returns The client.

@@ -31,10 +31,10 @@ export function fromDbRedis(redis: DbRedisLike): RedisClient {
   if (typeof redis?.pipeline !== "function" || typeof redis.sendCommand !== "function") {
     throw new TypeError(`Cannot use the client: wanted a client of jsr:@db/redis, got ${typeof redis}`);
   }
-  return new BorrowedDbRedis(redis);
+  return new ExternalDbRedis(redis);
 }
 
-class BorrowedDbRedis implements RedisClient {
+class ExternalDbRedis implements RedisClient {
   readonly name: string = "@db/redis";
   readonly #redis: DbRedisLike;
   #generation = 1;

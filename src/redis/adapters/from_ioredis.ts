@@ -8,8 +8,8 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import { addressText } from "../address_text.ts";
-import { Borrowed } from "./borrowed.ts";
-import { BorrowedIoredisCluster } from "./from_ioredis_cluster.ts";
+import { ExternalConnection } from "./external_connection.ts";
+import { ExternalIoredisCluster } from "./from_ioredis_cluster.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
 import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./ioredis_like.ts";
 import { toBuffer, toReply } from "./replies.ts";
@@ -64,11 +64,11 @@ export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClie
       assertNeverResends("redisOptions.maxRetriesPerRequest", redisOptions.maxRetriesPerRequest);
     }
     assertPlain({ ...redisOptions, keyPrefix: keyPrefix || redisOptions.keyPrefix });
-    return new BorrowedIoredisCluster(client);
+    return new ExternalIoredisCluster(client);
   }
   assertNeverResends("maxRetriesPerRequest", client.options.maxRetriesPerRequest);
   assertPlain(client.options);
-  return new BorrowedIoredis(client);
+  return new ExternalIoredis(client);
 }
 
 function isCluster(client: IoredisLike | IoredisClusterLike): client is IoredisClusterLike {
@@ -91,10 +91,10 @@ function assertPlain({ keyPrefix, stringNumbers }: IoredisOptionsLike): void {
   if (stringNumbers) throw new TypeError("Cannot use the client: wanted one without stringNumbers, got true");
 }
 
-class BorrowedIoredis implements RedisClient {
+class ExternalIoredis implements RedisClient {
   readonly name: string = "ioredis";
   readonly #redis: IoredisLike;
-  readonly #borrowed: Borrowed;
+  readonly #external: ExternalConnection;
   readonly #subscriptions: Subscriptions;
 
   constructor(redis: IoredisLike) {
@@ -103,11 +103,11 @@ class BorrowedIoredis implements RedisClient {
       open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
     });
-    const borrowed = this.#borrowed = new Borrowed(redis, redis.status === "ready");
-    borrowed.on("ready", () => borrowed.connected());
-    borrowed.on("error", (error) => borrowed.failed(error));
-    borrowed.on("close", () => borrowed.lost());
-    borrowed.on("end", () => borrowed.ended());
+    const external = this.#external = new ExternalConnection(redis, redis.status === "ready");
+    external.on("ready", () => external.connected());
+    external.on("error", (error) => external.failed(error));
+    external.on("close", () => external.lost());
+    external.on("end", () => external.ended());
     if (redis.status === "wait") redis.connect().catch(() => {}); // it tries again by itself, and says so
   }
 
@@ -122,19 +122,19 @@ class BorrowedIoredis implements RedisClient {
   }
 
   get connected(): boolean {
-    return this.#redis.status === "ready" && !this.#borrowed.closed;
+    return this.#redis.status === "ready" && !this.#external.closed;
   }
 
   get generation(): number {
-    return this.#borrowed.generation;
+    return this.#external.generation;
   }
 
   onChange(listener: (change: ConnectionChange) => void): void {
-    this.#borrowed.listen(listener);
+    this.#external.listen(listener);
   }
 
   async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
-    this.#borrowed.assert(this.connected);
+    this.#external.assert(this.connected);
     const pipeline = this.#redis.pipeline();
     // Its own names are in lower case; only those get the replies of RESP2 whatever the protocol.
     for (const { name, args } of commands) pipeline.callBuffer(name.toLowerCase(), args.map(toBuffer));
@@ -157,7 +157,7 @@ class BorrowedIoredis implements RedisClient {
   }
 
   async close(): Promise<void> {
-    this.#borrowed.close();
+    this.#external.close();
     await this.#subscriptions[Symbol.asyncDispose]();
   }
 }

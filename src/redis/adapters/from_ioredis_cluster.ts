@@ -7,7 +7,7 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import { Borrowed } from "./borrowed.ts";
+import { ExternalConnection } from "./external_connection.ts";
 import type { IoredisClusterLike, IoredisLike } from "./ioredis_like.ts";
 import { ClusterSubscription } from "./from_ioredis_cluster_subscription.ts";
 import { openSubscriber } from "./from_ioredis_subscriber.ts";
@@ -26,11 +26,11 @@ const HUNG = 5000;
 const NOT_NOW: ReadonlySet<string> = new Set(["ASK", "CLUSTERDOWN", "MOVED", "TRYAGAIN"]);
 
 /** An `ioredis` cluster. Commands go out one by one: the client follows redirections only for those. */
-export class BorrowedIoredisCluster implements RedisClient {
+export class ExternalIoredisCluster implements RedisClient {
   readonly name: string = "ioredis Cluster";
   readonly cluster: boolean = true;
   readonly #cluster: IoredisClusterLike;
-  readonly #borrowed: Borrowed;
+  readonly #external: ExternalConnection;
   readonly #subscriptions = new Set<ClusterSubscription>();
   /** The connections for subscriptions, by node. */
   readonly #subscribers = new Map<string, Subscriptions>();
@@ -44,35 +44,35 @@ export class BorrowedIoredisCluster implements RedisClient {
 
   constructor(cluster: IoredisClusterLike) {
     this.#cluster = cluster;
-    const borrowed = this.#borrowed = new Borrowed(cluster, cluster.status === "ready");
-    borrowed.on("ready", () => {
-      borrowed.connected();
+    const external = this.#external = new ExternalConnection(cluster, cluster.status === "ready");
+    external.on("ready", () => {
+      external.connected();
       this.#follow();
     });
-    borrowed.on("error", (error) => borrowed.failed(error));
-    borrowed.on("close", () => borrowed.lost());
-    borrowed.on("end", () => borrowed.ended());
-    borrowed.on("+node", (node) => this.#watch(node as IoredisLike));
-    borrowed.on("-node", (node) => this.#unwatch(node as IoredisLike));
-    borrowed.on("refresh", () => this.#follow());
+    external.on("error", (error) => external.failed(error));
+    external.on("close", () => external.lost());
+    external.on("end", () => external.ended());
+    external.on("+node", (node) => this.#watch(node as IoredisLike));
+    external.on("-node", (node) => this.#unwatch(node as IoredisLike));
+    external.on("refresh", () => this.#follow());
     for (const node of cluster.nodes()) this.#watch(node);
     if (cluster.status === "wait") cluster.connect().catch(() => {}); // it tries again by itself, and says so
   }
 
   get connected(): boolean {
-    return this.#cluster.status === "ready" && !this.#borrowed.closed;
+    return this.#cluster.status === "ready" && !this.#external.closed;
   }
 
   get generation(): number {
-    return this.#borrowed.generation;
+    return this.#external.generation;
   }
 
   onChange(listener: (change: ConnectionChange) => void): void {
-    this.#borrowed.listen(listener);
+    this.#external.listen(listener);
   }
 
   async pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]> {
-    this.#borrowed.assert(this.connected);
+    this.#external.assert(this.connected);
     // What goes to one node goes out in one write.
     const streams = this.#cluster.nodes().map((node) => node.stream);
     for (const stream of streams) stream?.cork();
@@ -110,7 +110,7 @@ export class BorrowedIoredisCluster implements RedisClient {
   }
 
   async close(): Promise<void> {
-    this.#borrowed.close();
+    this.#external.close();
     for (const node of this.#nodes) this.#unwatch(node);
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
   }
@@ -196,7 +196,7 @@ export class BorrowedIoredisCluster implements RedisClient {
       moved ||= this.#owners.has(slot!);
       this.#owners.set(slot!, owner);
     }
-    if (moved) this.#borrowed.renewed();
+    if (moved) this.#external.renewed();
   }
 
   #watch(node: IoredisLike): void {
@@ -211,7 +211,7 @@ export class BorrowedIoredisCluster implements RedisClient {
   }
 
   /** A new connection: the server behind it may have been restarted. */
-  readonly #nodeReady = (): void => this.#borrowed.renewed();
+  readonly #nodeReady = (): void => this.#external.renewed();
 
   #follow(): void {
     for (const subscription of this.#subscriptions) subscription.update();

@@ -11,7 +11,7 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import { addressText } from "../address_text.ts";
-import { Borrowed } from "./borrowed.ts";
+import { ExternalConnection } from "./external_connection.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { type MessageListener, type Subscriber, Subscriptions } from "../subscriptions.ts";
 import { decoder } from "../../util/utf8.ts";
@@ -89,7 +89,7 @@ export function fromNodeRedis(client: NodeRedisLike): RedisClient {
       `Cannot use the client: wanted one made by createClient() of npm:redis, got ${describe(client)}`,
     );
   }
-  return new BorrowedNodeRedis(client);
+  return new ExternalNodeRedis(client);
 }
 
 /** How replies are wanted: strings as bytes, the types of RESP3 as those of RESP2. By the marks of the protocol. */
@@ -103,10 +103,10 @@ const TYPES = {
   126: Array, // ~ set
 };
 
-class BorrowedNodeRedis implements RedisClient {
+class ExternalNodeRedis implements RedisClient {
   readonly name: string = "redis";
   readonly #redis: NodeRedisLike;
-  readonly #borrowed: Borrowed;
+  readonly #external: ExternalConnection;
   readonly #subscriptions: Subscriptions;
   #unsent = new Unsent();
 
@@ -116,17 +116,17 @@ class BorrowedNodeRedis implements RedisClient {
       open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
     });
-    const borrowed = this.#borrowed = new Borrowed(redis, redis.isReady);
-    borrowed.on("ready", () => borrowed.connected());
-    borrowed.on("error", (error) => {
+    const external = this.#external = new ExternalConnection(redis, redis.isReady);
+    external.on("ready", () => external.connected());
+    external.on("error", (error) => {
       if (redis.isReady) return; // it is about something else
       this.#withdraw();
-      borrowed.failed(error);
-      borrowed.lost();
+      external.failed(error);
+      external.lost();
     });
-    borrowed.on("end", () => {
+    external.on("end", () => {
       this.#withdraw();
-      borrowed.ended();
+      external.ended();
     });
   }
 
@@ -141,19 +141,19 @@ class BorrowedNodeRedis implements RedisClient {
   }
 
   get connected(): boolean {
-    return this.#redis.isReady && !this.#borrowed.closed;
+    return this.#redis.isReady && !this.#external.closed;
   }
 
   get generation(): number {
-    return this.#borrowed.generation;
+    return this.#external.generation;
   }
 
   onChange(listener: (change: ConnectionChange) => void): void {
-    this.#borrowed.listen(listener);
+    this.#external.listen(listener);
   }
 
   async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
-    this.#borrowed.assert(this.connected);
+    this.#external.assert(this.connected);
     // What is sent in one tick goes out in one write. Version 4 takes the first of these options, later ones the
     // others.
     const options = { returnBuffers: true, typeMapping: TYPES, timeout: undefined, abortSignal: this.#unsent };
@@ -178,7 +178,7 @@ class BorrowedNodeRedis implements RedisClient {
   }
 
   async close(): Promise<void> {
-    this.#borrowed.close();
+    this.#external.close();
     await this.#subscriptions[Symbol.asyncDispose]();
   }
 

@@ -3,7 +3,10 @@ import { dialNode } from "./node_socket.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import type { Endpoint, Socket } from "./socket.ts";
 
-/** How long is waited for an attempt that is given up to end, in milliseconds: where it can be cut short, that is at once. */
+/**
+ * How long is waited for an attempt that is given up to end, in milliseconds: where it can be cut short, that is at
+ * once.
+ */
 const PATIENCE = 50;
 
 /**

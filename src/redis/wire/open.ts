@@ -18,10 +18,16 @@ export interface OpenOptions {
 }
 
 /** Error replies that more attempts will not change until somebody mends the configuration. */
-const REFUSED =
-  /^(WRONGPASS|NOAUTH|NOPERM|ERR invalid password|ERR AUTH|ERR Client sent AUTH|ERR DB index|ERR invalid DB|ERR unknown command .AUTH)/i;
+const REFUSED = new RegExp(
+  "^(WRONGPASS|NOAUTH|NOPERM|ERR invalid password|ERR AUTH|ERR Client sent AUTH|ERR DB index|ERR invalid DB|" +
+    "ERR unknown command .AUTH)",
+  "i",
+);
 
-/** After so many milliseconds without an answer, another attempt is made beside the first: it may have met a server that was just starting. */
+/**
+ * After so many milliseconds without an answer, another attempt is made beside the first: it may have met a server that
+ * was just starting.
+ */
 const SECOND_AFTER = 300;
 
 /**

@@ -4,7 +4,7 @@ import type { RedisArgument } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
-import { missingOf, type Part, readParts, storedSessionOf, textOf } from "./reply.ts";
+import { missingOf, readParts, type ReplyPart, storedSessionOf, textOf } from "./reply.ts";
 import { READ } from "./scripts.ts";
 import type { StoredSession } from "../store.ts";
 
@@ -13,7 +13,7 @@ interface Pending {
   readonly handle: string;
   /** The deadline of the call that it is a part of. */
   readonly within?: Deadline | undefined;
-  resolve(part: Part): void;
+  resolve(part: ReplyPart): void;
   reject(error: unknown): void;
 }
 
@@ -25,7 +25,7 @@ type Kind = typeof KINDS[number];
 const KEYS_PER_CALL = 500;
 
 /** Turns all reads of one write into one script call, and its one reply into what each of them wants. */
-export class RedisReader implements CallSource {
+export class SessionReader implements CallSource {
   readonly operation: string = "read session";
   readonly #batch: Batch;
   readonly #base: string;
@@ -124,7 +124,7 @@ export class RedisReader implements CallSource {
     const call = READ.call(this.#batch, args, {
       operation: this.operation,
       resolve: (reply) => {
-        let parts: Part[];
+        let parts: ReplyPart[];
         try {
           if (!(reply instanceof Uint8Array)) throw new RangeError("the reply to a read is no string");
           parts = readParts(reply);

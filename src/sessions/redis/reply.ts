@@ -5,7 +5,7 @@ import { decoder } from "../../util/utf8.ts";
 import type { StoredSession } from "../store.ts";
 
 /** A part of a reply: a string, or `false` for what is not there, or several of them. */
-export type Part = Uint8Array | false | Part[];
+export type ReplyPart = Uint8Array | false | ReplyPart[];
 
 /** Flags of a session in a reply. */
 const TOUCHED = 1;
@@ -19,7 +19,7 @@ const HEAD = 50;
  *
  * @throws {RangeError} If it is something else.
  */
-export function readParts(bytes: Uint8Array): Part[] {
+export function readParts(bytes: Uint8Array): ReplyPart[] {
   const reader = new Reader(bytes);
   const parts = reader.part();
   if (!Array.isArray(parts) || reader.at !== bytes.length) throw new RangeError("the reply is no array");
@@ -38,7 +38,7 @@ class Reader {
     this.#bytes = bytes;
   }
 
-  part(): Part {
+  part(): ReplyPart {
     const bytes = this.#bytes;
     const type = bytes[this.at++]!;
     if ((type & 0xe0) === 0xa0) return this.#string(type & 0x1f);
@@ -71,8 +71,8 @@ class Reader {
     return bytes;
   }
 
-  #array(length: number): Part[] {
-    const parts: Part[] = [];
+  #array(length: number): ReplyPart[] {
+    const parts: ReplyPart[] = [];
     if (++this.#depth > DEEPEST) throw new RangeError("Cannot read reply: wanted arrays of strings, got deeper ones");
     for (let i = 0; i < length; i++) parts.push(this.part());
     this.#depth--;
@@ -87,7 +87,7 @@ class Reader {
 }
 
 /** Text as UTF-8, or what UTF-8 was. */
-export function textOf(part: Part | undefined): string {
+export function textOf(part: ReplyPart | undefined): string {
   return part instanceof Uint8Array ? decoder.decode(part) : "";
 }
 
@@ -121,7 +121,7 @@ export function writeField(name: string, payload: Uint8Array): Uint8Array {
  */
 export function readSession(
   handle: string,
-  parts: readonly Part[],
+  parts: readonly ReplyPart[],
   from: number = 0,
 ): { session: StoredSession; conflict: boolean } {
   const flags = parts.at(-1);
@@ -162,14 +162,17 @@ export function readSession(
   return { session, conflict: (flags[0]! & CONFLICT) !== 0 };
 }
 
-/** What a script says in place of a session of a request: `e` = remembered, with nothing in its place, `x` = cannot be read. */
-export function missingOf(part: Part): "ended" | "unreadable" | undefined {
+/**
+ * What a script says in place of a session of a request: `e` = remembered, with nothing in its place, `x` = cannot be
+ * read.
+ */
+export function missingOf(part: ReplyPart): "ended" | "unreadable" | undefined {
   if (!Array.isArray(part) || part.length !== 1) return undefined;
   return textOf(part[0]) === "e" ? "ended" : "unreadable";
 }
 
 /** How much data a session would have, where a script refused to change it for that. */
-export function sizeOf(part: Part | undefined): { bytes: number; fields: number } | undefined {
+export function sizeOf(part: ReplyPart | undefined): { bytes: number; fields: number } | undefined {
   if (!(part instanceof Uint8Array) || part[0] !== 0x62 || part.length !== 17) return undefined;
   const view = new DataView(part.buffer, part.byteOffset);
   return { bytes: view.getFloat64(1), fields: view.getFloat64(9) };
@@ -178,7 +181,7 @@ export function sizeOf(part: Part | undefined): { bytes: number; fields: number 
 /** The session of a part of a reply, if there is one. */
 export function storedSessionOf(
   handle: string,
-  part: Part | undefined,
+  part: ReplyPart | undefined,
 ): { session: StoredSession; conflict: boolean } | undefined {
   if (part === false) return undefined;
   if (Array.isArray(part)) return readSession(handle, part);
@@ -198,7 +201,7 @@ interface Found {
 }
 
 /** Takes a value; `outer` says that it is not one of those in the copy of all of them. */
-function take(found: Found, value: Part, outer: boolean): void {
+function take(found: Found, value: ReplyPart, outer: boolean): void {
   if (!(value instanceof Uint8Array)) throw senseless();
   switch (value[0]) {
     case 0x64: { // d
@@ -235,7 +238,7 @@ function take(found: Found, value: Part, outer: boolean): void {
 }
 
 /** A user or a tag, as they may be called. */
-function nameIn(part: Part): string {
+function nameIn(part: ReplyPart): string {
   const name = part instanceof Uint8Array ? decoder.decode(part) : "";
   if (!isName(name)) throw senseless();
   return name;
@@ -270,13 +273,13 @@ export function writeTags(tags: readonly string[]): Uint8Array {
 }
 
 /** The parts of a reply that is a string. */
-export function parts(reply: RedisReply): Part[] {
+export function parts(reply: RedisReply): ReplyPart[] {
   if (reply instanceof Uint8Array) return readParts(reply);
   throw unreadableReply();
 }
 
 /** The numbers of a reply, or of a part of one. */
-export function doubles(reply: RedisReply | Part | undefined, count: number): number[] {
+export function doubles(reply: RedisReply | ReplyPart | undefined, count: number): number[] {
   if (!(reply instanceof Uint8Array) || reply.length !== count * 8) {
     throw unreadableReply();
   }

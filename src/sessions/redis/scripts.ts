@@ -8,12 +8,14 @@ import { script } from "./script_base.ts";
 import { DATA, GRACE, ROOM } from "./script_parts.ts";
 
 /**
- * Reads sessions, and rolls their expiry where that is due. Answers one MessagePack array with what each KEY has, `false` for what is
- * gone, and the time in µs. For requests what is in the place of a handle counts too, told with `h` and its handle; there `{ "e" }` stands
- * for a handle that is remembered and has nothing in its place, `{ "x" }` for a record that cannot be read.
+ * Reads sessions, and rolls their expiry where that is due. Answers one MessagePack array with what each KEY has,
+ * `false` for what is gone, and the time in µs. For requests what is in the place of a handle counts too, told with `h`
+ * and its handle; there `{ "e" }` stands for a handle that is remembered and has nothing in its place, `{ "x" }` for a
+ * record that cannot be read.
  *
- * KEYS: sessions…, ledger · ARGV: 1 every · 2 how many of the first to roll only · 3 how many after them to read and roll; those that
- * follow are read only · 4 and 5 how many of all come before those for requests, and before those after them
+ * KEYS: sessions…, ledger · ARGV: 1 every · 2 how many of the first to roll only · 3 how many after them to read and
+ * roll; those that follow are read only · 4 and 5 how many of all come before those for requests, and before those
+ * after them
  */
 export const READ: Script = script(
   GRACE,
@@ -69,14 +71,14 @@ return cmsgpack.pack(answers)`,
 );
 
 /**
- * Stores a new session, in the place of another, or of what is in its place, if there is one. Of a login a handle that is not known is
- * remembered too: who still comes with it begins nothing. Answers its birth, the time in µs, the newest revocation of its user
- * and tags, how many others had to go for it, and their handles; 0 when its handle is taken.
+ * Stores a new session, in the place of another, or of what is in its place, if there is one. Of a login a handle that
+ * is not known is remembered too: who still comes with it begins nothing. Answers its birth, the time in µs, the newest
+ * revocation of its user and tags, how many others had to go for it, and their handles; 0 when its handle is taken.
  *
- * KEYS: session, the one that it replaces if there is one, ledger · ARGV: 1 every · 2 user or "" · 3 tags or "" · 4 device or "" · 5
- * idle ms · 6 absolute ms · 7 most sessions of the user, 0 = any number · 8 "created" or "seen", by which of them go · 9 whether the cookie
- * outlives the browser: "0", "1" or "" · 10 ms for which the one that is replaced is remembered · 11 how its holder finds the new token ·
- * 12… fields and values
+ * KEYS: session, the one that it replaces if there is one, ledger · ARGV: 1 every · 2 user or "" · 3 tags or "" · 4
+ * device or "" · 5 idle ms · 6 absolute ms · 7 most sessions of the user, 0 = any number · 8 "created" or "seen", by
+ * which of them go · 9 whether the cookie outlives the browser: "0", "1" or "" · 10 ms for which the one that is
+ * replaced is remembered · 11 how its holder finds the new token · 12… fields and values
  */
 export const CREATE: Script = script(
   DATA,
@@ -111,12 +113,12 @@ return struct.pack('>dddd', s.born, us, revocation(names), #gone) .. table.conca
 );
 
 /**
- * Changes fields. Answers as {@linkcode READ} does for one session; with flag 2 nothing was changed, since the version is another. In
- * place of an array, `b` with the bytes and the fields that there would be stands for too many of them.
+ * Changes fields. Answers as {@linkcode READ} does for one session; with flag 2 nothing was changed, since the version
+ * is another. In place of an array, `b` with the bytes and the fields that there would be stands for too many of them.
  *
- * KEYS: session, ledger · ARGV: 1 every · 2 version wanted, 0 = any · 3 "1" = also what is in its place · 4 most bytes, 0 = any number ·
- * 5 "t" and the tags from now on, or "" · 6 "1" = answers how it was before, and without the first field to remove changes nothing · 7
- * how many fields to remove · 8… their names · then fields and values
+ * KEYS: session, ledger · ARGV: 1 every · 2 version wanted, 0 = any · 3 "1" = also what is in its place · 4 most bytes,
+ * 0 = any number · 5 "t" and the tags from now on, or "" · 6 "1" = answers how it was before, and without the first
+ * field to remove changes nothing · 7 how many fields to remove · 8… their names · then fields and values
  */
 export const UPDATE: Script = script(
   DATA,
@@ -156,11 +158,11 @@ return cmsgpack.pack({ answer })`,
 );
 
 /**
- * Removes a session, or what is in its place. Answers as {@linkcode READ} does with what it was, or, when that is not wanted, with 1, 0,
- * or 2 where it is remembered that it is gone.
+ * Removes a session, or what is in its place. Answers as {@linkcode READ} does with what it was, or, when that is not
+ * wanted, with 1, 0, or 2 where it is remembered that it is gone.
  *
- * KEYS: session, ledger · ARGV: 1 every · 2 "1" = what it was is wanted · 3 "u" and the user that it has to have, "u" alone for a
- * visitor, "" for anybody · 4 ms for which it is remembered · 5 "1" = also what is in its place
+ * KEYS: session, ledger · ARGV: 1 every · 2 "1" = what it was is wanted · 3 "u" and the user that it has to have, "u"
+ * alone for a visitor, "" for anybody · 4 ms for which it is remembered · 5 "1" = also what is in its place
  */
 export const DESTROY: Script = script(
   GRACE,
@@ -189,14 +191,16 @@ return answer`,
 );
 
 /**
- * Gives a session another handle, and another user if one is named, whose session then begins now. What was renewed for the same user a
- * moment ago is changed and stays what it is; somebody else's login goes on from it. Answers as {@linkcode UPDATE} does, with what {@linkcode CREATE} says of the session of a new
- * user, the handles of those that had to go, and where it was renewed before the steps from the old token to that of the session.
+ * Gives a session another handle, and another user if one is named, whose session then begins now. What was renewed for
+ * the same user a moment ago is changed and stays what it is; somebody else's login goes on from it. Answers as
+ * {@linkcode UPDATE} does, with what {@linkcode CREATE} says of the session of a new user, the handles of those that
+ * had to go, and where it was renewed before the steps from the old token to that of the session.
  *
- * KEYS: old session, new session, ledger · ARGV: 1 every · 2 user or "" for the same · 3 absolute ms from now, or "" as it was · 4 most
- * sessions of the user · 5 "created" or "seen" · 6 idle ms, or "" · 7 "t" and the tags, or "" · 8 device, or "" · 9 "0", "1" or "" as in
- * CREATE · 10 ms for which the old handle is remembered · 11 how its holder finds the new token · 12 "1" = also what is in its place · 13
- * most bytes · 14 how many fields to remove · 15… their names · then fields and values
+ * KEYS: old session, new session, ledger · ARGV: 1 every · 2 user or "" for the same · 3 absolute ms from now, or "" as
+ * it was · 4 most sessions of the user · 5 "created" or "seen" · 6 idle ms, or "" · 7 "t" and the tags, or "" · 8
+ * device, or "" · 9 "0", "1" or "" as in CREATE · 10 ms for which the old handle is remembered · 11 how its holder
+ * finds the new token · 12 "1" = also what is in its place · 13 most bytes · 14 how many fields to remove · 15… their
+ * names · then fields and values
  */
 export const REGENERATE: Script = script(
   DATA,

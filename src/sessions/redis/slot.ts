@@ -2,7 +2,7 @@ import type { Batch } from "../../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../../redis/client.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import type { Script } from "../../redis/script.ts";
-import { RedisReader } from "./reader.ts";
+import { SessionReader } from "./reader.ts";
 import { doubles } from "./reply.ts";
 import type { SessionStoreOptions } from "../store.ts";
 import { REVOKE } from "./user_scripts.ts";
@@ -22,11 +22,11 @@ const SLOWEST = 999.5;
 const FASTEST = 1000.5;
 
 /** The sessions of one hash slot. */
-export class RedisSlot {
+export class SessionSlot {
   readonly #batch: Batch;
   readonly #base: string;
   readonly #touchEvery: number;
-  readonly reader: RedisReader;
+  readonly reader: SessionReader;
   /** What the clock of the ledger showed, in µs, and when that was heard, by `performance.now()`. */
   #shown = -Infinity;
   #heardAt = 0;
@@ -38,7 +38,7 @@ export class RedisSlot {
     this.#batch = batch;
     this.#base = base;
     this.#touchEvery = touchEvery;
-    this.reader = new RedisReader(batch, base, touchEvery, (us) => this.told(us));
+    this.reader = new SessionReader(batch, base, touchEvery, (us) => this.told(us));
   }
 
   async run(

@@ -7,16 +7,16 @@ import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { tooMuch } from "../fields.ts";
 import {
   doubles,
-  type Part,
   parts,
   readSession,
+  type ReplyPart,
   sizeOf,
   storedSessionOf,
   textOf,
   writeField,
   writeTags,
 } from "./reply.ts";
-import { RedisSlot } from "./slot.ts";
+import { SessionSlot } from "./slot.ts";
 import { CREATE, DESTROY, REGENERATE, UPDATE } from "./scripts.ts";
 import type {
   NewSession,
@@ -55,14 +55,14 @@ const CHANGED_PER_CALL = 200;
 export class RedisSessionStore implements SessionStore {
   readonly kind = "redis" as const;
   readonly buckets: number;
-  readonly #slots: readonly RedisSlot[];
+  readonly #slots: readonly SessionSlot[];
   readonly #batch: Batch;
 
   constructor(batch: Batch, options: RedisSessionStoreOptions) {
     const { namespace, buckets = 1, touchEvery = -1 } = options;
     this.buckets = buckets;
     this.#batch = batch;
-    this.#slots = hashTags(namespace, buckets).map((tag) => new RedisSlot(batch, `{${tag}}:s`, touchEvery));
+    this.#slots = hashTags(namespace, buckets).map((tag) => new SessionSlot(batch, `{${tag}}:s`, touchEvery));
   }
 
   /** A deadline for a call that takes several steps. */
@@ -140,7 +140,7 @@ export class RedisSessionStore implements SessionStore {
     const slot = this.#slots[bucketOfUser(userId, this.buckets)]!;
     const { maxBytes = 0 } = patch;
     const args = [userId, CHANGED_PER_CALL, maxBytes, tagsOf(patch), ...change(patch)];
-    let [handles, total, refused]: [string[], number, Part | undefined] = [[], 0, undefined];
+    let [handles, total, refused]: [string[], number, ReplyPart | undefined] = [[], 0, undefined];
     do {
       const reply = parts(await slot.run(UPDATE_ALL, handles.slice(0, CHANGED_PER_CALL), args, operation, options));
       const [count, size, left] = reply;
@@ -238,7 +238,7 @@ export class RedisSessionStore implements SessionStore {
     return this.#batch;
   }
 
-  #at(handle: string): RedisSlot {
+  #at(handle: string): SessionSlot {
     return this.#slots[bucketOfHandle(handle)]!;
   }
 }
@@ -252,19 +252,19 @@ function change({ set, remove }: SessionPatch): RedisArgument[] {
 }
 
 /** The part, unless it says that there would be too much data. */
-function fitting(part: Part | undefined, operation: string, maxBytes: number): Part | undefined {
+function fitting(part: ReplyPart | undefined, operation: string, maxBytes: number): ReplyPart | undefined {
   const size = sizeOf(part);
   if (size) throw tooMuch(operation, size, maxBytes);
   return part;
 }
 
-function handlesOf(part: Part | undefined): string[] {
+function handlesOf(part: ReplyPart | undefined): string[] {
   const text = textOf(part);
   return text === "" ? [] : text.split(",");
 }
 
 /** Each step is 32 bytes and a handle, all of one bucket. */
-function stepsOf(part: Part, length: number): SealedStep[] {
+function stepsOf(part: ReplyPart, length: number): SealedStep[] {
   const steps: SealedStep[] = [];
   if (!(part instanceof Uint8Array)) return steps;
   for (let at = 0; at < part.length; at += 32 + length) {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater, assertStrictEquals } from "@std/assert";
 import { deepStrictEqual } from "node:assert/strict";
 import type { Case } from "./harness.ts";
-import { openCache } from "./cache_tools.ts";
+import { openOnHarness } from "./cache_tools.ts";
 
 /** One value of each kind that is promised to come back equal (C7). */
 export const VALUES: Readonly<Record<string, unknown>> = {
@@ -34,8 +34,8 @@ export const VALUES: Readonly<Record<string, unknown>> = {
 
 export const cacheBasics: Readonly<Record<string, Case>> = {
   "set() stores, get() finds, and what is not there is undefined": async (harness) => {
-    const { cache } = await openCache(harness);
-    const other = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
+    const other = await openOnHarness(harness);
     assertEquals(await cache.get("a"), undefined);
     assertEquals(await cache.set("a", { n: 1 }), true);
     assertEquals(await other.cache.get("a"), { n: 1 });
@@ -45,7 +45,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "Values come back equal, however they are read (C7)": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const keys = Object.keys(VALUES);
     assertEquals(await cache.setMany(VALUES), true);
     const many = await cache.getMany(keys);
@@ -62,7 +62,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "null and undefined can be cached": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     let loads = 0;
     const load = () => {
       loads++;
@@ -82,7 +82,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "Each caller gets a value of its own": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     type Value = { list: number[]; bytes: Uint8Array };
     const make = (): Value => ({ list: [1], bytes: new Uint8Array([1]) });
     const spoil = (value: Value) => {
@@ -120,7 +120,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "getMany() finds what there is, in the order asked for": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.setMany({ a: 1, b: 2, c: 3 });
     await cache.invalidate("b");
     assertEquals([...await cache.getMany(["c", "x", "a", "c", "b"])], [["c", 3], ["a", 1]]);
@@ -133,7 +133,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "setMany() takes a map, pairs, an object or a generator": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     function* pairs(): Generator<[string, number]> {
       yield ["d", 1];
       yield ["d", 2];
@@ -152,7 +152,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "has(), ttl() and lookup() tell how an entry stands": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const near = (actual: number | undefined, wanted: number) =>
       assert(actual !== undefined && actual <= wanted && actual > wanted - 2, `${actual} is not ${wanted}`);
     await cache.set("a", 1, { ttl: 100, staleWhileRevalidate: 100, staleIfError: 1000, tags: ["t", "u", "t"] });
@@ -175,7 +175,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "lookup() and ttl() know entries that last for ever": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", 1, { ttl: 0, staleWhileRevalidate: 5, staleIfError: 5 });
     await harness.advance(1e12);
     assertEquals([await cache.ttl("a"), (await cache.lookup("a")).ttl], [Infinity, Infinity]);
@@ -183,8 +183,8 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "The ttl is an hour unless the cache or the call says otherwise": async (harness) => {
-    const { cache } = await openCache(harness);
-    const short = await openCache(harness, { ttl: "10s", staleWhileRevalidate: "10s" });
+    const { cache } = await openOnHarness(harness);
+    const short = await openOnHarness(harness, { ttl: "10s", staleWhileRevalidate: "10s" });
     await cache.set("hour", 1);
     await short.cache.set("ten", 1);
     await short.cache.set("own", 1, { ttl: "1m" });
@@ -200,7 +200,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "touch() makes a value fresh again": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", 1, { ttl: 10, staleWhileRevalidate: 20 });
     await harness.advance(15_000);
     assertEquals(await cache.get("a"), undefined);
@@ -213,8 +213,8 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "Each kind of invalidation removes what it should, and says how it ended": async (harness) => {
-    const { cache, events } = await openCache(harness);
-    const other = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
+    const other = await openOnHarness(harness);
     const fill = () =>
       Promise.all(["user:1", "user:2", "org:1"].map((key) => cache.set(key, key, { tags: [key, "all"] })));
     const left = async () => [...(await other.cache.getMany(["user:1", "user:2", "org:1"])).keys()];
@@ -257,14 +257,14 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "invalidateByTag() takes more tags than an entry may have": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", 1, { tags: ["99"] });
     await cache.invalidateByTag(Array.from({ length: 100 }, (_, i) => `${i}`));
     assertEquals(await cache.has("a"), false);
   },
 
   "stats() counts every read once": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const zero = cache.stats();
     assert(Object.values(zero).every((count) => count === 0));
     await cache.get("a"); // miss
@@ -292,7 +292,7 @@ export const cacheBasics: Readonly<Record<string, Case>> = {
   },
 
   "Jitter shortens the ttl, differently for each entry, and never the windows after it": async (harness) => {
-    const { cache, store } = await openCache(harness, { jitter: 0.5 });
+    const { cache, store } = await openOnHarness(harness, { jitter: 0.5 });
     const lives: number[] = [];
     for (let i = 0; i < 40; i++) {
       await cache.set(`${i}`, 1, { ttl: 1000, staleWhileRevalidate: 100, staleIfError: 300 });

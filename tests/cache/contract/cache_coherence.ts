@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Cache } from "../../../src/cache/cache.ts";
 import type { GetOrSetOptions } from "../../../src/cache/options.ts";
 import type { Case } from "./harness.ts";
-import { Gate, openCache, type Opened, outcome, pause } from "./cache_tools.ts";
+import { Gate, type Opened, openOnHarness, outcome, pause } from "./cache_tools.ts";
 
 interface Kind {
   readonly options: GetOrSetOptions<string>;
@@ -26,7 +26,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 const WINDOWS = { ttl: 10, staleWhileRevalidate: 20, staleIfError: 60 };
 
 async function openTwo(harness: Parameters<Case>[0], options = {}): Promise<[Opened, Opened]> {
-  const opened: [Opened, Opened] = [await openCache(harness, options), await openCache(harness, options)];
+  const opened: [Opened, Opened] = [await openOnHarness(harness, options), await openOnHarness(harness, options)];
   // Both know the store as it is, as processes do that have run for a while.
   for (const { cache } of opened) await cache.get("warm");
   return opened;
@@ -174,7 +174,7 @@ export const cacheCoherence: Readonly<Record<string, Case>> = {
   },
 
   "A refresh that fails after a set pauses nobody": async (harness) => {
-    const { cache, events } = await openCache(harness, { ...WINDOWS, retryAfter: 100 });
+    const { cache, events } = await openOnHarness(harness, { ...WINDOWS, retryAfter: 100 });
     await cache.set("a", "first");
     await harness.advance(15_000);
     const gate = new Gate<string>();
@@ -203,7 +203,7 @@ export const cacheCoherence: Readonly<Record<string, Case>> = {
     for (const { cache } of caches) assertEquals(await cache.get("a"), "new");
   },
 
-  "Invalidations of other keys and tags disturb no loader": async (harness) => {
+  "InvalidationReplica of other keys and tags disturb no loader": async (harness) => {
     const caches = await openTwo(harness);
     const gate = new Gate<string>();
     const callers = [0, 1, 0].map((i) => caches[i]!.cache.getOrSet("a", gate.load, { tags: ["t"] }));

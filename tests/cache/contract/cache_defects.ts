@@ -3,7 +3,7 @@ import { Cache } from "../../../src/cache/cache.ts";
 import type { LoaderContext } from "../../../src/cache/options.ts";
 import { FlakyStore } from "../../../src/testing/flaky_store.ts";
 import type { Case } from "./harness.ts";
-import { Gate, openCache, outcome, pause, Source } from "./cache_tools.ts";
+import { Gate, openOnHarness, outcome, pause, Source } from "./cache_tools.ts";
 
 /** Runs a loader that began before an invalidation by another process, and gives what is cached afterwards. */
 async function loadedMeanwhile(
@@ -11,7 +11,10 @@ async function loadedMeanwhile(
   stale: boolean,
   invalidate: (cache: Cache) => Promise<unknown>,
 ): Promise<unknown> {
-  const [one, two] = [await openCache(harness, { ttl: 10, staleWhileRevalidate: 100 }), await openCache(harness)];
+  const [one, two] = [
+    await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 100 }),
+    await openOnHarness(harness),
+  ];
   const options = { tags: ["t"] };
   if (stale) {
     await one.cache.set("a", "older", options);
@@ -30,7 +33,7 @@ async function loadedMeanwhile(
 /** Defects of other caches, each with a case in which they show. */
 export const cacheDefects: Readonly<Record<string, Case>> = {
   "bentocache: a refresh in the background is not given the previous value": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 100 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 100 });
     await cache.set("a", { etag: "x" });
     await harness.advance(20_000);
     let given: unknown;
@@ -44,7 +47,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "bentocache: callers of a failing loader run it again, several at a time": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     for (const [round, error] of ["first", "second"].entries()) {
       const gate = new Gate<never>();
       const callers: Promise<string>[] = [];
@@ -76,19 +79,19 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "bentocache: a record of an invalidation that is forgotten makes old values valid again": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", "old", { tags: ["t"] });
     await cache.invalidateByTag("t");
     // More than a process keeps track of.
     const tags = Array.from({ length: 10_500 }, (_, i) => `${i}`);
     await cache.invalidateByTag(tags);
     assertEquals(await cache.get("a"), undefined);
-    const other = await openCache(harness);
+    const other = await openOnHarness(harness);
     assertEquals(await other.cache.get("a"), undefined);
   },
 
   "bentocache: a reader writes what it has read over a newer value": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.cache.set("a", "old", { tags: ["t"] });
     await two.cache.invalidateByTag("t");
     for (let i = 0; i < 5; i++) {
@@ -100,7 +103,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "bentocache: tags that a loader gives are ignored": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.getOrSet("a", ({ setTags }) => (setTags(["t"]), 1));
     await cache.invalidateByTag("t");
     assertEquals(await cache.get("a"), undefined);
@@ -109,7 +112,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   "bentocache: a back-off that counts from the old end of freshness lets calls through to a broken source": async (
     harness,
   ) => {
-    const { cache } = await openCache(harness, { ttl: 1, staleIfError: 1000, retryAfter: 2 });
+    const { cache } = await openOnHarness(harness, { ttl: 1, staleIfError: 1000, retryAfter: 2 });
     await cache.set("a", 1);
     await harness.advance(6000);
     const source = new Source();
@@ -119,7 +122,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "bentocache: each failure makes the old value last longer": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 1, staleIfError: 10, retryAfter: 1 });
+    const { cache } = await openOnHarness(harness, { ttl: 1, staleIfError: 10, retryAfter: 1 });
     await cache.set("a", 1);
     const source = new Source();
     source.down = true;
@@ -132,7 +135,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "bentocache: a lease of a process that died blocks all others": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.store.read("a", { lease: 100 });
     const value = two.cache.getOrSet("a", () => "value");
     await harness.advance(100);
@@ -140,7 +143,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "cacheable: a set after an invalidation serves the old value": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const read = await one.store.read("a", { lease: 1000 });
     await two.cache.invalidateByTag("t");
     const entry = { payload: new Uint8Array([49]), flags: 0, loadTime: 0, fresh: 1e6, stale: 1e6, error: 1e6 };
@@ -149,7 +152,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "cacheable: getOrSet and wrap cannot have tags": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const source = new Source();
     const wrapped = cache.wrap(source.load, { key: () => "b", tags: ["t"] });
     assertEquals([await cache.getOrSet("a", source.load, { tags: ["t"] }), await wrapped(), await wrapped()], [
@@ -162,7 +165,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "cacheable: what a loader throws is swallowed": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     assertEquals(await outcome(cache.getOrSet("a", () => Promise.reject(new Error("no")))), "error: no");
   },
 
@@ -186,7 +189,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "cachified: batches that overlap wait for each other for ever": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const asked: string[] = [];
     const load = async (missing: readonly string[]) => {
       asked.push(...missing);
@@ -199,14 +202,14 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "cache-manager: a process that has never read a value does not find it": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.cache.set("a", 1);
     assertEquals(await two.cache.get("a"), 1);
     assertEquals(await two.cache.getOrSet("a", () => 2), 1);
   },
 
   "ocache: a refresh that fails throws the stale value away": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 100 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 100 });
     await cache.set("a", 1);
     await harness.advance(20_000);
     const broken = () => Promise.reject(new Error("no"));
@@ -216,7 +219,10 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "Laravel: a process that dies while it refreshes keeps all others from it": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness, { ttl: 10, staleWhileRevalidate: 100 })];
+    const [one, two] = [
+      await openOnHarness(harness),
+      await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 100 }),
+    ];
     await two.cache.set("a", 1);
     await harness.advance(20_000);
     await one.store.read("a", { lease: 10_000 });
@@ -230,7 +236,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "Laravel: readers and writers have to name the same tags": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.cache.set("a", 1, { tags: ["t", "u"] });
     assertEquals(await two.cache.getOrSet("a", () => 2, { tags: ["v"] }), 1);
     await two.cache.invalidateByTag("u");
@@ -238,7 +244,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "FusionCache: a lock is left held by a loader that stores nothing": async (harness) => {
-    const { cache, store } = await openCache(harness);
+    const { cache, store } = await openOnHarness(harness);
     await cache.getOrSet("a", ({ skip }) => skip(1));
     assertEquals((await store.read("a")).held, 0);
     assertEquals(await cache.getOrSet("a", () => 2), 2);
@@ -246,7 +252,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
 
   "FusionCache: an early refresh loads although another process has refreshed already": async (harness) => {
     const options = { ttl: 100, refreshAhead: 50 };
-    const [one, two] = [await openCache(harness, options), await openCache(harness, options)];
+    const [one, two] = [await openOnHarness(harness, options), await openOnHarness(harness, options)];
     const source = new Source();
     await one.cache.getOrSet("a", source.load);
     assertEquals(await two.cache.getOrSet("a", source.load), 1);
@@ -259,7 +265,7 @@ export const cacheDefects: Readonly<Record<string, Case>> = {
   },
 
   "FusionCache: clear() leaves what only the shared store has": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.cache.set("a", 1, { ttl: 10, staleIfError: 1000 });
     await harness.advance(20_000);
     await two.cache.clear();

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { LoaderTimeoutError } from "../../../src/errors.ts";
 import type { StandardSchema } from "../../../src/values/standard_schema.ts";
 import type { Case } from "./harness.ts";
-import { Gate, openCache, outcome, pause, Source } from "./cache_tools.ts";
+import { Gate, openOnHarness, outcome, pause, Source } from "./cache_tools.ts";
 
 /** Fits values of one type; says so after a while if `later`. */
 export function schemaOf<T>(type: string, options: { later?: boolean } = {}): StandardSchema<unknown, T> {
@@ -16,7 +16,7 @@ export function schemaOf<T>(type: string, options: { later?: boolean } = {}): St
 
 export const cacheLoading: Readonly<Record<string, Case>> = {
   "getOrSet() loads once for a thousand callers, and each gets a copy": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const gate = new Gate<{ n: number }>();
     const callers = Array.from({ length: 1000 }, () => cache.getOrSet("a", gate.load));
     await gate.started;
@@ -32,7 +32,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() loads different keys at a time": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     let running = 0;
     let most = 0;
     const load = async () => {
@@ -45,7 +45,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() loads once for several processes": async (harness) => {
-    const caches = [await openCache(harness), await openCache(harness), await openCache(harness)];
+    const caches = [await openOnHarness(harness), await openOnHarness(harness), await openOnHarness(harness)];
     const source = new Source();
     const load = async () => {
       await pause(20);
@@ -57,7 +57,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() shares a rejection, and the next call loads anew": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const gate = new Gate<number>();
     const callers = Array.from({ length: 100 }, () => outcome(cache.getOrSet("a", gate.load)));
     await gate.started;
@@ -71,7 +71,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() rejects with whatever the loader throws": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const thrown of [new Error("sync"), "text", undefined, null, 0]) {
       for (
         const load of [
@@ -90,7 +90,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() loads when the loader of another process failed": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const gate = new Gate<number>();
     const first = outcome(one.cache.getOrSet("a", gate.load));
     await gate.started;
@@ -102,7 +102,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() loads when the process that was loading is dead": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.store.read("a", { lease: 100 });
     const source = new Source();
     const callers = Promise.all(Array.from({ length: 20 }, () => two.cache.getOrSet("a", source.load)));
@@ -113,7 +113,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() with `lock: false` does not wait for another process": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const gate = new Gate<string>();
     const first = one.cache.getOrSet("a", gate.load, { lock: false });
     await gate.started;
@@ -127,7 +127,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
     async (
       harness,
     ) => {
-      const { cache } = await openCache(harness, { maxBytes: 1000, unstorable: "throw" });
+      const { cache } = await openOnHarness(harness, { maxBytes: 1000, unstorable: "throw" });
       const bad: [unknown, new () => Error, string][] = [
         [() => 1, TypeError, "a function"],
         [Symbol("s"), TypeError, "symbol"],
@@ -145,7 +145,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
     },
 
   "A loader's tags and ttl are checked like those of the caller": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const wrong = { tags: () => [1 as unknown as string] };
     await assertRejects(() => cache.getOrSet("a", () => 1, wrong), TypeError, "a string as the tag, got 1");
     await assertRejects(() => cache.getOrSet("a", () => 1, { tags: () => [""] }), RangeError, "got an empty string");
@@ -160,7 +160,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
 
   "A value that does not fit the schema is a miss, told once, and is replaced": async (harness) => {
     for (const later of [false, true]) {
-      const { cache, events } = await openCache(harness);
+      const { cache, events } = await openOnHarness(harness);
       const schema = schemaOf<number>("number", { later });
       await cache.set("a", "text");
       assertEquals(await cache.get("a", { schema }), undefined);
@@ -186,7 +186,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "A loader's value that does not fit the schema is a TypeError and is not stored": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     for (const later of [false, true]) {
       const schema = schemaOf<number>("number", { later });
       const load = () => "text" as unknown as number;
@@ -199,7 +199,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "A schema may change the value, for every caller alike, and its tags": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const schema: StandardSchema<unknown, Date> = {
       "~standard": { version: 1, vendor: "test", validate: (value) => ({ value: new Date(value as string) }) },
     };
@@ -212,7 +212,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "A reader with another schema than the loader loads for itself": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const gate = new Gate<unknown>();
     const first = cache.getOrSet("a", gate.load);
     await gate.started;
@@ -225,7 +225,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
 
   "Values that take time to decode are loaded once all the same": async (harness) => {
     const options = { compress: { threshold: 0 }, ttl: 10, staleWhileRevalidate: 100, staleIfError: 1000 };
-    const { cache, events } = await openCache(harness, options);
+    const { cache, events } = await openOnHarness(harness, options);
     const text = "lorem ipsum ".repeat(2000);
     let loads = 0;
     const load = () => text + ++loads;
@@ -243,7 +243,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "Values whose schema takes time are loaded once all the same": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 100, staleIfError: 1000 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 100, staleIfError: 1000 });
     const source = new Source();
     const schema = schemaOf<number>("number", { later: true });
     const callers = () => Promise.all(Array.from({ length: 50 }, () => cache.getOrSet("a", source.load, { schema })));
@@ -260,13 +260,16 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "A loader may ask another key of the same cache": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const value = await cache.getOrSet("a", async () => 1 + await cache.getOrSet("b", () => 1));
     assertEquals([value, await cache.get("a"), await cache.get("b")], [2, 2, 1]);
   },
 
   "getOrSet() takes the value of a loader that outlives its lease": async (harness) => {
-    const [one, two] = [await openCache(harness, { lease: "200ms" }), await openCache(harness, { lease: "200ms" })];
+    const [one, two] = [
+      await openOnHarness(harness, { lease: "200ms" }),
+      await openOnHarness(harness, { lease: "200ms" }),
+    ];
     const source = new Source();
     const slow = async () => {
       await pause(450);
@@ -279,7 +282,7 @@ export const cacheLoading: Readonly<Record<string, Case>> = {
   },
 
   "getOrSet() with a `hardTimeout` ends the wait, and the loader goes on": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const gate = new Gate<number>();
     await assertRejects(() => cache.getOrSet("a", gate.load, { hardTimeout: "20ms" }), LoaderTimeoutError, '"a"');
     gate.open(1);

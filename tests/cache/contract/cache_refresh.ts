@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { LoaderContext } from "../../../src/cache/options.ts";
 import type { Case } from "./harness.ts";
-import { Gate, openCache, outcome, pause, Source } from "./cache_tools.ts";
+import { Gate, openOnHarness, outcome, pause, Source } from "./cache_tools.ts";
 
 /** Fresh for 10 s, stale for 20 s more, a fallback for 60 s beyond its freshness. */
 const WINDOWS = { ttl: 10, staleWhileRevalidate: 20, staleIfError: 60 };
@@ -10,7 +10,7 @@ const EXPIRED = 40_000;
 
 export const cacheRefresh: Readonly<Record<string, Case>> = {
   "A stale value is served at once while one caller in all processes refreshes it": async (harness) => {
-    const caches = [await openCache(harness, WINDOWS), await openCache(harness, WINDOWS)];
+    const caches = [await openOnHarness(harness, WINDOWS), await openOnHarness(harness, WINDOWS)];
     const { cache, events } = caches[0]!;
     const source = new Source();
     assertEquals(await cache.getOrSet("a", source.load), 1);
@@ -33,7 +33,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "A value that is stale too long is loaded while callers wait": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 20 });
+    const { cache } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 20 });
     const source = new Source();
     await cache.getOrSet("a", source.load);
     await harness.advance(EXPIRED);
@@ -41,7 +41,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "A refresh that fails leaves the value, and nobody tries again for a while": async (harness) => {
-    const caches = [await openCache(harness, { ...WINDOWS, retryAfter: 4 }), await openCache(harness, WINDOWS)];
+    const caches = [await openOnHarness(harness, { ...WINDOWS, retryAfter: 4 }), await openOnHarness(harness, WINDOWS)];
     const { cache, events } = caches[0]!;
     const source = new Source();
     await cache.getOrSet("a", source.load);
@@ -70,7 +70,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "An older value is served when the loader fails, until its time is over": async (harness) => {
-    const caches = [await openCache(harness, { ...WINDOWS, retryAfter: 4 }), await openCache(harness, WINDOWS)];
+    const caches = [await openOnHarness(harness, { ...WINDOWS, retryAfter: 4 }), await openOnHarness(harness, WINDOWS)];
     const source = new Source();
     const get = (i: number) => outcome(caches[i]!.cache.getOrSet("a", source.load));
     assertEquals(await get(0), "value 1");
@@ -90,7 +90,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "Failures do not make a value last longer": async (harness) => {
-    const { cache } = await openCache(harness, { ...WINDOWS, retryAfter: 1 });
+    const { cache } = await openOnHarness(harness, { ...WINDOWS, retryAfter: 1 });
     const source = new Source();
     await cache.getOrSet("a", source.load);
     source.down = true;
@@ -106,7 +106,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "A loader that fails is tried again at once where nothing older can be served": async (harness) => {
-    const { cache } = await openCache(harness, { retryAfter: 60 });
+    const { cache } = await openOnHarness(harness, { retryAfter: 60 });
     const source = new Source();
     source.down = true;
     for (let i = 1; i <= 3; i++) {
@@ -116,8 +116,8 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "With a `timeout`, callers are given the older value, and the loader goes on": async (harness) => {
-    const { cache, events } = await openCache(harness, { ...WINDOWS, timeout: "30ms" });
-    const other = await openCache(harness, { ...WINDOWS, timeout: "30ms" });
+    const { cache, events } = await openOnHarness(harness, { ...WINDOWS, timeout: "30ms" });
+    const other = await openOnHarness(harness, { ...WINDOWS, timeout: "30ms" });
     await cache.set("a", 1);
     await harness.advance(EXPIRED);
     const gate = new Gate<number>();
@@ -130,7 +130,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "`refreshAhead` refreshes what is about to end, once, while it is served": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 100, refreshAhead: 20 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 100, refreshAhead: 20 });
     const source = new Source();
     await cache.getOrSet("a", source.load);
     await harness.advance(70_000);
@@ -146,7 +146,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "`beta` refreshes what took long to load before it ends": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, beta: 1e6 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, beta: 1e6 });
     const slow = async () => (await pause(20), source.load());
     const source = new Source();
     await cache.getOrSet("a", slow);
@@ -156,7 +156,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "The ttl may depend on the value": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 100 });
+    const { cache } = await openOnHarness(harness, { ttl: 100 });
     const ttl = (value: number | null) => value === null ? 5 : "1h";
     assertEquals(await cache.getOrSet("none", () => null, { ttl }), null);
     assertEquals(await cache.getOrSet("some", () => 1, { ttl }), 1);
@@ -166,7 +166,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "A loader is given the key, the previous value and a signal": async (harness) => {
-    const { cache, events } = await openCache(harness, WINDOWS);
+    const { cache, events } = await openOnHarness(harness, WINDOWS);
     const given: unknown[] = [];
     const load = ({ key, stale, signal }: LoaderContext<{ n: number }>) => {
       given.push([key, stale, signal.aborted]);
@@ -189,7 +189,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "A loader is given the previous value of what was invalidated as stale, not of what is gone": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const load = ({ stale }: LoaderContext<string>) => `after ${stale}`;
     const options = { tags: ["t"] };
     await cache.set("a", "first", options);
@@ -202,7 +202,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "notModified() keeps the previous value and makes it fresh again": async (harness) => {
-    const { cache, events } = await openCache(harness, WINDOWS);
+    const { cache, events } = await openOnHarness(harness, WINDOWS);
     const value = { at: new Date(0), list: [1n] };
     const load = ({ stale, notModified }: LoaderContext<typeof value>) => stale ? notModified() : value;
     const options = { tags: ["t"] };
@@ -223,7 +223,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
 
   "What callers do to a value does not reach the loader, nor the cache through it": async (harness) => {
     for (const wait of [STALE, EXPIRED]) {
-      const { cache, events } = await openCache(harness, { ...WINDOWS, timeout: "20ms" });
+      const { cache, events } = await openOnHarness(harness, { ...WINDOWS, timeout: "20ms" });
       await cache.set("a", { list: [1] });
       await harness.advance(wait);
       const gate = new Gate<void>();
@@ -240,7 +240,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "skip() gives a value without storing it, to all who wait": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const gate = new Gate<number>();
     const load = async ({ skip }: LoaderContext<number>) => skip(await gate.load());
     const callers = [cache.getOrSet("a", load), cache.getOrSet("a", load)];
@@ -253,7 +253,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "skip() leaves the previous value as it was": async (harness) => {
-    const { cache, events } = await openCache(harness, WINDOWS);
+    const { cache, events } = await openOnHarness(harness, WINDOWS);
     await cache.set("a", 1);
     await harness.advance(STALE);
     assertEquals(await cache.getOrSet("a", ({ skip }) => skip(2)), 1);
@@ -265,7 +265,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "setTtl() and setTags() are about this value": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 1000 });
+    const { cache } = await openOnHarness(harness, { ttl: 1000 });
     const load = (ctx: LoaderContext<string>) => {
       ctx.setTtl("10s");
       ctx.setTags(["mine", "mine", "own"]);
@@ -283,7 +283,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "Tags may depend on the value and the key": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const options = { tags: (value: { org: number }, key: string) => [`org:${value.org}`, `key:${key}`] };
     await cache.getOrSet("a", () => ({ org: 7 }), options);
     assertEquals((await cache.lookup("a")).tags, ["org:7", "key:a"]);
@@ -294,7 +294,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "Without staleWhileRevalidate and with a ttl of 0, nothing is ever refreshed": async (harness) => {
-    const { cache } = await openCache(harness, { staleWhileRevalidate: 10, staleIfError: 10, jitter: 1 });
+    const { cache } = await openOnHarness(harness, { staleWhileRevalidate: 10, staleIfError: 10, jitter: 1 });
     const source = new Source();
     await cache.getOrSet("a", source.load, { ttl: 0 });
     await harness.advance(1e12);
@@ -302,7 +302,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "touch() during a refresh loses neither": async (harness) => {
-    const { cache, events } = await openCache(harness, WINDOWS);
+    const { cache, events } = await openOnHarness(harness, WINDOWS);
     await cache.set("a", 1);
     await harness.advance(STALE);
     const gate = new Gate<number>();
@@ -316,7 +316,7 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
   },
 
   "The age of a loaded value counts from when its loader began": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.getOrSet("a", async () => {
       await pause(30);
       await harness.advance(3000);

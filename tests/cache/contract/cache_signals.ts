@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { UnavailableError } from "../../../src/errors.ts";
-import { Gate, openCache, outcome, pause, Source } from "./cache_tools.ts";
+import { Gate, openOnHarness, outcome, pause, Source } from "./cache_tools.ts";
 import type { Case } from "./harness.ts";
 
 export const cacheSignals: Readonly<Record<string, Case>> = {
   "A signal that is aborted already ends every call before the store hears of it": async (harness) => {
-    const { cache, store } = await openCache(harness);
+    const { cache, store } = await openOnHarness(harness);
     await cache.set("a", 1, { tags: ["t"] });
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
@@ -35,7 +35,7 @@ export const cacheSignals: Readonly<Record<string, Case>> = {
   },
 
   "A signal ends the wait of its caller only": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const gate = new Gate<number>();
     const [first, joined] = [new AbortController(), new AbortController()];
     const callers = [first.signal, joined.signal, undefined].map((signal) =>
@@ -54,7 +54,7 @@ export const cacheSignals: Readonly<Record<string, Case>> = {
   },
 
   "A signal that ends a wait while the store is read holds up nobody": async (harness) => {
-    const { cache, store } = await openCache(harness);
+    const { cache, store } = await openOnHarness(harness);
     const controller = new AbortController();
     const aborted = outcome(cache.getOrSet("a", () => 1, { signal: controller.signal }));
     controller.abort(new Error("enough"));
@@ -65,7 +65,7 @@ export const cacheSignals: Readonly<Record<string, Case>> = {
   },
 
   "A signal that ends a wait while the store is read leaves the load to those who share the read": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const source = new Source();
     for (const position of [0, 1, 2]) {
       const controller = new AbortController();
@@ -83,7 +83,7 @@ export const cacheSignals: Readonly<Record<string, Case>> = {
   },
 
   "A signal ends the wait for another process": async (harness) => {
-    const { cache, store } = await openCache(harness);
+    const { cache, store } = await openOnHarness(harness);
     await store.read("a", { lease: 60_000 });
     const controller = new AbortController();
     const waiting = outcome(cache.getOrSet("a", () => 1, { signal: controller.signal }));
@@ -93,7 +93,7 @@ export const cacheSignals: Readonly<Record<string, Case>> = {
   },
 
   "A closed cache rejects, and its loaders are told to stop": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     await cache.set("a", 1);
     const { promise, resolve } = Promise.withResolvers<AbortSignal>();
     const loading = cache.getOrSet("b", async ({ signal }) => {
@@ -132,7 +132,7 @@ export const cacheSignals: Readonly<Record<string, Case>> = {
   },
 
   "A cache that is closed while it loads gives its callers the value": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const gate = new Gate<number>();
     const loading = cache.getOrSet("a", gate.load);
     await gate.started;

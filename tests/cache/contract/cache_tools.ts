@@ -46,7 +46,7 @@ export interface Opened {
 }
 
 /** Opens a cache on the data of a harness, as one more process would. */
-export async function openCache(harness: Pick<Harness, "open">, options: CacheOptions = {}): Promise<Opened> {
+export async function openOnHarness(harness: Pick<Harness, "open">, options: CacheOptions = {}): Promise<Opened> {
   const events = new Events();
   const store = await harness.open(events.on);
   return { cache: new Cache(store, options, events.on), store, events };

@@ -220,7 +220,7 @@ export const storeInvalidations: Readonly<Record<string, Case>> = {
     }
   },
 
-  "Invalidations of what was never there do nothing": async ({ open }) => {
+  "InvalidationReplica of what was never there do nothing": async ({ open }) => {
     const store = await open();
     for (const invalidate of Object.values(INVALIDATIONS)) await invalidate(store);
     await store.write("a", entryOf("1", { tags: ["t"] }));

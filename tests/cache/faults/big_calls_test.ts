@@ -1,5 +1,6 @@
 /**
- * Calls with more than fits into one deadline: many keys, large values, many tags, over a line that carries 8 MB in a second.
+ * Calls with more than fits into one deadline: many keys, large values, many tags, over a line that carries 8 MB in a
+ * second.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A process of the oracle whose loaders end in each way that there is. Prints what it saw as JSON when it is told to stop.
+ * A process of the oracle whose loaders end in each way that there is. Prints what it saw as JSON when it is told to
+ * stop.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LarderEvent } from "../../../src/observe/events.ts";
-import { Gate, openCache } from "../contract/cache_tools.ts";
-import { openCache as openOn, untilCopied } from "../../support/open_cache.ts";
+import { Gate, openOnHarness } from "../contract/cache_tools.ts";
+import { openCache, untilCopied } from "../../support/open_cache.ts";
 import { until } from "../../support/until.ts";
 import { behaviours, type Cases, type RedisCases } from "./peers.ts";
 
@@ -13,7 +13,7 @@ const never = (): never => {
 
 const cases: Cases = {
   "Callers that come one after the other during a slow load are all given the older value": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 10, staleIfError: "6h", timeout: "5ms" });
+    const { cache } = await openOnHarness(harness, { ttl: 10, staleIfError: "6h", timeout: "5ms" });
     await cache.set("a", "old");
     await harness.advance(11_000);
     const gate = new Gate<string>();
@@ -24,7 +24,7 @@ const cases: Cases = {
   },
 
   "A refresh in the background keeps nobody waiting, however patient": async (harness) => {
-    const caches = [await openCache(harness), await openCache(harness)];
+    const caches = [await openOnHarness(harness), await openOnHarness(harness)];
     const life = { ttl: 10, staleWhileRevalidate: "6h" };
     await caches[0]!.cache.set("a", "old", life);
     await harness.advance(11_000);
@@ -40,7 +40,11 @@ const cases: Cases = {
   },
 
   "Entries with several tags go with the first tag that is invalidated, whoever invalidates": async (harness) => {
-    const [one, two, three] = await Promise.all([openCache(harness), openCache(harness), openCache(harness)]);
+    const [one, two, three] = await Promise.all([
+      openOnHarness(harness),
+      openOnHarness(harness),
+      openOnHarness(harness),
+    ]);
     const seen = async () => {
       const each = await Promise.all([one, two, three].map(({ cache }) => cache.getMany(["xy", "y", "xz"])));
       const found = each.map((values) => [...values.keys()].join());
@@ -63,7 +67,7 @@ const cases: Cases = {
   },
 
   "The same tag in caches beside each other is three tags": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const caches = [cache, cache.namespace("users"), cache.namespace("posts")];
     for (const [i, each] of caches.entries()) await each.set("a", i, { tags: ["x"] });
     const left = async () => (await Promise.all(caches.map((each) => each.has("a")))).join();
@@ -76,7 +80,7 @@ const cases: Cases = {
   },
 
   "Each operation tells what it did, once": async (harness) => {
-    const { cache, events } = await openCache(harness, { staleWhileRevalidate: 60 });
+    const { cache, events } = await openOnHarness(harness, { staleWhileRevalidate: 60 });
     const told = async (work: Promise<unknown>) => {
       const before = events.all.length;
       await work;
@@ -103,14 +107,14 @@ const cases: Cases = {
   },
 
   "invalidateMany() of nothing is done, and invalidates nothing": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("a", 1);
     assertEquals(await cache.invalidateMany([]), { status: "done", removed: 0 });
     assertEquals(await cache.get("a"), 1);
   },
 
   "A failed refresh in the background is nobody's unhandled rejection, and is told": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, staleIfError: "6h", timeout: 0 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, staleIfError: "6h", timeout: 0 });
     await cache.set("a", "old");
     await harness.advance(11_000);
     const gate = new Gate<string>();
@@ -134,8 +138,8 @@ const cases: Cases = {
 
 const redisCases: RedisCases = {
   "Copies in other processes go whatever is in the key": async ({ namespace }, server) => {
-    await using one = await openOn(server, { namespace });
-    await using two = await openOn(server, { namespace, local: true });
+    await using one = await openCache(server, { namespace });
+    await using two = await openCache(server, { namespace, local: true });
     for (const key of ["ключ:👩‍👩‍👧", "{a}:b", "e", "k", "h:x", " ", "a".repeat(512)]) {
       await one.cache.set(key, "old");
       await untilCopied(server, two, key);
@@ -145,7 +149,7 @@ const redisCases: RedisCases = {
   },
 
   "A null is copied like any other value": async ({ namespace }, server) => {
-    await using opened = await openOn(server, { namespace, local: true });
+    await using opened = await openCache(server, { namespace, local: true });
     await opened.cache.set("a", null);
     await untilCopied(server, opened, "a");
     assert(await opened.cache.get("a") === null);

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { z } from "zod";
-import { openCache, outcome, Source } from "../contract/cache_tools.ts";
+import { openOnHarness, outcome, Source } from "../contract/cache_tools.ts";
 import { behaviours, type Cases } from "./peers.ts";
 
 const cases: Cases = {
   "getOrSetMany() gives nothing for what the loader does not find, rather than an older value": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 60, staleIfError: "1h" });
+    const { cache } = await openOnHarness(harness, { ttl: 60, staleIfError: "1h" });
     await cache.setMany({ gone: "old", here: "old" });
     await harness.advance(61_000);
     const found = await cache.getOrSetMany(["gone", "here"], () => ({ here: "new" }));
@@ -14,7 +14,7 @@ const cases: Cases = {
 
   "What is invalidated as stale is served until its own time is over, and not longer": async (harness) => {
     for (const staleWhileRevalidate of [0, 30]) {
-      const { cache } = await openCache(harness, { ttl: 60, staleWhileRevalidate, retryAfter: 0 });
+      const { cache } = await openOnHarness(harness, { ttl: 60, staleWhileRevalidate, retryAfter: 0 });
       const source = new Source();
       assertEquals(await cache.getOrSet("a", source.load, { tags: ["t"] }), 1);
       source.down = true;
@@ -29,7 +29,7 @@ const cases: Cases = {
   },
 
   "What lasts for ever is served for ever once it is invalidated as stale, until it is refreshed": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 0, retryAfter: 0 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 0, retryAfter: 0 });
     const source = new Source();
     await cache.getOrSet("a", source.load, { tags: ["t"] });
     await cache.invalidateByTag("t", { mode: "stale" });
@@ -44,7 +44,7 @@ const cases: Cases = {
   },
 
   "An invalidation as stale revives nothing that is over": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 10 });
+    const { cache } = await openOnHarness(harness, { ttl: 10 });
     await cache.set("a", 1, { tags: ["t"] });
     await harness.advance(11_000);
     await cache.invalidateByTag("t", { mode: "stale" });
@@ -53,7 +53,7 @@ const cases: Cases = {
   },
 
   "A value of an older shape is migrated on its way to a new namespace, without the source": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     await cache.set("user:1", { name: "Ada Lovelace" });
     const old = z.object({ name: z.string() }).transform(({ name }) => name.split(" "));
     const v2 = cache.namespace("v2");
@@ -65,7 +65,7 @@ const cases: Cases = {
   },
 
   "Many callers of a stale value refresh it once, and the next of them get the new one": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 60 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 60 });
     const source = new Source();
     await cache.getOrSet("a", source.load);
     await harness.advance(11_000);

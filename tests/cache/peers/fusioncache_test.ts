@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Gate, openCache, outcome, Source } from "../contract/cache_tools.ts";
+import { Gate, openOnHarness, outcome, Source } from "../contract/cache_tools.ts";
 import { until } from "../../support/until.ts";
 import { behaviours, type Cases } from "./peers.ts";
 
@@ -7,7 +7,7 @@ const LIFE = { ttl: 10, staleIfError: 600 };
 
 const cases: Cases = {
   "Other processes see what a loader gives after its caller was given the older value": async (harness) => {
-    const [one, two] = [await openCache(harness, LIFE), await openCache(harness, LIFE)];
+    const [one, two] = [await openOnHarness(harness, LIFE), await openOnHarness(harness, LIFE)];
     await one.cache.set("a", 10);
     assertEquals(await two.cache.get("a"), 10);
     await harness.advance(11_000);
@@ -18,7 +18,7 @@ const cases: Cases = {
   },
 
   "A loader that goes on behind the older value does not overwrite what another process set": async (harness) => {
-    const [one, two] = [await openCache(harness, LIFE), await openCache(harness, LIFE)];
+    const [one, two] = [await openOnHarness(harness, LIFE), await openOnHarness(harness, LIFE)];
     await one.cache.set("a", 10);
     await harness.advance(11_000);
     const gate = new Gate<number>();
@@ -31,7 +31,7 @@ const cases: Cases = {
   },
 
   "A ttl that a loader sets after its caller was given the older value counts": async (harness) => {
-    const { cache, events } = await openCache(harness, { ...LIFE, timeout: 0 });
+    const { cache, events } = await openOnHarness(harness, { ...LIFE, timeout: 0 });
     await cache.set("a", 1);
     await harness.advance(11_000);
     const gate = new Gate<number>();
@@ -51,7 +51,7 @@ const cases: Cases = {
 
   "Two processes near the end of a value refresh it once, and neither waits": async (harness) => {
     const options = { ttl: 20, refreshAhead: 10 };
-    const [one, two] = [await openCache(harness, options), await openCache(harness, options)];
+    const [one, two] = [await openOnHarness(harness, options), await openOnHarness(harness, options)];
     await one.cache.set("a", "old");
     for (const { cache } of [one, two]) {
       assertEquals(await cache.getOrSet("a", () => "too early"), "old");
@@ -67,7 +67,7 @@ const cases: Cases = {
 
   "When a value ends while it is refreshed ahead, callers wait for that refresh": async (harness) => {
     const options = { ttl: 20, refreshAhead: 10, lease: "1h" };
-    const [one, two] = [await openCache(harness, options), await openCache(harness, options)];
+    const [one, two] = [await openOnHarness(harness, options), await openOnHarness(harness, options)];
     await one.cache.set("a", "old");
     await harness.advance(11_000);
     const gate = new Gate<string>();
@@ -82,7 +82,7 @@ const cases: Cases = {
   },
 
   "A caller that goes away does not take the refresh ahead along": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 20, refreshAhead: 10 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 20, refreshAhead: 10 });
     await cache.set("a", "old");
     await harness.advance(11_000);
     const gate = new Gate<string>();
@@ -96,7 +96,7 @@ const cases: Cases = {
   },
 
   "An invalidation while a value is refreshed ahead hides both the old and the new": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 20, refreshAhead: 10 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 20, refreshAhead: 10 });
     await cache.set("a", "old", { tags: ["t"] });
     await harness.advance(11_000);
     const gate = new Gate<string>();
@@ -109,7 +109,7 @@ const cases: Cases = {
   },
 
   "Tags are those of the newest value, whatever it had before": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const getOrSet = (value: number, tags?: string[]) => one.cache.getOrSet("a", () => value, { tags });
     assertEquals(await getOrSet(1, ["t1", "t2"]), 1);
     await two.cache.invalidateByTag("t1");
@@ -125,7 +125,7 @@ const cases: Cases = {
   },
 
   "No tag has a meaning of its own": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const tags = ["*", "e", "k", "h:x", "[a-z]*"];
     for (const tag of ["x", ...tags]) await cache.set(tag, 1, { tags: [tag] });
     for (const tag of tags) {
@@ -136,7 +136,7 @@ const cases: Cases = {
   },
 
   "Jitter does not change for how long a loader that failed is left alone": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 10, staleIfError: "1h", jitter: 1, retryAfter: 30 });
+    const { cache } = await openOnHarness(harness, { ttl: 10, staleIfError: "1h", jitter: 1, retryAfter: 30 });
     const source = new Source();
     assertEquals(await cache.getOrSet("a", source.load), 1);
     await harness.advance(11_000);
@@ -150,7 +150,7 @@ const cases: Cases = {
   },
 
   "get() neither serves what is past its freshness nor prolongs it": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 10, staleIfError: 20 });
+    const { cache } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 10, staleIfError: 20 });
     await cache.set("a", 1);
     for (const seconds of [11, 10]) {
       await harness.advance(seconds * 1000);
@@ -164,11 +164,11 @@ const cases: Cases = {
   "After clear() a loader that fails has nothing to fall back on, in a process that starts late too": async (
     harness,
   ) => {
-    const { cache } = await openCache(harness, LIFE);
+    const { cache } = await openOnHarness(harness, LIFE);
     await cache.setMany({ a: 1, b: 2 });
     await harness.advance(11_000);
     await cache.clear();
-    const late = await openCache(harness, LIFE);
+    const late = await openOnHarness(harness, LIFE);
     const fail = () => Promise.reject(new Error("no"));
     assertEquals(await outcome(late.cache.getOrSet("a", fail)), "error: no");
     assertEquals(await outcome(cache.getOrSet("b", fail)), "error: no");

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Gate, openCache, Source } from "../contract/cache_tools.ts";
+import { Gate, openOnHarness, Source } from "../contract/cache_tools.ts";
 import { commandCounts } from "../../support/open_cache.ts";
 import { until } from "../../support/until.ts";
 import { behaviours, type Cases, type RedisCases } from "./peers.ts";
@@ -8,7 +8,7 @@ const FLEXIBLE = { ttl: 10, staleWhileRevalidate: 10 };
 
 const cases: Cases = {
   "A value is fresh, then stale and refreshed once, then fresh again, then gone": async (harness) => {
-    const [one, two] = [await openCache(harness, FLEXIBLE), await openCache(harness, FLEXIBLE)];
+    const [one, two] = [await openOnHarness(harness, FLEXIBLE), await openOnHarness(harness, FLEXIBLE)];
     const source = new Source();
     const read = ({ cache } = one) => cache.getOrSet("a", source.load);
     assertEquals([await read(), await read(), source.calls], [1, 1, 1]);
@@ -21,7 +21,7 @@ const cases: Cases = {
   },
 
   "What another process refreshes, or has refreshed, is not refreshed again": async (harness) => {
-    const [one, two] = [await openCache(harness, FLEXIBLE), await openCache(harness, FLEXIBLE)];
+    const [one, two] = [await openOnHarness(harness, FLEXIBLE), await openOnHarness(harness, FLEXIBLE)];
     await one.cache.set("a", 1);
     await harness.advance(11_000);
     const gate = new Gate<number>();
@@ -37,7 +37,7 @@ const cases: Cases = {
 
 const redisCases: RedisCases = {
   "An entry is one key, whatever its tags and windows, and leaves nothing behind": async (harness, server) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const keys = async () => (await server.cli("KEYS", `*${harness.namespace}*`) as string[]).length;
     await cache.set("a", 1, { ttl: 10, staleWhileRevalidate: 60, staleIfError: 600, tags: ["t", "u", "v"] });
     await cache.getOrSet("b", () => 2, { ttl: 10, tags: ["t", "w"] });
@@ -48,7 +48,7 @@ const redisCases: RedisCases = {
   },
 
   "A tag of 2,000 entries is invalidated by one command, and takes one record": async (harness, server) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const names = Array.from({ length: 2000 }, (_, i) => `${i}`);
     await cache.setMany(new Map(names.map((name) => [name, 1])), { tags: ["t", "u"] });
     const records = () => server.cli("ZCARD", `{${harness.namespace}}:ledger`);
@@ -66,7 +66,7 @@ const redisCases: RedisCases = {
   },
 
   "Records of invalidations go when nothing as old can be left": async (harness, server) => {
-    const { cache } = await openCache(harness, { ttl: "20ms" });
+    const { cache } = await openOnHarness(harness, { ttl: "20ms" });
     await cache.set("a", 1, { tags: ["t"] });
     await cache.invalidateByTag(Array.from({ length: 1000 }, (_, i) => `${i}`));
     const records = async () => Number(await server.cli("ZCARD", `{${harness.namespace}}:ledger`));

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { Cache } from "../../../src/cache/cache.ts";
 import { MemoryStore } from "../../../src/cache/memory_store.ts";
-import { Gate, openCache, outcome } from "../contract/cache_tools.ts";
+import { Gate, openOnHarness, outcome } from "../contract/cache_tools.ts";
 import { behaviours, type Cases } from "./peers.ts";
 
 const cases: Cases = {
   "A load that runs is no entry": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const gate = new Gate<number>();
     const loading = one.cache.getOrSet("a", gate.load);
     await gate.started;
@@ -30,7 +30,7 @@ const cases: Cases = {
   },
 
   "Loads whose callers have all gone away are stored, each under its key": async (harness) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const callers = new AbortController();
     const gates = [new Gate<number>(), new Gate<number>()];
     const calls = gates.map((gate, i) => outcome(cache.getOrSet(`${i}`, gate.load, { signal: callers.signal })));
@@ -49,7 +49,7 @@ const cases: Cases = {
   "A set during a load is what is there from then on, and who waits for the load gets one of the two": async (
     harness,
   ) => {
-    const { cache, events } = await openCache(harness);
+    const { cache, events } = await openOnHarness(harness);
     const gate = new Gate<string>();
     const waiting = [1, 2].map(() => cache.getOrSet("a", gate.load));
     await gate.started;

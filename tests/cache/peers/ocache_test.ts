@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Cache } from "../../../src/cache/cache.ts";
 import { MemoryStore } from "../../../src/cache/memory_store.ts";
-import { Gate, openCache, outcome, Source } from "../contract/cache_tools.ts";
+import { Gate, openOnHarness, outcome, Source } from "../contract/cache_tools.ts";
 import { behaviours, type Cases } from "./peers.ts";
 
 /** Names that every object has, and one that makes a prototype of what is put there. */
@@ -9,7 +9,7 @@ const INHERITED = ["__proto__", "constructor", "toString", "hasOwnProperty", "va
 
 const cases: Cases = {
   "An invalidation in the moment in which a loader's value is written leaves nothing of it": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const invalidations = [
       (by: Cache) => by.invalidate("a"),
       (by: Cache) => by.invalidateByTag("t"),
@@ -35,7 +35,7 @@ const cases: Cases = {
   },
 
   "Keys with the names of inherited members are keys like any other": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     assertEquals((await cache.getMany(INHERITED)).size, 0);
     const gates = INHERITED.map(() => new Gate<string>());
     const calls = INHERITED.flatMap((key, i) => [1, 2].map(() => cache.getOrSet(key, gates[i]!.load)));
@@ -53,7 +53,7 @@ const cases: Cases = {
   },
 
   "An invalidation as stale does not let a value outlive its windows": async (harness) => {
-    const { cache } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 20 });
+    const { cache } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 20 });
     const source = new Source();
     await cache.getOrSet("a", source.load, { tags: ["t"] });
     await cache.invalidateByTag("t", { mode: "stale" });
@@ -62,7 +62,7 @@ const cases: Cases = {
   },
 
   "A loader that never ends holds up its key only until somebody invalidates or sets it": async (harness) => {
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     const ways = [
       (by: Cache) => by.invalidate("wedged"),
       (by: Cache) => by.clear(),
@@ -83,7 +83,7 @@ const cases: Cases = {
   },
 
   "A value that the source gives twice is refreshed twice all the same": async (harness) => {
-    const { cache, events } = await openCache(harness, { ttl: 10, staleWhileRevalidate: 60 });
+    const { cache, events } = await openOnHarness(harness, { ttl: 10, staleWhileRevalidate: 60 });
     for (let i = 1; i <= 3; i++) {
       assertEquals(await cache.getOrSet("a", () => "same"), "same");
       await events.until("cache.load", i);

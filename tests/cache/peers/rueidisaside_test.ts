@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Gate, openCache, outcome } from "../contract/cache_tools.ts";
-import { openCache as openOn } from "../../support/open_cache.ts";
+import { Gate, openOnHarness, outcome } from "../contract/cache_tools.ts";
+import { openCache } from "../../support/open_cache.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { until } from "../../support/until.ts";
 import { behaviours, type Cases, type RedisCases } from "./peers.ts";
 
 const cases: Cases = {
   "Ten processes that read the same keys again and again load each once": async (harness) => {
-    const opened = await Promise.all(Array.from({ length: 10 }, () => openCache(harness)));
+    const opened = await Promise.all(Array.from({ length: 10 }, () => openOnHarness(harness)));
     const loads = new Map<string, number>();
     await Promise.all(opened.map(async ({ cache }) => {
       for (let i = 0; i < 30; i++) {
@@ -24,7 +24,7 @@ const cases: Cases = {
   },
 
   "A loader that asks for its own key gets an error in time, not a deadlock": async (harness) => {
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const inner: string[] = [];
     const call = cache.getOrSet("a", async () => {
       inner.push(await outcome(cache.getOrSet("a", () => 1, { hardTimeout: "10ms" })));
@@ -38,8 +38,8 @@ const cases: Cases = {
 
 const redisCases: RedisCases = {
   "A process that is closed while it loads holds nobody up": async ({ namespace }, server) => {
-    await using other = await openOn(server, { namespace });
-    const closing = await openOn(server, { namespace, lease: "1m" });
+    await using other = await openCache(server, { namespace });
+    const closing = await openCache(server, { namespace, lease: "1m" });
     const started = Promise.withResolvers<void>();
     const load = outcome(closing.cache.getOrSet("a", ({ signal }) => {
       started.resolve();
@@ -59,8 +59,8 @@ const redisCases: RedisCases = {
     server,
   ) => {
     await using proxy = TcpProxy.start(server);
-    await using cut = await openOn({ port: proxy.port }, { namespace, lease: "200ms", commandTimeout: 500 });
-    await using other = await openOn(server, { namespace, lease: "200ms" });
+    await using cut = await openCache({ port: proxy.port }, { namespace, lease: "200ms", commandTimeout: 500 });
+    await using other = await openCache(server, { namespace, lease: "200ms" });
     const gate = new Gate<string>();
     const first = cut.cache.getOrSet("a", gate.load);
     await gate.started;

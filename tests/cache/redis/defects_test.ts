@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { stub } from "@std/testing/mock";
 import { RedisServer } from "../../support/redis_server.ts";
-import { Gate, openCache, pause, Source } from "../contract/cache_tools.ts";
+import { Gate, openOnHarness, pause, Source } from "../contract/cache_tools.ts";
 import { RedisHarness } from "../contract/harness.ts";
 
 /** What the server does in a moment: the number of calls by command. */
@@ -17,7 +17,7 @@ async function callsDuring(server: RedisServer, run: () => Promise<unknown>): Pr
 Deno.test("bentocache: a read with many tags takes a command for each", async (t) => {
   await using server = await RedisServer.start();
   await using harness = new RedisHarness(server);
-  const { cache } = await openCache(harness);
+  const { cache } = await openOnHarness(harness);
   const many = Array.from({ length: 20 }, (_, i) => `tag ${i}`);
   const keys = Array.from({ length: 64 }, (_, i) => `key ${i}`);
   await cache.setMany(keys.map((key) => [key, 1] as const), { tags: ["t", "u", "v"] });
@@ -48,7 +48,7 @@ Deno.test("bentocache: a read with many tags takes a command for each", async (t
 
   await t.step("a process that knows nothing yet of the tags asks once", async () => {
     await cache.invalidateByTag("other");
-    const other = await openCache(harness);
+    const other = await openOnHarness(harness);
     const reads = () => Promise.all([...keys, "many"].map((key) => other.cache.get(key)));
     assertEquals(scripts(await callsDuring(server, reads)), 1);
     assertEquals((await withoutCheck(reads))["mget"], 1);
@@ -75,7 +75,7 @@ Deno.test("bentocache: records of invalidations that are lost make old values va
   for (const [name, lose] of Object.entries(losses)) {
     await t.step(name, async () => {
       await using harness = new RedisHarness(server);
-      const [one, two] = [await openCache(harness), await openCache(harness)];
+      const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
       await one.cache.set("a", "old", { tags: ["t"] });
       await one.cache.set("b", "other", { tags: ["u"] });
       assertEquals(await two.cache.get("a"), "old");
@@ -98,7 +98,7 @@ Deno.test("bentocache: records of invalidations that are lost make old values va
 Deno.test("bentocache and FusionCache: with clocks apart, an invalidation is lost or lasts too long", async () => {
   await using server = await RedisServer.start();
   await using harness = new RedisHarness(server);
-  const [one, two] = [await openCache(harness), await openCache(harness)];
+  const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
   const now = Date.now;
   for (const [mine, yours] of [[-3_600_000, 0], [3_600_000, 0], [-20, 20], [20, -20]] as const) {
     const at = async <T>(shift: number, run: () => Promise<T>): Promise<T> => {
@@ -132,7 +132,7 @@ Deno.test("cacheable: what is kept of invalidations grows without end", async (t
 
   await t.step("records older than any entry can be are forgotten", async () => {
     await using harness = new RedisHarness(server);
-    const { cache } = await openCache(harness);
+    const { cache } = await openOnHarness(harness);
     const size = async () => Number(await server.cli("ZCARD", `{${harness.namespace}}:ledger`));
     await cache.set("a", 1, { ttl: "50ms" });
     await cache.invalidateByTag(Array.from({ length: 500 }, (_, i) => `${i}`));
@@ -144,7 +144,7 @@ Deno.test("cacheable: what is kept of invalidations grows without end", async (t
 
   await t.step("at most 100,000 are kept, and what is older than those is a miss", async () => {
     await using harness = new RedisHarness(server);
-    const [one, two] = [await openCache(harness), await openCache(harness)];
+    const [one, two] = [await openOnHarness(harness), await openOnHarness(harness)];
     await one.cache.set("old", 1, { tags: ["t"] });
     const source = new Source();
     await two.cache.getOrSet("b", source.load);

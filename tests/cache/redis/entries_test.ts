@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { encodeTags, HEADER } from "../../../src/cache/entry.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import { openCache, pause } from "../contract/cache_tools.ts";
+import { openOnHarness, pause } from "../contract/cache_tools.ts";
 import { RedisHarness } from "../contract/harness.ts";
 import { lease } from "../contract/store_leases.ts";
 import { entryOf, look } from "../contract/store_reads.ts";
@@ -72,7 +72,7 @@ Deno.test("Cache takes a damaged entry for a miss, says so, and replaces it", as
   await using server = await RedisServer.start();
   await using harness = new RedisHarness(server);
   const raw = new Raw(harness);
-  const writer = await openCache(harness);
+  const writer = await openOnHarness(harness);
   const value = { name: "value", list: [1, 2, 3] };
   const tags = ["t", "u"];
 
@@ -85,7 +85,7 @@ Deno.test("Cache takes a damaged entry for a miss, says so, and replaces it", as
       await raw.write(forms);
       // Entries are then older than the newest invalidation.
       if (invalidated) await writer.cache.invalidateByTag("x");
-      const { cache, events } = await openCache(harness);
+      const { cache, events } = await openOnHarness(harness);
       for (const [name, form] of forms) {
         const before = events.count("cache.unreadable");
         assertEquals(await cache.get(name), undefined, name);

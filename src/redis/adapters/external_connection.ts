@@ -10,7 +10,7 @@ export interface EmitterLike {
 }
 
 /** Follows the connection of a client that belongs to somebody else, and leaves no listener behind. */
-export class Borrowed {
+export class ExternalConnection {
   readonly #client: EmitterLike;
   readonly #events: [event: string, listener: (...args: unknown[]) => void][] = [];
   #listener: ((change: ConnectionChange) => void) | undefined;
@@ -44,7 +44,7 @@ export class Borrowed {
     this.#listener = listener;
   }
 
-  /** Listens to an event of the client until {@linkcode Borrowed.close}. */
+  /** Listens to an event of the client until {@linkcode ExternalConnection.close}. */
   on(event: string, listener: (...args: unknown[]) => void): void {
     this.#events.push([event, listener]);
     this.#client.on(event, listener);

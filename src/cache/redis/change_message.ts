@@ -1,5 +1,5 @@
 /**
- * The messages of the bell, on which the scripts tell the processes of a namespace what changed:
+ * The messages of the change channel, on which the scripts tell the processes of a namespace what changed:
  *
  * | message | what |
  * |---|---|
