@@ -7,6 +7,7 @@
 // deno-lint-ignore-file no-console
 import { documentsIn, fencesOf, serves } from "./fences.ts";
 import { importMapArguments } from "./jsr.ts";
+import { withRegistry } from "./jsr_stand_in.ts";
 import { longLines } from "./lines.ts";
 import { importsIn, misplaced } from "./rooms.ts";
 
@@ -14,8 +15,8 @@ const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 const DOCUMENTS = ["README.md", "docs", "mod.ts", "src"];
 const PLACES = ["mod.ts", "src", "tests", "tools", "examples", "bench"];
 
-async function deno(...args: string[]): Promise<void> {
-  const { code } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null" }).spawn().status;
+async function deno(args: string[], env: Record<string, string> = {}): Promise<void> {
+  const { code } = await new Deno.Command(Deno.execPath(), { args, env, cwd: ROOT, stdin: "null" }).spawn().status;
   if (code !== 0) Deno.exit(code);
 }
 
@@ -48,14 +49,14 @@ if (wrong.length > 0) Deno.exit(1);
 
 const present = await Promise.all(PLACES.map(exists));
 const importMap = await importMapArguments();
-await deno("check", ...importMap, ...PLACES.filter((_, i) => present[i]));
+await deno(["check", ...importMap, ...PLACES.filter((_, i) => present[i])]);
 
 // The servers of documents, which the doc tests run without their types; the other samples are checked where they are
 // run.
 const documents = (await Promise.all(DOCUMENTS.map((path) => documentsIn(ROOT, path)))).flat();
 const documentTexts = await Promise.all(documents.map((file) => Deno.readTextFile(`${ROOT}${file}`).catch(() => "")));
 const serving = documents.filter((file, i) => fencesOf(file, documentTexts[i]!).some(serves));
-if (serving.length > 0) await deno("check", "--doc-only", ...importMap, ...serving);
+if (serving.length > 0) await deno(["check", "--doc-only", ...importMap, ...serving]);
 
 const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
-await deno("doc", "--lint", ...importMap, ...Object.values<string>(exports));
+await withRegistry((url) => deno(["doc", "--lint", ...Object.values<string>(exports)], { JSR_URL: url }));

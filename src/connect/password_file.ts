@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe } from "../util/describe.ts";
 import { ConfigError } from "../errors.ts";
 import { Secret } from "./secret.ts";
@@ -17,8 +17,7 @@ interface Host {
  * @throws {ConfigError} If the file is missing, empty or may not be read.
  */
 export function readPasswordFile(path: string, setting: string): Secret {
-  const { Deno } = globalThis as Host;
-  if (Deno !== undefined && Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+  if (!mayRead(path)) {
     throw new ConfigError(setting, "a file that may be read", `${shownPath(path)} without --allow-read for it`);
   }
   let text: string;
@@ -45,8 +44,19 @@ function describeCode(code: unknown): string {
  */
 const PATH = /^(?:[A-Za-z]:[\\/]|\.{0,2}\/)?(?:[a-z0-9._-]{1,32}[\\/])+[a-z0-9._-]{1,255}$/;
 
+function mayRead(path: string): boolean {
+  const { Deno } = globalThis as Host;
+  return Deno === undefined || Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
+
+/** Whether it begins with a folder that is there, which no password does. */
+function beginsWithFolder(path: string): boolean {
+  const [folder] = /^(?:[A-Za-z]:)?[\\/][^\\/]+(?=[\\/])/.exec(path) ?? [];
+  return folder !== undefined && mayRead(folder) && existsSync(folder);
+}
+
 /** The path, unless it may be the password. What is there is a path, whatever it looks like. */
 function shownPath(path: string, code?: unknown): string {
   const isThere = code !== undefined && code !== "ENOENT" && code !== "ENAMETOOLONG";
-  return isThere || PATH.test(path) ? describe(path, 4096) : "a name that is not shown";
+  return isThere || PATH.test(path) || beginsWithFolder(path) ? describe(path, 4096) : "a name that is not shown";
 }

@@ -231,6 +231,7 @@ Deno.test("resolveConfig() reads the password from a file", async (t) => {
         [write("empty", "\n"), `"${folder}/empty", which is empty`],
         [write("blank", " \t\r\n"), `"${folder}/blank", which is empty`],
         [folder, `"${folder}", which cannot be read (EISDIR)`],
+        [`${folder}/Redis Password`, `"${folder}/Redis Password", which does not exist`],
       ];
       for (const [path, got] of cases) {
         for (
