@@ -5,7 +5,7 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { documentsIn, fencesOf, serves } from "./fences.ts";
+import { documentsIn } from "./fences.ts";
 import { importMapArguments } from "./jsr.ts";
 import { withRegistry } from "./jsr_stand_in.ts";
 import { longLines } from "./lines.ts";
@@ -51,12 +51,9 @@ const present = await Promise.all(PLACES.map(exists));
 const importMap = await importMapArguments();
 await deno(["check", ...importMap, ...PLACES.filter((_, i) => present[i])]);
 
-// The servers of documents, which the doc tests run without their types; the other samples are checked where they are
-// run.
+// The samples of documents, which are run as they are.
 const documents = (await Promise.all(DOCUMENTS.map((path) => documentsIn(ROOT, path)))).flat();
-const documentTexts = await Promise.all(documents.map((file) => Deno.readTextFile(`${ROOT}${file}`).catch(() => "")));
-const serving = documents.filter((file, i) => fencesOf(file, documentTexts[i]!).some(serves));
-if (serving.length > 0) await deno(["check", "--doc-only", ...importMap, ...serving]);
+await deno(["check", "--doc-only", ...importMap, ...documents]);
 
 const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
 await withRegistry((url) => deno(["doc", "--lint", ...Object.values<string>(exports)], { JSR_URL: url }));
