@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { DenoProcess } from "../support/deno_process.ts";
-import { EFFORT } from "../support/effort.ts";
+import { sized } from "../support/effort.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { redisWorld } from "./stores.ts";
 
 const SCRIPT = import.meta.resolve("./worker.ts");
 /** With `TEST_EFFORT=10` as many as are wanted of it: 1,000. */
-const EACH = 100 * EFFORT;
+const EACH = sized(40, 1000);
 
 Deno.test("5 processes that add to a number in a file lose nothing, though holders are killed at random", async () => {
   await using server = await RedisServer.start();
