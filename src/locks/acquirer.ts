@@ -4,10 +4,10 @@ import type { LockLoss } from "./errors.ts";
 import { Keeper } from "./keeper.ts";
 import { Leaver } from "./leaver.ts";
 import { Lines, Turn } from "./lines.ts";
-import { HeldLock } from "./lock.ts";
+import { DRIFT, HeldLock } from "./lock.ts";
 import type { LockTimes } from "./options.ts";
 import type { LockStats } from "./stats.ts";
-import type { LockStore, TakeAnswer, TakeRequest } from "./store.ts";
+import type { Grant, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
 
 /** What is asked for. */
 export interface LockRequest extends LockTimes {
@@ -26,6 +26,20 @@ const AGAIN = 1000;
  * looks.
  */
 const SLACK = 20;
+
+/** The answer of a store, and when it was asked, by `performance.now()`. */
+type Answer = Extract<TakeAnswer, { readonly retryIn: number }> & { readonly since: number };
+
+/**
+ * When something was given at the earliest, by `performance.now()`: as long after the store was asked last as went by
+ * on its own clock. `undefined` where that is so long ago, or its clock is so far ahead, that it has to be asked again.
+ */
+function grantedAt(grant: Grant, { at, since }: Answer, ttl: number): number | undefined {
+  if (at === undefined) return undefined;
+  const given = since + (grant.at - at) * (1 - DRIFT) - 1; // both are rounded
+  const now = performance.now();
+  return given <= now && now < given + ttl / 3 ? given : undefined;
+}
 
 /** Acquires locks, keeps them, and gives them up. */
 export class Acquirer {
@@ -73,15 +87,19 @@ export class Acquirer {
     const began = performance.now();
     // Who is not heard of cannot be told: until then nobody stands in line.
     const ask: TakeRequest = { key, owner, ttl, permits, wait: this.#listens ? wait : 0 };
+    const turn = new Turn(key, owner);
+    if (wait > 0) this.#lines.expect(turn);
     try {
       const answer = await this.#store.take(ask, signal);
       if ("token" in answer) return this.#hold(request, owner, answer.token, began, began);
       if (wait === 0) return undefined;
-      return await this.#wait(request, { ...ask, wait }, began, answer.retryIn);
+      return await this.#wait(request, turn, { ...ask, wait }, began, { ...answer, since: began });
     } catch (error) {
       // What was sent may have been done all the same.
       this.#leave(ask);
       throw error;
+    } finally {
+      this.#lines.forget(turn);
     }
   }
 
@@ -98,12 +116,12 @@ export class Acquirer {
 
   async #wait(
     request: LockRequest,
+    turn: Turn,
     ask: TakeRequest,
     began: number,
-    retryIn: number,
+    answer: Answer,
   ): Promise<HeldLock | undefined> {
-    const { key, owner, ttl } = ask;
-    const turn = new Turn(key, owner);
+    const { owner, ttl } = ask;
     const end = began + ask.wait;
     this.#counts.waited++;
     this.#lines.join(turn);
@@ -114,33 +132,40 @@ export class Acquirer {
         turn.wake();
       }
       for (;;) {
-        this.#lines.look(turn, this.#listens ? Math.max(SLACK, retryIn + SLACK) : Math.min(retryIn + SLACK, AGAIN));
+        const look = answer.retryIn + SLACK;
+        this.#lines.look(turn, this.#listens ? Math.max(SLACK, look) : Math.min(look, AGAIN));
         await turn.wait(Math.max(0, end - performance.now()), request.signal);
         this.#assertOpen();
+        const given = turn.grant && grantedAt(turn.grant, answer, ttl);
+        if (given !== undefined) {
+          this.#told(request.name, began, true);
+          return this.#hold(request, owner, turn.grant!.token, given, began);
+        }
+        turn.grant = undefined;
         if (performance.now() >= end) break;
         const since = performance.now();
-        const answer: TakeAnswer = await this.#store.take(ask, request.signal).catch((error) => {
+        const next: TakeAnswer = await this.#store.take(ask, request.signal).catch((error) => {
           if (request.signal?.aborted || !(error instanceof UnavailableError) || error.reason === "closed") throw error;
           return { retryIn: AGAIN };
         });
-        if ("token" in answer) {
+        if ("token" in next) {
           this.#told(request.name, began, true);
-          return this.#hold(request, owner, answer.token, since, began);
+          return this.#hold(request, owner, next.token, since, began);
         }
-        retryIn = answer.retryIn;
+        answer = { ...next, since };
       }
       this.#counts.timedOut++;
       this.#leave(ask);
       this.#told(request.name, began, false);
       return undefined;
     } finally {
-      this.#lines.leave(turn, Math.max(ttl, retryIn) + SLACK);
+      this.#lines.leave(turn, Math.max(ttl, answer.retryIn) + SLACK);
     }
   }
 
   async #listen(): Promise<boolean> {
     const listener = {
-      granted: (owner: string) => this.#lines.wake(owner),
+      granted: (owner: string, grant?: Grant) => this.#lines.wake(owner, grant),
       again: () => this.#lines.wakeAll(),
     };
     return await this.#store.listen(this.#instance, listener).then(() => true, () => false);

@@ -1,7 +1,11 @@
+import type { Grant } from "./store.ts";
+
 /** Somebody who waits for a lock. */
 export class Turn {
   readonly key: string;
   readonly owner: string;
+  /** What it was told that it was given. */
+  grant: Grant | undefined;
   #wake: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #woken = false;
@@ -49,21 +53,32 @@ export class Turn {
 
 /**
  * Those who wait in this process, by what they wait for. The store wakes who is given something; for the case that a
- * holder died, which
- * nobody tells, the first of each line looks when its time is over.
+ * holder died, which nobody tells, the first of each line looks when its time is over.
  */
 export class Lines {
   readonly #lines = new Map<string, Turn[]>();
   readonly #turns = new Map<string, Turn>();
 
+  #size = 0;
+
   /** How many wait. */
   get size(): number {
-    return this.#turns.size;
+    return this.#size;
+  }
+
+  /** From now on it is told what it is given, which may come before the answer that it stands in line. */
+  expect(turn: Turn): void {
+    this.#turns.set(turn.owner, turn);
+  }
+
+  /** It is told nothing any more. */
+  forget(turn: Turn): void {
+    this.#turns.delete(turn.owner);
   }
 
   /** Joins a line. */
   join(turn: Turn): void {
-    this.#turns.set(turn.owner, turn);
+    this.#size++;
     const line = this.#lines.get(turn.key);
     if (line) line.push(turn);
     else this.#lines.set(turn.key, [turn]);
@@ -72,7 +87,7 @@ export class Lines {
   /** Leaves it; the next one looks for a holder that died, after so many milliseconds. */
   leave(turn: Turn, milliseconds: number): void {
     turn.disarm();
-    this.#turns.delete(turn.owner);
+    this.#size--;
     const line = this.#lines.get(turn.key)!;
     const at = line.indexOf(turn);
     line.splice(at, 1);
@@ -85,9 +100,12 @@ export class Lines {
     if (this.#lines.get(turn.key)?.[0] === turn) turn.arm(milliseconds);
   }
 
-  /** Wakes an owner. */
-  wake(owner: string): void {
-    this.#turns.get(owner)?.wake();
+  /** Wakes an owner, who was given something. */
+  wake(owner: string, grant: Grant | undefined): void {
+    const turn = this.#turns.get(owner);
+    if (!turn) return;
+    turn.grant = grant;
+    turn.wake();
   }
 
   /** Wakes all. */

@@ -44,7 +44,7 @@ interface HeldLockOptions {
  * What clocks of two machines may differ in a while, as a share of it, and milliseconds by which a timer may be
  * rounded.
  */
-const DRIFT = 0.01;
+export const DRIFT = 0.01;
 const ROUNDED = 2;
 
 /** A lock of this process. */

@@ -70,7 +70,7 @@ export class MemoryLockStore implements LockStore {
     if (wait > 0) entry.line.add(owner);
     const retryIn = Math.min(...[...entry.held.values()].map(({ till }) => till)) - now;
     this.#clean(key, entry);
-    return { retryIn };
+    return { retryIn, at: now };
   }
 
   /** Gives a place up, or leaves the line. */
@@ -88,13 +88,14 @@ export class MemoryLockStore implements LockStore {
 
   /** When a job ran last. */
   // deno-lint-ignore require-await -- see take()
-  async lastRun(key: string, signal?: AbortSignal): Promise<number | undefined> {
+  async lastRun(key: string, signal?: AbortSignal): Promise<{ at: number | undefined; now: number }> {
     signal?.throwIfAborted();
     this.#assertOpen();
+    const now = this.#now();
     const run = this.#runs.get(key);
-    if (!run || run.until > this.#now()) return run?.at;
+    if (!run || run.until > now) return { at: run?.at, now };
     this.#runs.delete(key);
-    return undefined;
+    return { at: undefined, now };
   }
 
   /** Keeps when it ran. */
@@ -139,10 +140,11 @@ export class MemoryLockStore implements LockStore {
     return entry;
   }
 
-  #give(entry: Entry, owner: string, now: number): void {
+  #give(entry: Entry, owner: string, now: number): number {
     this.#last = Math.max(now * 1000, this.#last + 1);
     const ttl = Number(owner.slice(owner.lastIndexOf("|") + 1));
     entry.held.set(owner, { till: now + ttl, token: this.#last });
+    return this.#last;
   }
 
   /** Gives free places to those in line. */
@@ -152,8 +154,8 @@ export class MemoryLockStore implements LockStore {
       entry.line.delete(owner);
       const listener = this.#listeners.get(owner.slice(0, owner.indexOf("|")));
       if (!listener) continue; // nobody waits there any more
-      this.#give(entry, owner, now);
-      if (owner !== asking) queueMicrotask(() => listener.granted(owner));
+      const token = this.#give(entry, owner, now);
+      if (owner !== asking) queueMicrotask(() => listener.granted(owner, { token, at: now }));
     }
   }
 

@@ -25,6 +25,6 @@ export type { OnceResult } from "./once.ts";
 export type { LockOptions, OnceOptions, SemaphoreOptions, TryLockOptions } from "./options.ts";
 export type { LockStats } from "./stats.ts";
 export { MemoryLockStore, type MemoryLockStoreOptions } from "./memory_store.ts";
-export type { ExtendRequest, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
+export type { ExtendRequest, Grant, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
 export type { ClosedBy } from "../errors.ts";
 export type { Duration } from "../util/duration.ts";

@@ -27,11 +27,9 @@ export async function runOnce<Value>(
   const key = `o:${name}`;
   const lock = await acquirer.acquire({ key, name, permits: 1, ...times });
   try {
-    const last = await store.lastRun(key, times.signal);
+    const { at: last, now } = await store.lastRun(key, times.signal);
     const at = last === undefined ? undefined : new Date(last);
     if (!lock) return { ran: false, at };
-    // The number is the server's time in microseconds, and after a clock that went back one that is later.
-    const now = Math.floor(lock.token / 1000);
     const begun = last === undefined ? now : dueAt(last, now, every, missed);
     if (begun === undefined) return { ran: false, at };
     const value = await job(lock);
@@ -45,8 +43,9 @@ export async function runOnce<Value>(
 /** From when on the next time is counted, if it is due now. */
 function dueAt(last: number, now: number, every: number, missed: "run" | "skip"): number | undefined {
   const passed = now - last;
-  if (passed < every) return undefined;
-  if (missed === "run") return now;
+  // A clock that was set back by more than the distance of two runs says nothing about when the last one was.
+  if (Math.abs(passed) < every) return undefined;
+  if (missed === "run" || passed < 0) return now;
   const late = passed % every;
   return late <= every * IN_TIME ? now - late : undefined;
 }

@@ -16,11 +16,19 @@ export interface TakeRequest {
 
 /**
  * What a store says: the fencing number of who holds it now, or in how many milliseconds a place is free if nobody
- * extends it.
+ * extends it, and when it said so, in milliseconds of its clock.
  */
 export type TakeAnswer =
   | { readonly token: number }
-  | { readonly retryIn: number };
+  | { readonly retryIn: number; readonly at?: number };
+
+/** What was given to somebody who waited: its fencing number, and when, in milliseconds of the store's clock. */
+export interface Grant {
+  /** The fencing number. */
+  readonly token: number;
+  /** When. */
+  readonly at: number;
+}
 
 /** What is extended. */
 export type ExtendRequest = Pick<TakeRequest, "key" | "owner" | "ttl">;
@@ -35,8 +43,8 @@ export interface LastRun extends Pick<TakeRequest, "key" | "owner"> {
 
 /** Told what concerns those who wait here. */
 export interface LockListener {
-  /** An owner was given what it waits for: it has to ask again, which says since when. */
-  granted(owner: string): void;
+  /** An owner was given what it waits for. Without the grant it has to ask again, which says since when. */
+  granted(owner: string, grant?: Grant): void;
   /** Something may have been missed: whoever waits has to ask again. */
   again(): void;
 }
@@ -57,8 +65,8 @@ export interface LockStore extends AsyncDisposable {
   take(request: TakeRequest, signal?: AbortSignal): Promise<TakeAnswer>;
   /** Gives a place up, or leaves the line; tells whether there was a place. The next in line gets it. */
   leave(request: Omit<TakeRequest, "wait" | "ttl">): Promise<boolean>;
-  /** When the job of a name ran last, in milliseconds of the server's clock. */
-  lastRun(key: string, signal?: AbortSignal): Promise<number | undefined>;
+  /** When the job of a name ran last, and what time it is now, in milliseconds of the server's clock. */
+  lastRun(key: string, signal?: AbortSignal): Promise<{ readonly at: number | undefined; readonly now: number }>;
   /** Keeps for so long when it ran last, if the owner still holds it; tells whether it did. */
   keepRun(run: LastRun): Promise<boolean>;
   /** Extends what is still held, and tells of each whether it was. */

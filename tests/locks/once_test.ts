@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Locks, MemoryLockStore } from "../../src/locks/mod.ts";
+import { RedisLockStore } from "../../src/locks/redis/store.ts";
+import { Batch } from "../../src/redis/batch.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
 import { ManualClock } from "../../src/testing/mod.ts";
 import { until } from "../support/until.ts";
 import { memoryWorld, redisWorld } from "./stores.ts";
@@ -59,6 +62,37 @@ Deno.test("Locks.once() makes up for what was missed, once, or skips it", async 
   assertEquals(await ran("run"), false);
   clock.advance("35m"); // 6 h 5 min: in time
   assertEquals([await ran("run"), await ran("skip")], [false, true]);
+});
+
+Deno.test("Locks.once() goes on after the clock of the server jumped, either way", async (t) => {
+  for (const kind of ["memory", "redis"] as const) {
+    await using world = kind === "redis" ? await redisWorld() : undefined;
+    let now = Date.parse("2026-01-01");
+    const batch = world && new Batch(new WireClient(world.server!), { commandTimeout: 10_000 });
+    await (batch?.client as WireClient | undefined)?.start();
+    const store = batch
+      ? new RedisLockStore(batch, { namespace: "jumps", now: () => now * 1000 })
+      : new MemoryLockStore({ now: () => now });
+    const locks = new Locks(store);
+    const run = async (missed: "run" | "skip") => (await locks.once(missed, { every: "1h", missed }, () => {})).ran;
+    await t.step(kind, async () => {
+      assertEquals([await run("run"), await run("skip")], [true, true]);
+      now += 36_500 * 86_400_000; // set a hundred years forward, and right again
+      assertEquals(await run("run"), true);
+      now -= 36_500 * 86_400_000;
+      assertEquals(await run("run"), true, "it does not wait for a hundred years");
+      assertEquals(await run("run"), false);
+      now -= 86_400_000;
+      assertEquals([await run("run"), await run("skip")], [true, true]);
+      assertEquals([await run("run"), await run("skip")], [false, false]);
+      now -= 5000; // as a clock is set right by a little
+      assertEquals([await run("run"), await run("skip")], [false, false]);
+      now += 3_606_000;
+      assertEquals([await run("run"), await run("skip")], [true, true]);
+    });
+    await locks[Symbol.asyncDispose]();
+    await batch?.close();
+  }
 });
 
 Deno.test("Locks.once() does not keep a run whose lock was lost", async () => {

@@ -10,8 +10,7 @@
  * An owner is `instance|number|ttl`. Both keys end with the last of those in them, so none is left by who dies.
  *
  * The fencing number is the time of the server in µs, and always more than the last that is known: to the key, to the
- * process that asks
- * (its `floor`), and within the script. So it grows after a restart that lost everything, too.
+ * process that asks (its `floor`), and within the script. So it grows after a restart that lost everything, too.
  *
  * @module
  */
@@ -34,26 +33,32 @@ end
 `;
 
 /**
- * Takes a place or leaves it; places that are free go to those in line.
+ * Takes a place or leaves it; places that are free go to those in line, who are told: owner, fencing number, and when
+ * (ms), with a space between.
  *
  * KEYS[1]: who holds it. KEYS[2]: who is in line.
  *
  * ARGV: the time in µs for tests, or empty · `take` or `leave` · the owner · ttl (ms) · permits · wait (ms, 0 = does
- * not stand in line) ·
- * the highest fencing number that the process knows · what channels begin with · `1` where a message that nobody hears
- * says that nobody
- * waits there.
+ * not stand in line) · the highest fencing number that the process knows · what channels begin with · `1` where a
+ * message that nobody hears says that nobody waits there.
  *
- * Replies with 1 and the fencing number, or 0 and the milliseconds until a place is free if nobody extends it; for
- * `leave`, whether there
- * was a place, and 0.
+ * Replies with 1 and the fencing number, or 0, the milliseconds until a place is free if nobody extends it, and the
+ * time (ms); for `leave`, whether there was a place, and 0.
  */
-export const TAKE: Script = new Script(`${PRELUDE}
-local action, me, ttl, permits = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local wait, channel, heard = tonumber(ARGV[6]), ARGV[8], ARGV[9] == '1'
+export const TAKE: Script = new Script(`
+local me = ARGV[3]
+if ARGV[2] == 'leave' and redis.call('EXISTS', KEYS[2]) == 0 then return { redis.call('HDEL', KEYS[1], me), 0 } end
+${PRELUDE}
+local ttl = tonumber(ARGV[4])
 local last = max(us - 1, tonumber(ARGV[7]))
+if ARGV[2] == 'take' and redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 then
+  redis.call('HSET', KEYS[1], me, kept(now + ttl, last + 1, me))
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  return { 1, last + 1 }
+end
 
-local held, count = {}, 0
+local permits, wait = tonumber(ARGV[5]), tonumber(ARGV[6])
+local held, count, changed = {}, 0, false
 for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
   local till, token, owner = read(value)
   if token > last then last = token end
@@ -69,6 +74,7 @@ local function hold(owner, span, token)
   redis.call('HSET', KEYS[1], owner, kept(now + span, token, owner))
   if not held[owner] then count = count + 1 end
   held[owner] = { now + span, token }
+  changed = true
 end
 local function give(owner, span)
   last = last + 1
@@ -76,13 +82,14 @@ local function give(owner, span)
 end
 
 local had = held[me] ~= nil
-if action == 'leave' then
+if ARGV[2] == 'leave' then
   if had then
     redis.call('HDEL', KEYS[1], me)
     held[me] = nil
     count = count - 1
+  else
+    redis.call('ZREM', KEYS[2], me)
   end
-  redis.call('ZREM', KEYS[2], me)
 elseif had then
   hold(me, ttl, held[me][2])
 end
@@ -93,23 +100,28 @@ while count < permits do
   local instance, number, span = match(first, '^([^|]*)|(%d+)|(%d+)$')
   give(first, tonumber(span))
   redis.call('ZREM', KEYS[2], first)
-  if first ~= me and redis.call('PUBLISH', channel .. instance, first) == 0 and heard then
-    redis.call('HDEL', KEYS[1], first)
-    held[first] = nil
-    count = count - 1
+  if first ~= me then
+    local message = format('%s %.0f %.0f', first, last, now)
+    if redis.call('PUBLISH', ARGV[8] .. instance, message) == 0 and ARGV[9] == '1' then
+      redis.call('HDEL', KEYS[1], first)
+      held[first] = nil
+      count = count - 1
+    end
   end
 end
 
-if action == 'take' and not held[me] then
+if ARGV[2] == 'take' and not held[me] then
   if count < permits then
     give(me, ttl)
-  elseif wait > 0 and not redis.call('ZSCORE', KEYS[2], me) then
+  elseif wait > 0 then
     local newest = redis.call('ZRANGE', KEYS[2], '-1', '-1', 'WITHSCORES')[2]
-    redis.call('ZADD', KEYS[2], format('%.0f', max(us, newest and newest + 1 or 0)), me)
-    if newest then
-      redis.call('PEXPIRE', KEYS[2], format('%.0f', wait + ttl), 'GT')
-    else
-      redis.call('PEXPIRE', KEYS[2], format('%.0f', wait + ttl))
+    local place = format('%.0f', max(us, newest and newest + 1 or 0))
+    if redis.call('ZADD', KEYS[2], 'NX', place, me) == 1 then
+      if newest then
+        redis.call('PEXPIRE', KEYS[2], format('%.0f', wait + ttl), 'GT')
+      else
+        redis.call('PEXPIRE', KEYS[2], format('%.0f', wait + ttl))
+      end
     end
   end
 end
@@ -119,10 +131,10 @@ for _, place in pairs(held) do
   if not first or place[1] < first then first = place[1] end
   if not latest or place[1] > latest then latest = place[1] end
 end
-if latest then redis.call('PEXPIRE', KEYS[1], format('%.0f', latest - now)) end
-if action == 'leave' then return { had and 1 or 0, 0 } end
+if latest and changed then redis.call('PEXPIRE', KEYS[1], format('%.0f', latest - now)) end
+if ARGV[2] == 'leave' then return { had and 1 or 0, 0 } end
 if held[me] then return { 1, held[me][2] } end
-return { 0, first and first - now or 0 }
+return { 0, first and first - now or 0, now }
 `);
 
 /**

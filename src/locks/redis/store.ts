@@ -56,9 +56,9 @@ export class RedisLockStore implements LockStore {
   }
 
   async take({ key, owner, ttl, permits, wait }: TakeRequest, signal?: AbortSignal): Promise<TakeAnswer> {
-    const [taken, number] = await this.#take("take", { key, owner, permits }, ttl, wait, signal);
-    if (taken !== 1) return { retryIn: number };
-    if (number > this.#floor) highest.set(this.#namespace, number);
+    const [taken, number, at] = await this.#take("take", { key, owner, permits }, ttl, wait, signal);
+    if (taken !== 1) return { retryIn: number, ...(at !== undefined && { at }) };
+    this.#heard(number);
     return { token: number };
   }
 
@@ -67,13 +67,19 @@ export class RedisLockStore implements LockStore {
     return had === 1;
   }
 
-  async lastRun(key: string, signal?: AbortSignal): Promise<number | undefined> {
+  async lastRun(key: string, signal?: AbortSignal): Promise<{ at: number | undefined; now: number }> {
     const operation = "read last run";
     this.#assertOpen(operation);
+    const route = `{${this.#tagOf(key)}}:lockr:${key}`;
     try {
-      const reply = await this.#batch.send("MGET", [`{${this.#tagOf(key)}}:lockr:${key}`], { operation, signal });
-      const [value] = reply as [Uint8Array | null];
-      return value ? Number(decoder.decode(value)) : undefined;
+      const [runs, time] = await Promise.all([
+        this.#batch.send("MGET", [route], { operation, signal }),
+        this.#batch.send("TIME", [], { operation, signal, route }),
+      ]);
+      const [value] = runs as [Uint8Array | null];
+      const [seconds, microseconds] = (time as [Uint8Array, Uint8Array]).map((part) => Number(decoder.decode(part)));
+      const now = this.#now?.() ?? seconds! * 1e6 + microseconds!;
+      return { at: value ? Number(decoder.decode(value)) : undefined, now: Math.floor(now / 1000) };
     } catch (error) {
       throw unavailable(error, operation);
     }
@@ -123,7 +129,7 @@ export class RedisLockStore implements LockStore {
     ttl: number,
     wait: number,
     signal: AbortSignal | undefined,
-  ): Promise<[number, number]> {
+  ): Promise<[number, number, number?]> {
     const operation = action === "take" ? "acquire lock" : "release lock";
     this.#assertOpen(operation);
     const tag = this.#tagOf(key);
@@ -137,7 +143,7 @@ export class RedisLockStore implements LockStore {
     } catch (error) {
       throw unavailable(error, operation);
     }
-    if (Array.isArray(reply) && reply.length === 2) return reply as [number, number];
+    if (Array.isArray(reply) && reply.length >= 2) return reply as [number, number, number?];
     throw new RedisError("ERR the reply about a lock makes no sense");
   }
 
@@ -146,7 +152,7 @@ export class RedisLockStore implements LockStore {
     return new Promise((resolve, reject) => {
       let first = true;
       this.#subscription = this.#batch.client.subscribe(this.#channel(instance), {
-        message: (payload) => listener.granted(decoder.decode(payload)),
+        message: (payload) => this.#granted(decoder.decode(payload), listener),
         ready: () => {
           if (!first) return listener.again();
           first = false;
@@ -156,6 +162,19 @@ export class RedisLockStore implements LockStore {
       });
       this.#subscription.catch(reject);
     });
+  }
+
+  #granted(message: string, listener: LockListener): void {
+    const [owner, token, at] = message.split(" ");
+    const grant = { token: Number(token), at: Number(at) };
+    if (!Number.isSafeInteger(grant.token) || !Number.isSafeInteger(grant.at)) return listener.granted(owner!);
+    this.#heard(grant.token);
+    listener.granted(owner!, grant);
+  }
+
+  /** A fencing number that was given. */
+  #heard(token: number): void {
+    if (token > this.#floor) highest.set(this.#namespace, token);
   }
 
   #assertOpen(operation: string): void {
