@@ -1,3 +1,4 @@
+import { isBuiltin } from "node:module";
 import { documentsIn, type Fence, fencesOf, serves } from "./fences.ts";
 
 /** Where TypeScript is looked for in documents. */
@@ -43,12 +44,21 @@ async function writeModule(root: string, folder: string, path: string, samples: 
     await Deno.mkdir(`${root}${folder}/${file}`, { recursive: true });
     // A module even where nothing is imported, so that names of one are not those of another.
     await Deno.writeTextFile(`${root}${sample}`, `${code}export {};\n`);
-    lines.push(`Deno.test("${file}:${line}", async () => void await import("${relative(folder, name, sample)}"));\n`);
+    const lacking = lackingIn(code);
+    const title = `${file}:${line}${lacking === undefined ? "" : ` (needs ${lacking})`}`;
+    const options = lacking === undefined ? "" : "{ ignore: true }, ";
+    const run = `async () => void await import("${relative(folder, name, sample)}")`;
+    lines.push(`Deno.test("${title}", ${options}${run});\n`);
   }
   const module = `${folder}/${name}_samples_test.ts`;
   await Deno.mkdir(`${root}${module.replace(/[^/]*$/, "")}`, { recursive: true });
   await Deno.writeTextFile(`${root}${module}`, lines.join(""));
   return module;
+}
+
+/** What a sample imports of Node, and an older Deno does not have yet. */
+function lackingIn(code: string): string | undefined {
+  return [...code.matchAll(/from "(node:[\w/]+)"/g)].map(([, name]) => name!).find((name) => !isBuiltin(name));
 }
 
 /** The specifier of a sample within the module of its tests. */
