@@ -102,6 +102,7 @@ export {
 } from "./src/images/mod.ts";
 export {
   type Lock,
+  type LockDurability,
   type LockLoss,
   LockLostError,
   type LockOptions,

@@ -81,8 +81,9 @@ export class Acquirer {
   }
 
   async #acquire(request: LockRequest): Promise<HeldLock | undefined> {
-    const { key, ttl, permits, wait, signal } = request;
+    const { key, ttl, permits, wait, signal, durability } = request;
     signal?.throwIfAborted();
+    if (durability) this.#store.assertReplicates?.();
     const owner = `${this.#instance}|${++this.#owners}|${ttl}`;
     const began = performance.now();
     // Who is not heard of cannot be told: until then nobody stands in line.
@@ -91,7 +92,7 @@ export class Acquirer {
     if (wait > 0) this.#lines.expect(turn);
     try {
       const answer = await this.#store.take(ask, signal);
-      if ("token" in answer) return this.#hold(request, owner, answer.token, began, began);
+      if ("token" in answer) return await this.#hold(request, owner, answer.token, began, began);
       if (wait === 0) return undefined;
       return await this.#wait(request, turn, { ...ask, wait }, began, { ...answer, since: began });
     } catch (error) {
@@ -139,7 +140,7 @@ export class Acquirer {
         const given = turn.grant && grantedAt(turn.grant, answer, ttl);
         if (given !== undefined) {
           this.#told(request.name, began, true);
-          return this.#hold(request, owner, turn.grant!.token, given, began);
+          return await this.#hold(request, owner, turn.grant!.token, given, began);
         }
         turn.grant = undefined;
         if (performance.now() >= end) break;
@@ -150,7 +151,7 @@ export class Acquirer {
         });
         if ("token" in next) {
           this.#told(request.name, began, true);
-          return this.#hold(request, owner, next.token, since, began);
+          return await this.#hold(request, owner, next.token, since, began);
         }
         answer = { ...next, since };
       }
@@ -171,13 +172,13 @@ export class Acquirer {
     return await this.#store.listen(this.#instance, listener).then(() => true, () => false);
   }
 
-  #hold(
-    { key, name, permits, ttl }: LockRequest,
+  async #hold(
+    { key, name, permits, ttl, durability, signal }: LockRequest,
     owner: string,
     token: number,
     since: number,
     began: number,
-  ): HeldLock {
+  ): Promise<HeldLock> {
     const release = async (lock: HeldLock) => {
       const kept = this.#keeper.drop(lock);
       const had = await this.#leaver.leave({ key, owner, permits }, ttl);
@@ -187,6 +188,12 @@ export class Acquirer {
     if (this.#closed) lock.release();
     this.#assertOpen();
     this.#keeper.add(lock);
+    if (durability) {
+      lock.replicated = (await this.#store.replicate?.(key, durability) ?? 0) >= durability.replicas;
+      this.#assertOpen();
+      if (signal?.aborted) this.#keeper.drop(lock); // whoever catches it gives it up
+      signal?.throwIfAborted();
+    }
     this.#counts.acquired++;
     this.#on?.({ type: "lock.acquired", name, token, milliseconds: Math.round(performance.now() - began) });
     return lock;

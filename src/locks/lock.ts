@@ -16,6 +16,11 @@ export interface Lock extends AsyncDisposable {
    * any timer does.
    */
   readonly held: boolean;
+  /**
+   * Whether as many replicas as `durability` wants had it before its job began, so that a failover to one of them keeps
+   * it. `false` without that option, and on the embedded store.
+   */
+  readonly replicated: boolean;
   /** Aborted as soon as the lock is lost, or may be; its reason is a `LockLostError`. A release does not abort it. */
   readonly signal: AbortSignal;
   /**
@@ -55,6 +60,7 @@ export class HeldLock implements Lock {
   readonly permits: number;
   readonly ttl: number;
   readonly token: number;
+  replicated = false;
   /** Until when nobody else can hold it, by `performance.now()`. */
   until: number;
   /** When to extend it. */

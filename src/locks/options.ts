@@ -1,6 +1,15 @@
+import type { ReplicaWait } from "../redis/wait_for_replicas.ts";
 import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import { assertOptions, type OptionNames, optionNames } from "../util/option_names.ts";
+
+/** On how many replicas a lock has to be before its job begins. */
+export interface LockDurability {
+  /** How many replicas: from 1 to 100. */
+  replicas: number;
+  /** How long to wait for them: from 1 ms to a minute. @default {"100ms"} */
+  timeout?: Duration | undefined;
+}
 
 /** Options of a lock that does not wait. */
 export interface TryLockOptions {
@@ -12,6 +21,11 @@ export interface TryLockOptions {
    * @default {"30s"}
    */
   ttl?: Duration | undefined;
+  /**
+   * Waits until replicas have the lock; `lock.replicated` tells whether they had it in time. Needs a Redis by its URL,
+   * since it takes a connection of its own.
+   */
+  durability?: LockDurability | undefined;
   /** Ends the wait. A lock that is held stays so. */
   signal?: AbortSignal | undefined;
 }
@@ -47,14 +61,28 @@ export interface LockTimes {
   readonly ttl: number;
   readonly wait: number;
   readonly signal: AbortSignal | undefined;
+  readonly durability: ReplicaWait | undefined;
 }
 
 const DAY = 86_400_000;
 const MOST_PERMITS = 1000;
-const TRY: OptionNames = optionNames<TryLockOptions>({ ttl: true, signal: true });
-const LOCK: OptionNames = optionNames<LockOptions>({ ttl: true, wait: true, signal: true });
-const ONCE: OptionNames = optionNames<OnceOptions>({ every: true, missed: true, ttl: true, signal: true });
-const SEMAPHORE: OptionNames = optionNames<SemaphoreOptions>({ permits: true, ttl: true, wait: true });
+const MOST_REPLICAS = 100;
+const TRY: OptionNames = optionNames<TryLockOptions>({ ttl: true, durability: true, signal: true });
+const LOCK: OptionNames = optionNames<LockOptions>({ ttl: true, wait: true, durability: true, signal: true });
+const ONCE: OptionNames = optionNames<OnceOptions>({
+  every: true,
+  missed: true,
+  ttl: true,
+  durability: true,
+  signal: true,
+});
+const SEMAPHORE: OptionNames = optionNames<SemaphoreOptions>({
+  permits: true,
+  ttl: true,
+  wait: true,
+  durability: true,
+});
+const DURABILITY: OptionNames = optionNames<LockDurability>({ replicas: true, timeout: true });
 
 /**
  * Checks options and fills in what is not given.
@@ -68,7 +96,19 @@ export function timesOf(options: LockOptions, action: string, defaults: LockOpti
     ttl: Math.ceil(toMilliseconds(ttl, "ttl", { min: 100, max: DAY })),
     wait: Math.ceil(toMilliseconds(wait, "wait", { max: DAY })),
     signal,
+    durability: durabilityOf(options.durability === undefined ? defaults.durability : options.durability, action),
   };
+}
+
+function durabilityOf(given: LockDurability | undefined, action: string): ReplicaWait | undefined {
+  if (given === undefined) return undefined;
+  assertOptions(given, DURABILITY, action);
+  const { replicas, timeout = "100ms" } = given;
+  if (!Number.isInteger(replicas) || replicas < 1 || replicas > MOST_REPLICAS) {
+    const message = `Cannot ${action}: wanted "replicas" from 1 to ${MOST_REPLICAS}, got ${describe(replicas)}`;
+    throw typeof replicas === "number" ? new RangeError(message) : new TypeError(message);
+  }
+  return { replicas, timeout: Math.ceil(toMilliseconds(timeout, "timeout", { min: 1, max: 60_000 })) };
 }
 
 /** The same where there is no wait. */
@@ -81,7 +121,8 @@ export function tryTimesOf(options: TryLockOptions, action: string, defaults: Lo
 export function permitsOf(options: SemaphoreOptions): number {
   assertOptions(options, SEMAPHORE, "make a semaphore");
   const { permits } = options;
-  timesOf({ ttl: options.ttl, wait: options.wait }, "make a semaphore");
+  const { ttl, wait, durability } = options;
+  timesOf({ ttl, wait, durability }, "make a semaphore");
   if (Number.isInteger(permits) && permits >= 1 && permits <= MOST_PERMITS) return permits;
   const message = `Cannot make a semaphore: wanted "permits" from 1 to ${MOST_PERMITS}, got ${describe(permits)}`;
   throw typeof permits === "number" ? new RangeError(message) : new TypeError(message);
@@ -90,10 +131,10 @@ export function permitsOf(options: SemaphoreOptions): number {
 /** The same for a job that one of many runs. */
 export function onceOf(options: OnceOptions): LockTimes & { readonly every: number; readonly missed: "run" | "skip" } {
   assertOptions(options, ONCE, "run once");
-  const { every, missed = "run", ttl, signal } = options;
+  const { every, missed = "run", ttl, durability, signal } = options;
   const milliseconds = Math.ceil(toMilliseconds(every, "every", { min: 1000, max: 366 * DAY }));
   if (missed !== "run" && missed !== "skip") {
     throw new TypeError(`Cannot run once: wanted "missed" to be "run" or "skip", got ${describe(missed)}`);
   }
-  return { ...tryTimesOf({ ttl, signal }, "run once"), every: milliseconds, missed };
+  return { ...tryTimesOf({ ttl, durability, signal }, "run once"), every: milliseconds, missed };
 }

@@ -50,11 +50,11 @@ export class NamedSemaphore implements Semaphore {
   readonly #acquirer: Acquirer;
   readonly #defaults: LockOptions;
 
-  constructor(acquirer: Acquirer, name: string, permits: number, { ttl, wait }: LockOptions) {
+  constructor(acquirer: Acquirer, name: string, permits: number, { ttl, wait, durability }: LockOptions) {
     this.#acquirer = acquirer;
     this.name = name;
     this.permits = permits;
-    this.#defaults = { ttl, wait };
+    this.#defaults = { ttl, wait, durability };
   }
 
   async withPermit<Value>(

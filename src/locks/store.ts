@@ -1,4 +1,5 @@
 import type { ClosedBy } from "../errors.ts";
+import type { ReplicaWait } from "../redis/wait_for_replicas.ts";
 
 /** What is asked of a store: a place under a name, for a while. */
 export interface TakeRequest {
@@ -69,6 +70,13 @@ export interface LockStore extends AsyncDisposable {
   lastRun(key: string, signal?: AbortSignal): Promise<{ readonly at: number | undefined; readonly now: number }>;
   /** Keeps for so long when it ran last, if the owner still holds it; tells whether it did. */
   keepRun(run: LastRun): Promise<boolean>;
+  /** Says that it cannot wait for replicas, where it has some but cannot. */
+  assertReplicates?(): void;
+  /**
+   * Waits until replicas have what was done to a key, so many milliseconds at most; tells how many have. Without it
+   * there are none.
+   */
+  replicate?(key: string, wait: ReplicaWait): Promise<number>;
   /** Extends what is still held, and tells of each whether it was. */
   extend(requests: readonly ExtendRequest[]): Promise<boolean[]>;
   /** Ends it. */

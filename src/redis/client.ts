@@ -87,6 +87,11 @@ export interface RedisClient {
   reset(reason: Error): void;
   /** Subscribes to a channel until the returned object is disposed of. */
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription>;
+  /**
+   * Opens another connection of the same kind, for what blocks; it is closed by who asked for it. A client that cannot
+   * has none.
+   */
+  apart?(): Promise<RedisClient>;
   /** Registers the one listener for connection changes. */
   onChange(listener: (change: ConnectionChange) => void): void;
   /** Closes what the adapter opened, and only that. */

@@ -3,6 +3,7 @@ import type { Batch } from "../../redis/batch.ts";
 import type { RedisReply, Subscription } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { unavailable } from "../../redis/refusals.ts";
+import { type ReplicaWait, ReplicaWaiter } from "../../redis/wait_for_replicas.ts";
 import { decoder } from "../../util/utf8.ts";
 import type { ExtendRequest, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
 import { EXTEND, KEEP_RUN, TAKE } from "./scripts.ts";
@@ -29,6 +30,8 @@ export class RedisLockStore implements LockStore {
   readonly #now: (() => number) | undefined;
   #listening: Promise<void> | undefined;
   #subscription: Promise<Subscription> | undefined;
+  /** Who waits for replicas, by hash tag. */
+  readonly #waiters = new Map<string, ReplicaWaiter>();
   #closed: ClosedBy | undefined;
 
   constructor(batch: Batch, { namespace, buckets = 1, now }: RedisLockStoreOptions) {
@@ -117,8 +120,22 @@ export class RedisLockStore implements LockStore {
     return done;
   }
 
+  assertReplicates(): void {
+    const { name, apart } = this.#batch.client;
+    if (apart) return;
+    throw new TypeError(`Cannot wait for replicas of a lock: wanted a Redis by its URL, got a client "${name}"`);
+  }
+
+  async replicate(key: string, wait: ReplicaWait): Promise<number> {
+    const tag = this.#tagOf(key);
+    let waiter = this.#waiters.get(tag);
+    if (!waiter) this.#waiters.set(tag, waiter = new ReplicaWaiter(this.#batch.client, `{${tag}}:lockw`));
+    return await waiter.wait(wait);
+  }
+
   async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     this.#closed ??= by;
+    await Promise.all([...this.#waiters.values()].map((waiter) => waiter[Symbol.asyncDispose]()));
     const subscription = await this.#subscription?.catch(() => undefined);
     await subscription?.[Symbol.asyncDispose]();
   }

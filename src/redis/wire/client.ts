@@ -42,6 +42,7 @@ export class WireClient implements RedisClient {
   readonly name: string = "larder";
   readonly inFlight: number = IN_FLIGHT;
   readonly #address: RedisAddress;
+  readonly #wireOptions: WireOptions;
   readonly #heartbeatEvery: number;
   readonly #connectTimeout: number;
   readonly #clientName: string | undefined;
@@ -57,6 +58,7 @@ export class WireClient implements RedisClient {
 
   constructor(address: RedisAddress, options: WireOptions = {}) {
     this.#address = address;
+    this.#wireOptions = options;
     this.#heartbeatEvery = options.heartbeat ?? HEARTBEAT;
     this.#connectTimeout = options.connectTimeout ?? CONNECT_TIMEOUT;
     this.#clientName = options.clientName;
@@ -121,6 +123,12 @@ export class WireClient implements RedisClient {
 
   subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
     return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
+  }
+
+  async apart(): Promise<WireClient> {
+    const client = new WireClient(this.#address, this.#wireOptions);
+    await client.start();
+    return client;
   }
 
   async close(): Promise<void> {
