@@ -1,7 +1,7 @@
-import { LRUCache } from "lru-cache";
 import type { Cache } from "../cache/cache.ts";
 import { listenerOf } from "../cache/listener.ts";
 import { callQuietly } from "../util/callbacks.ts";
+import { growingLru } from "../util/growing_lru.ts";
 import { ageOf, staleFor } from "./cached_answer.ts";
 import { NO_WISHES, type RequestWishes } from "./request_wishes.ts";
 import type { ResponseAddress } from "./response_key.ts";
@@ -18,7 +18,7 @@ const TOLD_FOR = 60;
 /** What is kept of responses, as far as it can be told without making any. */
 export class KeptResponses {
   readonly #cache: Cache;
-  readonly #notKept = new LRUCache<string, true>({ max: 10_000, ttl: NOT_KEPT_FOR });
+  readonly #notKept = growingLru<true>(10_000, { ttl: NOT_KEPT_FOR });
   readonly #streaming = new Set<string>();
   readonly variants: ResponseVariants;
 

@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import type { Cache } from "../cache/cache.ts";
+import { growingLru } from "../util/growing_lru.ts";
 import { type ResponseAddress, valueOf } from "./response_key.ts";
 import type { StoredResponse } from "./stored_response.ts";
 
@@ -27,7 +27,7 @@ const ON_ITS_WAY = 30_000;
 /** On which headers the responses of each URL depend, and which variants there are. */
 export class ResponseVariants {
   readonly #cache: Cache;
-  readonly #known = new LRUCache<string, Variants>({ max: 10_000 });
+  readonly #known = growingLru<Variants>(10_000);
 
   constructor(cache: Cache) {
     this.#cache = cache;

@@ -15,6 +15,15 @@ const TIME_STEP = 2000;
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 type Stats = Awaited<ReturnType<typeof statsOf>>;
+
+/** What a name stands for. */
+interface Found {
+  readonly path: string;
+  readonly stats: Stats;
+  /** How many folders below the root it lies. */
+  readonly folders: number;
+}
+
 const statsOf = (path: string) => lstat(path, { bigint: true });
 
 /**
@@ -65,9 +74,7 @@ class FileSource implements ImageSource {
     try {
       const stats = await file.stat({ bigint: true });
       // What was opened must be what was found: somebody may have put a link in its place.
-      // And so must what is found now: a folder on the way may have been a link for as long as that took.
-      const again = isSameFile(stats, found.stats) && stats.isFile() ? await this.#find(name) : undefined;
-      if (!again || !isSameFile(stats, again.stats)) {
+      if (!stats.isFile() || !isSameFile(stats, found.stats) || !await this.#isStillThere(name, found)) {
         await file.close();
         return undefined;
       }
@@ -96,7 +103,14 @@ class FileSource implements ImageSource {
     }
   }
 
-  async #find(name: string): Promise<{ path: string; stats: Stats } | undefined> {
+  /** Whether what was found is found again: a folder on the way may have been a link while it was opened. */
+  async #isStillThere(name: string, { stats, folders }: Found): Promise<boolean> {
+    if (folders === 0) return true;
+    const again = await this.#find(name);
+    return again !== undefined && isSameFile(stats, again.stats);
+  }
+
+  async #find(name: string): Promise<Found | undefined> {
     const found = await this.#walk(name);
     return found?.stats.isFile() ? found : undefined;
   }
@@ -105,7 +119,7 @@ class FileSource implements ImageSource {
    * Walks from the root to what a name stands for, link by link, so that nothing outside the root is ever looked at: a
    * system call that follows links would, and only then tell where they led.
    */
-  async #walk(name: string): Promise<{ path: string; stats: Stats } | undefined> {
+  async #walk(name: string): Promise<Found | undefined> {
     let left = name.split("/");
     const walked: string[] = [];
     let links = 0;
@@ -124,7 +138,7 @@ class FileSource implements ImageSource {
         const parts = target === undefined ? undefined : await this.#partsOf(target, walked);
         if (!parts) return undefined;
         left = [...parts, ...left];
-      } else if (left.length === 0) return { path, stats };
+      } else if (left.length === 0) return { path, stats, folders: walked.length };
       else if (stats.isDirectory()) walked.push(part);
       else return undefined;
     }
@@ -174,15 +188,16 @@ function bodyOf(file: FileHandle, start: number, end: number): ReadableStream<Ui
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        if (at >= end) {
-          await file.close();
-          return controller.close();
+        if (at < end) {
+          const buffer = new Uint8Array(Math.min(CHUNK, end - at));
+          const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+          if (bytesRead === 0) throw new Error(`Cannot read an image: wanted bytes up to ${end}, got its end at ${at}`);
+          at += bytesRead;
+          controller.enqueue(buffer.subarray(0, bytesRead));
         }
-        const buffer = new Uint8Array(Math.min(CHUNK, end - at));
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-        if (bytesRead === 0) throw new Error(`Cannot read an image: wanted bytes up to ${end}, got its end at ${at}`);
-        at += bytesRead;
-        controller.enqueue(buffer.subarray(0, bytesRead));
+        if (at < end) return;
+        await file.close();
+        controller.close();
       } catch (error) {
         await file.close().catch(() => {});
         throw error;

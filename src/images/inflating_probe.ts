@@ -1,5 +1,5 @@
 import { ImageError } from "../errors.ts";
-import { breath } from "./breather.ts";
+import { LongWork } from "../util/long_work.ts";
 import type { Shape } from "./formats/parser.ts";
 import { Probe } from "./probe.ts";
 
@@ -62,14 +62,19 @@ export class InflatingProbe {
 
   async #pump(readable: ReadableStream<Uint8Array>): Promise<void> {
     let size = 0;
-    for await (const part of readable) {
-      size += part.length;
-      if (size > MOST) throw new ImageError(this.#filename, "too-large", `an SVG of at most ${MOST} bytes`);
-      // A few bytes become very many at once.
-      for (let at = 0; at < part.length; at += PIECE) {
-        this.#probe.push(part.subarray(at, at + PIECE));
-        await breath();
+    const work = new LongWork();
+    try {
+      for await (const part of readable) {
+        size += part.length;
+        if (size > MOST) throw new ImageError(this.#filename, "too-large", `an SVG of at most ${MOST} bytes`);
+        // A few bytes become very many at once.
+        for (let at = 0; at < part.length; at += PIECE) {
+          this.#probe.push(part.subarray(at, at + PIECE));
+          await work.turn();
+        }
       }
+    } finally {
+      work.end();
     }
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { ImageError } from "../errors.ts";
-import { breath } from "./breather.ts";
+import { LongWork } from "../util/long_work.ts";
 import { BEGINNING, typeInDoubt, typeWithoutSize } from "./doubt.ts";
 import type { Shape } from "./formats/parser.ts";
 import { InflatingProbe, isGzip } from "./inflating_probe.ts";
@@ -37,6 +37,7 @@ export async function readImage(
 ): Promise<ReadResult> {
   const { maxBytes } = limits;
   const reader = body.getReader();
+  const work = new LongWork();
   const hash = createHash(limits.hash.replace("-", ""));
   const beginning = new Uint8Array(BEGINNING);
   let probe: Probe | InflatingProbe | undefined;
@@ -53,15 +54,17 @@ export async function readImage(
   };
   try {
     assertSize(filename, stat.size ?? 0, maxBytes);
-    while (true) {
+    for (let next = reader.read();;) {
       signal?.throwIfAborted();
-      const { done, value } = await reader.read();
+      const { done, value } = await next;
       if (done) break;
+      next = reader.read(); // goes on while this is looked at
+      next.catch(() => {});
       if (size < BEGINNING) beginning.set(value.subarray(0, BEGINNING - size), size);
       size += value.length;
       assertSize(filename, size, maxBytes);
       hash.update(value);
-      await breath();
+      await work.turn();
       if (size < 2) continue; // too few to tell whether they are compressed
       try {
         if (!probe) {
@@ -100,6 +103,8 @@ export async function readImage(
     await reader.cancel().catch(() => {});
     if (error instanceof ImageError) return { error };
     throw error;
+  } finally {
+    work.end();
   }
 }
 

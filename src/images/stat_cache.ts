@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { LRUCache } from "lru-cache";
 import { NotFoundError } from "../errors.ts";
+import { growingLru } from "../util/growing_lru.ts";
 import type { ImageSettings } from "./settings.ts";
 import type { ImageStat, OpenedImage } from "./source.ts";
 
@@ -31,7 +31,7 @@ const RETRY_AFTER = 1000;
 export class StatCache {
   readonly #settings: ImageSettings;
   readonly #now: () => number;
-  readonly #known = new LRUCache<string, Snapshot>({ max: KEPT });
+  readonly #known = growingLru<Snapshot>(KEPT);
   readonly #running = new Map<string, Promise<Snapshot>>();
   #forgotten = 0;
 

@@ -1,5 +1,6 @@
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
 import { type EventListener, safeListener } from "../observe/events.ts";
+import { growingLru } from "../util/growing_lru.ts";
 import { isMadeUp } from "./callers.ts";
 
 /** What is kept of one identity. */
@@ -28,8 +29,8 @@ export class LiveStates {
   constructor(max: number, on?: EventListener) {
     this.#max = max;
     this.#on = safeListener(on);
-    this.#known = new LRUCache({ max });
-    this.#madeUp = new LRUCache({ max });
+    this.#known = growingLru(max);
+    this.#madeUp = growingLru(max);
   }
 
   /** How many there are. */

@@ -1,5 +1,6 @@
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
 import { describe } from "../util/describe.ts";
+import { growingLru } from "../util/growing_lru.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
@@ -83,7 +84,7 @@ export class MemoryLimitStore implements LimitStore {
       throw new RangeError(`Cannot create store: wanted "maxEntries" of at least 1, got ${describe(maxEntries)}`);
     }
     this.#states = new LiveStates(maxEntries, on);
-    this.#tickets = new LRUCache({ max: Math.min(maxEntries, MOST_TICKETS) });
+    this.#tickets = growingLru(Math.min(maxEntries, MOST_TICKETS));
     this.#now = now;
   }
 

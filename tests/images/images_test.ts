@@ -243,6 +243,16 @@ Deno.test("Images reads no more than 16 at a time", async () => {
   assertEquals(most, 16);
 });
 
+Deno.test("Images.warm() lets others have their turn, though its source never waits", async () => {
+  await using bed = new Bed();
+  const names = Array.from({ length: 3000 }, (_, i) => `${i}.png`);
+  for (const name of names) bed.source.put(name, PNG);
+  let known = 0;
+  const turned = new Promise<number>((resolve) => setTimeout(() => resolve(known), 0));
+  await bed.images.warm(names, { onProgress: () => void known++ });
+  assert(await turned < names.length, "a timer of 0 ms waited for all images");
+});
+
 Deno.test("Images.warm() reads a folder, so many at a time, and tells how far it is", async () => {
   await using folder = await Folder.make({ "a.png": PNG, "x/b.gif": GIF, "x/y/c.png": PNG, "notes.txt": "no image" });
   await folder.write("x/broken.jpg", "no image either");
