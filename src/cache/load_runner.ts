@@ -153,12 +153,13 @@ export class LoadRunner {
   ): Promise<Outcome> {
     const { key, lease } = flight;
     const { schema, version } = request;
+    const { background } = how;
     const started = performance.now();
-    const value = await this.#call(flight, request, context, how.background);
+    const value = await this.#call(flight, request, context, background);
     const milliseconds = performance.now() - started;
     const told = (end: LoadEnd) => {
       const { on } = this.#host;
-      on?.({ type: "cache.load", key, milliseconds, stored: end === "stored", end, background: how.background });
+      on?.({ type: "cache.load", key, milliseconds, stored: end === "stored", end, background });
     };
     if (context.skipped) {
       const checked = await this.#checked(key, value, schema);
@@ -177,7 +178,8 @@ export class LoadRunner {
     flight.tags = context.tags(checked, kept);
     const encoded = kept ?? await this.#encoded(key, value, request);
     if (!encoded) {
-      this.#release(flight, pause);
+      // An older value stands in for a loader that failed. This one did not: who comes next gets nothing older.
+      this.#release(flight, background ? pause : 0);
       told("unstorable");
       return { value: checked, encoded };
     }
@@ -196,7 +198,15 @@ export class LoadRunner {
     this.oddities.say("absent", site, message);
   }
 
-  #call<T>(flight: Flight, request: LoadRequest<T>, context: Context<T>, background: boolean): T | Promise<T> {
+  async #call<T>(flight: Flight, request: LoadRequest<T>, context: Context<T>, background: boolean): Promise<T> {
+    try {
+      return await this.#traced(flight, request, context, background);
+    } finally {
+      flight.run.over = true; // what it has not awaited may wait for what is left to do
+    }
+  }
+
+  #traced<T>(flight: Flight, request: LoadRequest<T>, context: Context<T>, background: boolean): T | Promise<T> {
     const began = performance.now();
     try {
       const trace = loadTracer();

@@ -189,6 +189,7 @@ export class MemoryStore implements CacheStore {
       if (!matches(key)) continue;
       if (this.#live(key)) removed++;
       this.#entries.delete(key);
+      this.#waiters.notify(key);
     }
     unawaited(options.onProgress?.(removed));
     return { status: "done", removed };
@@ -199,6 +200,7 @@ export class MemoryStore implements CacheStore {
     this.#assertOpen("clear cache");
     this.#entries.clear();
     this.#known.restart(this.#known.epoch + 1, this.#tick(this.#now()), 0);
+    this.#waiters.notifyAll();
     return { status: "done" };
   }
 

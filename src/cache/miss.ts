@@ -1,14 +1,14 @@
-import { abortable, delay } from "../util/abort.ts";
-import { disposing } from "../util/disposing.ts";
+import { abortable } from "../util/abort.ts";
 import { PROOF } from "./heartbeat.ts";
-import { AbsentError, type LoadRequest } from "./load_request.ts";
 import { Answers } from "./answers.ts";
-import type { Flight, Outcome } from "./flight.ts";
+import type { Flight } from "./flight.ts";
+import { FlightWait, type Step } from "./flight_wait.ts";
+import type { LoadRequest } from "./load_request.ts";
 import type { MissHost } from "./miss_host.ts";
+import { Patience } from "./patience.ts";
 import { isStoreFailure } from "./store_failure.ts";
 import type { Read, ReadOptions, Watch } from "./store.ts";
 import type { Found } from "./values.ts";
-import { currentRun, waitFor } from "./waits.ts";
 
 /** First wait for somebody else's loader where changes are not told, in milliseconds; it grows. */
 const POLL_FIRST = 10;
@@ -16,13 +16,8 @@ const POLL_FIRST = 10;
 const POLL_LONGEST = 200;
 /** Longest wait where changes are told: a message of the change channel may have been missed. */
 const POLL_LIVE = 1000;
-/** How long a loader waits for another process, which may be waiting for it, in milliseconds. */
-const WAIT_WITHIN_LOADER = 10_000;
 /** Rounds after which a caller loads for itself: whatever keeps it waiting, it gets an answer. */
 const ROUNDS = 1000;
-
-/** A flight took longer than its caller waits for others. */
-const TOO_LATE = Symbol("too late");
 
 /** How an entry is read by who does not want what is there. */
 export const ANEW: ReadOptions = { steal: true, refresh: Infinity };
@@ -41,20 +36,20 @@ export class MissResolver<T> {
   readonly #signal: AbortSignal | undefined;
   #watch: Watch | undefined;
   readonly #answers: Answers<T>;
-  readonly #since = performance.now();
-  readonly #began: number;
-  /** How long it waits for another process, in milliseconds. */
-  readonly #patience: number;
+  readonly #flights: FlightWait<T>;
+  readonly #patience: Patience;
+  /** Who held the lease when the wait for another process began. */
+  #holder = 0;
 
   /** `began` is how many loaders had been started when the caller came. */
   constructor(host: MissHost, key: string, request: LoadRequest<T>, signal: AbortSignal | undefined, began: number) {
-    this.#began = began;
     this.#host = host;
     this.#key = key;
     this.#request = request;
     this.#signal = signal;
     this.#answers = new Answers(host, key, request, signal);
-    this.#patience = (request.waitTimeout ?? (currentRun() ? WAIT_WITHIN_LOADER : 0)) || Infinity;
+    this.#patience = new Patience(request.waitTimeout);
+    this.#flights = new FlightWait(host, request, signal, this.#answers, this.#patience, began);
   }
 
   /**
@@ -85,15 +80,11 @@ export class MissResolver<T> {
   }
 
   /** One look at how things stand: a value, or how to read again, or neither when the store cannot help. */
-  async #step(
-    read: Read,
-    found: Found<T>,
-    round: number,
-  ): Promise<{ value: T } | { again?: { unusable?: number; steal?: boolean } }> {
+  async #step(read: Read, found: Found<T>, round: number): Promise<Step<T>> {
     const { loading } = this.#host;
     const key = this.#key;
     const flight = loading.get(key);
-    if (flight && this.#request.fresh) this.#assertNoCircle(flight, read);
+    if (flight && this.#request.fresh) this.#assertNoCycle(flight, read);
     // Who reads the same key in the same tick shares the read, and with it the lease: the first of them loads.
     const granted = loading.claim(read);
     if (this.#request.fresh) return await this.#anew(read, found, granted, flight);
@@ -109,21 +100,19 @@ export class MissResolver<T> {
     if (granted) {
       const how = { fence: read, previous: found, background: false, fallback: found !== undefined };
       const started = loading.start(key, this.#request, how);
-      return { value: await this.#landed(started, found && await this.#answers.copy(read), false) as T };
+      return { value: await this.#flights.own(started, found && await this.#answers.copy(read)) };
     }
     if (flight) {
       // Whoever holds the lease by now: the loader that this process has for the key may be waiting for this very call.
       try {
-        this.#waitFor(flight)?.[Symbol.dispose]();
+        this.#flights.assertMayWait(flight);
       } catch (error) {
         if (found) return { value: this.#answers.hit(found, true) };
         throw error;
       }
     }
     if (flight && flight.lease !== 0 && (flight.lease === read.held || flight.lease === read.lease)) {
-      const landed = await this.#landed(flight, found, true);
-      if (landed === flight) return { again: {} };
-      return landed === TOO_LATE ? { again: { steal: true } } : { value: landed as T };
+      return await this.#flights.join(flight, found);
     }
     // A loader of this process that is over, though the store could not be told.
     if (loading.isOver(read.held)) return { again: { steal: true } };
@@ -135,34 +124,30 @@ export class MissResolver<T> {
   }
 
   /** Has it loaded anew, or takes what a loader gives that began after this caller came. */
-  async #anew(
-    read: Read,
-    found: Found<T>,
-    granted: boolean,
-    flight: Flight | undefined,
-  ): Promise<{ value: T } | { again?: { steal?: boolean } }> {
-    const { loading } = this.#host;
+  async #anew(read: Read, found: Found<T>, granted: boolean, flight: Flight | undefined): Promise<Step<T>> {
     this.#answers.miss();
     if (granted) {
       const how = { fence: read, previous: found, background: false, fallback: false };
-      return { value: await this.#landed(loading.start(this.#key, this.#request, how), undefined, false) as T };
+      return { value: await this.#flights.own(this.#host.loading.start(this.#key, this.#request, how), undefined) };
     }
-    if (!flight || flight.number <= this.#began) return read.lease !== 0 ? { again: {} } : {};
-    const landed = await this.#landed(flight, undefined, true);
-    return landed === flight || landed === TOO_LATE ? { again: {} } : { value: landed as T };
+    if (!flight || !this.#flights.isLater(flight)) return read.lease !== 0 ? { again: {} } : {};
+    return await this.#flights.join(flight, undefined);
   }
 
   /** Waits until who holds the lease is done, or its lease ends. */
-  async #waited(read: Read, found: Found<T>, round: number): Promise<{ value: T } | { again: { steal?: boolean } }> {
+  async #waited(read: Read, found: Found<T>, round: number): Promise<Step<T>> {
     // The watch begins before the next look, so that nothing falls between the two.
     if (!this.#watch) {
       this.#watch = this.#host.store.watch(this.#key);
+      this.#holder = read.held;
       return { again: {} };
     }
     const { timeout } = this.#request;
-    const soft = found && timeout !== undefined ? timeout - (performance.now() - this.#since) : Infinity;
+    const soft = found && timeout !== undefined ? timeout - this.#patience.waited : Infinity;
     if (found && soft <= 0) return { value: this.#answers.hit(found, true) };
-    const patience = this.#patience - (performance.now() - this.#since);
+    const flight = this.#host.loading.get(this.#key);
+    const later = read.held !== this.#holder || (flight !== undefined && this.#flights.isLater(flight));
+    const patience = this.#patience.elsewhere(later);
     if (patience <= 0) return { again: { steal: true } };
     const poll = this.#watch.live ? POLL_LIVE : Math.min(POLL_LONGEST, POLL_FIRST * 1.5 ** round);
     await this.#watch.next(Math.min(poll, Math.max(1, read.heldFor + 1), soft, patience), this.#signal);
@@ -170,9 +155,12 @@ export class MissResolver<T> {
   }
 
   async #read(how: ReadOptions): Promise<Read | undefined> {
-    const { loading, store, stats, on } = this.#host;
+    const { loading, store, steals, stats, on } = this.#host;
     const { lease, fresh } = this.#request;
-    const reading = store.read(this.#key, { lease, proof: PROOF, signal: this.#signal, ...(fresh && ANEW), ...how });
+    const options: ReadOptions = { lease, proof: PROOF, ...(fresh && ANEW), ...how };
+    const reading = options.steal
+      ? steals.read(this.#key, fresh, () => store.read(this.#key, options))
+      : store.read(this.#key, { ...options, signal: this.#signal });
     try {
       return await abortable(reading, this.#signal);
     } catch (error) {
@@ -191,114 +179,26 @@ export class MissResolver<T> {
     let running = loading.get(this.#key);
     // Without the store nobody knows what other processes have invalidated: what was loaded before this caller came may
     // be too old for it. The next load is shared by all who came meanwhile.
-    while (running && running.lease === 0 && !running.detached && running.number <= this.#began) {
-      const before = running;
-      await disposing(this.#waitFor(before), () => abortable(before.promise.catch(() => {}), this.#signal));
+    while (running && running.lease === 0 && !running.detached && !this.#flights.isLater(running)) {
+      const over = await this.#flights.isOver(running);
       running = loading.get(this.#key);
+      if (!over) break;
+    }
+    if (running && !running.detached && this.#flights.isLater(running)) {
+      const joined = await this.#flights.join(running, undefined);
+      if ("value" in joined) return joined.value;
     }
     const how = { fence: undefined, previous: undefined, background: false, fallback: false };
-    if (running && !running.detached && running.number > this.#began) {
-      try {
-        const outcome = await this.#outcome(running);
-        const found = outcome === TOO_LATE ? undefined : await this.#answers.valueOf(running, outcome);
-        if (found) return this.#answers.shared(found.value);
-      } catch (error) {
-        if (!(error instanceof AbsentError) || this.#request.absent) throw error;
-      }
-    }
-    const own = loading.start(this.#key, this.#request, how);
-    const outcome = await disposing(this.#waitFor(own), () => abortable(own.promise, this.#signal));
-    if (outcome.absent && this.#request.absent) throw new AbsentError();
-    return await this.#answers.own(outcome);
-  }
-
-  /**
-   * Waits for a flight. Resolves to the flight itself when what it gave is not for this caller, to {@linkcode TOO_LATE}
-   * when that takes longer than the caller waits for others.
-   */
-  async #landed(flight: Flight, fallback: Found<T>, joined: boolean): Promise<T | Flight | typeof TOO_LATE> {
-    const { timeout } = this.#request;
-    let outcome;
-    try {
-      const soft = fallback && timeout !== undefined ? timeout : undefined;
-      outcome = await this.#outcome(flight, soft, joined);
-      if (outcome === TOO_LATE) return outcome;
-      if (!outcome) return this.#answers.hit(fallback!, true); // the loader goes on for those who come later
-    } catch (error) {
-      if (joined && error instanceof AbsentError && !this.#request.absent) return flight;
-      // That there is no value any more is an answer, not a failure.
-      if (fallback && !(error instanceof AbsentError) && !this.#signal?.aborted) {
-        return this.#answers.hit(fallback, true);
-      }
-      throw error;
-    }
-    if (!joined) {
-      this.#answers.miss();
-      if (outcome.absent && this.#request.absent) throw new AbsentError();
-      return await this.#answers.own(outcome);
-    }
-    // What began after this caller came is new enough for it, whatever was invalidated since.
-    if (flight.number <= this.#began && !this.#host.store.isCurrent(flight)) return flight;
-    const found = await this.#answers.valueOf(flight, outcome);
-    return found ? this.#answers.shared(found.value) : flight;
-  }
-
-  /** What a flight gives; `undefined` if that takes longer than `soft`. */
-  async #outcome(flight: Flight, soft: number, joined: boolean): Promise<Outcome | typeof TOO_LATE | undefined>;
-  async #outcome(flight: Flight): Promise<Outcome | typeof TOO_LATE>;
-  async #outcome(
-    flight: Flight,
-    soft?: number,
-    joined?: boolean,
-  ): Promise<Outcome | typeof TOO_LATE | undefined>;
-  async #outcome(
-    flight: Flight,
-    soft: number = Infinity,
-    joined = true,
-  ): Promise<Outcome | typeof TOO_LATE | undefined> {
-    return await disposing(this.#waitFor(flight), () => this.#landing(flight, soft, joined));
-  }
-
-  async #landing(flight: Flight, soft: number, joined: boolean): Promise<Outcome | typeof TOO_LATE | undefined> {
-    const { waitTimeout } = this.#request;
-    const landing = abortable(flight.promise, this.#signal);
-    const patience = joined && waitTimeout ? waitTimeout - (performance.now() - this.#since) : Infinity;
-    const most = Math.min(soft, patience);
-    if (most === Infinity) return await landing;
-    return await orLater(landing, Math.max(0, most)) ?? (patience < soft ? TOO_LATE : undefined);
-  }
-
-  /**
-   * Notes that the loader within which this is called waits for a flight, unless a deadline of its own ends that wait.
-   */
-  #waitFor(flight: Flight): Disposable | undefined {
-    try {
-      return waitFor(flight.run);
-    } catch (error) {
-      const { onCycle } = this.#request;
-      if (!onCycle) throw error;
-      onCycle(error);
-    }
+    return await this.#flights.own(loading.start(this.#key, this.#request, how), undefined);
   }
 
   /** Who wants a value anew does not wait for the loader that runs, but one within another would never end. */
-  #assertNoCircle(flight: Flight, read: Read): void {
+  #assertNoCycle(flight: Flight, read: Read): void {
     try {
-      waitFor(flight.run)?.[Symbol.dispose]();
+      this.#flights.assertNoCycle(flight);
     } catch (error) {
       this.#host.loading.abandon(this.#key, Promise.resolve(read));
       throw error;
     }
-  }
-}
-
-/** What the promise resolves to, or `undefined` if that takes longer. */
-async function orLater<R>(promise: Promise<R>, milliseconds: number): Promise<R | undefined> {
-  const late = new AbortController();
-  promise.catch(() => {}); // may fail after nobody waits
-  try {
-    return await Promise.race([promise, delay(milliseconds, late.signal).then(() => undefined)]);
-  } finally {
-    late.abort();
   }
 }

@@ -42,8 +42,8 @@ export interface LoadOptions {
   hardTimeout?: Duration | undefined;
   /**
    * How long a caller waits for somebody else's loader; then it runs its own, and what the other one gives is not
-   * stored. 0 = as long as it takes. Within a loader, the wait for another process is bounded in any case, since that
-   * may be waiting for this one.
+   * stored. Of many who give up at the same time one does, for whom the rest wait as long again. 0 = as long as it
+   * takes. Within a loader, the wait for another process is bounded in any case: that may be waiting for this one.
    *
    * @default {as long as it takes; "10s" within a loader, for another process}
    */

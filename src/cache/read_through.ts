@@ -15,7 +15,8 @@ import { isEarly, type LoadPolicy, loadPolicyOf, type Policy, policyOf, ttlOf } 
 import type { StandardSchema } from "../values/standard_schema.ts";
 import { isStoreFailure } from "./store_failure.ts";
 import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Read, ReadOptions } from "./store.ts";
+import { SharedReads } from "./shared_reads.ts";
+import type { CacheStore, Read } from "./store.ts";
 import type { Found, Values } from "./values.ts";
 import { versionOf } from "./version.ts";
 
@@ -38,8 +39,6 @@ export class ReadThrough {
   readonly #local: Local | undefined;
   /** Keys at whose lease is being looked in order to refresh them early. */
   readonly #looking = new Set<string>();
-  /** Reads on behalf of callers who do not want what is there, until they are answered. */
-  readonly #anew = new Map<string, Promise<Read>>();
 
   constructor(host: Host, options: CacheOptions) {
     const { local } = options;
@@ -48,7 +47,7 @@ export class ReadThrough {
     const early = new RefreshAhead(host.on);
     this.loading = new LoadRunner({ ...host, early });
     if (local) this.#local = Local.of(local === true ? {} : local, (listener) => host.store.changes(listener));
-    this.#host = { ...host, early, loading: this.loading, local: this.#local };
+    this.#host = { ...host, early, loading: this.loading, steals: new SharedReads(), local: this.#local };
   }
 
   /**
@@ -174,7 +173,10 @@ export class ReadThrough {
     const mark = this.#mark();
     const began = this.loading.started;
     signal?.throwIfAborted();
-    const reading = fresh ? this.#readAnew(key, lease) : this.#host.store.read(key, { lease, proof: PROOF, signal });
+    const { store, steals } = this.#host;
+    const reading = fresh
+      ? steals.read(key, true, () => store.read(key, { lease, proof: PROOF, ...ANEW }))
+      : store.read(key, { lease, proof: PROOF, signal });
     let read: Read | undefined;
     try {
       read = await (signal ? abortable(reading, signal) : reading);
@@ -310,16 +312,6 @@ export class ReadThrough {
     } catch {
       return ahead; // the load that comes of it will say so
     }
-  }
-
-  /** A read for who does not want what is there, shared by all who come until it is answered. */
-  #readAnew(key: string, lease: number): Promise<Read> {
-    const known = this.#anew.get(key);
-    if (known) return known;
-    const options: ReadOptions = { lease, proof: PROOF, ...ANEW };
-    const reading = this.#host.store.read(key, options).finally(() => this.#anew.delete(key));
-    this.#anew.set(key, reading);
-    return reading;
   }
 
   /** Ends the wait for a value that takes time to decode; nobody loads on behalf of its caller then. */

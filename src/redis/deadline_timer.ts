@@ -1,5 +1,6 @@
 import {
   clearInterval as clearRealInterval,
+  queueMicrotask,
   setInterval as setRealInterval,
   setTimeout as realSetTimeout,
 } from "../util/real_timers.ts";

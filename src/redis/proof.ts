@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout } from "../util/real_timers.ts";
+import { clearTimeout, queueMicrotask, setTimeout } from "../util/real_timers.ts";
 import { unref } from "../util/timers.ts";
 
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */

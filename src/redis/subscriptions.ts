@@ -2,7 +2,7 @@ import { decoder } from "../util/utf8.ts";
 import { reconnectDelay } from "./backoff.ts";
 import { unref } from "../util/timers.ts";
 import type { Subscription, SubscriptionListener } from "./client.ts";
-import { clearTimeout, setTimeout } from "../util/real_timers.ts";
+import { clearTimeout, queueMicrotask, setTimeout } from "../util/real_timers.ts";
 import { Proof } from "./proof.ts";
 
 /** A connection that has subscribed. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import FakeTimers from "@sinonjs/fake-timers";
 import { connect } from "../../mod.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
@@ -43,5 +44,23 @@ Deno.test({
     await server.restart();
     await until(() => redis.cache.set("a", 3), "it has connected again");
     assertEquals(await redis.cache.get("a"), 3);
+  },
+});
+
+Deno.test({
+  name: "A test framework that fakes timers, microtasks and the clock all at once leaves Redis reachable",
+  ignore: !RedisServer.controllable,
+  fn: async () => {
+    await using server = await RedisServer.start();
+    const clock = FakeTimers.install({ now: 0, ignoreMissingTimers: true });
+    try {
+      await using redis = await connect({ url: server.url, cache: { local: true } });
+      assertEquals(await redis.cache.set("a", 1), true);
+      assertEquals(await redis.cache.get("a"), 1);
+      assertEquals(await redis.cache.getOrSet("b", () => 2), 2);
+      assertEquals(await redis.cache.getOrSetMany(["a", "c"], () => ({ c: 3 })), new Map([["a", 1], ["c", 3]]));
+    } finally {
+      clock.uninstall();
+    }
   },
 });

@@ -90,8 +90,11 @@ export class RedisStore implements CacheStore {
         this.#waiters.notify(key);
         this.#copies?.key(key);
       },
-      // Who has no copies hears of it with the next read.
-      invalidated: (tag) => this.#copies && this.#doubts.add(tag),
+      // Who has no copies hears of it with the next read; of a pattern, who waits for a loader looks again at once.
+      invalidated: (tag) => {
+        if (this.#copies) this.#doubts.add(tag);
+        if (tag === undefined) this.#waiters.notifyAll();
+      },
       all: () => this.#changedAll(),
       look: () => this.#look(),
       ready: () => this.#changedAll(),
