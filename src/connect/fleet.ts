@@ -1,5 +1,7 @@
 import type { Batch } from "../redis/batch.ts";
-import { RedisError } from "../errors.ts";
+import { OWN, withoutForeign } from "../redis/foreign_keys.ts";
+import { unreadableReply } from "../redis/unreadable_reply.ts";
+import { decoder } from "../util/utf8.ts";
 import { Script } from "../redis/script.ts";
 
 /** For how long a process counts that was not heard of, in milliseconds. */
@@ -10,25 +12,27 @@ const REMEMBERED = 900_000;
  *
  * KEYS: 1 = the processes: a sorted set of `id:buckets`, by the time in ms when they were heard of last
  * ARGV: 1 = this process, 2 = its number of buckets, 3 = for how many ms it is remembered
- * Reply: the numbers of buckets of other processes that have another.
+ * Reply: the numbers of buckets of other processes that have another, with spaces between.
  */
-const ANNOUNCE = new Script(`
+const ANNOUNCE = new Script(`${OWN}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = tonumber(ARGV[3])
 -- first: a server that is full lets a script go on that has written
-redis.call('ZADD', KEYS[1], now, ARGV[1] .. ':' .. ARGV[2])
+own('ZADD', KEYS[1], now, ARGV[1] .. ':' .. ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - kept)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], now + kept, '+inf') -- nobody was heard of then
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1001)
 redis.call('PEXPIRE', KEYS[1], kept)
 local others, known = {}, {}
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local buckets = string.match(member, ':(%d+)$')
-  if buckets ~= ARGV[2] and not known[buckets] then
+  local buckets = string.match(member, ':(%d%d?%d?%d?%d?)$')
+  if buckets and buckets ~= ARGV[2] and not known[buckets] then
     known[buckets] = true
-    others[#others + 1] = tonumber(buckets)
+    others[#others + 1] = buckets
   end
 end
-return others`);
+return answer(table.concat(others, ' '))`);
 
 /** The processes that share a namespace on a server: they have to spread keys in the same way. */
 export class Fleet {
@@ -61,10 +65,13 @@ export class Fleet {
   /** Makes this process heard, and finds out about the others. It is a write like those of the services. */
   async announce(signal?: AbortSignal): Promise<void> {
     const args = [this.#id, this.#buckets, REMEMBERED];
-    const reply = await ANNOUNCE.run(this.#batch, [this.#key], args, { operation: "check the processes", signal });
-    if (!Array.isArray(reply)) throw new RedisError("ERR the reply to an announcement is no list");
+    const operation = "check the processes";
+    const told = await ANNOUNCE.run(this.#batch, [this.#key], args, { operation, signal });
+    const reply = withoutForeign(this.#batch, operation, told);
+    if (!(reply instanceof Uint8Array)) throw unreadableReply();
     this.#announced = true;
-    const others = (reply as number[]).sort((a, b) => a - b).join(", ");
+    const numbers = decoder.decode(reply).split(" ").filter(Boolean).map(Number);
+    const others = numbers.sort((a, b) => a - b).join(", ");
     this.#problem = others === ""
       ? undefined
       : `Processes of the namespace "${this.#namespace}" differ in "buckets", ` +

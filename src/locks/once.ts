@@ -13,6 +13,8 @@ export type OnceResult<Value> =
 /** For how many times `every`, and at least for how long, it is kept when a job ran last. */
 const TIMES = 10;
 const LEAST = 7 * 86_400_000;
+/** The last millisecond that a date can be. */
+const LATEST = 8.64e15;
 /** What share of `every` a call is in time where missed runs are skipped. */
 const IN_TIME = 0.1;
 
@@ -27,7 +29,8 @@ export async function runOnce<Value>(
   const key = `o:${name}`;
   const lock = await acquirer.acquire({ key, name, permits: 1, ...times });
   try {
-    const { at: last, now } = await store.lastRun(key, times.signal);
+    const { at: kept, now } = await store.lastRun(key, times.signal);
+    const last = kept !== undefined && Math.abs(kept) <= LATEST ? kept : undefined; // and no number of somebody else's
     const at = last === undefined ? undefined : new Date(last);
     if (!lock) return { ran: false, at };
     const begun = last === undefined ? now : dueAt(last, now, every, missed);

@@ -17,7 +17,7 @@ import { type Limits, resolveCreate, resolveRegenerate } from "./resolve_options
 import type { Session } from "./session.ts";
 import { isToken } from "./session_arguments.ts";
 import type { FoundSession, SessionAccess } from "./session_access.ts";
-import type { PlacedSession, SessionStore, StoredSession } from "./store.ts";
+import { type PlacedSession, type SessionStore, type StoredSession, UnreadableSessionError } from "./store.ts";
 import type { TokenFormat } from "./token.ts";
 
 const NOTHING = { bytes: 0, fields: 0 };
@@ -139,10 +139,13 @@ export class Operations<Data extends object> {
     const handle = this.#format.handleOf(id);
     // What the data are afterwards can only be checked in view of all of them.
     if (!patch || this.#decoder.checks) {
-      const changed = await this.#updates.apply(id, handle, change, { ifVersion, signal, follow, ...more });
+      const apply = this.#updates.apply(id, handle, change, { ifVersion, signal, follow, ...more });
+      const changed = await this.#readable(handle, apply);
+      if (changed === "unreadable") return { missing: changed };
       return await this.#found(id, handle, changed, action);
     }
-    const answer = await this.#store.update(handle, patch, ifVersion, { signal, follow });
+    const answer = await this.#readable(handle, this.#store.update(handle, patch, ifVersion, { signal, follow }));
+    if (answer === "unreadable") return { missing: answer };
     if (answer?.conflict) throw new SessionConflictError(answer.session.version);
     return await this.#found(id, handle, answer?.session, action);
   }
@@ -170,7 +173,9 @@ export class Operations<Data extends object> {
       return { ...found, value };
     }
     const handle = this.#format.handleOf(id);
-    const answer = await this.#store.update(handle, patch, undefined, { signal, follow, before: true });
+    const options = { signal, follow, before: true };
+    const answer = await this.#readable(handle, this.#store.update(handle, patch, undefined, options));
+    if (answer === "unreadable") return { missing: answer };
     const found = await this.#found(id, handle, answer?.session, action);
     if (!found.session) return found;
     const { [field]: value, ...data } = found.session.data as Record<string, unknown>;
@@ -195,7 +200,8 @@ export class Operations<Data extends object> {
       if (!before) return { missing: "unknown" };
       await this.#decoder.checkChange(before, data, action);
     }
-    const renewed = await this.#regeneration.run(id, wanted, { signal, follow, within });
+    const renewed = await this.#readable(handle, this.#regeneration.run(id, wanted, { signal, follow, within }));
+    if (renewed === "unreadable") return { missing: renewed };
     if (!renewed) return { missing: "unknown" };
     const { id: to, placed } = renewed;
     this.#placed(placed);
@@ -227,6 +233,17 @@ export class Operations<Data extends object> {
     const outage = !signal?.aborted && error instanceof UnavailableError && error.reason !== "closed";
     if (!outage || !this.#tolerant) throw error;
     this.#on({ type: "session.error", operation: error.operation, error });
+  }
+
+  /** What a call of the store gives, or an event where the record is damaged. */
+  async #readable<T>(handle: string, call: Promise<T>): Promise<T | "unreadable"> {
+    try {
+      return await call;
+    } catch (error) {
+      if (!(error instanceof UnreadableSessionError)) throw error;
+      this.#decoder.reportUnreadable(handle, error);
+      return "unreadable";
+    }
   }
 
   async #found(

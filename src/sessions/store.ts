@@ -31,6 +31,12 @@ export interface StoredSession {
   readonly touched: boolean;
 }
 
+/** The record of a session is damaged: it is not as any version writes it. */
+export class UnreadableSessionError extends RangeError {
+  /** The error name. */
+  override readonly name: string = "UnreadableSessionError";
+}
+
 /** A session to be stored. */
 export interface NewSession {
   /** Whose it is; `""` for a visitor. */
@@ -192,7 +198,7 @@ export interface SessionStore extends AsyncDisposable {
   /**
    * Reads a session, and rolls its expiry at most every `touchEvery`. With `follow`, `"ended"` stands for a handle that
    * is remembered and has nothing in its place, and `"unreadable"` for what this version cannot read. What else cannot
-   * be read rejects with a `RangeError`.
+   * be read rejects with an {@linkcode UnreadableSessionError}, here and where it is changed.
    */
   read(
     handle: string,

@@ -6,7 +6,7 @@ import { readNews, readValues } from "../../src/cache/redis/read_reply.ts";
 import { decodeResponse, encodeResponse } from "../../src/http/stored_response.ts";
 import { checkKnown, etagOf } from "../../src/images/known.ts";
 import { decodeFields } from "../../src/sessions/fields.ts";
-import { readParts, storedSessionOf, writeField, writeTags } from "../../src/sessions/redis/reply.ts";
+import { readParts, storedSessionOf, takenSessionOf, writeField, writeTags } from "../../src/sessions/redis/reply.ts";
 import { isName } from "../../src/util/keys.ts";
 import { richSerializer } from "../../src/values/serializer.ts";
 
@@ -147,16 +147,16 @@ function session(): Decoder {
     read(bytes) {
       const found: unknown[] = [];
       for (const part of readParts(bytes)) {
-        const told = storedSessionOf(
-          "handle",
-          Array.isArray(part) && part.length > 1 ? part : false,
-        );
-        if (!told) continue;
-        const { userId, tags, createdAt, lastSeenAt, expiresAt } = told.session;
+        // A session that is removed comes with all of its values, others with a head and a copy.
+        const read = Array.isArray(part) && part.length > 3
+          ? takenSessionOf("handle", part)
+          : storedSessionOf("handle", Array.isArray(part) && part.length > 1 ? part : false)?.session;
+        if (!read) continue;
+        const { userId, tags, createdAt, lastSeenAt, expiresAt } = read;
         if (userId !== "" && !isName(userId)) throw new Wrong("a user who cannot be called so");
         if (!tags.every((tag) => isName(tag))) throw new Wrong("a tag that cannot be one");
         if (![createdAt, lastSeenAt].every(Number.isFinite) || Number.isNaN(expiresAt)) throw new Wrong("odd times");
-        const data = decodeFields(told.session);
+        const data = decodeFields(read);
         if (Object.getPrototypeOf(data) !== Object.prototype) throw new Wrong("data that are no plain object");
         found.push(data);
       }

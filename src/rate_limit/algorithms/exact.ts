@@ -1,11 +1,10 @@
 import type { Rule } from "../store.ts";
 import type { AlgorithmDefinition, AlgorithmStep, Outcome, Question } from "./algorithm.ts";
 import { EXACT_LUA } from "./exact_script.ts";
+import { MAX_CALLS } from "./parts.ts";
 
 /** Milliseconds of a window from which on the times of calls take five bytes. */
 const LONG = 24 * 86_400_000;
-/** Calls beyond which the log is too long to be read and written for each. */
-const MAX_CALLS = 10_000;
 
 /** When each call was counted, in milliseconds, oldest first. */
 export type ExactState = readonly number[];

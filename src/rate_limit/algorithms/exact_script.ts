@@ -1,3 +1,5 @@
+import { MAX_CALLS } from "./parts.ts";
+
 /**
  * `exact` in Lua, with the prelude of `redis/scripts.ts`: step by step what `exact.ts` does.
  */
@@ -26,7 +28,8 @@ local function exact(state, rule, action, cost, receipt)
   local till, base, body, width, changed = 0, upper, '', size, false
   if #state > 11 then
     width, till, base = unpack_('>BI4I6', state)
-    if (width == 4 or width == 5) and (#state - 11) % width == 0 then
+    -- More calls than any limit has were written by somebody else.
+    if (width == 4 or width == 5) and (#state - 11) % width == 0 and (#state - 11) / width <= ${MAX_CALLS} then
       body = sub(state, 12)
     else
       width, till, base = size, 0, upper

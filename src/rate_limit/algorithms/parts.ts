@@ -7,3 +7,6 @@ export const PARTS = 26;
 
 /** The largest sum of the counts of `sliding-window` that Redis keeps. Only penalties go beyond the limit. */
 export const MAX_TOTAL = 4_294_967_295;
+
+/** Calls of `exact` beyond which the log is too long to be read and written for each. */
+export const MAX_CALLS = 10_000;

@@ -62,7 +62,7 @@ local function sliding(state, rule, action, cost, receipt)
     local head, newest, sum = unpack_('>I6I6I4', state)
     local stored = head % 4 + 1
     local length = (head - head % 4) / 4
-    if (#state - 16) % stored == 0 and length > 0 then
+    if (#state - 16) % stored == 0 and length > 0 and (#state - 16) / stored <= PARTS + 1 then
       body, last, total, count = sub(state, 17), newest, sum, (#state - 16) / stored
       if length == width and stored == size then
         expire(current)

@@ -2,6 +2,7 @@ import type { UnavailableError } from "../../errors.ts";
 import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
+import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { missingOf, readParts, type ReplyPart, storedSessionOf, textOf } from "./reply.ts";
@@ -123,7 +124,8 @@ export class SessionReader implements CallSource {
     };
     const call = READ.call(this.#batch, args, {
       operation: this.operation,
-      resolve: (reply) => {
+      resolve: (told) => {
+        const reply = withoutForeign(this.#batch, this.operation, told);
         let parts: ReplyPart[];
         try {
           if (!(reply instanceof Uint8Array)) throw new RangeError("the reply to a read is no string");

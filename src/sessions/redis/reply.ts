@@ -2,7 +2,7 @@ import type { RedisReply } from "../../redis/client.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { isName } from "../../util/keys.ts";
 import { decoder } from "../../util/utf8.ts";
-import type { StoredSession } from "../store.ts";
+import { type StoredSession, UnreadableSessionError } from "../store.ts";
 
 /** A part of a reply: a string, or `false` for what is not there, or several of them. */
 export type ReplyPart = Uint8Array | false | ReplyPart[];
@@ -26,7 +26,7 @@ export function readParts(bytes: Uint8Array): ReplyPart[] {
   return parts;
 }
 
-/** How deep arrays may be in each other: a reply holds sessions, and they their values. */
+/** How deep arrays may be in each other. */
 const DEEPEST = 4;
 
 class Reader {
@@ -87,9 +87,7 @@ class Reader {
 }
 
 /** Text as UTF-8, or what UTF-8 was. */
-export function textOf(part: ReplyPart | undefined): string {
-  return part instanceof Uint8Array ? decoder.decode(part) : "";
-}
+export const textOf = (part: ReplyPart | undefined): string => part instanceof Uint8Array ? decoder.decode(part) : "";
 
 function nameOf(bytes: Uint8Array, end: number): string {
   let name = "";
@@ -117,7 +115,7 @@ export function writeField(name: string, payload: Uint8Array): Uint8Array {
 /**
  * Reads what a script tells of a session: its values and the flags.
  *
- * @throws {RangeError} If that makes no sense.
+ * @throws {UnreadableSessionError} If that makes no sense.
  */
 export function readSession(
   handle: string,
@@ -178,14 +176,28 @@ export function sizeOf(part: ReplyPart | undefined): { bytes: number; fields: nu
   return { bytes: view.getFloat64(1), fields: view.getFloat64(9) };
 }
 
-/** The session of a part of a reply, if there is one. */
+/**
+ * The session of a part of a reply, if there is one: its head, the copy of all other values, flags.
+ *
+ * @throws {UnreadableSessionError} If it is damaged.
+ */
 export function storedSessionOf(
   handle: string,
   part: ReplyPart | undefined,
 ): { session: StoredSession; conflict: boolean } | undefined {
   if (part === false) return undefined;
-  if (Array.isArray(part)) return readSession(handle, part);
+  // What begins otherwise is no copy, and without it this would be a visitor of whom nothing is known.
+  if (Array.isArray(part) && part[1] instanceof Uint8Array && part[1][0] === 0x73) return readSession(handle, part);
   throw senseless();
+}
+
+/** A session that was removed, from all of its values; nothing if they are damaged. */
+export function takenSessionOf(handle: string, part: ReplyPart | undefined): StoredSession | undefined {
+  try {
+    return Array.isArray(part) ? readSession(handle, part).session : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the values of a session said so far. */
@@ -251,8 +263,8 @@ function isTime(value: number): boolean {
 
 const NO_TAGS: readonly string[] = Object.freeze([]);
 
-function senseless(): RangeError {
-  return new RangeError("Cannot read reply: wanted a session, got something else");
+function senseless(): UnreadableSessionError {
+  return new UnreadableSessionError("Cannot read session: wanted a record of one, got something else");
 }
 
 const encoder = new TextEncoder();

@@ -28,12 +28,14 @@
  * = ended.
  *
  * Every key expires with the last session that it is about; only the ledger of a slot that had a session without an end
- * stays. The last KEY of each script is the ledger; the indexes of a session's user and tags, the sessions of an index,
+ * stays. A ledger or an index of another type was put there by somebody else: it is removed and told
+ * (`foreign_keys.ts`). The last KEY of each script is the ledger; the indexes of a session's user and tags, the sessions of an index,
  * and what is in the place of a handle, are known from the data only: their names are made with the hash tag of the
  * ledger, so they are in its slot.
  *
  * @module
  */
+import { OWN } from "../../redis/foreign_keys.ts";
 import { Script } from "../../redis/script.ts";
 
 /** Shared by all scripts. ARGV[1] = milliseconds between two writes of the last use, -1 = by the time to live. */
@@ -43,16 +45,19 @@ local NEVER = math.huge
 local ledger = KEYS[#KEYS]
 local base = string.sub(ledger, 1, -2)
 local function int(n) return n == NEVER and '+inf' or n == -NEVER and '-inf' or string.format('%.0f', n) end
-
+${OWN}
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)
-local revoked = -(tonumber(redis.call('ZSCORE', ledger, 'n') or 0))
+local revoked = -(tonumber(own('ZSCORE', ledger, 'n') or 0))
 
-local function failed(answer) return type(answer) == 'table' and answer.err ~= nil end
-
--- The next value of a clock that never stands still or goes back, to be issued by writing it down.
-local function next_clock() return math.max(us, 1 - tonumber(redis.call('ZSCORE', ledger, 'k') or 0)) end
+-- The next value of a clock that never stands still or goes back, to be issued by writing it down. One that is years
+-- ahead was issued by nobody.
+local AHEAD = 3e14
+local function next_clock()
+  local issued = -tonumber(redis.call('ZSCORE', ledger, 'k') or 0)
+  return issued < us + AHEAD and math.max(us, issued + 1) or us
+end
 local function tick()
   local clock = next_clock()
   redis.call('ZADD', ledger, int(-clock), 'k')
@@ -60,7 +65,7 @@ local function tick()
 end
 
 local function expire(key, at)
-  if at == NEVER then redis.call('PERSIST', key) else redis.call('PEXPIREAT', key, at) end
+  if at > 8.64e15 then redis.call('PERSIST', key) else redis.call('PEXPIREAT', key, int(math.max(at, now))) end
 end
 
 -- The ledger outlives all sessions of its slot.
@@ -93,12 +98,14 @@ local function groups(key)
   return names
 end
 
--- The newest revocation of any of these names.
+-- The newest revocation of any of these names. None is later than the clock.
 local function revocation(names)
   local newest = 0
   if #names == 0 then return newest end
+  local latest = next_clock()
   for _, clock in ipairs(redis.call('ZMSCORE', ledger, unpack(names))) do
-    if clock then newest = math.max(newest, tonumber(clock)) end
+    clock = tonumber(clock or 0)
+    if clock > newest and clock < latest then newest = clock end
   end
   return newest
 end
@@ -120,7 +127,7 @@ end
 local function index(names, handle, at)
   for _, name in ipairs(names) do
     local key = base .. name
-    if redis.call('ZADD', key, at, handle) == 0 and at ~= NEVER then
+    if own('ZADD', key, at, handle) == 0 and at ~= NEVER then
       redis.call('PEXPIREAT', key, at, 'GT')
     else
       redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
@@ -129,10 +136,17 @@ local function index(names, handle, at)
   end
 end
 
+-- Takes handles that have no sessions out of an index.
+local function tidy(key, handles)
+  for i = 1, #handles, 1000 do
+    redis.call('ZREM', key, unpack(handles, i, math.min(i + 999, #handles)))
+  end
+end
+
 -- Takes a session out of an index, which need not outlive those that stay.
 local function leave(name, handle)
   local key = base .. name
-  local at = redis.call('ZSCORE', key, handle)
+  local at = own('ZSCORE', key, handle)
   if not at then return end
   redis.call('ZREM', key, handle)
   local last = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])

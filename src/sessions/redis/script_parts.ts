@@ -23,19 +23,21 @@ local function copy(key)
 end
 
 -- Whether the data of a session may be changed: ARGV[at] fields are removed, their names follow, then fields and
--- values. A session
--- that has too much already may keep or shrink it. Tells the bytes and the fields that there would be.
+-- values. A session that has too much already may keep or shrink it. Tells the bytes and the fields that there would
+-- be; 'x' of a session with a value that is none: what is left would be another session.
 local function weigh(key, at, most)
-  local new, fields, bytes, had, size = {}, 0, 0, 0, 0
+  local new, seen, fields, bytes, had, size = {}, {}, 0, 0, 0, 0
   for i = at + 1, at + tonumber(ARGV[at]) do new[ARGV[i]] = '' end
   for i = at + tonumber(ARGV[at]) + 1, #ARGV, 2 do new[ARGV[i]] = ARGV[i + 1] end
   for _, value in ipairs(redis.call('HVALS', key)) do
-    if string.byte(value) == 100 and #value > 2 then
+    local name = string.match(value, '^[mutvps]')
+    if string.byte(value) == 100 and #value > 3 then
+      name = 'd' .. string.sub(value, 4, 3 + string.byte(value, 2) * 256 + string.byte(value, 3))
       had, size = had + 1, size + #value - 3
-      if not new['d' .. string.sub(value, 4, 3 + string.byte(value, 2) * 256 + string.byte(value, 3))] then
-        fields, bytes = fields + 1, bytes + #value - 3
-      end
+      if not new[name] then fields, bytes = fields + 1, bytes + #value - 3 end
     end
+    if not name or seen[name] then return false, 'x' end
+    seen[name] = true
   end
   for _, value in pairs(new) do
     if value ~= '' then fields, bytes = fields + 1, bytes + #value - 3 end
@@ -116,7 +118,7 @@ export const ROOM: string = `
 -- went.
 local function make_room(user, most, by)
   local key = base .. 'u:' .. user
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  own('ZREMRANGEBYSCORE', key, '-inf', now)
   local gone, alive = {}, {}
   local over = redis.call('ZCARD', key) - most + 1
   if over <= 0 then return gone end

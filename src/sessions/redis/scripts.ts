@@ -67,7 +67,7 @@ for i = 1, #KEYS - 1 do
   end
 end
 answers[#KEYS] = int(us)
-return cmsgpack.pack(answers)`,
+return answer(cmsgpack.pack(answers))`,
 );
 
 /**
@@ -109,7 +109,7 @@ local at, names = ends(s), groups(key)
 expire(key, at)
 index(names, handle_of(key), at)
 keep_ledger(at)
-return struct.pack('>dddd', s.born, us, revocation(names), #gone) .. table.concat(gone, ',')`,
+return answer(struct.pack('>dddd', s.born, us, revocation(names), #gone) .. table.concat(gone, ','))`,
 );
 
 /**
@@ -130,15 +130,15 @@ if not s and ARGV[3] == '1' then
   local at, found = follow(handle_of(key))
   if at then key, s = at, found end
 end
-if not s then return cmsgpack.pack({ false }) end
+if not s then return answer(cmsgpack.pack({ false })) end
 local wanted, tags = tonumber(ARGV[2]), ARGV[5]
-if wanted > 0 and wanted ~= s.version then return cmsgpack.pack({ tell_at(key, 2) }) end
+if wanted > 0 and wanted ~= s.version then return answer(cmsgpack.pack({ tell_at(key, 2) })) end
 if ARGV[6] == '1' and not redis.call('HGET', key, ARGV[8]) then
   local touched = roll(key, s)
-  return cmsgpack.pack({ tell_at(key, touched and 1 or 0) })
+  return answer(cmsgpack.pack({ tell_at(key, touched and 1 or 0) }))
 end
 local fits, size = weigh(key, 7, tonumber(ARGV[4]))
-if not fits then return cmsgpack.pack({ size }) end
+if not fits then return answer(cmsgpack.pack({ size })) end
 local before = ARGV[6] == '1' and redis.call('HGET', key, 's')
 s.version = s.version + 1
 -- A server that is full refuses this write, the first, and so all of it.
@@ -152,9 +152,9 @@ if tags ~= '' then
   index(groups(key), handle_of(key), ends(s))
 end
 change(key, 7)
-local answer = tell_at(key, roll(key, s) and 1 or 0)
-if before then answer[2] = before end
-return cmsgpack.pack({ answer })`,
+local told = tell_at(key, roll(key, s) and 1 or 0)
+if before then told[2] = before end
+return answer(cmsgpack.pack({ told }))`,
 );
 
 /**
@@ -174,20 +174,20 @@ if not s and ARGV[5] == '1' then
   if at then key, s = at, found else known = found end
 end
 if ARGV[3] ~= '' and (redis.pcall('HGET', key, 'u') or 'u') ~= ARGV[3] then return 0 end
-local answer
+local told
 if ARGV[2] == '1' then
   local values = {}
   for _, value in ipairs(s and redis.call('HVALS', key) or {}) do
     if string.byte(value) ~= 115 then values[#values + 1] = value end
   end
   values[#values + 1] = FLAGS[0]
-  answer = cmsgpack.pack({ s and values or false })
+  told = cmsgpack.pack({ s and values or false })
 else
-  answer = s and 1 or known and 2 or 0
+  told = s and 1 or known and 2 or 0
 end
 if redis.call('EXISTS', key) == 1 then drop(key, handle_of(key)) end
 if s and tonumber(ARGV[4]) > 0 then remember(handle_of(key), 'e', tonumber(ARGV[4]), ends(s)) end
-return answer`,
+return answer(told)`,
 );
 
 /**
@@ -220,21 +220,21 @@ if not s and ARGV[12] == '1' then
     at = nil
   end
 end
-if not at and not (old and s) then return cmsgpack.pack({ false }) end
+if not at and not (old and s) then return answer(cmsgpack.pack({ false })) end
 if at then
   s = found
   local fits, size = weigh(at, 14, tonumber(ARGV[13]))
-  if not fits then return cmsgpack.pack({ size }) end
+  if not fits then return answer(cmsgpack.pack({ size })) end
   if #ARGV > 14 then
     s.version = s.version + 1
     redis.call('HSET', at, 'm', pack(s))
     change(at, 14)
   end
   roll(at, s)
-  return cmsgpack.pack({ tell_at(at, 1), struct.pack('>dddd', s.born, us, 0, 0), '', steps })
+  return answer(cmsgpack.pack({ tell_at(at, 1), struct.pack('>dddd', s.born, us, 0, 0), '', steps }))
 end
 local fits, size = weigh(old, 14, tonumber(ARGV[13]))
-if not fits then return cmsgpack.pack({ size }) end
+if not fits then return answer(cmsgpack.pack({ size })) end
 local gone, newest, same = {}, 0, is_user(old)
 s.version = s.version + 1
 redis.call('HSET', old, 'm', pack(s)) -- refused where the server is full, before anything has changed
@@ -256,5 +256,5 @@ redis.call('RENAME', old, key)
 change(key, 14)
 used(key, s)
 leave_trace(asked, old, (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
-return cmsgpack.pack({ tell(key, 1), struct.pack('>dddd', s.born, us, newest, #gone), table.concat(gone, ',') })`,
+return answer(cmsgpack.pack({ tell(key, 1), struct.pack('>dddd', s.born, us, newest, #gone), table.concat(gone, ',') }))`,
 );

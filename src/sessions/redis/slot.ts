@@ -1,5 +1,6 @@
 import type { Batch } from "../../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../../redis/client.ts";
+import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import type { Script } from "../../redis/script.ts";
 import { SessionReader } from "./reader.ts";
@@ -51,12 +52,13 @@ export class SessionSlot {
     const keys = handles.map((handle) => `${this.#base}:${handle}`);
     keys.push(`${this.#base}l`);
     try {
-      return await script.run(this.#batch, keys, [this.#touchEvery, ...args], {
+      const reply = await script.run(this.#batch, keys, [this.#touchEvery, ...args], {
         signal: options.signal,
         within: options.within,
         operation,
         whole: script.isNew(this.#batch),
       });
+      return withoutForeign(this.#batch, operation, reply);
     } catch (error) {
       throw unavailable(error, operation);
     }

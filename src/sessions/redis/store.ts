@@ -12,6 +12,7 @@ import {
   type ReplyPart,
   sizeOf,
   storedSessionOf,
+  takenSessionOf,
   textOf,
   writeField,
   writeTags,
@@ -167,7 +168,7 @@ export class RedisSessionStore implements SessionStore {
   ): Promise<StoredSession | undefined> {
     const args = [1, owner(options.userId), options.grace ?? 0, Number(options.follow ?? false)];
     const reply = await this.#at(handle).run(DESTROY, [handle], args, "take session", options);
-    return reply === 0 ? undefined : storedSessionOf(handle, parts(reply)[0])?.session;
+    return reply === 0 ? undefined : takenSessionOf(handle, parts(reply)[0]);
   }
 
   async regenerate(

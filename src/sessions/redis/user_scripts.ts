@@ -17,10 +17,10 @@ import { DATA, GRACE } from "./script_parts.ts";
 export const LIST: Script = script(
   `
 local answers, key, cursor, most = {}, base .. 'u:' .. ARGV[2], ARGV[4], tonumber(ARGV[3])
-local names, made, born, count = {}, {}, {}, 0
+local names, made, born, count, gone = {}, {}, {}, 0, {}
 local call, unpack_struct = redis.pcall, struct.unpack
 -- Of all only when they were begun is looked at. That they are not past their end, the index knows.
-for _, handle in ipairs(redis.call('ZRANGE', key, '(' .. int(now), '+inf', 'BYSCORE')) do
+for _, handle in ipairs(own('ZRANGE', key, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 100000)) do
   local session = base .. ':' .. handle
   local m = call('HGET', session, 'm')
   if type(m) == 'string' and #m == 50 then
@@ -30,9 +30,11 @@ for _, handle in ipairs(redis.call('ZRANGE', key, '(' .. int(now), '+inf', 'BYSC
       names[count], made[count], born[count] = handle, creation, birth
     end
   elseif redis.call('EXISTS', session) == 0 then
-    leave('u:' .. ARGV[2], handle)
+    gone[#gone + 1] = handle
+    if #gone == 10000 then break end -- nobody has lost so many: those behind are told when these are out of the way
   end
 end
+tidy(key, gone)
 local before, birth = tonumber(ARGV[5]) > 0 and tonumber(ARGV[5]) or NEVER, NEVER
 for i = 1, cursor == '' and 0 or count do
   if names[i] == cursor then before, birth = made[i], born[i] break end
@@ -58,7 +60,7 @@ for at, i in ipairs(chosen) do
   local f = redis.call('HMGET', base .. ':' .. names[i], 'm', 't', 'v')
   answers[#answers + 1] = { names[i], f[1], f[2] or 't', f[3] or 'v', FLAGS[0] }
 end
-return cmsgpack.pack(answers)`,
+return answer(cmsgpack.pack(answers))`,
 );
 
 /**
@@ -77,7 +79,7 @@ export const UPDATE_ALL: Script = script(
 local user, most, tags = ARGV[2], tonumber(ARGV[3]), ARGV[5]
 local handles, left, count, refused = {}, {}, 0, ''
 for i = 1, #KEYS - 1 do handles[i] = handle_of(KEYS[i]) end
-if #KEYS == 1 then handles = redis.call('ZRANGE', base .. 'u:' .. user, '(' .. int(now), '+inf', 'BYSCORE') end
+if #KEYS == 1 then handles = own('ZRANGE', base .. 'u:' .. user, '(' .. int(now), '+inf', 'BYSCORE') end
 for i, handle in ipairs(handles) do
   if i > most then
     left[#left + 1] = handle
@@ -108,7 +110,7 @@ for i, handle in ipairs(handles) do
     end
   end
 end
-return cmsgpack.pack({ int(count), refused, left })`,
+return answer(cmsgpack.pack({ int(count), refused, left }))`,
 );
 
 /**
@@ -130,7 +132,7 @@ if clock == 0 then
     if at then kept = handle_of(at) end
   end
   clock = next_clock()
-  local spared = kept ~= '' and redis.call('ZSCORE', key, kept) and find(base .. ':' .. kept)
+  local spared = kept ~= '' and own('ZSCORE', key, kept) and find(base .. ':' .. kept)
   -- A server that is full can remove sessions all the same, and has no room for new ones.
   local noted = not failed(redis.pcall('ZADD', ledger, int(clock), name, int(-clock), 'n', int(-clock), 'k'))
   if noted then keep_ledger(now + tonumber(ARGV[6])) end
@@ -141,16 +143,17 @@ if clock == 0 then
     redis.call('HSET', base .. ':' .. kept, 'm', pack(spared))
   end
 end
-local removed, at, more = 0, 0, 0
+local removed, looked, at, more = 0, 0, 0, 0
 while true do
-  local handles = redis.call('ZRANGE', key, at, at + 99)
+  local handles, gone = own('ZRANGE', key, at, at + 99), {}
   if #handles == 0 then break end
-  if removed >= limit then more = 1 break end
+  if looked >= limit then more = 1 break end
+  looked = looked + #handles
   for _, handle in ipairs(handles) do
     local session = base .. ':' .. handle
     local m = redis.pcall('HGET', session, 'm')
     if type(m) ~= 'string' then
-      leave(name, handle)
+      gone[#gone + 1] = handle
     else
       local born = #m == 50 and select(3, struct.unpack('>BBd', m)) or 0
       if handle == kept or born > clock then
@@ -162,6 +165,7 @@ while true do
       end
     end
   end
+  tidy(key, gone)
 end
-return struct.pack('>dddd', clock, us, removed, more)`,
+return answer(struct.pack('>dddd', clock, us, removed, more))`,
 );
