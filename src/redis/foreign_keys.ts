@@ -30,12 +30,13 @@ local function answer(reply) return foreign and { reply, foreign } or reply end
  *
  * @param batch Where it ran.
  * @param operation What was attempted.
- * @param reply Its reply, which is an array only where there was such a key.
+ * @param reply Its reply, whose second part is text only where there was such a key.
  * @returns The answer.
  */
 export function withoutForeign(batch: Batch, operation: string, reply: RedisReply): RedisReply {
-  if (!Array.isArray(reply)) return reply;
+  if (!Array.isArray(reply) || reply.length !== 2) return reply;
   const [answer = null, words] = reply;
-  batch.diagnosis.refused(operation, new RedisError(words instanceof Uint8Array ? decoder.decode(words) : "WRONGTYPE"));
+  if (!(words instanceof Uint8Array)) return reply;
+  batch.diagnosis.refused(operation, new RedisError(decoder.decode(words)));
   return answer;
 }

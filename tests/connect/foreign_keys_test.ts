@@ -87,6 +87,25 @@ const session = (name: string): Kind => ({
   works: sessionsWork,
 });
 
+/** What has to work with a lock, or a semaphore of two. */
+const lock = (kind: "l" | "s", key = "lock"): Kind => ({
+  ours: [key === "lock" ? "a hash" : "a sorted set"],
+  told: true,
+  key: () => `${key}:${kind}:name`,
+  async works({ locks }) {
+    const semaphore = locks.semaphore("name", { permits: 2, wait: "10s" });
+    const acquire = () => kind === "l" ? locks.acquire("name", { wait: "10s" }) : semaphore.acquire();
+    const held = [await acquire()];
+    if (kind === "s") held.push(await acquire());
+    const next = acquire(); // stands in line
+    assertEquals(await (kind === "l" ? locks.tryAcquire("name") : semaphore.tryAcquire()), undefined);
+    assert(await held[0]!.release(), "it was held");
+    const last = await next;
+    assert(last.held && last.token > held.at(-1)!.token, "it is held, with a higher number");
+    for (const one of [...held.slice(1), last]) assert(await one.release(), "it was held");
+  },
+});
+
 const KINDS: Record<string, Kind> = {
   "an entry": {
     ours: [],
@@ -168,6 +187,19 @@ const KINDS: Record<string, Kind> = {
   "a sliding window": limit("SLIDING", "s"),
   "a fixed window": limit("FIXED", "f"),
   "a limit of gcra": limit("GCRA", "g"),
+  "a lock": lock("l"),
+  "the line of a lock": lock("l", "lockq"),
+  "a semaphore": lock("s"),
+  "the line of a semaphore": lock("s", "lockq"),
+  "the lock of a job": {
+    ours: ["a hash"],
+    told: true,
+    key: () => "lock:o:job",
+    async works({ locks }) {
+      await locks.once("job", { every: "1h" }, () => 1);
+      assertEquals((await locks.once("job", { every: "1h" }, () => 1)).ran, false, "it ran a moment ago");
+    },
+  },
   "the last run of a job": {
     ours: STRINGS,
     key: () => "lockr:o:job",
@@ -289,4 +321,31 @@ Deno.test("A job runs although its last run is said to be no time, or one to com
       assertEquals(ran, true, `${last}, ${missed}`);
     }
   }
+});
+
+Deno.test("What somebody else has put in the place of one lock ends no other, and no fencing number jumps", async () => {
+  await using server = await RedisServer.start();
+  await using app = await connect({ url: server.url, namespace: "ns", commandTimeout: "10s", on: () => {} });
+  const { locks } = app;
+  const [mine, theirs] = [
+    await locks.acquire("mine", { ttl: "600ms" }),
+    await locks.acquire("theirs", { ttl: "600ms" }),
+  ];
+  await server.cli("DEL", "{ns}:lock:l:theirs");
+  await server.cli("SET", "{ns}:lock:l:theirs", "x");
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assertEquals([mine.held, theirs.held], [true, false]);
+  const far = Date.now() * 1000 + 1e18;
+  for (
+    const value of ["x", "", `9${"0".repeat(20)} 5 a`, `${Date.now() + 1e9} 5 a`, `${Date.now() + 5000} ${far} a|1|1`]
+  ) {
+    await server.cli("HSET", "{ns}:lock:l:mine", "a", value);
+    await server.cli("ZADD", "{ns}:lockq:l:mine", "-inf", "x", "inf", `a|1|${"9".repeat(20)}`);
+    assertEquals(await locks.tryAcquire("mine"), undefined, "who holds it does so still");
+    assertEquals(await server.cli("HGET", "{ns}:lock:l:mine", "a"), null, value);
+  }
+  await mine.release();
+  const next = await locks.acquire("mine", { wait: "5s" });
+  assert(next.token > mine.token && next.token < far / 2, "a number near the clock");
+  await next.release();
 });

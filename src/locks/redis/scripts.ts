@@ -14,7 +14,13 @@
  *
  * @module
  */
+import { OWN } from "../../redis/foreign_keys.ts";
 import { Script } from "../../redis/script.ts";
+
+/** Milliseconds that a lock lasts at most, by a clock that was set back since by less than its `ttl`. */
+const LONGEST = 2 * 86_400_000;
+/** Microseconds that no number is ahead of the clock: ten years. */
+const AHEAD = 3e14;
 
 /** What every script of locks begins with: the time, and what is held. */
 const PRELUDE = `
@@ -26,9 +32,12 @@ if not us then
 end
 local now = math.floor(us / 1000)
 local function kept(till, token, owner) return format('%.0f %.0f %s', till, token, owner) end
+-- Nothing of what somebody else has written: no lock lasts longer than a day, and no number is years ahead.
 local function read(value)
-  local till, token, owner = match(value, '^(%d+) (%d+) (.*)$')
-  return tonumber(till), tonumber(token), owner
+  local till, token, owner = match(type(value) == 'string' and value or '', '^(%d+) (%d+) (.*)$')
+  till, token = tonumber(till), tonumber(token)
+  if not till or till > now + ${LONGEST} or token > us + ${AHEAD} then return nil end
+  return till, token, owner
 end
 `;
 
@@ -47,7 +56,10 @@ end
  */
 export const TAKE: Script = new Script(`
 local me = ARGV[3]
-if ARGV[2] == 'leave' and redis.call('EXISTS', KEYS[2]) == 0 then return { redis.call('HDEL', KEYS[1], me), 0 } end
+if ARGV[2] == 'leave' and redis.call('EXISTS', KEYS[2]) == 0 then
+  local gone = redis.pcall('HDEL', KEYS[1], me)
+  return { type(gone) == 'number' and gone or 0, 0 }
+end
 ${PRELUDE}
 local ttl = tonumber(ARGV[4])
 local last = max(us - 1, tonumber(ARGV[7]))
@@ -57,17 +69,28 @@ if ARGV[2] == 'take' and redis.call('EXISTS', KEYS[1], KEYS[2]) == 0 then
   return { 1, last + 1 }
 end
 
+${OWN}
 local permits, wait = tonumber(ARGV[5]), tonumber(ARGV[6])
-local held, count, changed = {}, 0, false
-for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
+local held, count, changed, odd = {}, 0, false, false
+for _, value in ipairs(own('HVALS', KEYS[1])) do
   local till, token, owner = read(value)
-  if token > last then last = token end
-  if till > now then
-    held[owner] = { till, token }
-    count = count + 1
+  if not till then
+    odd = true
   else
-    redis.call('HDEL', KEYS[1], owner)
+    if token > last then last = token end
+    if till > now then
+      held[owner] = { till, token }
+      count = count + 1
+    else
+      redis.call('HDEL', KEYS[1], owner)
+    end
   end
+end
+-- What somebody else has put beside those who hold it goes.
+if odd then
+  redis.call('UNLINK', KEYS[1])
+  for owner, place in pairs(held) do redis.call('HSET', KEYS[1], owner, kept(place[1], place[2], owner)) end
+  changed = true
 end
 
 local function hold(owner, span, token)
@@ -88,19 +111,20 @@ if ARGV[2] == 'leave' then
     held[me] = nil
     count = count - 1
   else
-    redis.call('ZREM', KEYS[2], me)
+    own('ZREM', KEYS[2], me)
   end
 elseif had then
   hold(me, ttl, held[me][2])
 end
 
-while count < permits do
-  local first = redis.call('ZRANGE', KEYS[2], '0', '0')[1]
+for _ = 1, permits + 1000 do -- so many have died, and those behind are passed over by the next
+  local first = count < permits and own('ZRANGE', KEYS[2], '0', '0')[1]
   if not first then break end
   local instance, number, span = match(first, '^([^|]*)|(%d+)|(%d+)$')
-  give(first, tonumber(span))
+  span = tonumber(span)
   redis.call('ZREM', KEYS[2], first)
-  if first ~= me then
+  if span and span <= ${LONGEST} then give(first, span) end
+  if held[first] and first ~= me then
     local message = format('%s %.0f %.0f', first, last, now)
     if redis.call('PUBLISH', ARGV[8] .. instance, message) == 0 and ARGV[9] == '1' then
       redis.call('HDEL', KEYS[1], first)
@@ -114,7 +138,8 @@ if ARGV[2] == 'take' and not held[me] then
   if count < permits then
     give(me, ttl)
   elseif wait > 0 then
-    local newest = redis.call('ZRANGE', KEYS[2], '-1', '-1', 'WITHSCORES')[2]
+    local newest = tonumber(own('ZRANGE', KEYS[2], '-1', '-1', 'WITHSCORES')[2])
+    if newest and newest > us + ${AHEAD} then newest = us end
     local place = format('%.0f', max(us, newest and newest + 1 or 0))
     if redis.call('ZADD', KEYS[2], 'NX', place, me) == 1 then
       if newest then
@@ -132,9 +157,9 @@ for _, place in pairs(held) do
   if not latest or place[1] > latest then latest = place[1] end
 end
 if latest and changed then redis.call('PEXPIRE', KEYS[1], format('%.0f', latest - now)) end
-if ARGV[2] == 'leave' then return { had and 1 or 0, 0 } end
-if held[me] then return { 1, held[me][2] } end
-return { 0, first and first - now or 0, now }
+if ARGV[2] == 'leave' then return answer({ had and 1 or 0, 0 }) end
+if held[me] then return answer({ 1, held[me][2] }) end
+return answer({ 0, first and first - now or 0, now })
 `);
 
 /**
@@ -149,13 +174,13 @@ export const EXTEND: Script = new Script(`${PRELUDE}
 local done = {}
 for i, key in ipairs(KEYS) do
   local owner, ttl = ARGV[2 * i], tonumber(ARGV[2 * i + 1])
-  local value = redis.call('HGET', key, owner)
-  if value then
-    local _, token = read(value)
+  local value = redis.pcall('HGET', key, owner) -- one key that somebody else has filled ends no other lock
+  local _, token = read(value)
+  if token then
     redis.call('PEXPIRE', key, format('%.0f', ttl), 'GT')
     redis.call('HSET', key, owner, kept(now + ttl, token, owner))
   end
-  done[i] = value and 1 or 0
+  done[i] = token and 1 or 0
 end
 return done
 `);
@@ -167,7 +192,7 @@ return done
  * whether it was kept.
  */
 export const KEEP_RUN: Script = new Script(`
-if not redis.call('HGET', KEYS[1], ARGV[1]) then return 0 end
+if type(redis.pcall('HGET', KEYS[1], ARGV[1])) ~= 'string' then return 0 end
 redis.call('PSETEX', KEYS[2], ARGV[3], ARGV[2])
 return 1
 `);

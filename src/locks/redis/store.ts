@@ -2,6 +2,7 @@ import { type ClosedBy, RedisError, UnavailableError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
 import type { RedisReply, Subscription } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import { type ReplicaWait, ReplicaWaiter } from "../../redis/wait_for_replicas.ts";
 import { decoder } from "../../util/utf8.ts";
@@ -156,7 +157,8 @@ export class RedisLockStore implements LockStore {
     const args = [this.#time, action, owner, ttl, permits, wait, this.#floor, this.#channel(""), counts];
     let reply: RedisReply;
     try {
-      reply = await TAKE.run(this.#batch, keys, args, { operation, signal, whole: TAKE.isNew(this.#batch) });
+      const told = await TAKE.run(this.#batch, keys, args, { operation, signal, whole: TAKE.isNew(this.#batch) });
+      reply = withoutForeign(this.#batch, operation, told);
     } catch (error) {
       throw unavailable(error, operation);
     }

@@ -29,9 +29,9 @@
  *
  * Every key expires with the last session that it is about; only the ledger of a slot that had a session without an end
  * stays. A ledger or an index of another type was put there by somebody else: it is removed and told
- * (`foreign_keys.ts`). The last KEY of each script is the ledger; the indexes of a session's user and tags, the sessions of an index,
- * and what is in the place of a handle, are known from the data only: their names are made with the hash tag of the
- * ledger, so they are in its slot.
+ * (`foreign_keys.ts`). The last KEY of each script is the ledger; the indexes of a session's user and tags, the
+ * sessions of an index, and what is in the place of a handle, are known from the data only: their names are made with
+ * the hash tag of the ledger, so they are in its slot.
  *
  * @module
  */

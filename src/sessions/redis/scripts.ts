@@ -256,5 +256,6 @@ redis.call('RENAME', old, key)
 change(key, 14)
 used(key, s)
 leave_trace(asked, old, (same and 'r' or 'l') .. ARGV[11] .. handle_of(key), tonumber(ARGV[10]), ends(s))
-return answer(cmsgpack.pack({ tell(key, 1), struct.pack('>dddd', s.born, us, newest, #gone), table.concat(gone, ',') }))`,
+local placed = struct.pack('>dddd', s.born, us, newest, #gone)
+return answer(cmsgpack.pack({ tell(key, 1), placed, table.concat(gone, ',') }))`,
 );
