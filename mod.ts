@@ -101,6 +101,9 @@ export {
   type WarmImagesResult,
 } from "./src/images/mod.ts";
 export {
+  type Done,
+  type IdempotentOptions,
+  type IdempotentResult,
   type Lock,
   type LockDurability,
   type LockLoss,

@@ -44,6 +44,9 @@ import { capture, type NodeResponseLike, send } from "./node_response.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 import { sessionsOf } from "./sessions_of.ts";
 
+export { idempotent } from "./express_idempotent.ts";
+export type { IdempotencyOptions } from "./idempotency.ts";
+
 /** A middleware of Express. */
 export type ExpressMiddleware = (
   request: NodeRequestLike,

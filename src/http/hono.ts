@@ -43,6 +43,8 @@ import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { ResponseCache } from "./response_cache.ts";
 
+export { idempotent } from "./hono_idempotent.ts";
+export type { IdempotencyOptions } from "./idempotency.ts";
 export type { HonoContextLike } from "./hono_context.ts";
 
 /** A middleware of Hono. */

@@ -53,9 +53,10 @@ const encoder = new TextEncoder();
  * comes.
  *
  * @param target The response, which the handler is given afterwards.
+ * @param options `patient`: what is sent after the connection was closed is taken, too.
  * @returns What is sent.
  */
-export function capture(target: NodeResponseLike): Captured {
+export function capture(target: NodeResponseLike, { patient = false }: { patient?: boolean } = {}): Captured {
   const own = target as unknown as Loose & { statusCode: number; statusMessage?: string };
   const { promise: response, resolve, reject } = Promise.withResolvers<Response>();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -89,7 +90,7 @@ export function capture(target: NodeResponseLike): Captured {
     if (bytes.length > 0) controller?.enqueue(new Uint8Array(bytes));
   };
   const closed = () => {
-    if (over) return;
+    if (over || patient) return;
     over = true;
     const error = new Error("Cannot answer the request: the connection was closed before the response had ended");
     if (!head) reject(error);

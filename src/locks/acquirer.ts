@@ -52,6 +52,7 @@ export class Acquirer {
   /** What is being acquired. */
   readonly #asking = new Set<Promise<unknown>>();
   readonly #counts = { acquired: 0, waited: 0, timedOut: 0, lost: 0 };
+  readonly #closing = new AbortController();
   #owners = 0;
   #listens = false;
   #closed: ClosedBy | undefined;
@@ -66,6 +67,17 @@ export class Acquirer {
   /** What was done so far. */
   stats(): LockStats {
     return { ...this.#counts, held: this.#keeper.locks.size, waiting: this.#lines.size };
+  }
+
+  /** Aborted when it is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** What goes on by itself, and ends when it is closed. */
+  track(work: Promise<unknown>): void {
+    this.#asking.add(work);
+    work.finally(() => this.#asking.delete(work)).catch(() => {});
   }
 
   /** Acquires what is asked for; `undefined` when it is not free in time. */
@@ -107,6 +119,7 @@ export class Acquirer {
   /** Gives up what is held, and ends the wait of those in line. */
   async close(by: ClosedBy): Promise<void> {
     this.#closed ??= by;
+    this.#closing.abort();
     this.#lines.wakeAll();
     await Promise.all([...this.#keeper.locks].map((lock) => lock.release()));
     // What is on its way may be given all the same, and is given up before the store ends.

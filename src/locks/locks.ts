@@ -5,9 +5,12 @@ import { describe } from "../util/describe.ts";
 import { assertKey } from "../util/keys.ts";
 import { Acquirer, type LockRequest } from "./acquirer.ts";
 import { LockTimeoutError } from "./errors.ts";
+import { type Done, type IdempotentResult, runIdempotent } from "./idempotent.ts";
 import type { HeldLock, Lock } from "./lock.ts";
 import { type OnceResult, runOnce } from "./once.ts";
 import {
+  idempotentOf,
+  type IdempotentOptions,
   type LockOptions,
   onceOf,
   type OnceOptions,
@@ -190,6 +193,50 @@ export class Locks implements AsyncDisposable {
       throw new TypeError(`Cannot run once: wanted a function as the job, got ${describe(job)}`);
     }
     return await runOnce(this.#acquirer, this.#store, name, once, job);
+  }
+
+  /**
+   * Runs a job once for all who ask by the same key: the first runs it, and what it says to keep is given to all who
+   * come later. A job that throws, keeps nothing, or whose process dies, counts as not done.
+   * [`idempotent()`](https://jsr.io/@larder/larder/doc/http/~/idempotent) of `@larder/larder/http` does that for
+   * requests with `Idempotency-Key`.
+   *
+   * @typeParam Value What the job gives to who runs it.
+   * @param key What is done, up to 512 bytes.
+   * @param options For how long it is kept.
+   * @param job What is done. It has the lock, whose `signal` says that it was lost.
+   * @returns What the job gave, what was kept of it, or that another runs it now.
+   * @throws {UnavailableError} If Redis does not answer: nothing is run then.
+   * @throws {TypeError | RangeError} If an argument cannot be used.
+   *
+   * @example A message that comes twice
+   * ```ts
+   * import { connect } from "@larder/larder";
+   * import assert from "node:assert/strict";
+   *
+   * await using redis = await connect({ url: "memory:" });
+   * let paid = 0;
+   * const pay = () =>
+   *   redis.locks.idempotent("payment:7", { ttl: "24h" }, () => {
+   *     paid++;
+   *     return { value: "paid", keep: new TextEncoder().encode("paid") };
+   *   });
+   * assert.deepEqual(await pay(), { state: "ran", value: "paid" });
+   * assert.equal((await pay()).state, "kept");
+   * assert.equal(paid, 1);
+   * ```
+   */
+  async idempotent<Value>(
+    key: string,
+    options: IdempotentOptions,
+    job: (lock: Lock) => Done<Value> | Promise<Done<Value>>,
+  ): Promise<IdempotentResult<Value>> {
+    assertKey(key, undefined, "run what is idempotent");
+    const times = idempotentOf(options);
+    if (typeof job !== "function") {
+      throw new TypeError(`Cannot run what is idempotent: wanted a function as the job, got ${describe(job)}`);
+    }
+    return await runIdempotent(this.#acquirer, this.#store, key, times, job);
   }
 
   /** What was done in this process so far. */

@@ -1,5 +1,5 @@
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import type { ExtendRequest, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
+import type { ExtendRequest, KeptValue, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
 
 /** A place that is taken. */
 interface Held {
@@ -28,6 +28,7 @@ export class MemoryLockStore implements LockStore {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Map<string, LockListener>();
   readonly #runs = new Map<string, { readonly at: number; readonly until: number }>();
+  readonly #kept = new Map<string, { readonly value: Uint8Array; readonly until: number }>();
   #last = 0;
   #closed: ClosedBy | undefined;
 
@@ -107,6 +108,30 @@ export class MemoryLockStore implements LockStore {
     return true;
   }
 
+  /** What is kept under a name. */
+  // deno-lint-ignore require-await -- see take()
+  async kept(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    signal?.throwIfAborted();
+    this.#assertOpen();
+    const now = this.#now();
+    for (const [key, { until }] of this.#kept) { // those that end first are often the first
+      if (until > now) break;
+      this.#kept.delete(key);
+    }
+    const kept = this.#kept.get(key);
+    return kept && kept.until > now ? kept.value.slice() : undefined;
+  }
+
+  /** Keeps something under a name. */
+  // deno-lint-ignore require-await -- see take()
+  async keep({ key, owner, value, for: milliseconds }: KeptValue): Promise<boolean> {
+    this.#assertOpen();
+    if (!this.#entries.get(key)?.held.has(owner)) return false;
+    this.#kept.delete(key);
+    this.#kept.set(key, { value: value.slice(), until: this.#now() + milliseconds });
+    return true;
+  }
+
   /** Extends what is still held. */
   // deno-lint-ignore require-await -- see take()
   async extend(requests: readonly ExtendRequest[]): Promise<boolean[]> {
@@ -124,6 +149,7 @@ export class MemoryLockStore implements LockStore {
     this.#closed ??= by;
     this.#entries.clear();
     this.#runs.clear();
+    this.#kept.clear();
     this.#listeners.clear();
     return Promise.resolve();
   }

@@ -21,11 +21,28 @@ export { Locks } from "./locks.ts";
 export type { Lock } from "./lock.ts";
 export type { Semaphore } from "./semaphore.ts";
 export { type LockLoss, LockLostError, LockTimeoutError } from "./errors.ts";
+export type { Done, IdempotentResult } from "./idempotent.ts";
 export type { OnceResult } from "./once.ts";
-export type { LockDurability, LockOptions, OnceOptions, SemaphoreOptions, TryLockOptions } from "./options.ts";
+export type {
+  IdempotentOptions,
+  LockDurability,
+  LockOptions,
+  OnceOptions,
+  SemaphoreOptions,
+  TryLockOptions,
+} from "./options.ts";
 export type { LockStats } from "./stats.ts";
 export type { ReplicaWait } from "../redis/wait_for_replicas.ts";
 export { MemoryLockStore, type MemoryLockStoreOptions } from "./memory_store.ts";
-export type { ExtendRequest, Grant, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
+export type {
+  ExtendRequest,
+  Grant,
+  KeptValue,
+  LastRun,
+  LockListener,
+  LockStore,
+  TakeAnswer,
+  TakeRequest,
+} from "./store.ts";
 export type { ClosedBy } from "../errors.ts";
 export type { Duration } from "../util/duration.ts";

@@ -56,6 +56,19 @@ export interface OnceOptions extends TryLockOptions {
   missed?: "run" | "skip" | undefined;
 }
 
+/** Options of what is done once for all who ask. */
+export interface IdempotentOptions extends Pick<TryLockOptions, "durability" | "signal"> {
+  /** For how long what was done is kept: from a second to a year. @default {"24h"} */
+  ttl?: Duration | undefined;
+  /**
+   * For how long nobody else may do it after the process that does it died, which nobody knows the end of; it is
+   * extended while the job runs. From 100 ms to a day.
+   *
+   * @default {"30s"}
+   */
+  lockTtl?: Duration | undefined;
+}
+
 /** Options as they are used, in milliseconds. */
 export interface LockTimes {
   readonly ttl: number;
@@ -73,6 +86,12 @@ const ONCE: OptionNames = optionNames<OnceOptions>({
   every: true,
   missed: true,
   ttl: true,
+  durability: true,
+  signal: true,
+});
+const IDEMPOTENT: OptionNames = optionNames<IdempotentOptions>({
+  ttl: true,
+  lockTtl: true,
   durability: true,
   signal: true,
 });
@@ -137,4 +156,13 @@ export function onceOf(options: OnceOptions): LockTimes & { readonly every: numb
     throw new TypeError(`Cannot run once: wanted "missed" to be "run" or "skip", got ${describe(missed)}`);
   }
   return { ...tryTimesOf({ ttl, durability, signal }, "run once"), every: milliseconds, missed };
+}
+
+/** The same for what is done once for all who ask. */
+export function idempotentOf(options: IdempotentOptions): LockTimes & { readonly keepFor: number } {
+  const action = "run what is idempotent";
+  assertOptions(options, IDEMPOTENT, action);
+  const { ttl = "24h", lockTtl, durability, signal } = options;
+  const keepFor = Math.ceil(toMilliseconds(ttl, "ttl", { min: 1000, max: 366 * DAY }));
+  return { ...tryTimesOf({ ttl: lockTtl, durability, signal }, action), keepFor };
 }

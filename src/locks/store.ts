@@ -42,6 +42,14 @@ export interface LastRun extends Pick<TakeRequest, "key" | "owner"> {
   readonly keep: number;
 }
 
+/** What was done under a name, and who did it. */
+export interface KeptValue extends Pick<TakeRequest, "key" | "owner"> {
+  /** What is kept. */
+  readonly value: Uint8Array;
+  /** For how many milliseconds. */
+  readonly for: number;
+}
+
 /** Told what concerns those who wait here. */
 export interface LockListener {
   /** An owner was given what it waits for. Without the grant it has to ask again, which says since when. */
@@ -70,6 +78,10 @@ export interface LockStore extends AsyncDisposable {
   lastRun(key: string, signal?: AbortSignal): Promise<{ readonly at: number | undefined; readonly now: number }>;
   /** Keeps for so long when it ran last, if the owner still holds it; tells whether it did. */
   keepRun(run: LastRun): Promise<boolean>;
+  /** What is kept under a name. */
+  kept(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Keeps something under a name, if the owner still holds it; tells whether it did. */
+  keep(kept: KeptValue): Promise<boolean>;
   /** Says that it cannot wait for replicas, where it has some but cannot. */
   assertReplicates?(): void;
   /**

@@ -130,6 +130,10 @@ async function useLocks(locks: Larder["locks"]) {
   const slots = locks.semaphore("slots", { permits: 2, ttl: "5s" });
   await using _permit = await slots.acquire();
   assertEquals((await locks.once("nightly", { every: "1h" }, () => "done")).ran, true);
+  const pay = () => locks.idempotent("payment", {}, () => ({ value: 7, keep: new Uint8Array([7]) }));
+  assertEquals([(await pay()).state, (await pay()).state], ["ran", "kept"]);
+  const durability = { replicas: 1, timeout: "1ms" };
+  assertEquals(await locks.withLock("safe", { durability }, ({ replicated }) => replicated), false);
 }
 
 Deno.test({

@@ -4,7 +4,7 @@
  * | key | what |
  * |---|---|
  * | `lock:` name | hash: for each owner the end of its time (ms) · fencing number · owner, with a space between |
- * | `lockr:` name | when the job of this name ran last (ms) |
+ * | `lockr:` name | when the job of this name ran last (ms), or what it did |
  * | `lockq:` name | sorted set: the owners in line, by when they came |
  *
  * An owner is `instance|number|ttl`. Both keys end with the last of those in them, so none is left by who dies.
@@ -186,10 +186,10 @@ return done
 `);
 
 /**
- * Keeps when a job ran last, if its owner still holds the lock.
+ * Keeps when a job ran last, or what it did, if its owner still holds the lock.
  *
- * KEYS[1]: who holds it. KEYS[2]: when it ran. ARGV: the owner · when (ms) · for how long that is kept (ms). Replies
- * whether it was kept.
+ * KEYS[1]: who holds it. KEYS[2]: when it ran, or what it did. ARGV: the owner · that · for how long it is kept (ms).
+ * Replies whether it was kept.
  */
 export const KEEP_RUN: Script = new Script(`
 if type(redis.pcall('HGET', KEYS[1], ARGV[1])) ~= 'string' then return 0 end

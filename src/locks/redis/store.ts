@@ -1,12 +1,12 @@
 import { type ClosedBy, RedisError, UnavailableError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
-import type { RedisReply, Subscription } from "../../redis/client.ts";
+import type { RedisArgument, RedisReply, Subscription } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import { type ReplicaWait, ReplicaWaiter } from "../../redis/wait_for_replicas.ts";
 import { decoder } from "../../util/utf8.ts";
-import type { ExtendRequest, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
+import type { ExtendRequest, KeptValue, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
 import { EXTEND, KEEP_RUN, TAKE } from "./scripts.ts";
 
 /** How a Redis store of locks works. */
@@ -90,13 +90,33 @@ export class RedisLockStore implements LockStore {
   }
 
   async keepRun({ key, owner, at, keep }: LastRun): Promise<boolean> {
-    const operation = "keep last run";
+    return await this.#keep("keep last run", key, [owner, at, keep]);
+  }
+
+  async kept(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const operation = "read what was done";
+    this.#assertOpen(operation);
+    try {
+      const reply = await this.#batch.send("MGET", [`{${this.#tagOf(key)}}:lockr:${key}`], { operation, signal });
+      const [value] = reply as [Uint8Array | null];
+      return value?.slice();
+    } catch (error) {
+      throw unavailable(error, operation);
+    }
+  }
+
+  async keep({ key, owner, value, for: milliseconds }: KeptValue): Promise<boolean> {
+    return await this.#keep("keep what was done", key, [owner, value, milliseconds]);
+  }
+
+  /** Keeps something, if its owner still holds the lock. */
+  async #keep(operation: string, key: string, args: RedisArgument[]): Promise<boolean> {
     this.#assertOpen(operation);
     const tag = this.#tagOf(key);
     const keys = [`{${tag}}:lock:${key}`, `{${tag}}:lockr:${key}`];
     try {
       const options = { operation, whole: KEEP_RUN.isNew(this.#batch) };
-      return await KEEP_RUN.run(this.#batch, keys, [owner, at, keep], options) === 1;
+      return await KEEP_RUN.run(this.#batch, keys, args, options) === 1;
     } catch (error) {
       throw unavailable(error, operation);
     }

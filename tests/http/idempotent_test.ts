@@ -1,0 +1,292 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import express from "express";
+import { Hono } from "hono";
+import { connect, type Larder } from "../../mod.ts";
+import { idempotent as expressIdempotent } from "../../src/http/express.ts";
+import { idempotent as honoIdempotent } from "../../src/http/hono.ts";
+import { type IdempotencyOptions, idempotent } from "../../src/http/mod.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/until.ts";
+
+/** A service that takes payments. */
+class Payments {
+  made = 0;
+  readonly waiting: PromiseWithResolvers<void>[] = [];
+
+  async pay(body: string): Promise<Response> {
+    this.made++;
+    const made = this.made;
+    if (body === "slow") {
+      const gate = Promise.withResolvers<void>();
+      this.waiting.push(gate);
+      await gate.promise;
+    }
+    if (body === "throw") throw new Error("no paper");
+    if (body === "busy") return new Response("busy", { status: 503 });
+    if (body === "bad") return Response.json({ made }, { status: 400 });
+    if (body === "large") return new Response("x".repeat(5000));
+    if (body === "none") return new Response(null, { status: 204, headers: { "x-made": String(made) } });
+    return Response.json({ made, body }, {
+      status: 201,
+      headers: { location: `/payments/${made}`, "set-cookie": "a=b" },
+    });
+  }
+
+  go(): void {
+    for (const gate of this.waiting.splice(0)) gate.resolve();
+  }
+}
+
+/** The middleware in front of a service, and who sends requests to it. */
+interface Shop extends AsyncDisposable {
+  readonly payments: Payments;
+  post(body: string, key?: string, headers?: Record<string, string>): Promise<Response>;
+}
+
+type OpenShop = (redis: Larder, options?: IdempotencyOptions) => Shop | Promise<Shop>;
+
+function sender(base: string): Shop["post"] {
+  return (body, key, headers = {}) =>
+    fetch(`${base}/pay`, {
+      method: "POST",
+      body,
+      headers: { "content-type": "text/plain", ...(key !== undefined && { "idempotency-key": key }), ...headers },
+    });
+}
+
+const serve: OpenShop = (redis, options) => {
+  const payments = new Payments();
+  const once = idempotent(redis, options);
+  const server = Deno.serve(
+    {
+      port: 0,
+      hostname: "127.0.0.1",
+      onListen: () => {},
+      onError: (error) => new Response(String(error), { status: 500 }),
+    },
+    (request, info) => once(request, async (request) => await payments.pay(await request.text()), info),
+  );
+  return {
+    payments,
+    post: sender(`http://127.0.0.1:${server.addr.port}`),
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+};
+
+const hono: OpenShop = (redis, options) => {
+  const payments = new Payments();
+  const app = new Hono();
+  app.use("*", async (context, next) => {
+    context.header("x-front", "1");
+    await next();
+  });
+  app.post("/pay", honoIdempotent(redis, options), async (context) => await payments.pay(await context.req.text()));
+  app.onError((error, context) => context.text(String(error), 500));
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, app.fetch);
+  return {
+    payments,
+    post: sender(`http://127.0.0.1:${server.addr.port}`),
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+};
+
+const overExpress: OpenShop = async (redis, options) => {
+  const payments = new Payments();
+  const app = express();
+  app.use(express.text());
+  // deno-lint-ignore no-explicit-any -- the types of Express are not those of node:http here
+  app.post("/pay", expressIdempotent(redis, options) as any, async (request: any, response: any) => {
+    const made = await payments.pay(typeof request.body === "string" ? request.body : "");
+    response.status(made.status);
+    for (const [name, value] of made.headers) response.setHeader(name, value);
+    response.end(await made.text());
+  });
+  // deno-lint-ignore no-explicit-any -- as above
+  app.use((error: any, _request: any, response: any, _next: any) => void response.status(500).end(String(error)));
+  const { promise: listening, resolve } = Promise.withResolvers<void>();
+  const server = app.listen(0, "127.0.0.1", () => resolve());
+  await listening;
+  const { port } = server.address() as { port: number };
+  return {
+    payments,
+    post: sender(`http://127.0.0.1:${port}`),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
+
+async function openRedis(server: RedisServer): Promise<Larder> {
+  const redis = await connect({ url: server.url, namespace: "shop", commandTimeout: "5s", on: () => {} });
+  await redis.ready({ timeout: "20s" });
+  return redis;
+}
+
+const FRAMEWORKS: readonly (readonly [string, OpenShop])[] = [
+  ["Deno.serve", serve],
+  ["Hono", hono],
+  ["Express", overExpress],
+];
+
+for (const [framework, open] of FRAMEWORKS) {
+  for (const store of ["memory", "redis"]) {
+    Deno.test(`idempotent() answers a request with Idempotency-Key once: ${framework}, ${store}`, async (t) => {
+      await using server = store === "redis" ? await RedisServer.start() : undefined;
+      await using redis = server ? await openRedis(server) : await connect({ url: "memory:" });
+      await using shop = await open(redis, { maxBytes: 2000 });
+      const { payments, post } = shop;
+      await t.step("the same response, and one that says so", async () => {
+        const first = await post("seven", "k1");
+        assertEquals([first.status, await first.json()], [201, { made: 1, body: "seven" }]);
+        assertEquals(first.headers.get("idempotent-replayed"), null);
+        assertEquals(first.headers.get("set-cookie"), "a=b");
+        const again = await post("seven", '"k1"'); // the same key as a structured field
+        assertEquals([again.status, await again.json()], [201, { made: 1, body: "seven" }]);
+        assertEquals([again.headers.get("location"), again.headers.get("idempotent-replayed")], [
+          "/payments/1",
+          "true",
+        ]);
+        assertEquals(again.headers.get("set-cookie"), null);
+        if (framework === "Hono") assertEquals(again.headers.get("x-front"), "1");
+      });
+      await t.step("without a key nothing is remembered", async () => {
+        assertEquals((await (await post("seven")).json()).made, 2);
+        assertEquals((await (await post("seven")).json()).made, 3);
+      });
+      await t.step("422 for another body", async () => {
+        const other = await post("eight", "k1");
+        assertEquals([other.status, other.headers.get("content-type")], [422, "application/problem+json"]);
+        await other.body?.cancel();
+        assertEquals(payments.made, 3);
+      });
+      await t.step("another caller has keys of his own", async () => {
+        const own = await post("seven", "k1", { authorization: "Bearer other" });
+        assertEquals((await own.json()).made, 4);
+      });
+      await t.step("409 while it runs, and one call for all", async () => {
+        const first = post("slow", "k2");
+        await until(() => payments.waiting.length === 1, "it runs");
+        const second = await post("slow", "k2");
+        assertEquals([second.status, second.headers.get("retry-after")], [409, "1"]);
+        await second.body?.cancel();
+        payments.go();
+        assertEquals((await (await first).json()).made, 5);
+        assertEquals((await (await post("slow", "k2")).json()).made, 5);
+      });
+      await t.step("who throws or answers with 5xx is asked again", async () => {
+        for (const body of ["throw", "busy"]) {
+          const before = payments.made;
+          for (let i = 0; i < 2; i++) assert((await textOf(post(body, `k-${body}`))).status >= 500);
+          assertEquals(payments.made, before + 2, body);
+        }
+      });
+      await t.step("a refusal is kept, and one without a body", async () => {
+        const bad = await textOf(post("bad", "k3"));
+        assertEquals(await textOf(post("bad", "k3")), bad);
+        assertEquals(bad.status, 400);
+        const none = await post("none", "k4");
+        const made = none.headers.get("x-made");
+        const again = await post("none", "k4");
+        assertEquals([again.status, again.headers.get("x-made")], [204, made]);
+      });
+      await t.step("too large to be kept: whole for the first, and not done again", async () => {
+        const first = await textOf(post("large", "k5"));
+        assertEquals([first.status, first.text.length], [200, 5000]);
+        const before = payments.made;
+        assertEquals((await textOf(post("large", "k5"))).status, 409);
+        assertEquals(payments.made, before);
+      });
+      await t.step("a key that is none is refused", async () => {
+        const before = payments.made;
+        for (const key of ["", '"', '"a', "a b", "a,b", "x".repeat(256), '""', "a;b"]) {
+          assertEquals((await textOf(post("seven", key))).status, 400, key);
+        }
+        assertEquals(payments.made, before);
+      });
+      await t.step("a visitor who has gone is answered when he comes again", async () => {
+        const before = payments.made;
+        const controller = new AbortController();
+        const gone = fetchUntil(shop, controller);
+        await until(() => payments.waiting.length === 1, "it runs");
+        controller.abort();
+        await gone;
+        payments.go();
+        await until(async () => (await textOf(post("slow", "k6"))).status === 201, "it was kept");
+        assertEquals(payments.made, before + 1);
+      });
+    });
+  }
+}
+
+async function textOf(response: Promise<Response>): Promise<{ status: number; text: string }> {
+  const { status } = await response;
+  return { status, text: await (await response).text() };
+}
+
+async function fetchUntil({ post }: Shop, { signal }: AbortController): Promise<void> {
+  const { fetch } = globalThis;
+  globalThis.fetch = (input, init) => fetch(input, { ...init, signal });
+  const sent = post("slow", "k6");
+  globalThis.fetch = fetch;
+  await sent.then((response) => response.body?.cancel(), () => {});
+}
+
+Deno.test("idempotent() answers 503 while Redis is away, and nothing is done twice when it is back", async () => {
+  await using server = await RedisServer.start();
+  await using redis = await connect({ url: server.url, namespace: "shop", commandTimeout: "300ms", on: () => {} });
+  await redis.ready({ timeout: "20s" });
+  await using shop = await serve(redis);
+  const { payments, post } = shop;
+  const first = post("slow", "k1");
+  await until(() => payments.waiting.length === 1, "it runs");
+  await server.pause();
+  payments.go();
+  assertEquals((await textOf(first)).status, 201); // done, and told, though it could not be kept
+  assertEquals((await textOf(post("other", "k2"))).status, 503);
+  await server.resume();
+  await until(async () => {
+    const { status, text } = await textOf(post("slow", "k1"));
+    if (status === 201) assertStringIncludes(text, '"made":1');
+    return status === 201;
+  }, "it is kept at last");
+  assertEquals(payments.made, 1);
+});
+
+Deno.test("idempotent() refuses what cannot be meant", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const bad: [unknown, unknown][] = [
+    [undefined, {}],
+    [{}, {}],
+    [redis, null],
+    [redis, { tll: 5 }],
+    [redis, { ttl: 0 }],
+    [redis, { lockTtl: "1ms" }],
+    [redis, { by: "ip" }],
+    [redis, { keep: true }],
+    [redis, { methods: "POST" }],
+    [redis, { methods: ["post"] }],
+    [redis, { required: 1 }],
+    [redis, { maxBytes: 0 }],
+  ];
+  for (const make of [idempotent, honoIdempotent, expressIdempotent]) {
+    for (const [given, options] of bad) {
+      const error = assertThrows(() => make(given as never, options as never), Error);
+      assert(error instanceof TypeError || error instanceof RangeError, String(error));
+      assertMatch(error.message, /wanted/);
+    }
+  }
+  const required = idempotent(redis, { required: true, maxBytes: 10 });
+  const handler = () => new Response("done");
+  const request = (init: RequestInit) => new Request("http://localhost/x", init);
+  assertEquals((await required(request({ method: "POST" }), handler)).status, 400);
+  assertEquals((await required(request({ method: "GET" }), handler)).status, 200);
+  const headers = { "idempotency-key": "a" };
+  assertEquals((await required(request({ method: "POST", headers, body: "x".repeat(11) }), handler)).status, 413);
+  const errors = [
+    () => redis.locks.idempotent("", {}, () => ({ value: 1 })),
+    () => redis.locks.idempotent("a", { ttl: "1ms" }, () => ({ value: 1 })),
+    () => redis.locks.idempotent("a", {}, undefined as never),
+  ];
+  for (const call of errors) assertMatch((await assertRejects(call, Error)).message, /wanted/);
+});
