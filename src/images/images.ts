@@ -20,7 +20,8 @@ import type {
   WarmImagesResult,
 } from "./options.ts";
 import { readImage } from "./read_image.ts";
-import { type SentImage, serveImage } from "./serve.ts";
+import type { SentImage } from "./sent_image.ts";
+import { serveImage } from "./serve.ts";
 import { type ImageSettings, imageSettings } from "./settings.ts";
 import type { OpenedImage } from "./source.ts";
 import { warmImages } from "./warm.ts";
@@ -197,7 +198,7 @@ export class Images {
       for (let attempt = 0;; attempt++) {
         const recent = attempt === 0 ? this.#stats.recent(name) : undefined;
         const { known, snapshot } = await this.#found(name, signal, recent);
-        const info = known.image ?? infoFrom(name, known);
+        const info = { ...known.image ?? infoFrom(name, known), inflated: known.inflated };
         const wanted = range?.(info);
         if (!wanted) return { info };
         const opened = await this.#settings.source.open(name, { ...wanted, signal });
@@ -290,9 +291,9 @@ export class Images {
     try {
       const result = await readImage(name, opened, this.#settings, signal);
       if ("info" in result) return result;
-      const { error, image } = result;
+      const { error, image, inflated } = result;
       this.#on?.({ type: "image.error", filename: name, error });
-      return { error: { reason: error.reason, detail: error.detail }, ...(image && { image }) };
+      return { error: { reason: error.reason, detail: error.detail }, ...(image && { image, inflated }) };
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }

@@ -1,14 +1,13 @@
 import { ImageError } from "../errors.ts";
 import { LongWork } from "../util/long_work.ts";
 import type { Shape } from "./formats/parser.ts";
+import { Gunzip } from "./gunzip.ts";
 import { Probe } from "./probe.ts";
 
 /** An SVG may become as long as this: what is longer was made to use up memory or time. */
 const MOST = 2 ** 26;
 /** So much is looked at before others have their turn. */
 const PIECE = 2 ** 16;
-/** So much is decompressed at a time, which becomes a thousand times as much at most. */
-const BITE = 2 ** 10;
 
 /** Whether bytes begin as gzip does (RFC 1952). */
 export function isGzip(bytes: Uint8Array): boolean {
@@ -19,15 +18,14 @@ export function isGzip(bytes: Uint8Array): boolean {
 export class InflatingProbe {
   readonly #filename: string;
   readonly #probe: Probe;
-  readonly #writer: WritableStreamDefaultWriter<BufferSource>;
+  readonly #gunzip = new Gunzip();
   readonly #read: Promise<unknown>;
+  #length = 0;
 
   constructor(filename: string) {
     this.#filename = filename;
     this.#probe = new Probe(filename);
-    const { readable, writable } = new DecompressionStream("gzip");
-    this.#writer = writable.getWriter();
-    this.#read = this.#pump(readable).then(() => undefined, (error) => error ?? new Error("no reason"));
+    this.#read = this.#pump().then(() => undefined, (error) => error ?? new Error("no reason"));
   }
 
   /** The type of what is compressed, once its header was read. */
@@ -35,12 +33,19 @@ export class InflatingProbe {
     return this.#probe.type;
   }
 
+  /** How many bytes it has become. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Takes the next bytes, and looks at what they become. */
   async push(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; at += BITE) {
-      // Who fails is the reader: what it says is thrown at the end.
-      await this.#writer.write(chunk.slice(at, at + BITE)).catch(() => {});
-    }
+    await this.#gunzip.write(chunk);
+  }
+
+  /** Ends it, whether the end has come or not. */
+  stop(): void {
+    this.#gunzip.stop();
   }
 
   /**
@@ -49,24 +54,23 @@ export class InflatingProbe {
    * @throws {ImageError} If it is no SVG, or too long, or was cut.
    */
   async end(): Promise<Shape> {
-    await this.#writer.close().catch(() => {});
+    this.#gunzip.end();
     const error = await this.#read;
-    if (error instanceof ImageError) throw error;
-    if (error !== undefined) {
-      throw new ImageError(this.#filename, "truncated", "an SVG that is compressed, got half of it");
-    }
+    if (error !== undefined) throw error;
     const shape = this.#probe.end();
-    if (shape.type === "image/svg+xml") return { ...shape, encoding: "gzip" };
-    throw new ImageError(this.#filename, "unsupported", `an SVG if it is compressed, got ${shape.type}`);
+    if (shape.type !== "image/svg+xml") {
+      throw new ImageError(this.#filename, "unsupported", `an SVG if it is compressed, got ${shape.type}`);
+    }
+    if (!shape.truncated) return { ...shape, encoding: "gzip" };
+    throw new ImageError(this.#filename, "truncated", "an SVG that is compressed, got half of it");
   }
 
-  async #pump(readable: ReadableStream<Uint8Array>): Promise<void> {
-    let size = 0;
+  async #pump(): Promise<void> {
     const work = new LongWork();
     try {
-      for await (const part of readable) {
-        size += part.length;
-        if (size > MOST) throw new ImageError(this.#filename, "too-large", `an SVG of at most ${MOST} bytes`);
+      for await (const part of this.#gunzip.output) {
+        this.#length += part.length;
+        if (this.#length > MOST) throw new ImageError(this.#filename, "too-large", `an SVG of at most ${MOST} bytes`);
         // A few bytes become very many at once.
         for (let at = 0; at < part.length; at += PIECE) {
           this.#probe.push(part.subarray(at, at + PIECE));
@@ -74,6 +78,7 @@ export class InflatingProbe {
         }
       }
     } finally {
+      this.#gunzip.stop();
       work.end();
     }
   }

@@ -12,6 +12,8 @@ export interface Known {
   readonly error?: { readonly reason: ImageErrorReason; readonly detail: string };
   /** What can be sent although nothing is known of its size. */
   readonly image?: DoubtfulImage;
+  /** How many bytes it becomes where it is compressed as a whole. */
+  readonly inflated?: number;
   /** That it changed between its snapshot and its reading, so that nothing is known after all. */
   readonly changed?: true;
 }
@@ -79,9 +81,10 @@ export function checkKnown(value: unknown, filename: string, hash: string): asse
 /** What is not as it was written. */
 function wrongIn(value: unknown, filename: string, hash: string): string | undefined {
   if (!isRecord(value)) return "record";
-  const { info, error, image, changed } = value;
+  const { info, error, image, changed, inflated } = value;
   if (changed !== undefined) return changed === true && !info && !error ? undefined : "changed";
   if ((info === undefined) === (error === undefined)) return "record";
+  if (inflated !== undefined && !isWhole(inflated, 0)) return "length";
   if (error !== undefined) {
     if (!isRecord(error) || !REASONS.includes(error.reason)) return "reason";
     return isPlainText(error.detail) ? image === undefined ? undefined : wrongInFile(image, hash) : "detail";

@@ -19,8 +19,8 @@ export interface ReadLimits {
 
 /** What reading an image came to. */
 export type ReadResult =
-  | { readonly info: ImageInfo }
-  | { readonly error: ImageError; readonly image?: DoubtfulImage };
+  | { readonly info: ImageInfo; readonly inflated?: number }
+  | { readonly error: ImageError; readonly image?: DoubtfulImage; readonly inflated?: number };
 
 /** Reasons for which an image may be sent all the same. */
 const DOUBTS: ReadonlySet<string> = new Set(["invalid", "truncated"]);
@@ -94,16 +94,18 @@ export async function readImage(
       timestamp: Math.floor(stat.modified ?? 0),
       etag: etagOf(digest),
     };
+    const inflated = probe instanceof InflatingProbe ? { inflated: probe.length } : {};
     if (doubt || !shape) {
       const coded = probe instanceof InflatingProbe && ({ encoding: "gzip" } as const);
-      return { error: doubt!.error, image: { ...file, type: doubt!.type, ...coded } };
+      return { error: doubt!.error, image: { ...file, type: doubt!.type, ...coded }, ...inflated };
     }
-    return { info: { filename, ...file, ...shown(shape), ...mismatched(filename, shape.type) } };
+    return { info: { filename, ...file, ...shown(shape), ...mismatched(filename, shape.type) }, ...inflated };
   } catch (error) {
     await reader.cancel().catch(() => {});
     if (error instanceof ImageError) return { error };
     throw error;
   } finally {
+    if (probe instanceof InflatingProbe) probe.stop();
     work.end();
   }
 }

@@ -1,10 +1,7 @@
 import { type Conditions, evaluate, rangeOf } from "./conditions.ts";
 import { coded, codingFor, etagOf } from "./coding.ts";
-import type { ImageInfo } from "./info.ts";
 import type { ServeImageOptions } from "./options.ts";
-
-/** What has to be known of an image to send it. */
-export type SentImage = Pick<ImageInfo, "size" | "type" | "etag" | "timestamp" | "encoding">;
+import type { SentImage } from "./sent_image.ts";
 
 /** Finds an image; opens it if the function gives a range. */
 export type OpenImage = (

@@ -21,7 +21,7 @@ const KEPT = 10_000;
 /** How long "not there" is believed at most, in milliseconds: other processes are not told of it. */
 const ABSENT_MOST = 1000;
 /** Part of the keys: entries of another form of metadata are not read. */
-const FORM = 2;
+const FORM = 3;
 /** How soon a source that fails is asked again, in milliseconds. */
 const RETRY_AFTER = 1000;
 

@@ -16,7 +16,7 @@ Deno.test("Probe of images out of very many pieces takes no longer than a large 
         bytesOf([0xff, 0xd8]),
         bytesOf([0xff, 0xe2, 0xff, 0xff], Array(65_533).fill(0)),
         300,
-        bytesOf([0xff, 0xc0, 0, 9, 8, 0, 9, 0, 9, 0, 0, 0xff, 0xda, 0, 2, 0xff, 0xd9]),
+        bytesOf([0xff, 0xc0, 0, 11, 8, 0, 9, 0, 9, 1, 1, 0x11, 0, 0xff, 0xda, 0, 2, 0xff, 0xd9]),
       ),
       false,
     ],

@@ -4,6 +4,7 @@ import { DenoProcess } from "../support/deno_process.ts";
 import { testWith } from "../support/program.ts";
 import expected from "./fixtures/expected.json" with { type: "json" };
 import { oddImages } from "./odd_images.ts";
+import { refusedImages } from "./refused_images.ts";
 import { Bed, fixture } from "./support.ts";
 
 /** What Chromium does not show; other browsers do. */
@@ -16,7 +17,8 @@ Deno.test(
     await using bed = new Bed();
     const odd = Object.entries(await oddImages()).map(([name, { bytes }]) => [name, bytes] as const);
     const plain = await Promise.all(Object.keys(expected).map(async (name) => [name, await fixture(name)] as const));
-    for (const [name, bytes] of [...plain, ...odd]) bed.source.put(name, bytes);
+    const refused = await refusedImages();
+    for (const [name, bytes] of [...plain, ...odd, ...Object.entries(refused)]) bed.source.put(name, bytes);
     const names = [...plain, ...odd].map(([name]) => name);
     const infos: Record<string, ImageInfo> = Object.fromEntries(await bed.images.getMany(names));
     await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
@@ -26,7 +28,7 @@ Deno.test(
     });
     const url = `http://127.0.0.1:${server.addr.port}/`;
     await using browser = DenoProcess.start(import.meta.resolve("./show_images.ts"), chromium, url);
-    await browser.send(names);
+    await browser.send([...names, ...Object.keys(refused)]);
     const shown = await browser.receive<Record<string, [width: number, height: number] | null>>();
     for (const name of names) {
       const info = infos[name];
@@ -40,6 +42,7 @@ Deno.test(
       if (name === RATIO) assertEquals(w / h, width / height, name);
       else if (!(info.truncated && shown[name] === null)) assertEquals([w, h], [width, height], name);
     }
+    for (const name of Object.keys(refused)) assertEquals(shown[name], null, name);
     assert(names.length > 100);
   }),
 );

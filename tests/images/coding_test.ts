@@ -76,6 +76,27 @@ Deno.test("Images.serve() sends SVGZ as it is to who takes gzip, and decompresse
   assert(plain.said("etag") !== info.etag && plain.said("content-security-policy")?.includes("sandbox"));
 });
 
+Deno.test("Images.serve() decompresses SVGZ with something behind it, or nothing where something is wanted", async () => {
+  await using bed = new Bed();
+  for (const [name, bytes] of Object.entries({ padded: [...SVGZ, 0, 0, 1], bare: SVGZ.slice(0, -8) })) {
+    bed.source.put(`${name}.svgz`, Uint8Array.from(bytes));
+    assertEquals(text((await ask(bed, `${name}.svgz`)).bytes), TEXT, name);
+  }
+});
+
+Deno.test("Images.serve() sends an SVGZ that becomes very long as it is, whatever a client takes", async () => {
+  await using bed = new Bed();
+  const bomb = (length: number) => new Uint8Array(gzipSync(`${TEXT.slice(0, -6)}${" ".repeat(length)}</svg>`));
+  bed.source.put("long.svgz", bomb(9 * 2 ** 20));
+  bed.source.put("short.svgz", bomb(7 * 2 ** 20));
+  const long = await ask(bed, "long.svgz", { "accept-encoding": "identity" });
+  assertEquals([long.said("content-encoding"), long.bytes], ["gzip", bomb(9 * 2 ** 20)]);
+  const short = await ask(bed, "short.svgz", { "accept-encoding": "identity" });
+  assertEquals([short.said("content-encoding"), short.bytes.length], [null, TEXT.length + 7 * 2 ** 20]);
+  const response = await bed.images.serve(new Request("http://localhost/short.svgz"), "short.svgz");
+  await response.body!.cancel();
+});
+
 Deno.test("Images.get() refuses what is compressed and no SVG, cut, or grows without end", async () => {
   await using bed = new Bed();
   const reasons: Record<string, [bytes: Uint8Array, reason: string]> = {

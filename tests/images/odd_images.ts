@@ -130,6 +130,7 @@ function icons(ico: Bytes): Record<string, OddImage> {
   const size = [32, 32] as const;
   return {
     "reserved byte of .NET.ico": { bytes: patched(ico, 9, [255]), size },
+    "of no length.ico": { bytes: patched(ico, 14, [0, 0, 0, 0]), size },
     "five planes.ico": { bytes: patched(ico, 10, [5, 0]), size },
     "a cursor.cur": { bytes: patched(patched(ico, 2, [2]), 10, [5, 0, 7, 0]), size },
   };
@@ -152,6 +153,17 @@ function svgs(): Record<string, OddImage> {
       12,
       33,
     ],
+    "em of a font size.svg": [`<svg ${NS} font-size="20" width="10em" height="5rem"></svg>`, 200, 100],
+    "em of a style.svg": [
+      `<svg ${NS} font-size="9" style="/* ; */FONT-SIZE: 2em !important;color:red" width="10em" height="5em"></svg>`,
+      320,
+      160,
+    ],
+    "em of a keyword.svg": [`<svg ${NS} font-size="large" width="10em" height="5ic"></svg>`, 180, 90],
+    "round.svg": [`<svg ${NS} width="round(up, 13px, 5px)" height="calc(sqrt(16) * pi * 1px)"></svg>`, 15, 13],
+    "remainders.svg": [`<svg ${NS} width="mod(-13px, 5px)" height="hypot(3px, abs(-4px))"></svg>`, 2, 5],
+    "a blank before the unit.svg": [`<svg ${NS} width="10 px" height="20"></svg>`, 300, 20],
+    "a dot and nothing behind.svg": [`<svg ${NS} width="10." height="20"></svg>`, 300, 20],
     "a long comment behind.svg": [`<svg ${NS} width="12" height="33"></svg><!--${"y".repeat(100_000)}-->`, 12, 33],
     "a million wide.svg": [`<svg ${NS} width="1000000" height="1000000"></svg>`, 1_000_000, 1_000_000],
     "a prefix of other letters.svg": [`<ü:svg xmlns:ü="http://www.w3.org/2000/svg" width="12" height="33"/>`, 12, 33],
@@ -167,11 +179,28 @@ function svgs(): Record<string, OddImage> {
     ...Object.fromEntries(
       Object.entries(texts).map(([name, [text, ...size]]) => [name, { bytes: svg(text), size }]),
     ),
-    "compressed.svgz": {
-      bytes: new Uint8Array(gzipSync(svg(`<svg ${NS} width="12" height="33"></svg>`))),
-      size: [12, 33],
-    },
+    ...compressed(new Uint8Array(gzipSync(svg(`<svg ${NS} width="12" height="33"></svg>`)))),
   };
+}
+
+/** Browsers do not look at what is behind the data. */
+function compressed(svgz: Bytes): Record<string, OddImage> {
+  const size = [12, 33] as const;
+  const kinds: Record<string, Bytes> = {
+    "compressed.svgz": svgz,
+    "padding.svgz": joined(svgz, Array(600).fill(0)),
+    "text behind it.svgz": joined(svgz, "made by a drawing program"),
+    "no trailer.svgz": svgz.slice(0, -8) as Bytes,
+    "another checksum.svgz": patched(svgz, svgz.length - 6, [1, 2]),
+    "a name and a comment.svgz": joined(
+      [0x1f, 0x8b, 8, 0x18, 0, 0, 0, 0, 0, 3],
+      "a.svg\0",
+      "drawn\0",
+      svgz.subarray(10),
+    ),
+    "a field and a flag.svgz": joined([0x1f, 0x8b, 8, 0x24, 0, 0, 0, 0, 0, 3, 3, 0, 1, 2, 3], svgz.subarray(10)),
+  };
+  return Object.fromEntries(Object.entries(kinds).map(([name, bytes]) => [name, { bytes, size }]));
 }
 
 function gifs(gif: Bytes): Record<string, OddImage> {
@@ -228,6 +257,10 @@ async function pngs(size: OddImage["size"]): Promise<Record<string, OddImage>> {
   const signature = png.subarray(0, 8);
   return {
     "EXIF before the pixels.png": { bytes: joined(signature, head!, exif, ...rest), size: [31, 47], orientation: 6 },
+    "EXIF of another checksum.png": {
+      bytes: joined(signature, head!, patched(exif, exif.length - 1, [exif.at(-1)! ^ 1]), ...rest),
+      size,
+    },
     "EXIF behind the pixels.png": {
       bytes: joined(signature, ...others.slice(0, -1), exif, others.at(-1)!),
       size,

@@ -41,9 +41,22 @@ export function bytesOf(...parts: (string | number[])[]): Uint8Array<ArrayBuffer
 export const PNG = "\x89PNG\r\n\x1a\n";
 /** A number of four bytes. */
 export const be32 = (n: number): number[] => [n >>> 24, n >>> 16 & 255, n >>> 8 & 255, n & 255];
+/** CRC-32, bit by bit. */
+export function crcOf(bytes: Uint8Array): number {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
+
 /** A PNG without pixels. */
-export const ihdr = (width: number, height: number): Uint8Array<ArrayBuffer> =>
-  bytesOf(PNG, be32(13), "IHDR", be32(width), be32(height), [8, 6, 0, 0, 0], be32(0), be32(0), "IEND", be32(0));
+export const ihdr = (width: number, height: number): Uint8Array<ArrayBuffer> => {
+  const header = bytesOf("IHDR", be32(width), be32(height), [8, 6, 0, 0, 0]);
+  const rest = bytesOf(be32(0), "IDAT", be32(0), be32(0), "IEND", be32(0));
+  return bytesOf(PNG, be32(13), [...header], be32(crcOf(header)), [...rest]);
+};
 
 /** A head, and so many times the same. */
 export function repeated(

@@ -46,8 +46,21 @@ export function* parseJpeg(): Parser {
       if (!size) break;
       scanned = true;
     } else if (isFrame(marker) && !size) {
-      const frame = view(yield* need(at + 2, 5, "a JPEG frame header"));
+      const header = yield* need(at + 2, 6, "a JPEG frame header");
+      const frame = view(header);
       size = { height: frame.getUint16(1), width: frame.getUint16(3) };
+      const components = header[5]!;
+      const [precision, isUsual] = [header[0]!, marker <= 0xc2];
+      if ((isUsual && precision !== 8 && precision !== 12) || components < 1 || components > 4) {
+        throw new BadImage("invalid", "a JPEG frame of 1 to 4 components of 8 or 12 bits");
+      }
+      const factors = yield { at: at + 8, length: components * 3 };
+      for (let i = 1; i < factors.length; i += 3) {
+        const [across, down] = [factors[i]! >>> 4, factors[i]! & 15];
+        if (across < 1 || across > 4 || down < 1 || down > 4) {
+          throw new BadImage("invalid", "sampling factors of 1 to 4 in a JPEG");
+        }
+      }
     } else if (marker === EXIF && !exif) {
       const segment = yield { at: at + 2, length: length - 2 };
       exif = hasText(segment, 0, "Exif\0"); // the first counts, whatever it says

@@ -1,4 +1,5 @@
 import { BadImage, type Parser } from "./parser.ts";
+import { fontSizeOf } from "./svg_font.ts";
 import { pixelsOf } from "./svg_length.ts";
 import { readEnd, readRoot, type Root, ROOT_MOST } from "./svg_root.ts";
 import { type Reading, Text } from "./xml.ts";
@@ -54,7 +55,9 @@ function decoderOf([a, b]: Uint8Array): TextDecoder {
 }
 
 function sizeOf(attributes: ReadonlyMap<string, string>): { width: number; height: number } {
-  const [width, height] = [pixelsOf(attributes.get("width") ?? ""), pixelsOf(attributes.get("height") ?? "")];
+  const font = fontSizeOf(attributes.get("style"), attributes.get("font-size"));
+  const lengthOf = (name: string) => pixelsOf(attributes.get(name) ?? "", font);
+  const [width, height] = [lengthOf("width"), lengthOf("height")];
   const box = attributes.get("viewBox")?.trim().split(/[\s,]+/).map(numberOf);
   const [boxWidth = NaN, boxHeight = NaN] = box?.length === 4 ? box.slice(2) : [];
   const ratio = boxWidth > 0 && boxHeight > 0 ? boxWidth / boxHeight : undefined;

@@ -10,7 +10,7 @@ const ENTITIES = 256;
 const PARTS = 10_000;
 /** What has a meaning in a document type. */
 const MARKUP = /["'<>[\]]/g;
-const WANTED = new Set(["width", "height", "viewBox"]);
+const WANTED = new Set(["width", "height", "viewBox", "font-size", "style"]);
 
 /** The root element of an SVG. */
 export interface Root {

@@ -11,17 +11,18 @@ const IS_ANIMATED = 0x02;
 export function* parseWebp(): Parser {
   const riff = view(yield* need(4, 4, "a WebP header")).getUint32(0, true);
   const chunk = (yield* need(12, 8, "a WebP chunk")).slice();
+  const length = view(chunk).getUint32(4, true);
   const type = "image/webp";
   if (hasText(chunk, 0, "VP8 ")) {
     const frame = yield* need(20, 10, "a VP8 frame header");
-    if (!hasText(frame, 3, "\x9d\x01\x2a")) throw new BadImage("invalid", "a VP8 key frame in a WebP");
+    if (length < 10 || !hasText(frame, 3, "\x9d\x01\x2a")) throw new BadImage("invalid", "a VP8 key frame in a WebP");
     const data = view(frame);
     const size = { width: data.getUint16(6, true) & 0x3fff, height: data.getUint16(8, true) & 0x3fff };
     return { type, ...size, truncated: !(yield* reaches(riff + 8)) };
   }
   if (hasText(chunk, 0, "VP8L")) {
     const frame = yield* need(20, 5, "a VP8L header");
-    if (frame[0] !== 0x2f) throw new BadImage("invalid", "a VP8L signature in a WebP");
+    if (length < 5 || frame[0] !== 0x2f) throw new BadImage("invalid", "a VP8L signature in a WebP");
     const bits = view(frame).getUint32(1, true);
     const size = { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1 };
     return { type, ...size, truncated: !(yield* reaches(riff + 8)) };
@@ -32,7 +33,7 @@ export function* parseWebp(): Parser {
   const size = { width: (data.getUint32(3, true) >>> 8) + 1, height: (data.getUint32(6, true) >>> 8) + 1 };
   const animated = (canvas[0]! & IS_ANIMATED) !== 0;
   const exif = (canvas[0]! & HAS_EXIF) !== 0;
-  const told = animated || exif ? yield* chunksOf(riff + 8, 20 + view(chunk).getUint32(4, true)) : undefined;
+  const told = animated || exif ? yield* chunksOf(riff + 8, 20 + length) : undefined;
   return {
     type,
     ...size,
