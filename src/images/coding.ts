@@ -6,7 +6,7 @@ export type Coding = "as-is" | "compress" | "decompress";
 
 /** SVG of fewer bytes are not worth it. */
 const LEAST = 1024;
-/** What becomes longer than that is sent compressed to everybody: a small file must not make a server send very much. */
+/** What becomes longer is sent compressed to everybody: a small file must not make a server send very much. */
 const INFLATED_MOST = 8 * 2 ** 20;
 
 /** What a client is sent, by its `Accept-Encoding` (RFC 9110, section 12.5.3). */
