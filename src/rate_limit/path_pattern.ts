@@ -23,12 +23,12 @@ const TOKENS = /\*|:[\p{ID_Start}_$][\p{ID_Continue}$\u200c\u200d]*|[^*:]+|:/gu;
 export function compilePath(text: string): PathPattern {
   const exact = new URLPattern({ pathname: text });
   if (SYNTAX.test(text)) {
-    const loose = new URLPattern({ pathname: lowered(text) }, { ignoreCase: true });
+    const loose = new URLPattern({ pathname: loweredPattern(text) }, { ignoreCase: true });
     const fits = (pattern: URLPattern, pathname: string) => pathname.length <= LONGEST && pattern.test({ pathname });
     return {
       matches: (path) => fits(exact, path),
       // Of a longer path nobody says in time that it is not one: it counts, and ends no search.
-      matchesAnyCase: (path) => path.length > LONGEST || fits(loose, lowered(path)),
+      matchesAnyCase: (path) => path.length > LONGEST || fits(loose, loweredPath(path)),
       matchesEmpty: (path) => path.length > LONGEST,
     };
   }
@@ -126,6 +126,29 @@ function fits(path: string, steps: readonly (string | RegExp)[], empty: boolean)
     reached = next;
   }
   return reached[path.length] === 1;
+}
+
+/** Whether `URLPattern` can do without regard to case: that of Deno 2.1 takes the option, and does not. */
+let ignoresCase: boolean | undefined;
+
+function patternIgnoresCase(): boolean {
+  return ignoresCase ??= new URLPattern({ pathname: "/a" }, { ignoreCase: true }).test({ pathname: "/A" });
+}
+
+/** A path for a pattern that has no regard to case. */
+function loweredPath(path: string): string {
+  return patternIgnoresCase() ? lowered(path) : loweredAscii(lowered(path));
+}
+
+/** The text of a pattern that has no regard to case: what stands in parentheses is a regular expression. */
+function loweredPattern(text: string): string {
+  if (patternIgnoresCase()) return lowered(text);
+  return lowered(text).split(/(\([^()]*\))/).map((part, i) => i % 2 === 1 ? part : loweredAscii(part)).join("");
+}
+
+/** Escapes stay as they are, since theirs are capital letters. */
+function loweredAscii(text: string): string {
+  return text.replace(/%[\da-f]{2}|[A-Z]/gi, (part) => part.length === 1 ? part.toLowerCase() : part.toUpperCase());
 }
 
 /** Letters beyond ASCII in lower case: `URLPattern` compares their escapes, and of those each case has its own. */

@@ -7,6 +7,7 @@ import { connect } from "../../mod.ts";
 import { cacheResponse, type ExpressMiddleware, rateLimit, session, sessionOf } from "../../src/http/express.ts";
 import * as forFastify from "../../src/http/fastify.ts";
 import { rawRequest, sendRaw } from "../support/raw_http.ts";
+import { OLDEST } from "../support/oldest.ts";
 
 // deno-lint-ignore no-explicit-any -- the packages' own types are none of those that Larder is written against
 type Any = any;
@@ -92,7 +93,7 @@ Deno.test("cacheResponse() of Express goes by what middleware between limits and
   assertEquals((await get("/visitor")).body, "nobody");
 });
 
-Deno.test("Fastify over HTTP/2: each host has its own pages", async () => {
+Deno.test("Fastify over HTTP/2: each host has its own pages", { ignore: OLDEST }, async () => {
   await using redis = await connect({ url: "memory:" });
   const app = fastify({ http2: true } as Any) as Any;
   app.addHook("onRequest", forFastify.cacheResponse(redis, { ttl: "1h" }));

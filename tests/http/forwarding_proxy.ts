@@ -17,7 +17,7 @@ const server = createServer((incoming, outgoing) => {
   };
   const { method, url: path } = incoming;
   const onward = send({ host: "127.0.0.1", port: Number(port), method, path, headers, agent: false }, (answer) => {
-    outgoing.writeHead(answer.statusCode!, answer.rawHeaders);
+    outgoing.writeHead(answer.statusCode!, answer.headers as Record<string, string | string[]>);
     answer.pipe(outgoing);
   });
   onward.on("error", () => outgoing.destroy());

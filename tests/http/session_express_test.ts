@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect } from "../../mod.ts";
 import { fromNodeRequest } from "../../src/http/mod.ts";
+import { setHeaders } from "../support/oldest.ts";
 
 /** The part of Express's response that is used: the package has no types. */
 interface ExpressResponse extends ServerResponse {
@@ -26,7 +27,7 @@ Deno.test("RequestSession.headers() keeps what a response of Express has already
     if (incoming.params.what === "login") await session.regenerate({ userId: "ada" });
     else await session.get();
     await session.settle();
-    response.setHeaders(session.headers(response.getHeaders())).send("ok");
+    setHeaders(response, session.headers(response.getHeaders())).send("ok");
   });
   const server = app.listen(0, "127.0.0.1");
   try {

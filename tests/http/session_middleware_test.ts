@@ -11,6 +11,7 @@ import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import type { RequestSession } from "../../src/sessions/request_session.ts";
 import { ask, onBothStores, pairOf, serve } from "../sessions/served.ts";
+import { setHeaders, withoutAdded } from "../support/oldest.ts";
 
 type Handler = Deno.ServeHandler<Deno.NetAddr>;
 type Page = (session: RequestSession, request: Request) => Response | Promise<Response>;
@@ -181,7 +182,7 @@ onBothStores("forRequest() takes what fromNodeRequest() makes of a request of no
     if (incoming.method === "POST") await session.regenerate({ userId: "ada" });
     const user = (await session.get())?.userId ?? "nobody";
     await session.settle();
-    outgoing.setHeaders(session.headers({ "cache-control": "public, max-age=9" })).end(user);
+    setHeaders(outgoing, session.headers({ "cache-control": "public, max-age=9" })).end(user);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
@@ -189,7 +190,11 @@ onBothStores("forRequest() takes what fromNodeRequest() makes of a request of no
     const login = await ask({ port }, "/login", [], { method: "POST" });
     assertEquals([login.body, login.cookies.length, login.header("cache-control")], ["ada", 1, "no-store"]);
     const me = await ask({ port }, "/", ["Cookie: a=1", `Cookie: ${pairOf(login)}`]);
-    assertEquals([me.body, me.header("vary"), me.header("cache-control")], ["ada", "Cookie", "max-age=9, private"]);
+    assertEquals([me.body, withoutAdded(me.header("vary")), me.header("cache-control")], [
+      "ada",
+      "Cookie",
+      "max-age=9, private",
+    ]);
     assertEquals((await redis.sessions.list("ada"))[0]?.device?.address, "127.0.0.1");
     assertEquals((await ask({ port }, "/")).body, "nobody");
   } finally {

@@ -6,6 +6,7 @@ import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { readingsOf, withAndWithoutSlash } from "../../src/rate_limit/spellings.ts";
 import { keepTarget } from "../../src/web/target.ts";
 import { EFFORT } from "./effort.ts";
+import { OLDEST } from "../support/oldest.ts";
 
 const PEER = { remoteAddr: { hostname: "203.0.113.9" } };
 const hello = () => new Response("hello");
@@ -59,7 +60,7 @@ Deno.test("compilePath() fits what URLPattern fits", () => {
     "/{a}?b",
     "/a/*/b/*",
     "/*/:id/*",
-    "/*a*:b",
+    ...(OLDEST ? [] : ["/*a*:b"]),
     "/users/:rest*",
   ];
   const part = fc.constantFrom(
@@ -139,7 +140,7 @@ Deno.test("RateLimiter.guard() counts by the rules of all readings of a path", a
   await t.step("groups and names that may be left out, in another case", async () => {
     for (
       const [rule, ...paths] of [
-        ["/café{/:x}?", "/caf%C3%A9", "/caf%C3%89", "/CAF%c3%89/1", "/café/"],
+        ["/café{/:x}?", "/caf%C3%A9", "/café/", "/caf%C3%89", "/CAF%c3%89/1"],
         ["/api/:rest*", "/api", "/API/", "/api/a/b"],
       ] as const
     ) {

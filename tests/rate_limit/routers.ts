@@ -13,6 +13,7 @@ import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import type { GateOptions, Rules } from "../../src/rate_limit/guard.ts";
 import type { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
+import { setHeaders } from "../support/oldest.ts";
 
 /** A service that listens. */
 export interface Service extends AsyncDisposable {
@@ -68,7 +69,7 @@ const openExpress = (sensitive: boolean): OpenService => async (limiter, rules, 
     const { request, info } = fromNodeRequest(req);
     const { response, apply } = await gate.decide(request, info);
     const { status, headers } = response ?? apply(new Response(null));
-    res.setHeaders(headers);
+    setHeaders(res, headers);
     if (response) res.status(status).send(await response.text());
     else next();
   });

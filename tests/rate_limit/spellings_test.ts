@@ -8,6 +8,7 @@ import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { rawRequest, sendRaw, utf8 } from "../support/raw_http.ts";
 import { ROUTED, SERVICES } from "./routers.ts";
+import { OLDEST } from "../support/oldest.ts";
 
 /** A request, and how the table calls it. */
 interface Spelling {
@@ -112,7 +113,7 @@ for (const [name, openService] of Object.entries(SERVICES)) {
   });
 }
 
-Deno.test("the table of spellings in README is what the routers do", async () => {
+Deno.test("the table of spellings in README is what the routers do", { ignore: OLDEST }, async () => {
   if ([...table.values()].some((cells) => cells.length < Object.keys(SERVICES).length)) return; // a part was run
   const columns = ["spelling", ...Object.keys(SERVICES)];
   const rows = [...table].map(([spelling, cells]) => [`\`${spelling.replaceAll("|", "\\|")}\``, ...cells]);
@@ -129,6 +130,7 @@ for (const [name, openService] of Object.entries(SERVICES)) {
     const exempting = { "POST /login": [], "/api/*": { limits: "API", skip: () => true }, "*": "PAGE" };
     await using service = await openService(limiter, exempting);
     for (const spelling of SPELLINGS.filter((spelling) => !isExact(spelling))) {
+      if (OLDEST && /^post|^(?!mailto)\w+:/.test(shown(spelling))) continue; // its servers make the exact one of it
       for (const id of ["127.0.0.1", "unknown"]) await limiter.reset("PAGE", id);
       const answers = [];
       for (let i = 0; i < 3; i++) answers.push(await sendRaw(service.port, raw(spelling)));

@@ -11,6 +11,7 @@ import { cacheResponse } from "../../src/http/cache_response.ts";
 import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import { rawRequest, sendRaw } from "../support/raw_http.ts";
+import { OLDEST } from "../support/oldest.ts";
 
 const listen = { hostname: "127.0.0.1", port: 0, onListen() {} };
 
@@ -71,9 +72,9 @@ for (const [name, serve] of Object.entries(services)) {
       ...["shop.example#", "shop.example?", "shop.example\\", "a b", "[::1", "u@h", "a%3f", "a:99999", "a/b"].map((
         host,
       ) => rawRequest("GET", "/other", host)),
-      ...["http://shop.example#/other", "http://shop.example?/other", "http://u@shop.example/"].map((target) =>
-        rawRequest("GET", target, "shop.example")
-      ),
+      // The server of the oldest Deno makes `/` of the first two by itself, as it does for the router.
+      ...["http://shop.example#/other", "http://shop.example?/other", "http://u@shop.example/"].slice(OLDEST ? 2 : 0)
+        .map((target) => rawRequest("GET", target, "shop.example")),
     ];
     for (const request of cases) {
       const { status, headers } = await sendRaw(server.addr.port, request);

@@ -2,10 +2,20 @@ import { assertEquals } from "@std/assert";
 import { Hono } from "hono";
 import { badRequest, keepTarget, targetOf } from "../../src/web/target.ts";
 import { rawRequest, sendRaw, utf8 } from "../support/raw_http.ts";
+import { OLDEST } from "../support/oldest.ts";
 
 type Read = [scheme: string, host: string, path: string, query: string];
 
 const listen = { hostname: "127.0.0.1", port: 0, onListen() {} };
+
+/** What is asked of a server that hands it on as it is. */
+const RECENT: [target: string, host: string, wanted: Read][] = [
+  ["https://other.example:443/login", "localhost", ["https", "other.example", "/login", ""]],
+  [utf8("/café"), "localhost", ["http", "localhost", "/café", ""]],
+];
+
+/** Whether the server hands a target on: that of the oldest makes a path of an absolute one by itself. */
+const isRead = (target: string): boolean => !OLDEST || !/^(?!mailto)\w+:\/\//.test(target) || target.includes("@");
 
 /** A server that says how it reads what is asked of it, or that it cannot. */
 function serve() {
@@ -27,7 +37,6 @@ Deno.test("targetOf() reads what was sent, byte for byte", async (t) => {
     ["//login", "localhost", ["http", "localhost", "//login", ""]],
     ["/%6Cogin;x", "localhost", ["http", "localhost", "/%6Cogin;x", ""]],
     ["/\\login", "localhost", ["http", "localhost", "/\\login", ""]],
-    [utf8("/café"), "localhost", ["http", "localhost", "/café", ""]],
     ["/", "Shop.Example:80", ["http", "shop.example", "/", ""]],
     ["/", "Shop.Example.:8080", ["http", "shop.example.:8080", "/", ""]],
     ["/", "shop.example:", ["http", "shop.example", "/", ""]],
@@ -36,8 +45,8 @@ Deno.test("targetOf() reads what was sent, byte for byte", async (t) => {
     ["/", "a_b.example", ["http", "a_b.example", "/", ""]],
     ["http://other.example/login?x", "localhost", ["http", "other.example", "/login", "?x"]],
     ["HTTP://Other.Example:80/login", "localhost", ["http", "other.example", "/login", ""]],
-    ["https://other.example:443/login", "localhost", ["https", "other.example", "/login", ""]],
     ["http://other.example", "localhost", ["http", "other.example", "/", ""]],
+    ...(OLDEST ? [] : RECENT),
   ];
   for (const [target, host, wanted] of cases) {
     await t.step(`${target} at ${host}`, async () => {
@@ -53,9 +62,13 @@ Deno.test("targetOf() reads what was sent, byte for byte", async (t) => {
       assertEquals(JSON.parse(body), ["http", `localhost:${server.addr.port}`, "/login", ""]);
     }
   });
-  await t.step("the method that asks about the server", async () => {
-    const { body } = await sendRaw(server.addr.port, rawRequest("OPTIONS", "*"));
-    assertEquals(JSON.parse(body), ["http", "localhost", "/*", ""]);
+  await t.step({
+    name: "the method that asks about the server",
+    ignore: OLDEST,
+    fn: async () => {
+      const { body } = await sendRaw(server.addr.port, rawRequest("OPTIONS", "*"));
+      assertEquals(JSON.parse(body), ["http", "localhost", "/*", ""]);
+    },
   });
 });
 
@@ -79,7 +92,7 @@ Deno.test("targetOf() reads none that is no authority", async (t) => {
     ...["http://h:99999/login", "http://[::1/login", "http://a%3f/login", "ftp://h/login", "ws://h/login"],
     ...["h:80", "login", "?x", "\\login", "mailto:x", "http://h?x=/login", "HTTPS://h#/login", "javascript://h/login"],
   ];
-  for (const target of targets) {
+  for (const target of targets.filter(isRead)) {
     await t.step(`target ${target}`, async () => {
       assertEquals((await sendRaw(server.addr.port, rawRequest("POST", target))).status, 400);
     });
@@ -103,8 +116,9 @@ Deno.test("targetOf() reads none that is no authority", async (t) => {
       const [ours, theirs] = JSON.parse(body);
       assertEquals(ours, theirs);
     }
-    for (const [target, host] of [["/login", "a?"], ["/login", "a#"], ["http://h?x=/login", "h"], ["/login", "a/b"]]) {
-      assertEquals((await sendRaw(server.addr.port, rawRequest("GET", target!, host))).status, 400, target);
+    const refused = [["/login", "a?"], ["/login", "a#"], ["http://h?x=/login", "h"], ["/login", "a/b"]] as const;
+    for (const [target, host] of refused.filter(([target]) => isRead(target))) {
+      assertEquals((await sendRaw(server.addr.port, rawRequest("GET", target, host))).status, 400, target);
     }
   });
 });

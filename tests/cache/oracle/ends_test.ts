@@ -48,11 +48,13 @@ for (const local of [false, true]) {
       await using server = await RedisServer.start();
       await using through = TcpProxy.start(server);
       await using writer = await connect({ url: server.url, namespace: "oracle" });
-      await using processes = new AsyncDisposableStack();
       using truth = Truth.create();
+      const processes: DenoProcess[] = [];
       const begin = (reader: number): DenoProcess => {
         const job: EndsJob = { reader, url: through.url, truth: truth.path, local };
-        return processes.use(DenoProcess.start(import.meta.resolve("./ends_worker.ts"), JSON.stringify(job)));
+        const process = DenoProcess.start(import.meta.resolve("./ends_worker.ts"), JSON.stringify(job));
+        processes.push(process);
+        return process;
       };
       const readers = Array.from({ length: READERS }, (_, reader) => begin(reader));
       let kills = 0;
@@ -82,6 +84,7 @@ for (const local of [false, true]) {
       } finally {
         truth.stop();
         await writing;
+        for (const process of processes) await process[Symbol.asyncDispose]();
         Deno.removeSync(truth.path);
       }
       const hits = reports.reduce((sum, report) => sum + report.hits, 0);
