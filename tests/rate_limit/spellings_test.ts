@@ -130,7 +130,7 @@ for (const [name, openService] of Object.entries(SERVICES)) {
     const exempting = { "POST /login": [], "/api/*": { limits: "API", skip: () => true }, "*": "PAGE" };
     await using service = await openService(limiter, exempting);
     for (const spelling of SPELLINGS.filter((spelling) => !isExact(spelling))) {
-      if (OLDEST && /^post|^(?!mailto)\w+:/.test(shown(spelling))) continue; // its servers make the exact one of it
+      if (OLDEST && /^post|^(?!mailto)\w+:/i.test(shown(spelling))) continue; // its servers make the exact one of it
       for (const id of ["127.0.0.1", "unknown"]) await limiter.reset("PAGE", id);
       const answers = [];
       for (let i = 0; i < 3; i++) answers.push(await sendRaw(service.port, raw(spelling)));
