@@ -56,6 +56,7 @@ import type { CacheStore, Read } from "./store.ts";
 import { Values } from "./values.ts";
 import { versionIn, versionOf } from "./version.ts";
 import { currentRun } from "./waits.ts";
+import { RECENT_NAMESPACES, RecentNames } from "../util/recent_names.ts";
 import { assertStore } from "../util/assert_store.ts";
 import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
@@ -93,7 +94,7 @@ export class Cache implements AsyncDisposable {
   readonly #maxKeyBytes: number;
   readonly #maxBytes: number;
   /** This cache or the one that it is a namespace of, however deep, with all namespaces by their names from there. */
-  #family: { readonly store: CacheStore; readonly caches: Map<string, Cache> };
+  #family: { readonly store: CacheStore; readonly caches: RecentNames<Cache> };
   /** The name from there. */
   #path = "";
 
@@ -122,7 +123,7 @@ export class Cache implements AsyncDisposable {
     }
     this.#on = safeListener(on);
     this.#store = new OrderedStore(enabled ? store : new DisabledStore(store), this.#on);
-    this.#family = { store, caches: new Map() };
+    this.#family = { store, caches: new RecentNames(RECENT_NAMESPACES) };
     this.#options = options;
     this.#maxKeyBytes = integer("maxKeyBytes", maxKeyBytes, 1);
     this.#maxBytes = maxBytes;
@@ -470,7 +471,8 @@ export class Cache implements AsyncDisposable {
    * namespaces of its own: `namespace("a").namespace("b")` is `namespace("a.b")`.
    *
    * @param name Its name, as in `"v2"`: letters, digits, `.`, `_` or `-`.
-   * @returns The cache; the same one for the same name. Disposed of with this one.
+   * @returns The cache; the same one for the same name, as long as somebody holds it, or of the 1,000 that were asked
+   * for last. Disposed of with this one.
    * @throws {TypeError | RangeError} If the name cannot be one.
    *
    * @example Move to a new shape of values without a cold start
@@ -494,13 +496,12 @@ export class Cache implements AsyncDisposable {
     assertName(name, "use the cache");
     const path = this.#pathOf(name);
     const { store, caches } = this.#family;
-    const known = caches.get(path);
-    if (known) return known;
-    const cache = new Cache(store.beside(path), this.#options, this.#on);
-    cache.#family = this.#family;
-    cache.#path = path;
-    caches.set(path, cache);
-    return cache;
+    return caches.get(path, () => {
+      const cache = new Cache(store.beside(path), this.#options, this.#on);
+      cache.#family = this.#family;
+      cache.#path = path;
+      return cache;
+    });
   }
 
   /**
@@ -540,7 +541,7 @@ export class Cache implements AsyncDisposable {
     signal?.throwIfAborted();
     const path = this.#pathOf(name);
     const { store, caches } = this.#family;
-    const known = caches.get(path);
+    const known = caches.peek(path);
     if (known) known.#through.loading.detach();
     return await this.#invalidated(
       "clear",

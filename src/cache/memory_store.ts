@@ -2,6 +2,7 @@ import { unawaited } from "../util/callbacks.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { compileGlob } from "../util/glob.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
+import { RECENT_NAMESPACES, RecentNames } from "../util/recent_names.ts";
 import { BoundedLru } from "./bounded_lru.ts";
 import { integer } from "./codec.ts";
 import { InvalidationReplica } from "./invalidations.ts";
@@ -48,7 +49,7 @@ export class MemoryStore implements CacheStore {
   readonly #now: () => number;
   readonly #waiters = new KeyWaiters();
   readonly #options: MemoryStoreOptions;
-  readonly #others = new Map<string, MemoryStore>();
+  readonly #others = new RecentNames<MemoryStore>(RECENT_NAMESPACES, ({ size }) => size > 0);
   #last = 0;
   #lastToken = 0;
   #closed: ClosedBy | undefined;
@@ -233,9 +234,7 @@ export class MemoryStore implements CacheStore {
 
   /** A store with the same bounds, which shares no entries with this one. */
   beside(name: string): MemoryStore {
-    const other = this.#others.get(name) ?? new MemoryStore(this.#options);
-    this.#others.set(name, other);
-    return other;
+    return this.#others.get(name, () => new MemoryStore(this.#options));
   }
 
   /** Names the stores beside this one that hold something. */
@@ -258,7 +257,7 @@ export class MemoryStore implements CacheStore {
     this.#closed ??= by;
     this.#entries.clear();
     this.#waiters.notifyAll();
-    await Promise.all([...this.#others.values()].map((other) => other[Symbol.asyncDispose](by)));
+    await Promise.all([...this.#others].map(([, other]) => other[Symbol.asyncDispose](by)));
   }
 
   #assertOpen(operation: string): void {

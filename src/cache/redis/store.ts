@@ -8,7 +8,7 @@ import { isPassing, isRefusal } from "../../redis/refusals.ts";
 import { Doubts } from "./doubts.ts";
 import { InvalidationQueue } from "./invalidation_queue.ts";
 import { findNamespaces } from "./namespaces.ts";
-import { ChangeChannel } from "./change_channel.ts";
+import { ChangeChannel, type ChangeChannelListener } from "./change_channel.ts";
 import { longestEntry, MAX_BYTES } from "../entry.ts";
 import { RedisSlot } from "./slot.ts";
 import { RefusedWriteError } from "./writer.ts";
@@ -27,6 +27,7 @@ import type {
   Watch,
 } from "../store.ts";
 import { KeyWaiters } from "../key_waiters.ts";
+import { RecentNames } from "../../util/recent_names.ts";
 import { unref } from "../../util/timers.ts";
 
 /** How a Redis store works. */
@@ -52,6 +53,11 @@ const BARRIER_KEPT = 60_000;
 /** How often invalidations that wait are tried again without being asked for, in milliseconds. */
 const REPLAY_EVERY = 500;
 
+/** Ends the channels of stores that nobody uses any more. */
+const CHANNELS = new FinalizationRegistry<ChangeChannel>((channel) =>
+  void channel[Symbol.asyncDispose]().catch(() => {})
+);
+
 /** Keeps entries in Redis. Reads of one tick are one round trip; see `ledger_prelude.ts` for the protocol. */
 export class RedisStore implements CacheStore {
   readonly kind = "redis" as const;
@@ -64,7 +70,7 @@ export class RedisStore implements CacheStore {
   readonly #changes: ChangeChannel;
   readonly #doubts: Doubts;
   readonly #options: RedisStoreOptions;
-  readonly #others = new Map<string, RedisStore>();
+  readonly #others = new RecentNames<RedisStore>(0);
   #copies: ChangeListener | undefined;
   #replaying: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -85,22 +91,36 @@ export class RedisStore implements CacheStore {
     this.#on = on;
     this.#slots = hashTags(namespace, buckets).map((tag) => new RedisSlot(batch, tag, on, longestEntry(maxBytes)));
     this.#doubts = new Doubts(() => this.#look(), () => this.#copies?.all());
-    this.#changes = new ChangeChannel(batch.client, namespace, {
-      key: (key) => {
-        this.#waiters.notify(key);
-        this.#copies?.key(key);
-      },
+    const listener = RedisStore.#listenerOf(new WeakRef(this), batch.client.name, on);
+    this.#changes = new ChangeChannel(batch.client, namespace, listener);
+    CHANNELS.register(this, this.#changes);
+  }
+
+  /** What hears of changes. It does not hold the store: one that nobody uses any more is forgotten all the same. */
+  static #listenerOf(self: WeakRef<RedisStore>, client: string, on: EventListener | undefined): ChangeChannelListener {
+    const tell = <T>(what: (store: RedisStore) => T): T | undefined => {
+      const store = self.deref();
+      return store && what(store);
+    };
+    const changedAll = () => tell((store) => store.#changedAll());
+    return {
+      key: (key) =>
+        tell((store) => {
+          store.#waiters.notify(key);
+          store.#copies?.key(key);
+        }),
       // Who has no copies hears of it with the next read; of a pattern, who waits for a loader looks again at once.
-      invalidated: (tag) => {
-        if (this.#copies) this.#doubts.add(tag);
-        if (tag === undefined) this.#waiters.notifyAll();
-      },
-      all: () => this.#changedAll(),
-      look: () => this.#look(),
-      ready: () => this.#changedAll(),
-      lost: () => this.#changedAll(),
-      failed: () => on?.({ type: "warning", message: `The client ${batch.client.name} cannot subscribe to changes` }),
-    });
+      invalidated: (tag) =>
+        tell((store) => {
+          if (store.#copies) store.#doubts.add(tag);
+          if (tag === undefined) store.#waiters.notifyAll();
+        }),
+      all: changedAll,
+      look: () => tell((store) => store.#look()) ?? Promise.resolve(""),
+      ready: changedAll,
+      lost: changedAll,
+      failed: () => on?.({ type: "warning", message: `The client ${client} cannot subscribe to changes` }),
+    };
   }
 
   get queued(): number {
@@ -238,9 +258,7 @@ export class RedisStore implements CacheStore {
 
   beside(name: string): RedisStore {
     const namespace = `${this.#options.namespace}.${name}`;
-    const other = this.#others.get(name) ?? new RedisStore(this.#batch, { ...this.#options, namespace });
-    this.#others.set(name, other);
-    return other;
+    return this.#others.get(name, () => new RedisStore(this.#batch, { ...this.#options, namespace }));
   }
 
   async namespaces(): Promise<string[]> {
@@ -281,7 +299,7 @@ export class RedisStore implements CacheStore {
     this.#waiters.notifyAll();
     await Promise.all([
       this.#changes[Symbol.asyncDispose](),
-      ...[...this.#others.values()].map((other) => other[Symbol.asyncDispose](by)),
+      ...[...this.#others].map(([, other]) => other[Symbol.asyncDispose](by)),
     ]);
   }
 
