@@ -138,13 +138,13 @@ export function session<Data extends object>(
     if (!targetOf(request)) return await send(outgoing, badRequest(), () => true);
     const own = sessions.forRequest(request, info, options);
     placed.set(incoming, { sessions, session: own });
-    const { response, restore } = capture(outgoing);
+    const { response, status, restore } = capture(outgoing);
     watchVisitor(request, () => next());
     try {
       const made = await response;
       await own.settle();
       restore();
-      await send(outgoing, own.apply(made));
+      await send(outgoing, own.apply(made), undefined, status());
     } catch {
       restore(); // the connection was closed
       await own.settle();

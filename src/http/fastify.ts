@@ -27,7 +27,6 @@
  *
  * @module
  */
-import { AsyncLocalStorage } from "node:async_hooks";
 import { Readable } from "node:stream";
 import type { Cache } from "../cache/cache.ts";
 import type { Larder } from "../connect/larder.ts";
@@ -39,11 +38,12 @@ import { describe } from "../util/describe.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { NodeRequestLike } from "../web/node_request.ts";
 import { watchVisitor } from "../web/visitor.ts";
+import { claim, rerun } from "./fastify_load.ts";
 import { type CacheNames, type NamedStats, namesOf } from "./fastify_names.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { isOnItsWay, NodeCache } from "./node_cache.ts";
-import { knownOf, type NodeTaken, placed, taking } from "./node_context.ts";
+import { knownOf, placed, taking } from "./node_context.ts";
 import type { NodeResponseLike } from "./node_response.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 
@@ -269,31 +269,6 @@ function answerWith(
   reply.code(status);
   reply.send(body);
   return reply;
-}
-
-/** Has an app answer the request of a load, which has no connection. */
-async function rerun(app: FastifyLike, request: Request, taken: NodeTaken): Promise<void> {
-  const { pathname, search, host } = new URL(request.url);
-  const headers = { host, ...Object.fromEntries(request.headers) };
-  const reached = Promise.withResolvers<void>();
-  taken.come = reached.resolve;
-  loading.run(taken, () => {
-    const answered = app.inject({ method: "GET", url: `${pathname}${search}`, headers }) as Promise<unknown>;
-    answered.then(() => reached.resolve(), () => reached.resolve());
-  });
-  await reached.promise;
-}
-
-/** The load whose request the app is given: it goes with the calls. */
-const loading = new AsyncLocalStorage<NodeTaken>();
-const claimed = new WeakSet<NodeTaken>();
-
-/** The first request that comes within a load is its own. */
-function claim(raw: NodeRequestLike): void {
-  const taken = loading.getStore();
-  if (!taken || claimed.has(taken)) return;
-  claimed.add(taken);
-  taking.set(raw, taken);
 }
 
 export type {

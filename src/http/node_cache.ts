@@ -2,7 +2,7 @@ import type { Cache } from "../cache/cache.ts";
 import { currentLoad } from "../web/current_load.ts";
 import { headersFrom } from "../web/given_headers.ts";
 import { knownOf, type NodeTaken, taking, withoutFront } from "./node_context.ts";
-import { capture, type NodeResponseLike, send } from "./node_response.ts";
+import { capture, type Captured, type NodeResponseLike, send } from "./node_response.ts";
 import type { NodeRequestLike } from "../web/node_request.ts";
 import { ResponseCache } from "./response_cache.ts";
 import { UnsharedResponseError } from "./response_errors.ts";
@@ -47,8 +47,11 @@ export class NodeCache {
     if (taken?.by === this) {
       taken.reached = true;
       const front = headersFrom(reply?.headers ?? outgoing.getHeaders());
-      const { response, ended, restore } = capture(outgoing);
-      taken.response = response.then((response) => withoutFront(response, front));
+      const { response, status, ended, restore } = capture(outgoing);
+      taken.response = response.then((response) => {
+        if (status() === undefined) return withoutFront(response, front);
+        throw new UnsharedResponseError(`Cannot share the response: its status is ${status()}`);
+      });
       taken.response.catch(() => {});
       ended.then(() => {
         restore();
@@ -60,11 +63,10 @@ export class NodeCache {
     const { request, info } = knownOf(incoming);
     const front = new Set(Object.keys(outgoing.getHeaders()));
     let ran = false;
-    let restore: (() => void) | undefined;
+    let captured: Captured | undefined;
     const behind = async () => {
       ran = true;
-      const captured = capture(outgoing);
-      restore = captured.restore;
+      captured = capture(outgoing);
       next();
       return await captured.response;
     };
@@ -82,11 +84,12 @@ export class NodeCache {
       });
     } finally {
       outgoing.removeListener("close", hangUp);
-      restore?.();
+      captured?.restore();
     }
     if (!ran && reply) return reply.send(response);
+    const keep = (name: string) => !ran && front.has(name) && !response.headers.has(name);
     // Where the handler ran for this one, its response has the headers of all.
-    await send(outgoing, response, (name) => !ran && front.has(name) && !response.headers.has(name));
+    await send(outgoing, response, keep, captured?.status());
   }
 
   async #load(rerun: Rerun, request: Request, visitor: object | undefined): Promise<Response> {

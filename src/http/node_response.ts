@@ -35,6 +35,8 @@ export interface NodeResponseLike {
 export interface Captured {
   /** The response, as soon as its head is there. */
   readonly response: Promise<Response>;
+  /** The status of the handler, where a `Response` cannot have it: one of 600 to 999. */
+  readonly status: () => number | undefined;
   /** Resolves when the handler has sent all. */
   readonly ended: Promise<void>;
   /** Gives the response of `node:http` its own methods back. */
@@ -47,6 +49,8 @@ type Loose = Record<string, (...args: unknown[]) => unknown>;
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"] as const;
 const REPLACED = [...METHODS, "headersSent"] as const;
 const encoder = new TextEncoder();
+/** What a `Response` has instead of a status beyond it. */
+const LAST_STATUS = 599;
 
 /**
  * Takes what a handler sends by a response of `node:http` before it goes out, as a `Response` whose body goes on as it
@@ -73,6 +77,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
   }, { highWaterMark: 16 });
   const begin = (status: number, first?: unknown, second?: unknown) => {
     if (head) return;
+    if (!(status >= 100 && status <= 999)) throw new RangeError(`Cannot answer: wanted a status, got ${status}`);
     const given = typeof first === "object" && first !== null ? first : second;
     const headers = headersFrom(target.getHeaders());
     for (const [name, value] of pairsOf(given)) {
@@ -82,7 +87,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     own.statusCode = status;
     head = true;
     const none = status < 200 || [204, 205, 304].includes(status);
-    resolve(new Response(none ? null : body, { status: Math.max(200, status), headers }));
+    resolve(new Response(none ? null : body, { status: Math.min(Math.max(200, status), LAST_STATUS), headers }));
   };
   const push = (chunk: unknown, encoding: unknown) => {
     if (chunk === undefined || chunk === null || over) return;
@@ -130,26 +135,32 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
       else delete (own as Record<string, unknown>)[name];
     }
   };
-  return { response, ended, restore };
+  const status = () => own.statusCode > LAST_STATUS ? own.statusCode : undefined;
+  return { response, status, ended, restore };
 }
 
-/** Sends a response by one of `node:http`: what it has of its own goes, but for what `keep` names. */
+/**
+ * Sends a response by one of `node:http`: what it has of its own goes, but for what `keep` names.
+ *
+ * @param status The status, where a `Response` cannot have it.
+ */
 export async function send(
   target: NodeResponseLike,
   response: Response,
   keep: (name: string) => boolean = () => false,
+  status: number = response.status,
 ): Promise<void> {
   const own = target as unknown as Loose;
   for (const name of Object.keys(target.getHeaders())) if (!keep(name)) target.removeHeader(name);
   const cookies = response.headers.getSetCookie();
   for (const [name, value] of response.headers) if (name !== "set-cookie") target.setHeader(name, value);
   if (cookies.length > 0) target.setHeader("set-cookie", cookies);
-  target.statusCode = response.status;
+  target.statusCode = status;
   const reader = response.body?.getReader();
   const gone = () => void reader?.cancel().catch(() => {});
   target.on("close", gone);
   try {
-    own.writeHead!(response.status);
+    own.writeHead!(status);
     // A stream of events begins with its head.
     if (reader) own.flushHeaders?.();
     while (reader && !target.destroyed) {
