@@ -62,6 +62,8 @@ import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.
 
 /** What no options are, which need no check. */
 const NONE = Object.freeze({});
+/** What a reader wants who says nothing. */
+const ANYTHING: Wanted<never> = Object.freeze({ schema: undefined, signal: undefined, version: undefined });
 const MISS: Lookup<never> = Object.freeze({ status: "miss", age: 0, ttl: 0, tags: Object.freeze([]) });
 
 /**
@@ -798,7 +800,8 @@ function secondsLeft({ entry, now }: Read): number {
  * @throws {TypeError | RangeError} If an option is not as it should be.
  */
 function wantedOf<T>(options: GetOptions<T>): Wanted<T> {
-  if (options !== NONE) assertOptions(options, GET, "read from the cache");
+  if (options === NONE) return ANYTHING;
+  assertOptions(options, GET, "read from the cache");
   const { schema, signal } = options;
   assertSchema(schema);
   return { schema, signal, version: versionOf(options.version) };

@@ -55,20 +55,41 @@ export class ReadThrough {
    *
    * @throws {TypeError | RangeError} If the key cannot be one.
    */
-  async get<T>(key: string, wanted: Wanted<T>, maxKeyBytes: number): Promise<T | undefined> {
+  get<T>(key: string, wanted: Wanted<T>, maxKeyBytes: number): Promise<T | undefined> {
+    return this.#local ? this.#getCopied(key, wanted, maxKeyBytes) : this.#getStored(key, wanted, maxKeyBytes);
+  }
+
+  async #getCopied<T>(key: string, wanted: Wanted<T>, maxKeyBytes: number): Promise<T | undefined> {
     const copied = this.#copy(key, wanted);
     const copy = copied instanceof Promise ? await copied : copied;
     if (copy) return copy.value; // what there is a copy of was found to be a key before
-    assertKey(key, maxKeyBytes, "read from the cache");
+    return await this.#getStored(key, wanted, maxKeyBytes);
+  }
+
+  /** No async function, and no promise more than it takes: that is a good part of a hit. */
+  #getStored<T>(key: string, wanted: Wanted<T>, maxKeyBytes: number): Promise<T | undefined> {
+    let reading: Promise<Read>;
     const mark = this.#mark();
-    let read: Read | undefined;
     try {
-      read = await this.#reading(key, wanted.signal);
+      assertKey(key, maxKeyBytes, "read from the cache");
+      reading = this.#reading(key, wanted.signal);
     } catch (error) {
-      if (!this.#failed("read", key, error, wanted.signal)) throw error;
+      return Promise.reject(error);
     }
+    return reading.then((read) => this.#valueIn(key, read, wanted, mark), (error) => {
+      if (!this.#failed("read", key, error, wanted.signal)) throw error;
+      return this.#valueIn(key, undefined, wanted, mark);
+    });
+  }
+
+  #valueIn<T>(
+    key: string,
+    read: Read | undefined,
+    wanted: Wanted<T>,
+    mark: number,
+  ): T | undefined | Promise<T | undefined> {
     const found = this.#found(key, read, wanted, mark);
-    return (found instanceof Promise ? await found : found)?.value;
+    return found instanceof Promise ? found.then((found) => found?.value) : found?.value;
   }
 
   /** The same for one of several keys, which are known to be such. */

@@ -6,7 +6,7 @@ import type { RedisMeter } from "../observe/redis_meter.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 import type { BatchOptions } from "./batch_options.ts";
 import type { CallSource, SendOptions, Waiting } from "./call.ts";
-import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
+import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./client.ts";
 import type { Deadline } from "./deadline.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { Held } from "./held.ts";
@@ -16,17 +16,12 @@ import { type BatchObserver, both, type WriteTracer } from "../observe/batch_obs
 import { expire, Queue } from "./queue.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { answerCalls, beginWrite, commandsOf, failCalls, tookLonger, type Write } from "./write.ts";
+import { WriteSchedule } from "./write_schedule.ts";
 import { WritesOut } from "./writes_out.ts";
 
 export type { BatchOptions } from "./batch_options.ts";
 export type { Call, CallSource, SendOptions } from "./call.ts";
 export { unref } from "../util/timers.ts";
-
-/**
- * Microtask turns between the first call of a tick and the write. The continuations that one batch of replies wakes run
- * at different depths; these few turns (well under a microsecond each) let them all join the next write.
- */
-const TURNS = 8;
 
 /**
  * Sends all commands of one tick as one write, as many writes at a time as the client takes, each call with a deadline.
@@ -51,8 +46,7 @@ export class Batch {
   /** What the server has been sent. */
   readonly scripts: KnownScripts;
   readonly #out: WritesOut;
-  #scheduled = false;
-  #turns = 0;
+  readonly #schedule = new WriteSchedule(() => this.#flush());
   readonly #deadlineTimer = new DeadlineTimer({
     ring: () => this.#expire(),
     isNeeded: () => this.#isNeeded,
@@ -81,7 +75,7 @@ export class Batch {
       if (change.state === "connected") {
         this.#breaker.probe();
         diagnosis.changed(change);
-        this.#schedule();
+        this.#goOn();
       } else {
         // A reconnect that failed means that waiting is in vain; a mere loss may be mended within the deadline.
         if (change.error !== undefined) this.#giveUp(change.error);
@@ -138,7 +132,7 @@ export class Batch {
       if (signal) endBy(call, signal);
       this.#queue.add(call);
       this.#deadlineTimer.set(call.deadline);
-      this.#schedule();
+      this.#goOn();
     });
   }
 
@@ -152,7 +146,7 @@ export class Batch {
     const refused = this.#refusal(source.operation, within);
     if (refused) return source.fail(refused);
     this.#deadlineTimer.set(this.#queue.join(source, performance.now(), this.#isIdle, within));
-    this.#schedule();
+    this.#goOn();
   }
 
   /**
@@ -208,18 +202,9 @@ export class Batch {
     return !this.#out.full && this.client.connected;
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this.#out.full) return;
-    this.#scheduled = true;
-    this.#turns = TURNS;
-    queueMicrotask(this.#turn);
+  #goOn(): void {
+    if (!this.#out.full) this.#schedule.set();
   }
-
-  readonly #turn = (): void => {
-    if (--this.#turns > 0) return queueMicrotask(this.#turn);
-    this.#scheduled = false;
-    this.#flush();
-  };
 
   #flush(): void {
     // Without a connection, calls wait for one until their deadline.
@@ -229,23 +214,29 @@ export class Batch {
     const { write, first } = beginWrite(calls, this.#timeout);
     this.#out.add(write);
     this.#deadlineTimer.set(first);
-    this.#write(calls).then(
-      (replies) => this.#answered(write, replies),
+    const commands = commandsOf(calls);
+    this.#send(calls, commands).then(
+      (replies) => this.#answered(write, commands.length, replies),
       (error) => this.#failed(write, error),
     );
   }
 
-  async #write(calls: Waiting[]): Promise<(RedisReply | UnavailableError)[]> {
-    const commands = commandsOf(calls);
-    const send = () => this.client.pipeline(commands);
-    const replies = await (this.#trace ? this.#trace(calls, send) : send());
-    if (replies.length === commands.length) return replies;
-    const error = new Error(`Cannot tell replies apart: wanted ${commands.length}, got ${replies.length}`);
-    this.client.reset(error);
-    throw error;
+  /** Has the client send them. No async function: this is done for each write. */
+  #send(calls: readonly Waiting[], commands: readonly RedisCommand[]): ReturnType<RedisClient["pipeline"]> {
+    try {
+      const send = () => this.client.pipeline(commands);
+      return this.#trace ? this.#trace(calls, send) : send();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  #answered(write: Write, replies: (RedisReply | UnavailableError)[]): void {
+  #answered(write: Write, wanted: number, replies: (RedisReply | UnavailableError)[]): void {
+    if (replies.length !== wanted) {
+      const error = new Error(`Cannot tell replies apart: wanted ${wanted}, got ${replies.length}`);
+      this.client.reset(error);
+      return this.#failed(write, error);
+    }
     const milliseconds = performance.now() - write.sentAt;
     if (this.#out.remove(write)) {
       if (tookLonger(write)) this.#roundTrip.learn(milliseconds);
@@ -271,7 +262,7 @@ export class Batch {
 
   /** Goes on with what has come meanwhile; when there is nothing, no timer keeps the process alive. */
   #next(): void {
-    if (this.#queue.any) this.#schedule();
+    if (this.#queue.any) this.#goOn();
     else if (!this.#isNeeded) this.#deadlineTimer.rest();
   }
 

@@ -3,6 +3,12 @@ import type { RedisError, UnavailableError } from "../errors.ts";
 /** What a command takes: text, a number (written in decimal) or bytes. */
 export type RedisArgument = string | number | Uint8Array;
 
+/**
+ * Takes the next string of a list: what holds it, where it begins and where it ends; -1 and -1 where there is none. The
+ * bytes stay as they are.
+ */
+export type StringTaker = (bytes: Uint8Array, from: number, end: number) => void;
+
 /** One command: its name and its arguments. */
 export interface RedisCommand {
   /** The command name, as in `"GET"`. */
@@ -11,6 +17,11 @@ export interface RedisCommand {
   readonly args: readonly RedisArgument[];
   /** Whether strings in the reply are wanted as text. It is somebody else's command then: the reply may be anything. */
   readonly text?: boolean;
+  /**
+   * Takes the strings of the list that it is answered with, one by one as they come, where a client can hand them over
+   * so: the reply is how many they were then. Many short strings cost half as much without a view for each.
+   */
+  readonly into?: StringTaker;
   /** On a cluster, a key: the command goes to the master that has it, as one that names no key itself. */
   readonly route?: string;
 }

@@ -7,20 +7,23 @@ const SAMPLES = 5;
 /** How long a round trip to the server takes, as measured of late. */
 export class RoundTrip {
   #samples: number[] = [];
+  #shortest: number | undefined;
 
   /** In milliseconds; nothing before the first reply. */
   get milliseconds(): number | undefined {
-    return this.#samples.length === 0 ? undefined : Math.min(...this.#samples);
+    return this.#shortest;
   }
 
   /** One took so long. */
   add(milliseconds: number): void {
     this.#samples.push(milliseconds);
     if (this.#samples.length > SAMPLES) this.#samples.shift();
+    this.#shortest = Math.min(...this.#samples);
   }
 
   /** One took so long that somebody had given it up, and came after all: from now on that is how long they take. */
   learn(milliseconds: number): void {
     this.#samples = [milliseconds];
+    this.#shortest = milliseconds;
   }
 }

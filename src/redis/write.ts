@@ -30,8 +30,13 @@ export function beginWrite(calls: readonly Waiting[], timeout: number): { write:
 
 /** All commands of the calls, in order, with those that go in front of a call. */
 export function commandsOf(calls: readonly Waiting[]): readonly RedisCommand[] {
-  if (calls.every(({ before }) => before === undefined)) return calls;
-  return calls.flatMap((call) => call.before === undefined ? [call] : [...call.before, call]);
+  let commands: RedisCommand[] | undefined;
+  for (let i = 0; i < calls.length; i++) {
+    const call = calls[i]!;
+    if (call.before) (commands ??= calls.slice(0, i)).push(...call.before);
+    commands?.push(call);
+  }
+  return commands ?? calls;
 }
 
 const NONE: readonly RedisReply[] = [];
@@ -52,7 +57,8 @@ export function answerCalls(
     if (call.settled) continue;
     call.settled = true;
     const before = call.before === undefined ? NONE : replies.slice(first, next - 1);
-    const reply = before.find((reply) => reply instanceof Error) ?? replies[next - 1];
+    let reply = replies[next - 1];
+    for (let i = before.length - 1; i >= 0; i--) if (before[i] instanceof Error) reply = before[i];
     if (reply instanceof UnavailableError) {
       observer?.failed(reply.reason);
       call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause ?? reply }));

@@ -5,8 +5,8 @@ import { JsonBatch } from "../../values/json_batch.ts";
 export class EntryReader {
   /** Reads the values of what is wanted together. */
   readonly json: JsonBatch = new JsonBatch();
-  #bytes = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array | undefined;
+  #view: DataView | undefined;
 
   /**
    * The entry in a value, which it keeps.
@@ -15,11 +15,21 @@ export class EntryReader {
    */
   read(value: Uint8Array): WireEntry {
     const { buffer, byteOffset, length } = value;
+    const bytes = buffer === this.#bytes?.buffer ? this.#bytes : new Uint8Array(buffer as ArrayBuffer);
+    return this.readAt(bytes, byteOffset, byteOffset + length);
+  }
+
+  /**
+   * The entry from one position to another, which keeps the bytes.
+   *
+   * @throws {RangeError} If it is no entry.
+   */
+  readAt(bytes: Uint8Array, from: number, end: number): WireEntry {
     // Values that came in one piece share one view: making one costs as much as reading an entry.
-    if (buffer !== this.#bytes.buffer) {
-      this.#bytes = new Uint8Array(buffer as ArrayBuffer);
-      this.#view = new DataView(buffer);
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    return new WireEntry(this.#bytes, byteOffset, byteOffset + length, this.#view);
+    return new WireEntry(bytes, from, end, this.#view);
   }
 }

@@ -21,17 +21,19 @@
  */
 import { RedisError, UnavailableError } from "../../errors.ts";
 import type { Call } from "../../redis/batch.ts";
-import type { RedisReply } from "../../redis/client.ts";
+import type { RedisCommand, RedisReply, StringTaker } from "../../redis/client.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { MARKS, type Marks, readMarks } from "./ledger_marks.ts";
+import type { WireEntry } from "../entry.ts";
+import { EntryReader } from "./entry_reader.ts";
 import type { PendingRead } from "./pending_read.ts";
 
 /** Most keys of one command; more are split. */
 const KEYS_PER_CALL = 500;
 const OPERATION = "read cache entries";
 
-/** What was found at a key: a value, nothing, how long it is, or why that is not known. */
-export type Found = Uint8Array | undefined | number | Error;
+/** What was found at a key: an entry, a value, nothing, how long it is, or why that is not known. */
+export type Found = WireEntry | Uint8Array | undefined | number | Error;
 
 /** What is told of a plain read. */
 export interface PlainReadHost {
@@ -43,6 +45,12 @@ export interface PlainReadHost {
   written(reads: readonly PendingRead[], now: number): void;
 }
 
+/** The commands for the marks, in front of the first call. */
+interface InFront {
+  readonly commands: readonly RedisCommand[];
+  readonly written: (now: number) => void;
+}
+
 /** The reads that go without a script in one write. */
 export class PlainRead {
   readonly reads: readonly PendingRead[];
@@ -50,6 +58,8 @@ export class PlainRead {
   readonly generation: number;
   /** What was found at each key. */
   readonly found: Found[];
+  /** Reads what was found. */
+  readonly reader: EntryReader = new EntryReader();
   /** What the ledger said, or why it did not. */
   marks: Marks | Error | undefined;
   /** When it was written, by `performance.now()`. */
@@ -82,47 +92,37 @@ export class PlainRead {
       this.#host.written(this.reads, now);
     };
     const calls: Call[] = [];
-    for (let i = 0; i < sized.length; i += KEYS_PER_CALL) calls.push(this.#values(sized.slice(i, i + KEYS_PER_CALL)));
-    if (calls.length > 0) calls[0] = { ...this.#withMarks(calls[0]!, 1), before: [scores, time], written };
-    else calls.push({ ...this.#withMarks(this.#call(time, () => {}, () => {}), 0), before: [scores], written });
+    for (let i = 0; i < sized.length; i += KEYS_PER_CALL) {
+      const part = sized.length <= KEYS_PER_CALL ? sized : sized.slice(i, i + KEYS_PER_CALL);
+      calls.push(this.#values(part, i === 0 ? { commands: [scores, time], written } : undefined));
+    }
+    if (calls.length === 0) calls.push(this.#call(time, () => {}, () => {}, { commands: [scores], written }));
     calls.push(...others);
     this.#missing = calls.length;
     return calls;
   }
 
-  /**
-   * A call whose replies begin with those to the commands for the marks; that to `TIME` is in front of it, or is its
-   * own.
-   */
-  #withMarks(call: Call, timeAt: 0 | 1): Call {
-    return {
-      ...call,
-      resolve: (reply, before = []) => {
-        this.marks = attempt(() => readMarks(before[0], timeAt === 1 ? before[1] : reply));
-        call.resolve(reply);
-      },
-      reject: (error) => {
-        this.marks = asError(error);
-        call.reject(error);
-      },
-    };
-  }
-
   /** Whole values of which is known how long they are. */
-  #values(indexes: readonly number[]): Call {
+  #values(indexes: readonly number[], marks: InFront | undefined): Call {
     const args = indexes.map((i) => this.#host.prefix + this.reads[i]!.key);
-    const command = {
-      name: "MGET",
-      args,
+    let next = 0;
+    const into: StringTaker = (bytes, from, end) => {
+      const i = indexes[next++]!;
+      try {
+        if (from >= 0) this.found[i] = this.reader.readAt(bytes, from, end);
+      } catch (error) {
+        this.found[i] = asError(error);
+      }
     };
-    return this.#call(command, (reply) => {
+    return this.#call({ name: "MGET", args, into }, (reply) => {
+      if (reply === indexes.length) return; // they were handed over as they came
       const values = Array.isArray(reply) && reply.length === indexes.length ? reply : undefined;
       for (let i = 0; i < indexes.length; i++) {
         this.found[indexes[i]!] = values ? valueOf(values[i]!) : unreadableReply();
       }
     }, (error) => {
       for (const i of indexes) this.found[i] = asError(error);
-    });
+    }, marks);
   }
 
   /** The first bytes of a value, which are all of it if it is shorter. */
@@ -147,19 +147,35 @@ export class PlainRead {
   }
 
   #call(
-    command: { name: string; args: (string | number)[]; route?: string },
+    command: RedisCommand,
     resolve: (reply: RedisReply) => void,
     reject: (error: unknown) => void,
+    marks?: InFront,
   ): Call {
-    const answered = () => {
-      if (--this.#missing === 0) this.#host.answered(this);
-    };
+    const { name, args, into, route } = command;
     return {
-      ...command,
+      name,
+      args,
+      ...(into && { into }),
+      ...(route !== undefined && { route }),
       operation: OPERATION,
-      resolve: (reply) => (resolve(reply), answered()),
-      reject: (error) => (reject(error), answered()),
+      ...(marks && { before: marks.commands, written: marks.written }),
+      resolve: (reply, before) => {
+        // The reply to `TIME` is the second in front, or that of the call.
+        if (marks) this.marks = attempt(() => readMarks(before?.[0], before?.[1] ?? reply));
+        resolve(reply);
+        this.#answered();
+      },
+      reject: (error) => {
+        if (marks) this.marks = asError(error);
+        reject(error);
+        this.#answered();
+      },
     };
+  }
+
+  #answered(): void {
+    if (--this.#missing === 0) this.#host.answered(this);
   }
 }
 

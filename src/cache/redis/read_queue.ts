@@ -60,7 +60,8 @@ export class ReadQueue {
   /** Adds one that {@linkcode ReadQueue.find} did not find. */
   add(read: PendingRead): void {
     const waiting = read.lease > 0 ? this.#leased : this.#plain;
-    if (read.limited || waiting.has(read.key)) this.#own.push(read);
+    // Those that want no lease want the same, so there is none of this key.
+    if (read.limited || ((read.lease > 0 || read.steal) && waiting.has(read.key))) this.#own.push(read);
     else waiting.set(read.key, read);
   }
 

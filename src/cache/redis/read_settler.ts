@@ -1,7 +1,8 @@
-import { VERSION, type WireEntry } from "../entry.ts";
+import { VERSION, WireEntry } from "../entry.ts";
 import { Coldness } from "./coldness.ts";
 import type { EntryReader } from "./entry_reader.ts";
-import { type FoundEntry, judgeRead, type Moment } from "./judge_read.ts";
+import { judgeRead, type Moment } from "./judge_read.ts";
+import type { TagLookup } from "../invalidations.ts";
 import type { PendingRead } from "./pending_read.ts";
 import type { Found } from "./plain_read.ts";
 import { Probe } from "./probe.ts";
@@ -45,48 +46,51 @@ export class ReadSettler {
   plain(read: PendingRead, found: Found, moment: Moment, reader: EntryReader): void {
     const { longest, entries } = this.#host;
     if (read.ended) return;
-    if (found instanceof Error) return this.#on.lose(read, found);
+    if (found instanceof Error && !(found instanceof RangeError)) return this.#on.lose(read, found);
     if (typeof found === "number") {
       entries.note(read.key, found);
-      if (found > longest) return this.#judge(read, moment, tooLong(longest, found), reader, PLAIN);
+      if (found > longest) return this.#judge(read, moment, tooLong(longest, found), reader, false, 0, undefined);
       read.size = "sized";
       read.bytes = found;
       return this.#on.askAgain(read);
     }
-    if (found && read.size === "unknown") {
+    if (found instanceof Uint8Array && read.size === "unknown") {
       this.probe.learn(found.length);
       if (found.length >= read.bytes && found[0] === VERSION) {
         read.size = "long";
         return this.#on.askAgain(read);
       }
     }
-    this.#judge(read, moment, found, reader, PLAIN);
+    this.#judge(read, moment, found, reader, false, 0, undefined);
   }
 
   /**
-   * Gives a read what comes of what was found, a value or why there is none that can be read; or has a script asked.
+   * Gives a read what comes of what was found, an entry, a value, or why there is none that can be read; or has a script
+   * asked. One argument each: an object for them would be made for every hit.
    */
   #judge(
     read: PendingRead,
     moment: Moment,
-    found: Uint8Array | RangeError | undefined,
+    found: WireEntry | Uint8Array | RangeError | undefined,
     reader: EntryReader,
-    by: Pick<FoundEntry, "byScript" | "lease" | "lookup">,
+    byScript: boolean,
+    lease: number,
+    lookup: TagLookup | undefined,
   ): void {
     const { known, entries, on } = this.#host;
     const wasKnown = read.known !== undefined;
     let entry: WireEntry | undefined;
-    let error = found instanceof RangeError ? found : undefined;
-    if (found instanceof Uint8Array) {
+    let error: RangeError | undefined;
+    if (found !== undefined) {
       try {
         // Damaged tags stand for an invalidation that never ends.
-        if (by.lookup?.hard === Infinity) throw new RangeError("Cannot read entry: its tags are damaged");
-        const read = reader.read(found);
-        if (read.asOf > moment.clock + AHEAD) {
+        if (lookup?.hard === Infinity) throw new RangeError("Cannot read entry: its tags are damaged");
+        entry = entryIn(found, reader);
+        if (entry.asOf > moment.clock + AHEAD) {
           throw new RangeError("Cannot read entry: it is from a time that has not come");
         }
-        entry = read;
       } catch (cause) {
+        entry = undefined;
         error = cause as RangeError;
       }
     }
@@ -96,10 +100,10 @@ export class ReadSettler {
     } else if (read.known) read.known.bytes = entry.bytes;
     else read.known = entries.note(read.key, entry.bytes);
     if (error && read.unusable !== Infinity) on?.({ type: "cache.unreadable", key: read.key, error });
-    const what = { ...by, entry, damaged: error !== undefined, known: entry && read.known };
+    const what = { entry, damaged: error !== undefined, known: entry && read.known, byScript, lease, lookup };
     const judgement = judgeRead(read, moment, what, known, reader.json);
     if (read.lease > 0 && read.tries === 0) {
-      const found = by.byScript ? by.lease === 0 : judgement !== "ask script";
+      const found = byScript ? lease === 0 : judgement !== "ask script";
       (wasKnown ? this.#coldness : this.#coldnessOfOthers).add(found);
     }
     if (judgement === "ask script") this.#on.repeat(read);
@@ -145,12 +149,16 @@ export class ReadSettler {
     if (kind & NOTE.askAgain) return this.#didNotFit(read, note!.hard, others);
     const found = kind & NOTE.tooLong ? tooLong(this.#host.longest) : value;
     const lookup = kind & NOTE.lookedUp ? note : undefined;
-    this.#judge(read, moment, found, reader, { byScript: true, lease, lookup });
+    this.#judge(read, moment, found, reader, true, lease, lookup);
   }
 }
 
-/** One that was found without a script. */
-const PLAIN = { byScript: false, lease: 0, lookup: undefined };
+/** The entry in what was found. */
+function entryIn(found: WireEntry | Uint8Array | RangeError, reader: EntryReader): WireEntry {
+  if (found instanceof WireEntry) return found;
+  if (found instanceof RangeError) throw found;
+  return reader.read(found);
+}
 
 function tooLong(longest: number, bytes?: number): RangeError {
   const got = bytes === undefined ? "more" : `${bytes} bytes`;

@@ -194,9 +194,8 @@ export class RedisReader implements CallSource {
     }
   }
 
-  #judgePlain({ reads, found }: PlainRead, { epoch, last, floor, time }: Marks): void {
+  #judgePlain({ reads, found, reader }: PlainRead, { epoch, last, floor, time }: Marks): void {
     const moment = { epoch, clock: Math.max(time, last), between: last + 0.5, now: Math.floor(time / 1000), floor };
-    const reader = new EntryReader();
     for (let i = 0; i < reads.length; i++) this.#settler.plain(reads[i]!, found[i], moment, reader);
   }
 

@@ -94,7 +94,7 @@ export class WriteQueue<Write extends Queued> {
 
   /** Has a key written first, if a write of it waits behind the next one; resolves when it goes with the next. */
   hurryKey(key: string): Promise<void> | undefined {
-    const writes = this.#keys.get(key);
+    const writes = this.#keys.size === 0 ? undefined : this.#keys.get(key);
     return writes && this.#hurry([...writes], false);
   }
 

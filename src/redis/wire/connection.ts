@@ -1,5 +1,5 @@
 import { RedisError, UnavailableError } from "../../errors.ts";
-import type { RedisCommand, RedisReply } from "../client.ts";
+import type { RedisCommand, RedisReply, StringTaker } from "../client.ts";
 import { decoder } from "../../util/utf8.ts";
 import { setTimeout } from "../../util/real_timers.ts";
 import { CommandEncoder } from "./encoder.ts";
@@ -138,15 +138,19 @@ export class Connection implements ReplyTaker {
     this.#end(reason);
   }
 
-  begins(): boolean {
-    const [first] = this.#out;
-    if (first) return !first.marked || first.commands[first.replies.length]!.text === true;
+  begins(): boolean | StringTaker {
+    const first = this.#out[0];
+    if (first) {
+      if (!first.marked) return true;
+      const { text, into } = first.commands[first.replies.length]!;
+      return text === true || (into ?? false);
+    }
     if (this.#listener) return false;
     throw new ProtocolError("one that nobody awaits");
   }
 
   take(reply: RedisReply): void {
-    const [first] = this.#out;
+    const first = this.#out[0];
     if (!first) return this.#listener?.(reply);
     if (!first.marked) {
       if (!isMark(reply, first.mark!)) throw new ProtocolError("one to another command");

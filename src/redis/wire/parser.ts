@@ -1,11 +1,14 @@
 import { RedisError } from "../../errors.ts";
 import { decoder } from "../../util/utf8.ts";
-import type { RedisReply } from "../client.ts";
+import type { RedisReply, StringTaker } from "../client.ts";
 
 /** What takes replies. */
 export interface ReplyTaker {
-  /** Whether strings in the reply that begins now are wanted as text. Throws when none is awaited. */
-  begins(): boolean;
+  /**
+   * Whether strings in the reply that begins now are wanted as text, or what takes those of a list. Throws when none is
+   * awaited.
+   */
+  begins(): boolean | StringTaker;
   /** Takes a reply. */
   take(reply: RedisReply): void;
 }
@@ -57,6 +60,13 @@ interface List {
   left: number;
 }
 
+/** A list of strings that are handed over one by one. */
+interface StringList {
+  readonly take: StringTaker;
+  readonly length: number;
+  left: number;
+}
+
 /**
  * Reads replies of RESP2 from chunks as they arrive, and looks at each byte once. What it hands out are views that stay
  * as they are: it moves on through a chunk and never writes over what was read. Only a value that does not fit any more
@@ -73,7 +83,9 @@ export class ReplyParser implements Intake {
   #end = 0;
   /** The length of the string that is arriving; -1 before its head has come. */
   #string = -1;
-  #text = false;
+  #wanted: boolean | StringTaker = false;
+  /** The list of strings that is arriving. */
+  #strings: StringList | undefined;
   readonly #lists: List[] = [];
 
   constructor(taker: ReplyTaker) {
@@ -123,10 +135,14 @@ export class ReplyParser implements Intake {
     if (chunk[close] !== CR || chunk[close + 1] !== LF) {
       throw new ProtocolError("a string that does not end where it should");
     }
-    const bytes = new Uint8Array(chunk.buffer, this.#at, length);
+    const from = this.#at;
     this.#at = close + 2;
     this.#string = -1;
-    this.#give(this.#text ? decoder.decode(bytes) : bytes);
+    if (this.#strings) this.#handOver(this.#strings, from, close);
+    else {
+      const bytes = new Uint8Array(chunk.buffer, from, length);
+      this.#give(this.#wanted === true ? decoder.decode(bytes) : bytes);
+    }
     return true;
   }
 
@@ -145,7 +161,8 @@ export class ReplyParser implements Intake {
     this.#begin();
     this.#at = close + 2;
     const bytes = chunk.subarray(at + 1, close);
-    this.#give(type === ERROR ? new RedisError(decoder.decode(bytes)) : this.#text ? decoder.decode(bytes) : bytes);
+    if (type === ERROR) this.#give(new RedisError(decoder.decode(bytes)));
+    else this.#give(this.#wanted === true ? decoder.decode(bytes) : bytes);
     return true;
   }
 
@@ -173,22 +190,40 @@ export class ReplyParser implements Intake {
     this.#begin();
     this.#at = at + 2;
     if (type === INTEGER) this.#give(negative ? 0 - number : number);
-    else if (negative && number === 1) this.#give(null);
+    else if (negative && number === 1) this.#giveNothing(type);
     else if (negative || number > (type === STRING ? LONGEST : MOST)) throw new ProtocolError("a length that is none");
     else if (type === STRING) this.#string = number;
     else if (number === 0) this.#give([]);
-    else if (this.#lists.length === DEEPEST) throw new ProtocolError("lists that are nested too deeply");
+    else if (typeof this.#wanted === "function" && this.#lists.length === 0) {
+      if (this.#strings) throw new ProtocolError("a list among strings");
+      this.#strings = { take: this.#wanted, length: number, left: number };
+    } else if (this.#lists.length === DEEPEST) throw new ProtocolError("lists that are nested too deeply");
     else this.#lists.push({ items: [], left: number });
     return true;
   }
 
   /** A value begins; if it is in no list, a reply does. */
   #begin(): void {
-    if (this.#lists.length === 0) this.#text = this.#taker.begins();
+    if (this.#lists.length === 0 && !this.#strings) this.#wanted = this.#taker.begins();
+  }
+
+  /** A string of a list is whole, and with the last of them the list is. */
+  #handOver(strings: StringList, from: number, end: number): void {
+    strings.take(this.#chunk, from, end);
+    if (--strings.left > 0) return;
+    this.#strings = undefined;
+    this.#taker.take(strings.length);
+  }
+
+  /** There is no string, or no list. */
+  #giveNothing(type: number): void {
+    if (this.#strings && type === STRING) this.#handOver(this.#strings, -1, -1);
+    else this.#give(null);
   }
 
   /** A value is whole, and with the last of a list the list is. */
   #give(value: RedisReply): void {
+    if (this.#strings) throw new ProtocolError("something else among strings");
     const lists = this.#lists;
     while (lists.length > 0) {
       const list = lists[lists.length - 1]!;
