@@ -749,7 +749,7 @@ export class Cache implements AsyncDisposable {
     return read?.state === "fresh" && versionIn(read.entry!) === version ? read : undefined;
   }
 
-  async #write(
+  #write(
     store: CacheStore,
     key: string,
     encoded: { payload: Uint8Array; flags: number },
@@ -758,12 +758,15 @@ export class Cache implements AsyncDisposable {
     signal: AbortSignal | undefined,
     failures?: Failures,
   ): Promise<boolean> {
-    signal?.throwIfAborted();
+    if (signal?.aborted) return Promise.reject(signal.reason);
     this.#through.loading.detach([key]);
-    const written = store.write(key, { ...encoded, ...lifetimeOf(policy), tags, loadTime: 0 });
-    const stored = await this.#through.attempt("write", key, written, signal, failures) ?? false;
-    if (stored) this.#stats.sets++;
-    return stored;
+    const { payload, flags } = encoded;
+    const { fresh, stale, error } = lifetimeOf(policy);
+    const written = store.write(key, { payload, flags, fresh, stale, error, tags, loadTime: 0 });
+    return this.#through.attempt("write", key, written, signal, failures).then((stored = false) => {
+      if (stored) this.#stats.sets++;
+      return stored;
+    });
   }
 
   async #invalidated(

@@ -3,6 +3,7 @@ import { ByteGate } from "../util/byte_gate.ts";
 import { compress, decompress, lengthOf } from "../values/compression.ts";
 import { isThenable } from "../values/standard_schema.ts";
 import { answered } from "../util/answered.ts";
+import { encodeText } from "../util/utf8.ts";
 import {
   FORMAT,
   jsonSerializer,
@@ -38,7 +39,7 @@ export interface CodecOptions {
 
 /** A value ready to be stored. */
 export interface Encoded {
-  /** The bytes. */
+  /** The bytes, which may be a piece of a larger buffer: whoever keeps them for long takes a copy. */
   readonly payload: Uint8Array;
   /** How to read them: the format in bits 0 to 2, bit 3 set when compressed, the rest 0. */
   readonly flags: number;
@@ -101,7 +102,7 @@ export class Codec {
     const { format, body } = this.#write(value, what);
     // UTF-8 has at least one byte for each unit of a string, so a body over the limit is not copied first.
     if (body.length > this.#maxBytes) throw this.#tooLong(what, body);
-    const payload = typeof body === "string" ? encoder.encode(body) : new Uint8Array(body);
+    const payload = typeof body === "string" ? encodeText(body) : new Uint8Array(body);
     if (payload.length > this.#maxBytes) throw this.#tooLong(what, payload);
     if (payload.length < this.#threshold) return { payload, flags: format };
     return compress(payload).then((compressed) =>

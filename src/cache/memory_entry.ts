@@ -20,7 +20,7 @@ export function entryAt(entry: NewEntry, epoch: number, asOf: number, now: numbe
     leaseToken: 0,
     leaseUntil: 0,
     placeholder: false,
-    payload,
+    payload: payload.length < payload.buffer.byteLength ? payload.slice() : payload, // it is kept, and no more than it
     bytes: entryBytes(payload, tags),
     tags,
   };

@@ -264,18 +264,17 @@ export class ReadThrough {
   }
 
   /** What the store answers, or `undefined` when it fails. */
-  async attempt<T>(
+  attempt<T>(
     operation: string,
     key: string,
     work: Promise<T>,
     signal: AbortSignal | undefined,
     failures?: Failures,
   ): Promise<T | undefined> {
-    try {
-      return await (signal ? abortable(work, signal) : work);
-    } catch (error) {
+    return abortable(work, signal).catch((error) => {
       if (!this.#failed(operation, key, error, signal, failures)) throw error;
-    }
+      return undefined;
+    });
   }
 
   /** Keeps a copy in this process, unless a schema may have changed the value. */

@@ -17,12 +17,23 @@ import { PRELUDE } from "./ledger_prelude.ts";
 export const WRITE: Script = new Script(
   PRELUDE + `
 local changed, full = {}, nil
-local px, ttl -- most entries of a batch live as long, and numbers are slow to write
 
 local function till(ms) return ms < 0 and NEVER or now + ms end
 
+-- Most entries of a batch begin with the same numbers, which are slow to read and to write.
+local numbers, token, from, read_at, failing, times, ttl
+local function read_numbers(given)
+  local these = string.sub(given, 1, 48)
+  if these == numbers then return end
+  local fresh, stale
+  numbers, token, from, read_at, fresh, stale, failing = these, struct.unpack('>dddddd', these)
+  times = struct.pack('>ddd', till(fresh), till(stale), till(failing))
+  ttl = failing >= 0 and int(failing)
+end
+
 local function write(key, given)
-  local token, from, as_of, fresh, stale, failing = struct.unpack('>dddddd', given)
+  read_numbers(given)
+  local as_of = read_at
   if token ~= 0 then
     local h = header(redis.pcall('GETRANGE', key, 0, 67))
     if not h or h.token ~= token then return 0 end
@@ -38,16 +49,13 @@ local function write(key, given)
     if now >= as_of then return -now end
     as_of = math.max(us, last + 1)
   end
-  local entry = string.sub(given, 49, 56) ..
-  struct.pack('>ddddd', epoch, as_of, till(fresh), till(stale), till(failing))
-    .. string.sub(given, 57)
+  local entry = string.sub(given, 49, 56) .. struct.pack('>dd', epoch, as_of) .. times .. string.sub(given, 57)
   -- A full server refuses no more than the first write of a script.
   local ok = full
-  if not full and failing < 0 then
-    ok = redis.pcall('SET', key, entry)
-  elseif not full then
-    if failing ~= px then px, ttl = failing, int(failing) end
+  if not full and ttl then
     ok = redis.pcall('SET', key, entry, 'PX', ttl)
+  elseif not full then
+    ok = redis.pcall('SET', key, entry)
   end
   changed[#changed + 1] = key
   if ok.err then

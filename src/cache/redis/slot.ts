@@ -15,7 +15,8 @@ import { type LeaseAction, RedisLeases } from "./leases.ts";
 import { nonceFor } from "./nonce.ts";
 import { RedisReader } from "./reader.ts";
 import type { ReaderHost } from "./reader_host.ts";
-import { milliseconds, RedisWriter, type TakenBack, type WriterHost } from "./writer.ts";
+import { milliseconds } from "./write_argument.ts";
+import { RedisWriter, type TakenBack, type WriterHost } from "./writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "../store.ts";
 import { decoder } from "../../util/utf8.ts";
 

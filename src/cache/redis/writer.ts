@@ -3,10 +3,10 @@ import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
 import type { KnownEntries } from "../known_entries.ts";
-import { encodeTags, HEADER, VERSION } from "../entry.ts";
 import { WRITE } from "./entry_scripts.ts";
 import { nonceFor } from "./nonce.ts";
 import { isUnknownScript } from "../../redis/script.ts";
+import { ADDED, NUMBERS, setUntil, writeArgument } from "./write_argument.ts";
 import { type Queued, WriteQueue } from "./write_queue.ts";
 import type { Fence, NewEntry } from "../store.ts";
 import { decoder } from "../../util/utf8.ts";
@@ -45,12 +45,6 @@ const ENTRIES_PER_CALL = 100;
 const BYTES_PER_CALL = 2 ** 20;
 /** How often a write is repeated: because the script was forgotten, and because the server's time was not known. */
 const TRIES = 2;
-/** Bytes of the numbers in front of the entry. */
-const NUMBERS = 48;
-/** Where in them is the time from which on an explicit write must not take effect. */
-const UNTIL = 16;
-/** Bytes of an entry that the server adds: its epoch, its place in the order, three times. */
-const ADDED = 40;
 
 /** Turns the writes of one tick into one script call, in their place among the other commands of the tick. */
 export class RedisWriter implements CallSource {
@@ -68,7 +62,7 @@ export class RedisWriter implements CallSource {
 
   /** Writes an entry with the next batch. Resolves to whether it was stored. */
   write(key: string, entry: NewEntry, fence: Fence | undefined, within: Deadline): Promise<boolean> {
-    const bytes = encode(entry, fence);
+    const bytes = writeArgument(entry, fence);
     const { invalidations } = this.#host;
     return new Promise((resolve, reject) => {
       const explicit = fence === undefined;
@@ -156,7 +150,7 @@ export class RedisWriter implements CallSource {
         for (const { bytes, explicit, within } of writes) {
           const deadline = within.begin(now);
           // Nobody knows when a write that was given up arrives: after its deadline it must not take effect any more.
-          if (explicit) new DataView(bytes.buffer).setFloat64(UNTIL, Math.max(0, Math.floor(ahead + deadline)));
+          if (explicit) setUntil(bytes, Math.max(0, Math.floor(ahead + deadline)));
         }
       },
       reject: (error: unknown) => {
@@ -256,31 +250,4 @@ function hasBegun({ within }: Pending): boolean {
 /** What a server said instead of storing one entry of several. Nothing is at its key then. */
 export class RefusedWriteError extends RedisError {
   override readonly name: string = "RedisError";
-}
-
-/** What {@linkcode WRITE} takes of an entry: in one piece, since each argument costs the client a while. */
-function encode(entry: NewEntry, fence: Fence | undefined): Uint8Array {
-  const tags = encodeTags(entry.tags);
-  const tagsAt = NUMBERS + HEADER - ADDED;
-  const bytes = new Uint8Array(tagsAt + tags.length + entry.payload.length);
-  const view = new DataView(bytes.buffer);
-  view.setFloat64(0, fence?.lease ?? 0);
-  view.setFloat64(8, fence?.epoch ?? 0);
-  view.setFloat64(16, fence?.clock ?? 0);
-  view.setFloat64(24, milliseconds(entry.fresh));
-  view.setFloat64(32, milliseconds(entry.stale));
-  view.setFloat64(40, milliseconds(entry.error));
-  view.setUint8(NUMBERS, VERSION);
-  view.setUint8(NUMBERS + 1, entry.flags);
-  view.setUint16(NUMBERS + 2, entry.tags.length);
-  view.setUint32(NUMBERS + 4, Math.min(2 ** 32 - 1, Math.round(entry.loadTime)));
-  view.setUint32(tagsAt - 4, tags.length);
-  bytes.set(tags, tagsAt);
-  bytes.set(entry.payload, tagsAt + tags.length);
-  return bytes;
-}
-
-/** A lifetime as the scripts take it: -1 = for ever. */
-export function milliseconds(value: number): number {
-  return value === Infinity ? -1 : Math.max(1, Math.round(value));
 }

@@ -5,6 +5,8 @@ const encoder = new TextEncoder();
 /** Bytes of a buffer that is kept for the next write; a larger one is left to the collector. */
 const KEPT = 1024 * 1024;
 const FIRST = 16 * 1024;
+/** Up to so many characters are written faster one by one: what stands between two arguments that are bytes. */
+const HEAD = 24;
 /** Heads of strings and of commands up to this many bytes and parts, which are nearly all. */
 const SHORT = 128;
 const LENGTHS: readonly string[] = Array.from({ length: SHORT }, (_, length) => `$${length}\r\n`);
@@ -71,12 +73,27 @@ export class CommandEncoder {
   }
 
   #text(text: string, measure: (text: string) => number): boolean {
+    if (text.length <= HEAD && this.#plain(text)) return true;
     const length = measure === lengthOf ? text.length : text.length * 3;
     this.#reserve(length);
     // It is given no more room than it needs if each character is a byte, so it cannot be right by accident.
     const { read, written } = encoder.encodeInto(text, this.#buffer.subarray(this.#length, this.#length + length));
     this.#length += written;
     return read === text.length && (measure !== lengthOf || written === read);
+  }
+
+  /** Writes a short text of which each character takes a byte, and tells whether it is one. */
+  #plain(text: string): boolean {
+    this.#reserve(text.length);
+    const buffer = this.#buffer;
+    let at = this.#length;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) return false;
+      buffer[at++] = unit;
+    }
+    this.#length = at;
+    return true;
   }
 
   #bytes(bytes: Exclude<RedisArgument, string | number>): void {
