@@ -8,6 +8,9 @@
 import { delay } from "../../../src/util/abort.ts";
 import type { Cache } from "../../../src/cache/cache.ts";
 import { connect } from "../../../src/connect/larder.ts";
+import { fromIoredis } from "../../../src/redis/adapters/from_ioredis.ts";
+import { fromNodeRedis } from "../../../src/redis/adapters/from_node_redis.ts";
+import type { RedisClient } from "../../../src/redis/client.ts";
 import { KEYS, Truth } from "./oracle_truth.ts";
 
 /** What a process is told. */
@@ -17,6 +20,27 @@ export interface HitsJob {
   reader: number;
   url: string;
   truth: string;
+  /** Over what it speaks to Redis. */
+  client: HitsClient;
+}
+
+/** Larder's own client, or one of others. */
+export type HitsClient = "url" | "ioredis" | "node-redis";
+
+/** What is connected over, and what ends it. */
+async function open(client: HitsClient, url: string): Promise<{ client?: RedisClient; close?: () => void }> {
+  if (client === "ioredis") {
+    const { Redis } = await import("ioredis");
+    const redis = new Redis(url);
+    return { client: fromIoredis(redis), close: () => redis.disconnect() };
+  }
+  if (client === "node-redis") {
+    const { createClient } = await import("redis");
+    const redis = createClient({ url });
+    await redis.connect();
+    return { client: fromNodeRedis(redis), close: () => redis.destroy() };
+  }
+  return {};
 }
 
 /** What a process saw. */
@@ -72,10 +96,13 @@ async function read(cache: Cache, truth: Truth, job: HitsJob, report: HitsReport
 if (import.meta.main) {
   const job: HitsJob = JSON.parse(Deno.args[0]!);
   using truth = new Truth(job.truth);
-  await using redis = await connect({ url: job.url, namespace: "hits", commandTimeout: "5s" });
+  const { client, close } = await open(job.client, job.url);
+  const redis = await connect({ ...(client ? { client } : { url: job.url }), namespace: "hits", commandTimeout: "5s" });
   const report: HitsReport = { hits: 0, misses: 0, invalidations: 0, stale: [] };
   if (job.role === "writer") await write(redis.cache, truth, report);
   else await Promise.all(Array.from({ length: CALLERS }, () => read(redis.cache, truth, job, report)));
+  await redis.close();
+  close?.();
   report.stale.splice(1000);
   console.log(JSON.stringify(report));
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { RedisError } from "../../../src/errors.ts";
-import type { RedisReply } from "../../../src/redis/client.ts";
+import type { RedisReply, StringTaker } from "../../../src/redis/client.ts";
 import { ProtocolError, ReplyParser } from "../../../src/redis/wire/parser.ts";
 
 const encoder = new TextEncoder();
@@ -8,14 +8,14 @@ const encoder = new TextEncoder();
 /** Takes replies, as a connection does. */
 class Taker {
   readonly replies: RedisReply[] = [];
-  readonly #text: boolean;
+  readonly #wanted: boolean | StringTaker;
 
-  constructor(text: boolean) {
-    this.#text = text;
+  constructor(wanted: boolean | StringTaker) {
+    this.#wanted = wanted;
   }
 
-  begins(): boolean {
-    return this.#text;
+  begins(): boolean | StringTaker {
+    return this.#wanted;
   }
 
   take(reply: RedisReply): void {
@@ -101,6 +101,34 @@ Deno.test("ReplyParser reads each type, wherever what arrives is split", () => {
 Deno.test("ReplyParser reads strings as bytes where no text is wanted", () => {
   const [ok, list] = parse([encoder.encode("+OK\r\n*2\r\n$2\r\n\u00e9\r\n$0\r\n\r\n")]);
   assertEquals([ok, list], [encoder.encode("OK"), [encoder.encode("\u00e9"), new Uint8Array(0)]]);
+});
+
+Deno.test("ReplyParser hands over the strings of a list one by one, wherever what arrives is split", () => {
+  const values = ["one", null, "", "h\r\né", "x".repeat(300)];
+  const stream = encoder.encode(`${write(values)}${write([])}$3\r\nend\r\n-WRONGTYPE no list\r\n*-1\r\n:7\r\n`);
+  for (let at = 0; at < stream.length; at++) {
+    const strings: { bytes: Uint8Array; from: number; end: number }[] = [];
+    const taker = new Taker((bytes, from, end) => void strings.push({ bytes, from, end }));
+    const parser = new ReplyParser(taker);
+    feed(parser, stream.subarray(0, at));
+    feed(parser, stream.subarray(at));
+    feed(parser, encoder.encode(`$300000\r\n${"y".repeat(300_000)}\r\n`)); // in chunks of its own
+    const read = strings.map(({ bytes, from, end }) =>
+      from === -1 ? null : new TextDecoder().decode(bytes.subarray(from, end))
+    );
+    assertEquals(read, values);
+    const [count, none, end, error, nothing, number, long] = taker.replies;
+    assertEquals([count, none, end, nothing, number], [values.length, [], encoder.encode("end"), null, 7]);
+    assertInstanceOf(error, RedisError);
+    assertEquals((long as Uint8Array).length, 300_000);
+  }
+});
+
+Deno.test("ReplyParser takes nothing but strings for those of a list", () => {
+  for (const other of [":1\r\n", "*1\r\n$1\r\na\r\n", "-ERR inside\r\n", "+OK\r\n", "*-1\r\n", "*0\r\n"]) {
+    const parser = new ReplyParser(new Taker(() => {}));
+    assertThrows(() => feed(parser, encoder.encode(`*2\r\n$1\r\na\r\n${other}`)), ProtocolError);
+  }
 });
 
 Deno.test("ReplyParser hands out views that stay as they are, however much comes after them", () => {
