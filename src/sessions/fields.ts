@@ -89,8 +89,10 @@ export function tooMuch(action: string, { bytes, fields }: DataSize, maxBytes: n
  *
  * @throws {Error} If a field cannot be read.
  */
-export function decodeFields({ fields, json }: Pick<StoredSession, "fields" | "json">): Record<string, unknown> {
-  const data = (json ? read(FORMAT.json, json) : {}) as Record<string, unknown>;
+export function decodeFields(
+  { fields, json, takeJson }: Pick<StoredSession, "fields" | "json" | "takeJson">,
+): Record<string, unknown> {
+  const data = (json ? takeJson?.() ?? read(FORMAT.json, json) : {}) as Record<string, unknown>;
   if (typeof data !== "object" || data === null || Array.isArray(data)) {
     throw new TypeError(`Cannot read session: wanted an object with its fields, got ${describeKind(data)}`);
   }

@@ -27,6 +27,8 @@ export interface StoredSession {
   readonly fields: ReadonlyMap<string, Uint8Array>;
   /** Further data, all in one: a JSON object. */
   readonly json?: Uint8Array | undefined;
+  /** Hands out what {@linkcode StoredSession.json} says, once, if it was read together with others. */
+  readonly takeJson?: (() => unknown) | undefined;
   /** Whether this operation moved the expiry, so that the cookie has to be sent again. */
   readonly touched: boolean;
 }

@@ -5,7 +5,8 @@ import type { Deadline } from "../../redis/deadline.ts";
 import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
-import { missingOf, readParts, type ReplyPart, storedSessionOf, textOf } from "./reply.ts";
+import { JsonBatch } from "../../values/json_batch.ts";
+import { missingOf, readParts, readTogether, type ReplyPart, storedSessionOf, textOf } from "./reply.ts";
 import { READ } from "./scripts.ts";
 import type { StoredSession } from "../store.ts";
 
@@ -14,7 +15,8 @@ interface Pending {
   readonly handle: string;
   /** The deadline of the call that it is a part of. */
   readonly within?: Deadline | undefined;
-  resolve(part: ReplyPart): void;
+  /** Takes its part of a reply, of which `json` reads the data together. */
+  resolve(part: ReplyPart, json: JsonBatch): void;
   reject(error: unknown): void;
 }
 
@@ -55,9 +57,10 @@ export class SessionReader implements CallSource {
       this.#add(follow ? `${mode} for request` : mode, {
         handle,
         within,
-        resolve(part) {
+        resolve(part, json) {
           try {
-            resolve(missingOf(part) ?? storedSessionOf(handle, part)?.session);
+            const found = missingOf(part) ?? storedSessionOf(handle, part)?.session;
+            resolve(typeof found === "object" ? readTogether(found, json) : found);
           } catch (error) {
             reject(error);
           }
@@ -135,7 +138,8 @@ export class SessionReader implements CallSource {
           return reject(unreadableReply(cause));
         }
         this.#told(Number(textOf(parts.at(-1))));
-        for (let i = 0; i < reads.length; i++) reads[i]!.resolve(parts[i]!);
+        const json = new JsonBatch();
+        for (let i = 0; i < reads.length; i++) reads[i]!.resolve(parts[i]!, json);
       },
       reject,
     }, { whole: READ.isNew(this.#batch) });
@@ -148,4 +152,12 @@ export class SessionReader implements CallSource {
 
 function none(): Record<Kind, Pending[]> {
   return { touch: [], roll: [], "roll for request": [], "peek for request": [], peek: [] };
+}
+
+/** Has the data of a session read together with those of others. */
+function readTogether(session: StoredSession, batch: JsonBatch): StoredSession {
+  const { json } = session;
+  if (!json) return session;
+  const place = batch.add(0, json.length, json);
+  return Object.assign(session, { takeJson: () => batch.take(place) });
 }
