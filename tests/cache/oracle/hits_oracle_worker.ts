@@ -31,7 +31,7 @@ export type HitsClient = "url" | "ioredis" | "node-redis";
 async function open(client: HitsClient, url: string): Promise<{ client?: RedisClient; close?: () => void }> {
   if (client === "ioredis") {
     const { Redis } = await import("ioredis");
-    const redis = new Redis(url);
+    const redis = new Redis(url, { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false });
     return { client: fromIoredis(redis), close: () => redis.disconnect() };
   }
   if (client === "node-redis") {
