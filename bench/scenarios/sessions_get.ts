@@ -57,6 +57,6 @@ export const SESSIONS_GET: Scenario = {
     const peers = new Map([...rates].filter(([name]) => name !== eachTime));
     // Writing each time is what the peer does, and what touchEvery is there to save.
     const without = new Map([...rates].filter(([name]) => name !== rolled));
-    return [...compare(work, peers, [rolled], { [PEER]: 1.3 }), ...compare(work, without, [eachTime])];
+    return [...compare(work, peers, [rolled], { [PEER]: 1.6 }), ...compare(work, without, [eachTime])];
   },
 };
