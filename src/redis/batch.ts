@@ -1,5 +1,4 @@
 import { endBy } from "../util/abort.ts";
-import { queueMicrotask } from "../util/real_timers.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { Breaker } from "./breaker.ts";
 import type { RedisMeter } from "../observe/redis_meter.ts";

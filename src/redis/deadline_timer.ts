@@ -1,6 +1,5 @@
 import {
   clearInterval as clearRealInterval,
-  queueMicrotask,
   setInterval as setRealInterval,
   setTimeout as realSetTimeout,
 } from "../util/real_timers.ts";

@@ -6,7 +6,7 @@ import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { JsonBatch } from "../../values/json_batch.ts";
-import { missingOf, readParts, readTogether, type ReplyPart, storedSessionOf, textOf } from "./reply.ts";
+import { missingOf, readParts, type ReplyPart, storedSessionOf, textOf } from "./reply.ts";
 import { READ } from "./scripts.ts";
 import type { StoredSession } from "../store.ts";
 

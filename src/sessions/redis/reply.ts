@@ -89,7 +89,6 @@ class Reader {
 /** Text as UTF-8, or what UTF-8 was. */
 export const textOf = (part: ReplyPart | undefined): string => part instanceof Uint8Array ? decoder.decode(part) : "";
 
-/** Short text: by hand, since a decoder takes longer. */
 function nameOf(bytes: Uint8Array, from: number, end: number): string {
   let name = "";
   for (let i = from; i < end; i++) {
