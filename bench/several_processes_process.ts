@@ -1,6 +1,6 @@
 /**
- * One of the processes of the scenario `several-processes`: says that it is ready, waits until its input ends, reads for
- * a while and reports how often.
+ * One of the processes of the scenario `several-processes`: says that it is ready, waits until its input ends, reads
+ * for a while and reports how often.
  *
  * @module
  */

@@ -8,7 +8,7 @@ import { KEYS, NAMES } from "../workload.ts";
 const CALLERS = 64;
 const READS = 20_000;
 
-/** What a hit costs the server in all its commands, beside a plain `MGET` of the same keys: as its own counters tell. */
+/** What a hit costs the server in all its commands, beside a plain `MGET` of the same keys, as its counters tell. */
 export const SERVER_COST: Scenario = {
   name: "server-cost",
   async run({ server, rounds }) {

@@ -65,8 +65,8 @@ export class ReadSettler {
   }
 
   /**
-   * Gives a read what comes of what was found, an entry, a value, or why there is none that can be read; or has a script
-   * asked. One argument each: an object for them would be made for every hit.
+   * Gives a read what comes of what was found: an entry, a value, or why there is none that can be read; or has a
+   * script asked. One argument each: an object for them would be made for every hit.
    */
   #judge(
     read: PendingRead,
