@@ -3,7 +3,7 @@ export interface Figure {
   /** The number. */
   readonly value: number;
   /** What it counts. */
-  readonly unit: "/s" | "ms" | "µs" | "loads" | "x" | "entries";
+  readonly unit: "/s" | "ms" | "µs" | "loads" | "logins" | "x" | "entries";
 }
 
 /** One line of the table: Larder at some work, mostly against one peer at the same. */

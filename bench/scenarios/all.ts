@@ -16,6 +16,7 @@ import { RESPONSE_HIT } from "./response_hit.ts";
 import { SESSIONS_GET } from "./sessions_get.ts";
 import { SERVER_COST } from "./server_cost.ts";
 import { SEVERAL_PROCESSES } from "./several_processes.ts";
+import { SHARED_FATE } from "./shared_fate.ts";
 import { WARM_IMAGES } from "./warm_images.ts";
 import { WRITE } from "./write.ts";
 
@@ -45,4 +46,5 @@ export const SCENARIOS: readonly Scenario[] = [
   WARM_IMAGES,
   RATE_LIMIT,
   LOCKS,
+  SHARED_FATE,
 ];

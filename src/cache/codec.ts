@@ -10,10 +10,10 @@ import {
   read,
   richSerializer,
   type Serializer,
-  writeJson,
   writeRich,
   type Written,
 } from "../values/serializer.ts";
+import { writeJson } from "../values/write_json.ts";
 import { MOST_BYTES } from "./option_ranges.ts";
 
 /** Settings of {@linkcode Codec}. */

@@ -4,9 +4,10 @@ import { LEASE, MOST_BYTES, TIMER } from "../cache/option_ranges.ts";
 import type { CacheOptions } from "../cache/options.ts";
 import type { ImageOptions } from "../images/options.ts";
 import { ERROR_TTL } from "../images/settings.ts";
-import { addressReader, TRUST_WANTED, type TrustProxy } from "../rate_limit/address.ts";
+import { addressReader, PREFIX_RANGE, TRUST_WANTED, type TrustProxy } from "../rate_limit/address.ts";
 import type { RateLimitOptions } from "../rate_limit/options.ts";
-import { LIMIT_TIMEOUT } from "../rate_limit/settings.ts";
+import { LIMIT_TIMEOUT, LOCAL_SHARE } from "../rate_limit/settings.ts";
+import { SECRET_LENGTH } from "../sessions/signature.ts";
 import type { SessionCookieOptions } from "../sessions/cookie_options.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
 import { GRACE, MAX_PER_USER_WANTED, maxPerUserOf } from "../sessions/resolve_options.ts";
@@ -69,7 +70,7 @@ export const cookie: Shape<SessionCookieOptions> = {
   insecure: YES_OR_NO,
 };
 
-const SECRETS = "an array of strings of at least 32 characters";
+const SECRETS = `an array of strings of at least ${SECRET_LENGTH} characters`;
 
 export const sessions: Shape<SessionsOptions> = {
   ttl: duration(TIME_TO_LIVE),
@@ -81,7 +82,7 @@ export const sessions: Shape<SessionsOptions> = {
   renewalGrace: duration(GRACE),
   maxBytes: whole(0, Number.MAX_SAFE_INTEGER),
   cookie: z.strictObject(cookie, { error: "an object with options of the cookie" }).optional(),
-  secrets: z.array(z.string({ error: SECRETS }).min(32, { error: SECRETS }), { error: SECRETS }).optional(),
+  secrets: z.array(z.string({ error: SECRETS }).min(SECRET_LENGTH, { error: SECRETS }), { error: SECRETS }).optional(),
   onUnavailable: z.enum(["throw", "none"], { error: '"throw" or "none"' }).optional(),
   schema: z.custom<SessionsOptions["schema"]>(isStandardSchema, {
     error: "a Standard Schema, such as one of Zod",
@@ -105,18 +106,15 @@ export const images: Shape<ImageOptions> = {
   staleIfError: duration(),
 };
 
-const SHARE_OF_LIMIT = "a number above 0, up to 1";
-
 export const rateLimit: Shape<RateLimitOptions> = {
   presets: z.record(z.string(), z.unknown(), { error: "an object with limits by name" }).superRefine(fitPresets)
     .optional() as z.ZodType<RateLimitOptions["presets"]>,
   timeout: duration(LIMIT_TIMEOUT),
-  localShare: z.number({ error: SHARE_OF_LIMIT }).gt(0, { error: SHARE_OF_LIMIT }).max(1, { error: SHARE_OF_LIMIT })
-    .optional(),
+  localShare: z.custom<number>(LOCAL_SHARE.fits, { error: LOCAL_SHARE.wanted }).optional(),
   maxDenials: whole(0, Number.MAX_SAFE_INTEGER),
   trustProxy: z.custom<TrustProxy>((trust) => fits(() => addressReader(trust as TrustProxy)), { error: TRUST_WANTED })
     .optional(),
-  ipv6Prefix: whole(32, 128),
+  ipv6Prefix: whole(PREFIX_RANGE.min, PREFIX_RANGE.max),
   legacyHeaders: z.union([z.enum(["epoch", "delta"]), z.literal(false)], { error: '"epoch", "delta" or false' })
     .optional(),
   exposeHeaders: YES_OR_NO,

@@ -41,6 +41,11 @@ function grantedAt(grant: Grant, { at, since }: Answer, ttl: number): number | u
   return given <= now && now < given + ttl / 3 ? given : undefined;
 }
 
+/** A number that nobody can guess: who sees a channel, and not the keys, cannot say that a lock was given. */
+function drawNumber(): bigint {
+  return crypto.getRandomValues(new BigUint64Array(1))[0]!;
+}
+
 /** Acquires locks, keeps them, and gives them up. */
 export class Acquirer {
   readonly #store: LockStore;
@@ -53,7 +58,6 @@ export class Acquirer {
   readonly #asking = new Set<Promise<unknown>>();
   readonly #counts = { acquired: 0, waited: 0, timedOut: 0, lost: 0 };
   readonly #closing = new AbortController();
-  #owners = 0;
   #listens = false;
   #closed: ClosedBy | undefined;
 
@@ -96,7 +100,7 @@ export class Acquirer {
     const { key, ttl, permits, wait, signal, durability } = request;
     signal?.throwIfAborted();
     if (durability) this.#store.assertReplicates?.();
-    const owner = `${this.#instance}|${++this.#owners}|${ttl}`;
+    const owner = `${this.#instance}|${drawNumber()}|${ttl}`;
     const began = performance.now();
     // Who is not heard of cannot be told: until then nobody stands in line.
     const ask: TakeRequest = { key, owner, ttl, permits, wait: this.#listens ? wait : 0 };

@@ -100,12 +100,13 @@ export class Lines {
     if (this.#lines.get(turn.key)?.[0] === turn) turn.arm(milliseconds);
   }
 
-  /** Wakes an owner, who was given something. */
-  wake(owner: string, grant: Grant | undefined): void {
+  /** Wakes an owner, who was given something. Returns whether there is such an owner. */
+  wake(owner: string, grant: Grant | undefined): boolean {
     const turn = this.#turns.get(owner);
-    if (!turn) return;
+    if (!turn) return false;
     turn.grant = grant;
     turn.wake();
+    return true;
   }
 
   /** Wakes all. */

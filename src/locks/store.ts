@@ -53,7 +53,7 @@ export interface KeptValue extends Pick<TakeRequest, "key" | "owner"> {
 /** Told what concerns those who wait here. */
 export interface LockListener {
   /** An owner was given what it waits for. Without the grant it has to ask again, which says since when. */
-  granted(owner: string, grant?: Grant): void;
+  granted(owner: string, grant?: Grant): boolean;
   /** Something may have been missed: whoever waits has to ask again. */
   again(): void;
 }

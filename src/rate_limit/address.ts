@@ -62,6 +62,9 @@ export const TRUST_WANTED: string =
 /** Tells the address of the client of a request, as a limit counts it. */
 export type AddressReader = (request: Request, info?: ConnectionInfo) => string;
 
+/** What the option `ipv6Prefix` may be: bits of a network. */
+export const PREFIX_RANGE = { min: 32, max: 128 } as const;
+
 /**
  * Makes what tells the addresses of clients.
  *
@@ -70,8 +73,9 @@ export type AddressReader = (request: Request, info?: ConnectionInfo) => string;
  * @throws {ConfigError} If that is none of what it can be.
  */
 export function addressReader(trust: TrustProxy | undefined, prefix: number = IPV6_PREFIX): AddressReader {
-  if (!Number.isInteger(prefix) || prefix < 32 || prefix > 128) {
-    throw new ConfigError("rateLimit.ipv6Prefix", "a whole number from 32 to 128", describe(prefix));
+  if (!Number.isInteger(prefix) || prefix < PREFIX_RANGE.min || prefix > PREFIX_RANGE.max) {
+    const wanted = `a whole number from ${PREFIX_RANGE.min} to ${PREFIX_RANGE.max}`;
+    throw new ConfigError("rateLimit.ipv6Prefix", wanted, describe(prefix));
   }
   if (trust === undefined) return (request, info) => keyOf(peerOf(request, info), prefix);
   const { believes, walk, header } = trusted(trust);

@@ -1,11 +1,12 @@
 import { describe } from "../util/describe.ts";
 import type { EventListener } from "../observe/events.ts";
+import { answeredBy, PATIENCE } from "../util/answered.ts";
 
 /** Milliseconds in which a callback that fails is told of once: whoever makes it fail must not fill the log. */
 const QUIET = 60_000;
 
-/** Milliseconds that the callbacks of one request have together: a request must not hang because one of them does. */
-const PATIENCE = 2000;
+/** A request must not hang because one of its callbacks does. */
+const WANTED = `wanted an answer within ${PATIENCE / 1000} s for all callbacks of a request`;
 
 /** Asks what users of a guard have given it, so that nothing that they do ends a request. */
 export class Callbacks {
@@ -32,7 +33,7 @@ export class Callbacks {
   ): Promise<Value> {
     try {
       const answer = call();
-      return isPromise(answer) ? await within(answer, until - performance.now()) : answer;
+      return isPromise(answer) ? await answeredBy(answer, until, WANTED) : answer;
     } catch (error) {
       this.warn(what, route, error instanceof Error ? error.message : describe(error));
       return otherwise;
@@ -51,18 +52,4 @@ export class Callbacks {
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-/** Waits for so many milliseconds. */
-async function within<Value>(answer: PromiseLike<Value>, milliseconds: number): Promise<Value> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const why = `wanted an answer within ${PATIENCE / 1000} s for all callbacks of a request`;
-    timer = setTimeout(() => reject(new Error(why)), Math.max(0, milliseconds));
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

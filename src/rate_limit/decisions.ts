@@ -1,7 +1,7 @@
 import { type ClosedBy, RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
 import { DenyCache } from "./deny_cache.ts";
-import { FallbackLimiter, type PresetStep } from "./fallback.ts";
+import { FallbackLimiter } from "./fallback.ts";
 import { assertWhole, type Preset } from "./presets.ts";
 import type { DecisionSource, RateLimitState } from "./result.ts";
 import type { LimitStore, Reserved, Standing, Step } from "./store.ts";
@@ -55,17 +55,17 @@ export class Decider implements AsyncDisposable {
   }
 
   /** Checks one limit. */
-  async check(step: PresetStep, signal: AbortSignal | undefined): Promise<Decision> {
+  async check(step: Step<Preset>, signal: AbortSignal | undefined): Promise<Decision> {
     const { rule, id, cost } = step;
-    const denials = this.#denied;
-    const known = denials?.find(rule.name, id, cost);
+    const denied = this.#denied;
+    const known = denied?.find(rule.name, id, cost);
     if (known) {
       signal?.throwIfAborted();
       return { state: stateOf(rule, rule.limit, known, "deny-cache") };
     }
     // It may be a little too early: then the refusal is repeated for less long.
-    const since = denials ? this.#since ??= denials.now() : 0;
-    const forgotten = denials ? denials.forgotten : 0;
+    const since = denied ? this.#since ??= denied.now() : 0;
+    const forgotten = denied ? denied.forgotten : 0;
     const steps = [step];
     let standings: readonly Standing[];
     try {
@@ -78,7 +78,7 @@ export class Decider implements AsyncDisposable {
     this.#since = undefined;
     if (this.#degraded) this.#succeeded(steps, standings);
     const standing = standings[0]!;
-    if (denials && !standing.allowed) denials.add(rule.name, id, cost, standing, since, forgotten);
+    if (denied && !standing.allowed) denied.add(rule.name, id, cost, standing, since, forgotten);
     return { state: stateOf(rule, rule.limit, standing, this.#store.kind), reserved: standing.reserved };
   }
 
@@ -87,20 +87,20 @@ export class Decider implements AsyncDisposable {
    *
    * @throws {RangeError} If some can never pass together.
    */
-  async checkAll(steps: readonly PresetStep[], signal: AbortSignal | undefined): Promise<RateLimitState[]> {
+  async checkAll(steps: readonly Step<Preset>[], signal: AbortSignal | undefined): Promise<RateLimitState[]> {
     const alone = assertPossible(steps);
-    const denials = this.#denied;
-    const [since, forgotten] = [denials?.now() ?? 0, denials?.forgotten ?? 0];
+    const denied = this.#denied;
+    const [since, forgotten] = [denied?.now() ?? 0, denied?.forgotten ?? 0];
     const { states, standings } = await this.#run(steps, signal);
     states.forEach(({ allowed, degraded }, i) => {
       const { rule, id, cost } = steps[i]!;
-      if (!allowed && !degraded && alone[i]) denials?.add(rule.name, id, cost, standings[i]!, since, forgotten);
+      if (!allowed && !degraded && alone[i]) denied?.add(rule.name, id, cost, standings[i]!, since, forgotten);
     });
     return states;
   }
 
   /** Takes a step that is no check. */
-  async take(step: PresetStep, signal: AbortSignal | undefined): Promise<RateLimitState> {
+  async take(step: Step<Preset>, signal: AbortSignal | undefined): Promise<RateLimitState> {
     const { states } = await this.#run([step], signal);
     return states[0]!;
   }
@@ -110,7 +110,7 @@ export class Decider implements AsyncDisposable {
    * store does not answer, so that nobody knows.
    */
   async refund(
-    step: PresetStep,
+    step: Step<Preset>,
     source: DecisionSource,
     signal: AbortSignal | undefined,
   ): Promise<boolean | undefined> {
@@ -121,7 +121,7 @@ export class Decider implements AsyncDisposable {
   }
 
   /** Forgets what was counted, and tells whether the store has done so. */
-  async reset(step: PresetStep, signal: AbortSignal | undefined): Promise<boolean> {
+  async reset(step: Step<Preset>, signal: AbortSignal | undefined): Promise<boolean> {
     const [done] = await Promise.all([this.#giveBack(step, signal), this.#fallback.reset(step.rule, step.id)]);
     return done !== undefined;
   }
@@ -138,7 +138,7 @@ export class Decider implements AsyncDisposable {
 
   /** Takes steps, in the store or by policy. */
   async #run(
-    steps: readonly PresetStep[],
+    steps: readonly Step<Preset>[],
     signal: AbortSignal | undefined,
   ): Promise<Decided> {
     try {
@@ -156,7 +156,7 @@ export class Decider implements AsyncDisposable {
 
   /** Decides by policy, since the store has failed; throws what is no outage. */
   async #decide(
-    steps: readonly PresetStep[],
+    steps: readonly Step<Preset>[],
     error: unknown,
     signal: AbortSignal | undefined,
   ): Promise<Decided> {
@@ -208,7 +208,7 @@ export class Decider implements AsyncDisposable {
  *
  * @throws {RangeError} If some can never pass together.
  */
-function assertPossible(steps: readonly PresetStep[]): boolean[] {
+function assertPossible(steps: readonly Step<Preset>[]): boolean[] {
   return steps.map(({ rule, id, cost }, i) => {
     const others = steps.filter((other, j) => j !== i && other.rule === rule && other.id === id);
     if (others.length === 0) return true;

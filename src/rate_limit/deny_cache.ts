@@ -1,13 +1,13 @@
 import type { Standing } from "./store.ts";
 
 /** A refusal that is remembered. Times are by {@linkcode performance.now}. */
-interface Denial {
+interface DeniedCall {
   readonly cost: number;
   readonly standing: Standing;
   /** When it was asked for: from here it is counted how long it is repeated, so never too long. */
   readonly since: number;
   /** When it arrived: from here it is counted what callers are told, so never too short. */
-  readonly heard: number;
+  readonly receivedAt: number;
   /** When the store is asked whether it still holds. */
   asked: number;
 }
@@ -25,7 +25,7 @@ const ASK_AGAIN = 1000;
 export class DenyCache {
   readonly #max: number;
   readonly #now: () => number;
-  readonly #denied = new Map<string, Denial>();
+  readonly #denied = new Map<string, DeniedCall>();
   #forgotten = 0;
 
   constructor(max: number, now: () => number = () => performance.now()) {
@@ -52,19 +52,19 @@ export class DenyCache {
   find(name: string, id: string, cost: number): Standing | undefined {
     if (this.#denied.size === 0) return undefined;
     const key = `${name}:${id}`;
-    const denial = this.#denied.get(key);
-    if (!denial || denial.cost !== cost) return undefined;
+    const refusal = this.#denied.get(key);
+    if (!refusal || refusal.cost !== cost) return undefined;
     const now = this.#now();
-    const { standing, since, heard } = denial;
+    const { standing, since, receivedAt } = refusal;
     if (now - since >= standing.retryAfter) {
       this.#denied.delete(key);
       return undefined;
     }
-    if (now - denial.asked >= ASK_AGAIN) {
-      denial.asked = now; // only this one asks
+    if (now - refusal.asked >= ASK_AGAIN) {
+      refusal.asked = now; // only this one asks
       return undefined;
     }
-    const left = (milliseconds: number) => Math.max(0, Math.ceil(milliseconds - (now - heard)));
+    const left = (milliseconds: number) => Math.max(0, Math.ceil(milliseconds - (now - receivedAt)));
     return {
       ...standing,
       resetAfter: left(standing.resetAfter),
@@ -81,7 +81,7 @@ export class DenyCache {
     if (this.#max === 0 || forgotten !== this.#forgotten) return;
     const key = `${name}:${id}`;
     this.#denied.delete(key);
-    this.#denied.set(key, { cost, standing, since, heard: this.#now(), asked: since });
+    this.#denied.set(key, { cost, standing, since, receivedAt: this.#now(), asked: since });
     if (this.#denied.size <= this.#max) return;
     for (const oldest of this.#denied.keys()) {
       this.#denied.delete(oldest);

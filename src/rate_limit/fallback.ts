@@ -2,12 +2,6 @@ import { MemoryLimitStore } from "./memory_store.ts";
 import type { Preset } from "./presets.ts";
 import type { Rule, Standing, Step } from "./store.ts";
 
-/** A step of a preset. */
-export interface PresetStep extends Step {
-  /** The preset. */
-  readonly rule: Preset;
-}
-
 /** How a limit stands by policy. */
 export interface PolicyStanding extends Standing {
   /** The limit that holds. */
@@ -31,7 +25,7 @@ export class FallbackLimiter {
   }
 
   /** Takes steps together, all or nothing. */
-  async run(steps: readonly PresetStep[]): Promise<PolicyStanding[]> {
+  async run(steps: readonly Step<Preset>[]): Promise<PolicyStanding[]> {
     const closed = steps.some(({ rule, action }) =>
       rule.onUnavailable === "closed" && (action === "check" || action === "reserve")
     );
@@ -61,7 +55,7 @@ export class FallbackLimiter {
   }
 
   /** Takes back what was counted here, and tells whether something was. */
-  async refund(step: PresetStep): Promise<boolean> {
+  async refund(step: Step<Preset>): Promise<boolean> {
     const rule = this.#ruleOf(step.rule);
     const [standing] = await this.#store.run([{ ...step, rule, cost: Math.min(step.cost, rule.burst) }]);
     return standing!.allowed;

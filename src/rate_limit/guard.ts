@@ -20,13 +20,13 @@ import { type CompiledLimits, type CompiledRoute, compileRoutes, findRoutes, typ
 import type { LimitBy, Rules } from "./rules.ts";
 
 /** A limit to be counted, and the rule that asks for it. */
-interface Asked<Info> {
+interface RouteCheck<Info> {
   readonly route: CompiledRoute<Info>;
   readonly entry: readonly [name: string, id: string, cost: number];
 }
 
-/** A request, and when what is asked about it has to be answered. */
-interface Asking<Info> {
+/** A request, and when callbacks that are asked about it have to have answered. */
+interface RequestContext<Info> {
   readonly request: Request;
   readonly info: Info | undefined;
   readonly until: number;
@@ -114,30 +114,30 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     if (paths.some((path) => path.length > LONGEST)) return { ...untouched, response: targetTooLong() };
     const found = findRoutes(this.#routes, request, { paths, query: target.query }, this.#spelling);
     const until = this.#callbacks.until();
-    const counted: Asked<Info>[] = [];
-    const shadows: Asked<Info>[][] = [];
+    const counted: RouteCheck<Info>[] = [];
+    const shadows: RouteCheck<Info>[][] = [];
     for (const { route, exact } of found) {
       for (const limits of route.limits) {
-        const asked = await this.#asked(route, limits, exact, { request, info, until });
-        if (limits.shadow) shadows.push(once(asked));
-        else counted.push(...asked);
+        const checks = await this.#checksOf(route, limits, exact, { request, info, until });
+        if (limits.shadow) shadows.push(once(checks));
+        else counted.push(...checks);
       }
     }
     // All in one tick, so that they share a call.
-    const shadowed = shadows.map((asked) => this.#checkShadow(request, asked));
+    const shadowed = shadows.map((checks) => this.#checkShadow(request, checks));
     const [decision] = await Promise.all([this.#check(once(counted), request), ...shadowed]);
     return decision;
   }
 
-  async #check(asked: readonly Asked<Info>[], request: Request): Promise<GateDecision> {
-    if (asked.length === 0) return untouched;
-    const entries = asked.map(({ entry }) => entry);
+  async #check(checks: readonly RouteCheck<Info>[], request: Request): Promise<GateDecision> {
+    if (checks.length === 0) return untouched;
+    const entries = checks.map(({ entry }) => entry);
     const never = entries.some((entry) => this.#isTooMuch(entry));
     const result = await (never ? this.#refuse(entries) : this.#limiter.checkAll(entries.slice(0, MOST)));
     const apply = (response: Response) => withHeaders(response, (headers) => result.headers(headers));
-    if (result.allowed) return entries.length > MOST ? await this.#check(asked.slice(MOST), request) : { apply };
-    this.#tell(request, asked, result, false);
-    const own = await this.#respond(asked[0]!.route, result, request);
+    if (result.allowed) return entries.length > MOST ? await this.#check(checks.slice(MOST), request) : { apply };
+    this.#tell(request, checks, result, false);
+    const own = await this.#respond(checks[0]!.route, result, request);
     if (!own) return { response: never ? neverResponse(result) : result.response(), apply };
     const response = withHeaders(own, (headers) => {
       result.headers(headers);
@@ -146,12 +146,12 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     return { response, apply };
   }
 
-  #isTooMuch([name, , cost]: Asked<Info>["entry"]): boolean {
+  #isTooMuch([name, , cost]: RouteCheck<Info>["entry"]): boolean {
     return cost > this.#limiter.maxCost(name);
   }
 
   /** How the limits stand of a call that takes more than there can ever be; nothing is counted. */
-  async #refuse(entries: readonly Asked<Info>["entry"][]): Promise<RateLimitResult> {
+  async #refuse(entries: readonly RouteCheck<Info>["entry"][]): Promise<RateLimitResult> {
     const states = await Promise.all(entries.map(([name, id]) => this.#limiter.peek(name, id)));
     const result = refusedResult(states, (i) => this.#isTooMuch(entries[i]!));
     result.results.forEach(({ allowed, name, limit, retryAfter, source }, i) => {
@@ -182,18 +182,18 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   }
 
   /** What a request takes of some limits: nothing where it is skipped. */
-  async #asked(
+  async #checksOf(
     route: CompiledRoute<Info>,
     { names, by = "ip", cost = 1, skip }: CompiledLimits<Info>,
     exact: boolean,
-    asking: Asking<Info>,
-  ): Promise<Asked<Info>[]> {
-    const { request, info, until } = asking;
+    context: RequestContext<Info>,
+  ): Promise<RouteCheck<Info>[]> {
+    const { request, info, until } = context;
     if (skip && exact) {
       const skipped = await this.#callbacks.ask("skip", route.text, until, () => skip(request, info), false);
       if (skipped === true) return [];
     }
-    const known = await this.#idOf(route, by, asking);
+    const known = await this.#idOf(route, by, context);
     const id = known ?? this.#limiter.address(request, info);
     let amount: unknown = cost;
     if (typeof cost === "function") {
@@ -211,7 +211,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
   async #idOf(
     route: CompiledRoute<Info>,
     by: LimitBy<Info>,
-    { request, info, until }: Asking<Info>,
+    { request, info, until }: RequestContext<Info>,
   ): Promise<string | undefined> {
     if (by === "ip") return undefined;
     if (typeof by === "function") {
@@ -225,23 +225,38 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     return headerId(name, request.headers.get(name));
   }
 
-  async #checkShadow(request: Request, asked: readonly Asked<Info>[]): Promise<void> {
-    if (asked.length === 0) return;
+  async #checkShadow(request: Request, checks: readonly RouteCheck<Info>[]): Promise<void> {
+    if (checks.length === 0) return;
     try {
-      const result = await this.#limiter.checkAll(asked.map(({ entry }): LimitEntry => entry));
-      if (!result.allowed) this.#tell(request, asked, result, true);
+      const result = await this.#limiter.checkAll(checks.map(({ entry }): LimitEntry => entry));
+      if (!result.allowed) this.#tell(request, checks, result, true);
     } catch (error) {
-      this.#callbacks.warn("shadow", asked[0]!.route.text, (error as Error).message);
+      this.#callbacks.warn("shadow", checks[0]!.route.text, (error as Error).message);
     }
   }
 
-  #tell(request: Request, asked: readonly Asked<Info>[], result: RateLimitResult, shadow: boolean): void {
+  #tell(request: Request, checks: readonly RouteCheck<Info>[], result: RateLimitResult, shadow: boolean): void {
     const { name, retryAfter, results } = result;
     const at = results.findIndex((one) => !one.allowed && one.name === name && one.retryAfter === retryAfter);
-    const { route, entry: [, id] } = asked[at]!;
+    const { route, entry: [, id] } = checks[at]!;
     if (shadow) this.#on?.({ type: "limit.shadow", name: result.name, id, route: route.text });
     callQuietly(this.#options.onLimited, { request, route: route.text, id, result, shadow });
   }
+}
+
+/** A handler behind a gate, with the headers of the limits on its responses. */
+export function guarded<Info extends ConnectionInfo>(
+  open: () => Gate<Info>,
+  handler: (request: Request, info: Info) => Response | Promise<Response>,
+): (request: Request, info?: Info) => Promise<Response> {
+  if (typeof handler !== "function") {
+    throw new TypeError(`Cannot guard: wanted a function as the handler, got ${describe(handler)}`);
+  }
+  const gate = open();
+  return async (request, info) => {
+    const { response, apply } = await gate.decide(request, info);
+    return response ?? apply(await handler(request, info as Info));
+  };
 }
 
 /** What is made of an answer, now or later. */
@@ -250,8 +265,8 @@ function then<From, To>(answer: From | Promise<From>, make: (answer: From) => To
 }
 
 /** Each limit of each identity once, as when a user who is not known is told apart by address: at the highest cost. */
-function once<Info>(all: readonly Asked<Info>[]): Asked<Info>[] {
-  const kept: Asked<Info>[] = [];
+function once<Info>(all: readonly RouteCheck<Info>[]): RouteCheck<Info>[] {
+  const kept: RouteCheck<Info>[] = [];
   for (const one of all) {
     const [name, id, cost] = one.entry;
     const at = kept.findIndex(({ entry }) => name === entry[0] && id === entry[1]);

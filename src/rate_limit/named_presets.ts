@@ -2,11 +2,14 @@ import { sharesState } from "./algorithms/registry.ts";
 import { describe } from "../util/describe.ts";
 import type { EventListener } from "../observe/events.ts";
 import { assertKey } from "../util/keys.ts";
-import type { LimitEntry, RateLimitOptions } from "./options.ts";
-import type { PresetStep } from "./fallback.ts";
+import { assertOptions } from "../util/option_names.ts";
+import { CHECK } from "./option_names.ts";
+import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
 import { assertWhole, type Preset, presetOf, type PresetOptions, PRESETS } from "./presets.ts";
-import type { Action } from "./store.ts";
+import type { Action, Step } from "./store.ts";
 
+/** The options of a call that was given none. */
+export const NONE: CheckOptions = Object.freeze({});
 /** Most limits of one transaction. */
 const MOST_ENTRIES = 64;
 
@@ -50,7 +53,12 @@ export class Presets {
    *
    * @throws {TypeError | RangeError} If there is none of this name, or the id or the cost cannot be used.
    */
-  step(action: Action, name: string, id: string, cost: number = 1): PresetStep {
+  step(action: Action, name: string, id: string, options: CheckOptions = NONE): Step<Preset> {
+    if (options !== NONE) assertOptions(options, CHECK, `${action} rate limit`);
+    return this.#step(action, name, id, options.cost);
+  }
+
+  #step(action: Action, name: string, id: string, cost: number = 1): Step<Preset> {
     const rule = this.#presets.get(name);
     if (!rule) {
       const names = [...this.#presets.keys()].join(", ");
@@ -66,13 +74,13 @@ export class Presets {
    *
    * @throws {TypeError | RangeError} If it is none.
    */
-  steps(entries: readonly LimitEntry[]): PresetStep[] {
+  steps(entries: readonly LimitEntry[]): Step<Preset>[] {
     if (!Array.isArray(entries) || entries.length === 0 || entries.length > MOST_ENTRIES) {
       const got = describe(entries);
       throw new TypeError(`Cannot check rate limits: wanted an array of 1 to ${MOST_ENTRIES} [name, id], got ${got}`);
     }
     return (entries as readonly LimitEntry[]).map((entry) => {
-      if (Array.isArray(entry)) return this.step("check", entry[0], entry[1], entry[2]);
+      if (Array.isArray(entry)) return this.#step("check", entry[0], entry[1], entry[2]);
       throw new TypeError(`Cannot check rate limits: wanted [name, id], got ${describe(entry)}`);
     });
   }

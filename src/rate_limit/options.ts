@@ -66,5 +66,18 @@ export interface CheckOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** One limit of a `checkAll()`: its name, whose, and how much. */
+/**
+ * One limit of a `checkAll()`: its name, whose, and how much.
+ *
+ * @example By address and by account
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * const both = await redis.rateLimit.checkAll([["DEFAULT", "192.0.2.7"], ["AUTH", "ada@example.com"]]);
+ * assert.equal(both.allowed, true);
+ * assert.deepEqual(both.results.map(({ name, remaining }) => [name, remaining]), [["DEFAULT", 99], ["AUTH", 4]]);
+ * ```
+ */
 export type LimitEntry<Names extends string = string> = readonly [name: Names, id: string, cost?: number];

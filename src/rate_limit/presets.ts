@@ -15,7 +15,19 @@ export type PresetName = "DEFAULT" | "API" | "AUTH" | "STATIC";
  */
 export type OutagePolicy = "local" | "open" | "closed";
 
-/** A named limit. */
+/**
+ * A named limit.
+ *
+ * @example Uploads
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * const limits = redis.rateLimit.define("UPLOAD", { limit: 10, window: "1h" });
+ * assert.equal((await limits.check("UPLOAD", "user:7", { cost: 3 })).remaining, 7);
+ * ```
+ */
 export interface PresetOptions {
   /** How much is allowed in a window: a whole number from 1 to 1,000,000,000. */
   limit: number;

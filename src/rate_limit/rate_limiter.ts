@@ -1,4 +1,3 @@
-import { describe } from "../util/describe.ts";
 import type { ClosedBy } from "../errors.ts";
 import { type EventListener, safeListener } from "../observe/events.ts";
 import { assertOptions } from "../util/option_names.ts";
@@ -6,11 +5,11 @@ import type { ConnectionInfo } from "./address.ts";
 import { Clients } from "./clients.ts";
 import { setSchemeReader } from "./scheme_reader.ts";
 import type { GateOptions } from "./gate_options.ts";
-import { Gate } from "./guard.ts";
+import { Gate, guarded } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { Decider } from "./decisions.ts";
-import { Presets } from "./named_presets.ts";
-import { CHECK, OPERATION } from "./option_names.ts";
+import { NONE, Presets } from "./named_presets.ts";
+import { OPERATION } from "./option_names.ts";
 import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
 import { assertWhole, MAX_LIMIT, type PresetName, type PresetOptions } from "./presets.ts";
 import { refundOf, type Reservation, ReservedResult } from "./reservation.ts";
@@ -21,8 +20,6 @@ import { settingsOf } from "./settings.ts";
 import { Decisions, type RateLimitStats } from "./stats.ts";
 import { assertStore } from "../util/assert_store.ts";
 import type { LimitStore } from "./store.ts";
-
-const NONE: CheckOptions = Object.freeze({});
 
 /**
  * Named rate limits. Each check is counted and decided in one step, by the clock of the store; a refused call is not
@@ -55,7 +52,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   readonly #presets: Presets;
   readonly #style: HeaderStyle;
   readonly #clients: Clients;
-  readonly #decisions = new Decisions();
+  readonly #decisions: Decisions;
 
   /**
    * Creates a limiter. `connect()` does it for you.
@@ -69,6 +66,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     assertStore(store, "run", "open rate limits", "new MemoryLimitStore()");
     const { style, localShare, maxDenials } = settingsOf(options);
     this.#on = safeListener(on);
+    this.#decisions = new Decisions(this.#on);
     this.#decider = new Decider(store, { localShare, maxDenials, on: this.#on });
     this.#style = style;
     this.#clients = new Clients(options, this.#on);
@@ -84,16 +82,6 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @param options How much, in which time.
    * @returns The same limiter, whose type knows the name.
    * @throws {TypeError | RangeError} If it cannot be such a limit.
-   *
-   * @example Uploads
-   * ```ts
-   * import { connect } from "@larder/larder";
-   * import assert from "node:assert/strict";
-   *
-   * await using redis = await connect({ url: "memory:" });
-   * const limits = redis.rateLimit.define("UPLOAD", { limit: 10, window: "1h" });
-   * assert.equal((await limits.check("UPLOAD", "user:7", { cost: 3 })).remaining, 7);
-   * ```
    */
   define<Name extends string>(name: Name, options: PresetOptions): RateLimiter<Names | Name> {
     this.#presets.define(name, options);
@@ -113,7 +101,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {RangeError} If the cost can never be allowed.
    */
   async check(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
-    const step = this.#presets.step("check", name, id, costOf(options, "check"));
+    const step = this.#presets.step("check", name, id, options);
     const { state } = await this.#decider.check(step, options.signal);
     return this.#result(state, id);
   }
@@ -126,17 +114,6 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @returns How the tightest stands, with each of them in `results`.
    * @throws {TypeError} If there is no such limit, no entry, or too many, or an id cannot be one.
    * @throws {RangeError} If a cost can never be allowed.
-   *
-   * @example By address and by account
-   * ```ts
-   * import { connect } from "@larder/larder";
-   * import assert from "node:assert/strict";
-   *
-   * await using redis = await connect({ url: "memory:" });
-   * const both = await redis.rateLimit.checkAll([["DEFAULT", "192.0.2.7"], ["AUTH", "ada@example.com"]]);
-   * assert.equal(both.allowed, true);
-   * assert.deepEqual(both.results.map(({ name, remaining }) => [name, remaining]), [["DEFAULT", 99], ["AUTH", 4]]);
-   * ```
    */
   async checkAll(
     entries: readonly LimitEntry<Names>[],
@@ -151,8 +128,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     }
     const states = await this.#decider.checkAll(steps, options.signal);
     const tight = tightest(states);
-    states.forEach((state, i) => state.allowed || this.#tell(state, steps[i]!.id));
-    this.#decisions.countAll(tight, states);
+    this.#decisions.countAll(tight, states, (i) => steps[i]!.id);
     return new CheckResult(tight, this.#style, states);
   }
 
@@ -166,7 +142,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
    */
   async peek(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
-    const step = this.#presets.step("peek", name, id, costOf(options, "peek"));
+    const step = this.#presets.step("peek", name, id, options);
     return new CheckResult(await this.#decider.take(step, options.signal), this.#style);
   }
 
@@ -179,23 +155,9 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @param options How much it takes, a signal.
    * @returns The result of the check, with `commit()` and `refund()`.
    * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
-   *
-   * @example Only failed logins count
-   * ```ts
-   * import { connect } from "@larder/larder";
-   * import assert from "node:assert/strict";
-   *
-   * await using redis = await connect({ url: "memory:" });
-   * const attempt = await redis.rateLimit.reserve("AUTH", "192.0.2.7");
-   * assert.equal(attempt.allowed, true);
-   * const passwordIsRight = true;
-   * if (passwordIsRight) await attempt.refund();
-   * else await attempt.commit();
-   * assert.equal((await redis.rateLimit.peek("AUTH", "192.0.2.7")).remaining, 5);
-   * ```
    */
   async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
-    const step = this.#presets.step("reserve", name, id, costOf(options, "reserve"));
+    const step = this.#presets.step("reserve", name, id, options);
     const { state, reserved } = await this.#decider.check(step, options.signal);
     const refund = refundOf(step, reserved);
     const takeBack = async (signal: AbortSignal | undefined) => {
@@ -223,7 +185,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     options: { signal?: AbortSignal | undefined } = NONE,
   ): Promise<RateLimitResult> {
     if (options !== NONE) assertOptions(options, OPERATION, "penalize rate limit");
-    const step = this.#presets.step("penalize", name, id, 1);
+    const step = this.#presets.step("penalize", name, id);
     assertWhole(amount, MAX_LIMIT, `penalize "${name}"`, "as the amount");
     const state = await this.#decider.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
     // What was said is how it stands for the next call.
@@ -243,8 +205,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async reset(name: Names, id: string, options: { signal?: AbortSignal | undefined } = NONE): Promise<boolean> {
     if (options !== NONE) assertOptions(options, OPERATION, "reset rate limit");
-    const step = this.#presets.step("reset", name, id, 1);
-    return await this.#decider.reset(step, options.signal);
+    return await this.#decider.reset(this.#presets.step("reset", name, id), options.signal);
   }
 
   /**
@@ -272,37 +233,13 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @param options Who the user is, what to do about refusals.
    * @returns A handler that adds the headers of the limits to its responses.
    * @throws {TypeError} If a rule makes no sense or names a limit that there is not.
-   *
-   * @example A service
-   * ```ts
-   * import { connect } from "@larder/larder";
-   *
-   * const redis = await connect();
-   * const app = redis.rateLimit.guard({
-   *   "POST /login": "AUTH",
-   *   "/static/*": "STATIC",
-   *   "/api/*": { limits: ["API", "DEFAULT"], by: "header:x-api-key" },
-   *   "*": "DEFAULT",
-   * }, () => new Response("hello"));
-   * Deno.serve(app);
-   *
-   * // POST /login → 200
-   * // GET /static/logo.png → 200
-   * ```
    */
   guard<Info extends ConnectionInfo>(
     rules: Rules<Names, Info>,
     handler: (request: Request, info: Info) => Response | Promise<Response>,
     options: GateOptions<Info> = {},
   ): (request: Request, info?: Info) => Promise<Response> {
-    if (typeof handler !== "function") {
-      throw new TypeError(`Cannot guard: wanted a function as the handler, got ${describe(handler)}`);
-    }
-    const gate = this.gate(rules, options);
-    return async (request, info) => {
-      const { response, apply } = await gate.decide(request, info);
-      return response ?? apply(await handler(request, info as Info));
-    };
+    return guarded(() => this.gate(rules, options), handler);
   }
 
   /**
@@ -355,18 +292,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
   }
 
   #result(state: RateLimitState, id: string): RateLimitResult {
-    this.#decisions.count(state);
-    if (!state.allowed) this.#tell(state, id);
+    this.#decisions.count(state, id);
     return new CheckResult(state, this.#style);
   }
-
-  #tell({ name, source, retryAfter, limit }: RateLimitState, id: string): void {
-    this.#on?.({ type: "limit.refused", name, id, limit, retryAfter, source });
-  }
-}
-
-/** How much a call takes. */
-function costOf(options: CheckOptions, action: string): number | undefined {
-  if (options !== NONE) assertOptions(options, CHECK, `${action} rate limit`);
-  return options.cost;
 }

@@ -2,13 +2,28 @@ import { sharesState } from "./algorithms/registry.ts";
 import { assertOptions } from "../util/option_names.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { OPERATION } from "./option_names.ts";
-import type { PresetStep } from "./fallback.ts";
 import type { Preset } from "./presets.ts";
 import { CheckResult } from "./check_result.ts";
 import type { RateLimitResult } from "./result.ts";
-import { type Reserved, TICKET_KEPT } from "./store.ts";
+import { type Reserved, type Step, TICKET_KEPT } from "./store.ts";
 
-/** A call that was counted and can be taken back, once. */
+/**
+ * A call that was counted and can be taken back, once.
+ *
+ * @example Only failed logins count
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * const attempt = await redis.rateLimit.reserve("AUTH", "192.0.2.7");
+ * assert.equal(attempt.allowed, true);
+ * const passwordIsRight = true;
+ * if (passwordIsRight) await attempt.refund();
+ * else await attempt.commit();
+ * assert.equal((await redis.rateLimit.peek("AUTH", "192.0.2.7")).remaining, 5);
+ * ```
+ */
 export interface Reservation extends RateLimitResult {
   /**
    * Leaves the call counted.
@@ -74,9 +89,9 @@ const TRIED_FOR = TICKET_KEPT - 30_000;
  * Makes the step that takes a reservation back under the preset of the day; nothing, when it is too late to try again.
  */
 export function refundOf(
-  step: PresetStep,
+  step: Step<Preset>,
   reserved: Reserved | undefined,
-): (preset: Preset | undefined) => PresetStep | false {
+): (preset: Preset | undefined) => Step<Preset> | false {
   const ticket = crypto.randomUUID();
   const since = performance.now();
   let first: number | undefined;

@@ -52,6 +52,23 @@ export type Route<Names extends string = string, Info = ConnectionInfo> =
  * A limit holds for each spelling that a router may accept as the path: in another case, with a slash at the end or two
  * in the middle, with dot segments, escapes, matrix parameters. What exempts (`[]`, `skip`) or ends the search holds
  * for the path as it was sent: in another spelling the rules after it count as well.
+ *
+ * @example A service
+ * ```ts
+ * import { connect } from "@larder/larder";
+ *
+ * const redis = await connect();
+ * const app = redis.rateLimit.guard({
+ *   "POST /login": "AUTH",
+ *   "/static/*": "STATIC",
+ *   "/api/*": { limits: ["API", "DEFAULT"], by: "header:x-api-key" },
+ *   "*": "DEFAULT",
+ * }, () => new Response("hello"));
+ * Deno.serve(app);
+ *
+ * // POST /login → 200
+ * // GET /static/logo.png → 200
+ * ```
  */
 export type Rules<Names extends string = string, Info = ConnectionInfo> = Readonly<
   Record<string, Route<Names, Info>>

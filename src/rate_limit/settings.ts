@@ -8,6 +8,12 @@ import type { RateLimitOptions } from "./options.ts";
 /** How long a check may take. */
 export const LIMIT_TIMEOUT: DurationLimits = { min: 1, max: 60_000 };
 
+/** What the option `localShare` may be. */
+export const LOCAL_SHARE = {
+  wanted: "a number above 0, up to 1",
+  fits: (share: unknown): share is number => typeof share === "number" && share > 0 && share <= 1,
+} as const;
+
 /** What is not about a single limit, checked and complete. */
 export interface Settings {
   readonly style: HeaderStyle;
@@ -23,8 +29,8 @@ export interface Settings {
 export function settingsOf(options: RateLimitOptions): Settings {
   assertOptions(options, LIMITS, "open rate limits");
   const { localShare = 0.5, maxDenials = 10_000, legacyHeaders = "epoch", exposeHeaders = false } = options;
-  if (typeof localShare !== "number" || !(localShare > 0 && localShare <= 1)) {
-    throw new RangeError(`Cannot use "localShare": wanted a number above 0, up to 1, got ${describe(localShare)}`);
+  if (!LOCAL_SHARE.fits(localShare)) {
+    throw new RangeError(`Cannot use "localShare": wanted ${LOCAL_SHARE.wanted}, got ${describe(localShare)}`);
   }
   if (!Number.isSafeInteger(maxDenials) || maxDenials < 0) {
     throw new RangeError(`Cannot use "maxDenials": wanted a whole number of at least 0, got ${describe(maxDenials)}`);

@@ -1,3 +1,4 @@
+import type { EventListener } from "../observe/events.ts";
 import type { RateLimitState } from "./result.ts";
 
 /** How many calls were decided how. */
@@ -23,27 +24,40 @@ export interface RateLimitStats extends RateLimitCounts {
 
 type Counts = { -readonly [Name in keyof RateLimitCounts]: number };
 
-/** Counts the decisions of a limiter. */
+/** Counts the decisions of a limiter, and tells of refusals. */
 export class Decisions {
   readonly #all: Counts = none();
   readonly #presets = new Map<string, Counts>();
+  readonly #on: EventListener | undefined;
+
+  constructor(on: EventListener | undefined) {
+    this.#on = on;
+  }
 
   /** Counts a call that one limit decided. */
-  count(state: RateLimitState): void {
+  count(state: RateLimitState, id: string): void {
     add(this.#all, state);
     add(this.#of(state.name), state);
+    if (!state.allowed) this.#emit(state, id);
   }
 
   /** Counts a call that several limits decided together: those that refused it, or else all. */
-  countAll(tightest: RateLimitState, states: readonly RateLimitState[]): void {
+  countAll(tightest: RateLimitState, states: readonly RateLimitState[], idOf: (index: number) => string): void {
     add(this.#all, tightest);
-    for (const state of states) if (state.allowed === tightest.allowed) add(this.#of(state.name), state);
+    for (const [i, state] of states.entries()) {
+      if (state.allowed === tightest.allowed) add(this.#of(state.name), state);
+      if (!state.allowed) this.#emit(state, idOf(i));
+    }
   }
 
   /** What was counted so far. */
   stats(): RateLimitStats {
     const presets = Object.fromEntries(Array.from(this.#presets, ([name, counts]) => [name, { ...counts }]));
     return { ...this.#all, presets };
+  }
+
+  #emit({ name, source, retryAfter, limit }: RateLimitState, id: string): void {
+    this.#on?.({ type: "limit.refused", name, id, limit, retryAfter, source });
   }
 
   #of(name: string): Counts {

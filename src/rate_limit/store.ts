@@ -45,10 +45,14 @@ export interface Reserved {
   readonly given: number;
 }
 
-/** One step of a {@linkcode LimitStore}. */
-export interface Step {
+/**
+ * One step of a {@linkcode LimitStore}.
+ *
+ * @typeParam Of How the limit is known: to a store as a rule.
+ */
+export interface Step<Of extends Rule = Rule> {
   /** The limit. */
-  readonly rule: Rule;
+  readonly rule: Of;
   /** Whose. */
   readonly id: string;
   /** What is done. */

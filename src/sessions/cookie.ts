@@ -3,7 +3,7 @@ import { describe } from "../util/describe.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { COOKIE, type SessionCookieOptions } from "./cookie_options.ts";
 import type { Session } from "./session.ts";
-import { Signer } from "./signature.ts";
+import { SECRET_LENGTH, Signer } from "./signature.ts";
 
 /** The most seconds that browsers keep a cookie: 400 days (RFC 6265bis). */
 const MAX_AGE = 400 * 86_400;
@@ -237,9 +237,10 @@ export class SessionCookie {
       );
     }
     for (const [i, secret] of secrets.entries()) {
-      if (typeof secret === "string" && secret.length >= 32) continue;
+      if (typeof secret === "string" && secret.length >= SECRET_LENGTH) continue;
       const got = typeof secret === "string" ? `${secret.length}` : "something else";
-      throw new RangeError(`Cannot use "secrets[${i}]": wanted a string of at least 32 characters, got ${got}`);
+      const wanted = `a string of at least ${SECRET_LENGTH} characters`;
+      throw new RangeError(`Cannot use "secrets[${i}]": wanted ${wanted}, got ${got}`);
     }
     // What cannot be written is refused now, and not by the first who logs in.
     stringifySetCookie({ name, value: "", ...this.#attributes });

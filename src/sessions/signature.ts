@@ -1,5 +1,8 @@
 import nodeCrypto from "node:crypto";
 
+/** Characters of a secret that signs, at least. */
+export const SECRET_LENGTH = 32;
+
 /** A SHA-256 in base64url. */
 const SIGNATURE = /^[\w-]{43}$/;
 

@@ -1,5 +1,8 @@
-/** How long a callback that reads or checks a value may take, in milliseconds. */
-const PATIENCE = 2000;
+/**
+ * How long a callback of an app may take, in milliseconds: one that reads or checks a value, or all of one request
+ * together.
+ */
+export const PATIENCE = 2000;
 /** How long calls share one timer. */
 const SHARED = 250;
 
@@ -42,4 +45,25 @@ export function answered<T>(promised: PromiseLike<T>, what: string): Promise<T> 
     giveUps.add(giveUp);
     Promise.resolve(promised).finally(() => giveUps.delete(giveUp)).then(resolve, reject);
   });
+}
+
+/**
+ * Waits for what a callback of an app promised until a moment that it shares with others.
+ *
+ * @param promised What it returned.
+ * @param until The moment, by `performance.now()`.
+ * @param why What the error says.
+ * @returns The same, until then.
+ * @throws {Error} If it has not come by then.
+ */
+export async function answeredBy<T>(promised: PromiseLike<T>, until: number, why: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(why)), Math.max(0, until - performance.now()));
+  });
+  try {
+    return await Promise.race([promised, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

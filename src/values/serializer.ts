@@ -1,15 +1,7 @@
 import { stringify, unflatten } from "devalue";
-import { describe } from "../util/describe.ts";
 import { isDeeper } from "./nesting.ts";
-import {
-  assertStorable,
-  isJsonSafe,
-  MAX_DEPTH,
-  MOST_DIGITS,
-  type PathSegment,
-  tooDeep,
-  unstorable,
-} from "./storable.ts";
+import { assertStorable, isJsonSafe, MAX_DEPTH, MOST_DIGITS } from "./storable.ts";
+import { attempt, writeJson } from "./write_json.ts";
 import { decoder } from "../util/utf8.ts";
 
 /**
@@ -141,19 +133,6 @@ export function writeRich(value: unknown, what: string): Written {
 }
 
 /**
- * Writes a value as {@linkcode jsonSerializer} does.
- *
- * @param value Anything.
- * @param what What is being cached, for messages.
- * @returns The JSON text.
- * @throws {TypeError} If a part of the value cannot be stored.
- * @throws {RangeError} If it is nested too deep.
- */
-export function writeJson(value: unknown, what: string): string {
-  return isJsonSafe(value) ? attempt(what, () => JSON.stringify(value)) : stringifyChecked(value, what);
-}
-
-/**
  * Reads a payload in one of the built-in formats.
  *
  * @param format The format.
@@ -261,50 +240,4 @@ interface ViewInfo {
   readonly byteLength: number;
   readonly length: number;
   readonly bufferByteLength: number;
-}
-
-function attempt(what: string, write: () => string): string {
-  try {
-    return write();
-  } catch (cause) {
-    throw unstorable(what, "an error while writing it", [], { cause });
-  }
-}
-
-function stringifyChecked(value: unknown, what: string): string {
-  const holders: unknown[] = [];
-  const path: PathSegment[] = [];
-  let refusal: Error | undefined;
-  function check(this: unknown, key: string, part: unknown): unknown {
-    // Parts come depth first with their holder, which tells how far the walk has gone back.
-    while (holders.length > 0 && holders.at(-1) !== this) {
-      holders.pop();
-      path.pop();
-    }
-    path.push(Array.isArray(this) ? Number(key) : key);
-    const problem = key === "__proto__" ? 'the key "__proto__"' : lostInJson(part);
-    // The first key is that of an object around the whole value.
-    if (problem !== undefined) throw refusal = unstorable(what, problem, path.slice(1));
-    if (holders.length >= MAX_DEPTH) throw refusal = tooDeep(what, path.slice(1));
-    if (typeof part === "object" && part !== null) holders.push(part);
-    else path.pop();
-    return part;
-  }
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value, check);
-  } catch (cause) {
-    throw cause === refusal ? cause : unstorable(what, "an error while writing it", path.slice(1), { cause });
-  }
-  if (text === undefined) throw unstorable(what, "undefined");
-  return text;
-}
-
-const LOST_IN_JSON = [Map, Set, WeakMap, WeakSet, WeakRef, Promise, ArrayBuffer, RegExp, Error];
-
-function lostInJson(part: unknown): string | undefined {
-  if (typeof part === "function" || typeof part === "symbol" || typeof part === "bigint") return `a ${typeof part}`;
-  if (typeof part !== "object" || part === null) return undefined;
-  const lost = ArrayBuffer.isView(part) || LOST_IN_JSON.some((type) => part instanceof type);
-  return lost ? describe(part) : undefined;
 }

@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { deepStrictEqual } from "node:assert/strict";
-import { FORMAT, jsonSerializer, read, richSerializer, writeJson, writeRich } from "../../src/values/serializer.ts";
+import { FORMAT, jsonSerializer, read, richSerializer, writeRich } from "../../src/values/serializer.ts";
+import { writeJson } from "../../src/values/write_json.ts";
 
 const encoder = new TextEncoder();
 

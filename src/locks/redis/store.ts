@@ -206,9 +206,8 @@ export class RedisLockStore implements LockStore {
   #granted(message: string, listener: LockListener): void {
     const [owner, token, at] = message.split(" ");
     const grant = { token: Number(token), at: Number(at) };
-    if (!Number.isSafeInteger(grant.token) || !Number.isSafeInteger(grant.at)) return listener.granted(owner!);
-    this.#heard(grant.token);
-    listener.granted(owner!, grant);
+    if (!Number.isSafeInteger(grant.token) || !Number.isSafeInteger(grant.at)) return void listener.granted(owner!);
+    if (listener.granted(owner!, grant)) this.#heard(grant.token);
   }
 
   /** A fencing number that was given. */

@@ -5,15 +5,8 @@ import { Breaker } from "../../redis/breaker.ts";
 import type { RedisReply } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { STEPS } from "./scripts.ts";
-import { type Asked, STEPS_PER_CALL, StepsCall } from "./steps_call.ts";
+import { type PendingSteps, STEPS_PER_CALL, StepsCall } from "./steps_call.ts";
 import type { Standing, Step } from "../store.ts";
-
-/** Steps that belong together, and who waits for them. */
-interface Pending extends Asked {
-  /** When they came at the latest, by `performance.now()`: those of one write share it. */
-  readonly since: number;
-  reject(error: unknown): void;
-}
 
 /** How a counter works. */
 interface RedisCounterOptions {
@@ -45,11 +38,11 @@ export class RedisCounter implements CallSource {
   readonly #now: (() => number) | undefined;
   // Slowness counts as failure here long before it does for other commands.
   readonly #breaker = new Breaker();
-  #waiting: Pending[] = [];
+  #waiting: PendingSteps[] = [];
   #joined = false;
   #since = 0;
   /** Script calls that are out. */
-  readonly #out = new Set<readonly Pending[]>();
+  readonly #out = new Set<readonly PendingSteps[]>();
 
   constructor(batch: Batch, { prefix, timeout, now }: RedisCounterOptions) {
     this.#batch = batch;
@@ -77,7 +70,7 @@ export class RedisCounter implements CallSource {
     return new Promise((resolve, reject) => {
       // To look at the clock for each takes its time.
       if (!this.#joined) this.#since = performance.now();
-      const pending: Pending = { steps, since: this.#since, settled: false, resolve, reject };
+      const pending: PendingSteps = { steps, since: this.#since, settled: false, resolve, reject };
       if (signal) endBy(pending, signal);
       this.#waiting.push(pending);
       this.#join();
@@ -93,11 +86,11 @@ export class RedisCounter implements CallSource {
     const failed = once(() => this.#breaker.fail());
     let start = 0;
     while (start < waiting.length && calls.length < CALLS_PER_WRITE) {
-      const part = new StepsCall<Pending>(this.#prefix);
+      const steps = new StepsCall(this.#prefix);
       let end = start;
-      while (end < waiting.length && part.add(waiting[end]!)) end++;
+      while (end < waiting.length && steps.add(waiting[end]!)) end++;
       start = end;
-      calls.push(this.#call(part, timeout, failed));
+      calls.push(this.#call(steps, timeout, failed));
     }
     this.#waiting = waiting.slice(start);
     this.#leave(performance.now() - TURNS * this.#batch.commandTimeout);
@@ -119,7 +112,7 @@ export class RedisCounter implements CallSource {
     const waiting = [this.#waiting, ...this.#out];
     this.#waiting = [];
     this.#out.clear();
-    for (const part of waiting) for (const pending of part) reject(pending, error);
+    for (const call of waiting) for (const pending of call) reject(pending, error);
   }
 
   /** Whether an attempt makes sense: after failures, only one at a time. */
@@ -142,8 +135,8 @@ export class RedisCounter implements CallSource {
     for (const pending of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) reject(pending, error);
   }
 
-  #call(part: StepsCall<Pending>, timeout: number, failed: () => void): Call {
-    const { waiting, keys } = part;
+  #call(steps: StepsCall, timeout: number, failed: () => void): Call {
+    const { waiting, keys } = steps;
     const now = this.#now;
     this.#out.add(waiting);
     const handlers = {
@@ -151,7 +144,7 @@ export class RedisCounter implements CallSource {
       resolve: (reply: RedisReply) => {
         if (this.#out.delete(waiting)) this.#breaker.succeed();
         try {
-          part.settle(reply);
+          steps.settle(reply);
         } catch (error) {
           for (const pending of waiting) reject(pending, error);
         }
@@ -163,12 +156,12 @@ export class RedisCounter implements CallSource {
       },
     };
     const within = new Deadline(timeout);
-    const args = [keys.length, ...keys, part.encode(), now ? String(now()) : "", nonce()];
+    const args = [keys.length, ...keys, steps.encode(), now ? String(now()) : "", nonce()];
     return STEPS.call(this.#batch, args, handlers, { within, whole: STEPS.isNew(this.#batch) });
   }
 }
 
-function reject(pending: Pending, error: unknown): void {
+function reject(pending: PendingSteps, error: unknown): void {
   if (pending.settled) return;
   pending.settled = true;
   pending.reject(error);

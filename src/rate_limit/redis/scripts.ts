@@ -5,24 +5,19 @@
  * Each limit of each identity is one string, and has a TTL:
  *
  * - `exact`: bytes of an offset (u8), end of the key (u32, s), base (u48, ms), and for each call the milliseconds since
- *   the
- *   base, oldest first.
+ *   the base, oldest first.
  * - `sliding-window`: 4 × width of a part in µs + bytes of a count - 1 (u48), number of the newest part (u48), total
- *   (u32), the
- *   counts, oldest first.
+ *   (u32), the counts, oldest first.
  * - `gcra`: "G", when all is back (52 bits, µs), seconds until the key ends after that (12 bits: 5 of an exponent, 7),
- *   µs of a
- *   call (24 bits: 6 of an exponent, 18).
+ *   µs of a call (24 bits: 6 of an exponent, 18).
  * - `gcra`, above 50 calls a millisecond: "G", end of the key (u32, s), a moment (u56, µs), parts of calls that were
- *   used then
- *   and were not back (u56), parts of a call (u48), parts that come back in a µs (u32).
+ *   used then and were not back (u56), parts of a call (u48), parts that come back in a µs (u32).
  * - `fixed-window`: end of the window (u48, ms), count (u32).
  *
  * Beside them, each for as long as what was counted before may count:
  *
  * - The mark of a limit of an identity, made when it is reset, or a penalty displaces what was counted: a number that
- *   nobody
- *   else draws (u48), how much refunds have given back, by `gcra` (f64).
+ *   nobody else draws (u48), how much refunds have given back, by `gcra` (f64).
  * - The ticket of a refund, so that it is not taken twice: "1" if something was given back, else "0".
  *
  * What is no such string counts for nothing and is replaced. A TTL costs more than half of a write, so keys whose end
@@ -85,10 +80,9 @@ local now, upper = floor(us / 1000), ceil(us / 1000)
 -- Whether a key that ends at a second is there until it is needed (ms), and not for much longer.
 local function lasts(till, needed, spell) return till * 1000 >= needed and till * 1000 <= needed + spell end
 
--- Each returns: allowed, remaining, resetAfter, retryAfter, moreAfter, receipt, the new state if it changed, its TTL:
--- KEEP where
--- the key has a sufficient one, 0 where there is nothing to keep; and whether a penalty has displaced something, or how
--- much a refund gave.
+-- Each returns: allowed, remaining, resetAfter, retryAfter, moreAfter, receipt, the new state if it changed, its TTL
+-- (KEEP where the key has a sufficient one, 0 where there is nothing to keep), and whether a penalty has displaced
+-- something, or how much a refund gave.
 ${LUA}
 local RUN = { [0] = ${NAMES.join(", ")} }
 local LIFE = { ${NAMES.map((name) => `[${name}] = ${name}_life`).join(", ")} }

@@ -4,10 +4,15 @@ import { ACTIONS } from "./scripts.ts";
 import type { Rule, Standing, Step } from "../store.ts";
 
 /** Steps that belong together, and who waits for them. */
-export interface Asked {
+export interface PendingSteps {
+  /** What to do, all or nothing. */
   readonly steps: readonly Step[];
+  /** When they came at the latest, by `performance.now()`: those of one write share it. */
+  readonly since: number;
+  /** Whether it has resolved, rejected or was given up. */
   settled: boolean;
   resolve(standings: Standing[]): void;
+  reject(error: unknown): void;
 }
 
 /** Most steps of one script call, and of one transaction. */
@@ -23,8 +28,8 @@ const REFUND = 45;
 /** Bytes of single steps that differ in their keys only. */
 const ALIKE = 11;
 
-/** A rule in one script call. */
-interface RulePart {
+/** A rule in one script call, and its keys. */
+interface RuleKeys {
   /** From 1 on. */
   readonly index: number;
   /** What its keys begin with. */
@@ -36,14 +41,14 @@ interface RulePart {
 }
 
 /** What goes into one call of the script: see there for how. */
-export class StepsCall<Waiting extends Asked> {
-  readonly waiting: Waiting[] = [];
+export class StepsCall {
+  readonly waiting: PendingSteps[] = [];
   readonly keys: string[] = [];
   readonly #prefix: string;
   /** The indexes of the keys of marks and tickets, from 1 on. */
   readonly #keys = new Map<string, number>();
   /** The rules, the first first. */
-  readonly #rules = new Map<Rule, RulePart>();
+  readonly #rules = new Map<Rule, RuleKeys>();
   /** The indexes of the keys of each step: its own, its mark's, its ticket's. */
   readonly #indexes: number[] = [];
   #count = 0;
@@ -53,7 +58,7 @@ export class StepsCall<Waiting extends Asked> {
   }
 
   /** Whether it fits. */
-  add(waiting: Waiting): boolean {
+  add(waiting: PendingSteps): boolean {
     const { steps } = waiting;
     if (this.#count > 0) {
       if (this.#count + steps.length > STEPS_PER_CALL) return false;
@@ -187,19 +192,19 @@ export class StepsCall<Waiting extends Asked> {
     return index;
   }
 
-  #addRule(rule: Rule): RulePart {
+  #addRule(rule: Rule): RuleKeys {
     // A limit that was defined anew meanwhile counts in the same keys.
     const { state } = ALGORITHMS[rule.algorithm];
     const prefix = `${this.#prefix}${state}:${rule.name}:`;
-    const twin = [...this.#rules.values()].find((part) => part.prefix === prefix);
-    const part = {
+    const twin = [...this.#rules.values()].find((other) => other.prefix === prefix);
+    const keys = {
       index: this.#rules.size + 1,
       prefix,
       marks: `${this.#prefix}m${state}:${rule.name}:`,
       indexes: twin?.indexes ?? new Map<string, number>(),
     };
-    this.#rules.set(rule, part);
-    return part;
+    this.#rules.set(rule, keys);
+    return keys;
   }
 }
 

@@ -64,26 +64,26 @@ export class RedisLimitStore implements LimitStore {
    * refused.
    */
   async #runApart(steps: readonly Step[], signal: AbortSignal | undefined): Promise<Standing[]> {
-    const parts = new Map<RedisCounter, number[]>();
+    const slots = new Map<RedisCounter, number[]>();
     for (const [i, { id }] of steps.entries()) {
       const counter = this.#counterOf(id);
-      const part = parts.get(counter);
-      if (part) part.push(i);
-      else parts.set(counter, [i]);
+      const indexes = slots.get(counter);
+      if (indexes) indexes.push(i);
+      else slots.set(counter, [i]);
     }
     const standings = new Array<Standing>(steps.length);
     const within = new Deadline(this.timeout);
     within.begin();
-    const ended = await Promise.allSettled([...parts].map(async ([counter, part]) => {
-      const found = await counter.run(part.map((i) => asReserved(steps[i]!)), signal);
-      part.forEach((i, at) => standings[i] = found[at]!);
+    const ended = await Promise.allSettled([...slots].map(async ([counter, indexes]) => {
+      const found = await counter.run(indexes.map((i) => asReserved(steps[i]!)), signal);
+      indexes.forEach((i, at) => standings[i] = found[at]!);
     }));
     const failed = ended.find((end) => end.status === "rejected");
     if (!failed && standings.every(({ allowed }) => allowed)) return standings;
-    const back = Promise.all([...parts].map(async ([counter, part]) => {
+    const back = Promise.all([...slots].map(async ([counter, indexes]) => {
       // What was refused in part was not counted, and of what failed nobody knows.
-      if (!part.every((i) => standings[i]?.allowed)) return;
-      await Promise.all(part.map(async (i) => {
+      if (!indexes.every((i) => standings[i]?.allowed)) return;
+      await Promise.all(indexes.map(async (i) => {
         const { reserved } = standings[i]!;
         if (!reserved) return;
         const [found] = await counter.run([{ ...steps[i]!, action: "refund", reserved }]);
