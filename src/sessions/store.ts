@@ -200,7 +200,7 @@ export interface SessionStore extends AsyncDisposable {
   /**
    * Reads a session, and rolls its expiry at most every `touchEvery`. With `follow`, `"ended"` stands for a handle that
    * is remembered and has nothing in its place, and `"unreadable"` for what this version cannot read. What else cannot
-   * be read rejects with an {@linkcode UnreadableSessionError}, here and where it is changed.
+   * be read rejects with an `UnreadableSessionError`, here and where it is changed.
    */
   read(
     handle: string,

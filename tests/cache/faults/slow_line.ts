@@ -37,7 +37,8 @@ export async function openOverALine(
     cache,
     on: (event) => void (event.type === "cache.error" && errors.push(event)),
   });
-  const other = await connect({ url: server.url, namespace: "big" });
+  // It only prepares what is tried.
+  const other = await connect({ url: server.url, namespace: "big", commandTimeout: "30s" });
   proxy.bytesPerSecond = bytesPerSecond;
   return {
     server,
