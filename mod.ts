@@ -119,6 +119,18 @@ export {
   type TryLockOptions,
 } from "./src/locks/mod.ts";
 export {
+  type Channel,
+  ChannelFullError,
+  type ChannelItem,
+  type ChannelOptions,
+  type ChannelSubscription,
+  type OnFull,
+  PubSub,
+  type PubSubOptions,
+  type PubSubStats,
+  type SubscribeOptions,
+} from "./src/pubsub/mod.ts";
+export {
   addressKey,
   type AddressTeller,
   type Algorithm,

@@ -1,5 +1,6 @@
 import type { CacheStats } from "../cache/stats.ts";
 import type { LockStats } from "../locks/stats.ts";
+import type { PubSubStats } from "../pubsub/stats.ts";
 import type { RateLimitStats } from "../rate_limit/stats.ts";
 import type { SessionStats } from "../sessions/stats.ts";
 import { UnavailableError } from "../errors.ts";
@@ -82,6 +83,8 @@ export interface Health {
   readonly rateLimit: RateLimitStats;
   /** What was done with locks in this process. */
   readonly locks: LockStats;
+  /** What was done with channels in this process. */
+  readonly pubsub: PubSubStats;
   /** This process. */
   readonly process: ProcessHealth;
 }
@@ -99,7 +102,7 @@ export interface CheckedServer {
 /** Asks every server how it is, each within the deadline of its commands. */
 export async function checkHealth(
   servers: readonly CheckedServer[],
-  services: Pick<Health, "cache" | "sessions" | "rateLimit" | "locks">,
+  services: Pick<Health, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub">,
   closed: boolean,
   signal?: AbortSignal,
 ): Promise<Health> {

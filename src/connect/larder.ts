@@ -9,12 +9,14 @@ import { ImageCache } from "../images/image_cache.ts";
 import type { RedisMetrics } from "../observe/redis_meter.ts";
 import type { Locks } from "../locks/locks.ts";
 import { openLocks } from "./open_locks.ts";
+import { openPubSub } from "./open_pubsub.ts";
 import { openRedis } from "./open_redis.ts";
 import { missingRoot } from "./images_root.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import { openRateLimiter } from "./open_rate_limiter.ts";
 import type { PresetName } from "../rate_limit/presets.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
+import type { PubSub } from "../pubsub/pubsub.ts";
 import { limitTimeout } from "../rate_limit/settings.ts";
 import { Probes } from "./probes.ts";
 import { waitUntilReady } from "./ready.ts";
@@ -66,6 +68,8 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
   readonly rateLimit: RateLimiter<PresetName | Limits>;
   /** Locks between processes. */
   readonly locks: Locks;
+  /** Channels between processes. */
+  readonly pubsub: PubSub;
   /** Raw commands on the connection of Larder. Without a Redis they reject. */
   readonly client: RawCommands;
   /** Where data live: `redis`, or `memory` for the embedded store. */
@@ -160,6 +164,7 @@ export async function connect<
   const sessions = openSessions<SessionDataOf<TypesWith<Types, Data>>>(main, config, on);
   const rateLimit = openRateLimiter<Limits>(main, config, on);
   const locks = openLocks(main, config, on);
+  const pubsub = openPubSub(main, config, on);
   const cache = new ImageCache(store, config.cache, config.images, on);
   const servers = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined).map(
     (batch): CheckedServer => {
@@ -178,7 +183,7 @@ export async function connect<
       return { role, batch, probes };
     },
   );
-  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit, locks }, servers);
+  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit, locks, pubsub }, servers);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
@@ -189,19 +194,18 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   readonly sessions: Sessions<SessionDataOf<Types>>;
   readonly rateLimit: RateLimiter<PresetName | Limits>;
   readonly locks: Locks;
+  readonly pubsub: PubSub;
   readonly client: RawCommands;
   readonly store: "redis" | "memory";
   readonly #servers: readonly CheckedServer[];
   #closed = false;
 
   constructor(
-    { cache, sessions, rateLimit, locks }: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit" | "locks">,
+    services: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub">,
     servers: readonly CheckedServer[],
   ) {
-    this.cache = cache;
-    this.sessions = sessions;
-    this.rateLimit = rateLimit;
-    this.locks = locks;
+    const { cache, sessions, rateLimit, locks, pubsub } = services;
+    [this.cache, this.sessions, this.rateLimit, this.locks, this.pubsub] = [cache, sessions, rateLimit, locks, pubsub];
     this.#servers = servers;
     const main = servers.find(({ role }) => role !== "cache")?.batch;
     this.store = main ? "redis" : "memory";
@@ -227,6 +231,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
         sessions: this.sessions.stats(),
         rateLimit: this.rateLimit.stats(),
         locks: this.locks.stats(),
+        pubsub: this.pubsub.stats(),
       },
       this.#closed,
       options.signal,
@@ -253,6 +258,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     this.#closed = true;
     // What is held is given up while that can still be said.
     await this.locks[Symbol.asyncDispose](by);
+    await this.pubsub[Symbol.asyncDispose](by);
     // Limits fail what waits before the connection is closed.
     for (const { batch } of this.#servers) batch.diagnosis.closedBy ??= by;
     await this.cache[Symbol.asyncDispose](by);

@@ -12,6 +12,7 @@ export type Measured = {
   readonly sessions: Pick<Larder["sessions"], "stats">;
   readonly rateLimit: Pick<Larder["rateLimit"], "stats">;
   readonly locks?: Pick<Larder["locks"], "stats">;
+  readonly pubsub?: Pick<Larder["pubsub"], "stats">;
   metrics(): RedisMetrics[];
 };
 
@@ -83,6 +84,7 @@ function familiesOf(redis: Measured): MetricFamily[] {
     ...sessionFamilies(redis),
     ...limitFamilies(redis),
     ...lockFamilies(redis),
+    ...channelFamilies(redis),
     ...redisFamilies(redis.metrics()),
   ];
 }
@@ -131,6 +133,20 @@ function lockFamilies(redis: Measured): MetricFamily[] {
     counter("larder_lock_lost", "Locks and permits that were lost while they were held", stats.lost),
     gauge("larder_lock_held", "Locks and permits that are held", stats.held),
     gauge("larder_lock_waiting", "Those who wait for a lock or a permit", stats.waiting),
+  ];
+}
+
+function channelFamilies(redis: Measured): MetricFamily[] {
+  const stats = redis.pubsub?.stats();
+  if (!stats) return [];
+  return [
+    counter("larder_channel_published", "Messages that were published on channels", stats.published),
+    counter("larder_channel_received", "Messages of channels that arrived", stats.received),
+    counter("larder_channel_dropped", "Messages of channels that were dropped, a loop being slow", stats.dropped),
+    counter("larder_channel_refused", "Messages of channels that did not fit their schema", stats.refused),
+    counter("larder_channel_gaps", "Times when messages of a channel may have been missed", stats.gaps),
+    gauge("larder_channel_subscriptions", "Subscriptions to channels", stats.subscriptions),
+    gauge("larder_channel_waiting", "Messages of channels that wait for their loops", stats.waiting),
   ];
 }
 

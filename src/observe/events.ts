@@ -156,6 +156,13 @@ export type LarderEvent =
    * any more.
    */
   | { readonly type: "lock.lost"; readonly name: string; readonly token: number; readonly reason: "expired" | "gone" }
+  /**
+   * Messages of a channel may be missing: touch was lost and is back (`lost`), or a loop was slow and some were dropped
+   * (`full`).
+   */
+  | { readonly type: "channel.gap"; readonly channel: string; readonly reason: "lost" | "full" }
+  /** A message of a channel cannot be read, or does not fit the schema. */
+  | { readonly type: "channel.refused"; readonly channel: string; readonly issues: readonly string[] }
   /** Something works, but probably not as meant. */
   | { readonly type: "warning"; readonly message: string };
 

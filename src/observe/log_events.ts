@@ -56,6 +56,8 @@ const LEVEL: Readonly<Record<LarderEvent["type"], LogLevel>> = {
   "lock.acquired": "debug",
   "lock.waited": "debug",
   "lock.lost": "warn",
+  "channel.gap": "warn",
+  "channel.refused": "warn",
   warning: "warn",
 };
 

@@ -56,6 +56,7 @@ Deno.test({
         await useSessions(larder.sessions);
         await useLimits(larder.rateLimit);
         await useLocks(larder.locks);
+        await useChannels(larder.pubsub);
         const health = await larder.health();
         assertEquals([health.status, health.redis[0]!.memory?.policy], ["ok", "volatile-lfu"]);
         await until(async () => (await commandCounts(redis.server)).subscribe, "the cache listens");
@@ -121,6 +122,13 @@ async function useLimits(limits: Larder["rateLimit"]) {
     await named.penalize("WALK", `x:${algorithm}`, 3);
     assertEquals(await named.reset("WALK", `x:${algorithm}`), true);
   }
+}
+
+async function useChannels(pubsub: Larder["pubsub"]) {
+  await using messages = pubsub.channel<number>("news").subscribe();
+  await messages.ready;
+  assertEquals(await pubsub.channel<number>("news").publish(7), 1);
+  assertEquals((await messages.next()).value, { value: 7 });
 }
 
 async function useLocks(locks: Larder["locks"]) {

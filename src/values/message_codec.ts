@@ -1,0 +1,95 @@
+import { answered } from "../util/answered.ts";
+import { describe, describeKind } from "../util/describe.ts";
+import type { Serializer } from "./serializer.ts";
+import { isThenable, type SchemaIssue, type StandardSchema, validate } from "./standard_schema.ts";
+
+/** What came of a message. */
+export type ReadMessage<Value> =
+  | { readonly value: Value }
+  /** It cannot be read, or does not fit the schema. */
+  | { readonly issues: readonly string[] };
+
+/** The format of messages. */
+const VERSION = 1;
+const HEAD = 2;
+const encoder = new TextEncoder();
+
+/** Turns values into messages and back: a version, the mark of the serializer, and what that wrote. */
+export class MessageCodec {
+  readonly #serializer: Serializer;
+  readonly #id: number;
+
+  /**
+   * Creates a codec.
+   *
+   * @param serializer How values are written.
+   * @param action What fails if it is none, as in "make channels".
+   * @throws {TypeError | RangeError} If it cannot be used.
+   */
+  constructor(serializer: Serializer, action: string) {
+    if (typeof serializer?.serialize !== "function" || typeof serializer.deserialize !== "function") {
+      const wanted = 'wanted "serializer" with serialize() and deserialize()';
+      throw new TypeError(`Cannot ${action}: ${wanted}, got ${describe(serializer)}`);
+    }
+    const { id = 0 } = serializer;
+    if (!Number.isInteger(id) || id < 0 || id > 255) {
+      throw new RangeError(`Cannot ${action}: wanted "serializer.id" from 0 to 255, got ${describe(id)}`);
+    }
+    this.#serializer = serializer;
+    this.#id = id;
+  }
+
+  /**
+   * Writes a value.
+   *
+   * @param value Anything that the serializer takes.
+   * @param action What is attempted, as in 'publish on "orders"'.
+   * @param maxBytes How long the message may be.
+   * @throws {TypeError | RangeError} If it cannot be written, or is longer.
+   */
+  encode(value: unknown, action: string, maxBytes: number): Uint8Array {
+    let written: unknown;
+    try {
+      written = this.#serializer.serialize(value);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : describe(cause);
+      throw new TypeError(`Cannot ${action}: wanted a value that can be written, got ${reason}`, { cause });
+    }
+    if (typeof written === "string") written = encoder.encode(written);
+    if (!(written instanceof Uint8Array)) {
+      const wanted = "wanted a string or Uint8Array from the serializer";
+      throw new TypeError(`Cannot ${action}: ${wanted}, got ${describeKind(written)}`);
+    }
+    if (written.length > maxBytes) {
+      throw new RangeError(`Cannot ${action}: wanted at most ${maxBytes} bytes, got ${written.length} bytes`);
+    }
+    const bytes = new Uint8Array(HEAD + written.length);
+    bytes[0] = VERSION;
+    bytes[1] = this.#id;
+    bytes.set(written, HEAD);
+    return bytes;
+  }
+
+  /** Reads a message, and checks it. Never throws: whoever may write there may have put anything. */
+  async decode<Value>(
+    bytes: Uint8Array,
+    schema: StandardSchema<unknown, Value> | undefined,
+  ): Promise<ReadMessage<Value>> {
+    let value: unknown;
+    try {
+      if (bytes[0] !== VERSION || bytes[1] !== this.#id) throw new Error("It was written by something else");
+      value = this.#serializer.deserialize(bytes.slice(HEAD));
+      if (isThenable(value)) value = await answered(value, "deserialize()");
+    } catch (error) {
+      return { issues: [`It cannot be read: ${error instanceof Error ? error.message : describe(error)}`] };
+    }
+    if (!schema) return { value: value as Value };
+    const result = await validate(schema, value);
+    return result.issues === undefined ? { value: result.value } : { issues: result.issues.map(textOf) };
+  }
+}
+
+function textOf({ message, path }: SchemaIssue): string {
+  const at = path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+  return at ? `${at}: ${message}` : message;
+}
