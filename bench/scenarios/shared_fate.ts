@@ -97,7 +97,7 @@ async function logins(url: string, cacheUrl: string | undefined, attacked: boole
     }, info);
   });
   const { port } = served.addr;
-  for (let i = 0; i < PAGES; i++) await (await fetch(`http://127.0.0.1:${port}/pages/${i}`)).body?.cancel();
+  for (let i = 0; i < PAGES; i++) await (await fetch(`http://127.0.0.1:${port}/pages/${i}`)).text();
   const visitor = attacked ? hangUp(port) : undefined;
   const under: Promise<void>[] = [];
   for (const end = performance.now() + SECONDS; performance.now() < end;) {

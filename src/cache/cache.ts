@@ -4,7 +4,7 @@ import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import type { ClosedBy } from "../errors.ts";
 import { type EventListener, type LarderEvent, safeListener } from "../observe/events.ts";
-import { assertKey, assertNamespace, assertTags, isName, MAX_KEY_BYTES } from "../util/keys.ts";
+import { assertKey, assertNamespace, assertTags, isName, isNamespace, MAX_KEY_BYTES } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { Codec, integer } from "./codec.ts";
 import { MAX_BYTES, NEVER } from "./entry.ts";
@@ -520,7 +520,9 @@ export class Cache implements AsyncDisposable {
     options.signal?.throwIfAborted();
     const all = await abortable(this.#family.store.namespaces(), options.signal);
     const start = this.#pathOf("");
-    return all.filter((name) => name.startsWith(start)).map((name) => name.slice(start.length));
+    // What cannot be a name, somebody else has put there.
+    const ours = all.filter((name) => name.startsWith(start) && isNamespace(name) && !hasEmptyPart(name));
+    return ours.map((name) => name.slice(start.length));
   }
 
   /**
@@ -810,10 +812,14 @@ function wantedOf<T>(options: GetOptions<T>): Wanted<T> {
   return { schema, signal, version: versionOf(options.version) };
 }
 
+function hasEmptyPart(name: string): boolean {
+  return name.split(".").includes("");
+}
+
 /** A namespace of which each part between dots is one. */
 function assertName(name: unknown, action: string): void {
   assertNamespace(name, action);
-  if (!name.split(".").includes("")) return;
+  if (!hasEmptyPart(name)) return;
   throw new TypeError(
     `Cannot ${action}: wanted a namespace without empty parts between its dots, got ${describe(name)}`,
   );

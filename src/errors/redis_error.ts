@@ -1,6 +1,9 @@
 /** What a server adds to "unknown command". */
 const ARGUMENTS = /,? with args beginning with:.*$/s;
 
+/** What a terminal would take for more than text. */
+const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu;
+
 /** The code of an error reply. Where a command within a script is not permitted, the servers say no more than `ERR`. */
 function codeOf(reply: string): string {
   const code = /^[A-Z][A-Z0-9_]*/.exec(reply)?.[0] ?? "ERR";
@@ -31,12 +34,12 @@ export class RedisError extends Error {
    * Creates the error.
    *
    * @param reply The text of the error reply, without the leading `-`. The arguments of a command that the server does
-   * not know are left out: they may be a password.
+   * not know are left out: they may be a password. Control characters are spaces.
    * @param options Carries the `cause`.
    */
   constructor(reply: string, options?: ErrorOptions) {
     const code = codeOf(reply);
-    super(reply.replace(ARGUMENTS, "").replace(/^ERR(?= )/, code), options);
+    super(reply.replace(ARGUMENTS, "").replace(/^ERR(?= )/, code).replace(CONTROLS, " "), options);
     this.code = code;
   }
 }

@@ -182,3 +182,20 @@ Deno.test({
     assertEquals(opened.log.of("cache.epoch"), []);
   },
 });
+
+Deno.test({
+  name: "namespaces() gives no name that somebody else has made of what is none",
+  ignore,
+  fn: async () => {
+    await using server = await RedisServer.start();
+    await using opened = await openCache(server);
+    await opened.cache.namespace("v2").set("key", 1);
+    const namespace = namespaceOf(server);
+    for (const name of ["x\x1b[31m", "a b", "c\r\nd", "..", "a..b", "\xff", "*", "x".repeat(500)]) {
+      await server.cli("ZADD", `{${namespace}.${name}}:ledger`, 1, "e");
+    }
+    const names = await opened.cache.namespaces();
+    assert(names.includes("v2"), names.join());
+    for (const name of names) opened.cache.namespace(name); // throws for what is none
+  },
+});
