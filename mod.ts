@@ -78,6 +78,8 @@ export {
   type ServerRole,
   type SetOptions,
   type StandardSchema,
+  type TimesToLive,
+  TTL,
   type VersionOptions,
   type WarmEntry,
   type WarmOptions,

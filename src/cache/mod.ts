@@ -17,6 +17,7 @@
  */
 export * from "./cache.ts";
 export * from "./options.ts";
+export * from "./ttl.ts";
 export type { CacheStats } from "./stats.ts";
 export { jsonSerializer, richSerializer, type Serializer } from "../values/serializer.ts";
 export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "../values/standard_schema.ts";
