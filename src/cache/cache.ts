@@ -778,7 +778,7 @@ export class Cache implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<InvalidationResult> {
     const run = currentRun();
-    if (run && by === "tag") { for (const tag of what) run.invalidated.add(tag); }
+    if (run && by === "tag") run.invalidates(what);
     const result = await abortable(work, signal);
     this.#stats.invalidations++;
     this.#on?.({ type: "cache.invalidate", by, what, status: result.status });

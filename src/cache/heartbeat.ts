@@ -10,41 +10,119 @@ import { microturns } from "../util/turn.ts";
 export const PROOF = 2000;
 /** Turns of the microtask queue after which a loader is one that takes time. */
 const TURNS = 12;
+/** Milliseconds by which an extension may be early, for the sake of going with others. */
+const TOGETHER = 5;
 
-/**
- * Extends a lease for as long as its loader lives. The first time, as soon as it is seen that this takes time, proves
- * that its holder knows of it.
- */
+/** Extends the leases of loaders that live. Those of very many share one timer. */
+export class Heartbeats {
+  readonly #store: CacheStore;
+  /** By how long the leases last. */
+  readonly #rhythms = new Map<number, Rhythm>();
+
+  constructor(store: CacheStore) {
+    this.#store = store;
+  }
+
+  /**
+   * One for a lease, which is extended to so many milliseconds again and again. The first time, as soon as it is seen
+   * that the loader takes time, proves that its holder knows of it.
+   */
+  of(key: string, lease: number, milliseconds: number): Heartbeat {
+    let rhythm = this.#rhythms.get(milliseconds);
+    if (!rhythm) {
+      rhythm = new Rhythm(this.#store, milliseconds, () => this.#rhythms.delete(milliseconds));
+      this.#rhythms.set(milliseconds, rhythm);
+    }
+    return new Heartbeat(key, lease, rhythm);
+  }
+
+  /** Ends all of them. */
+  stop(): void {
+    for (const rhythm of this.#rhythms.values()) rhythm.stop();
+  }
+}
+
+/** Extends a lease for as long as its loader lives. */
 export class Heartbeat {
-  readonly #extend: () => void;
-  readonly #every: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly key: string;
+  readonly lease: number;
+  readonly #rhythm: Rhythm;
   #over = false;
 
-  /** Extends the lease of a key to `milliseconds` again and again. */
-  constructor(store: CacheStore, key: string, lease: number, milliseconds: number) {
-    this.#every = Math.max(10, milliseconds / 3);
-    this.#extend = () => {
-      if (this.#over) return;
-      this.#schedule();
-      store.extend(key, lease, milliseconds).catch(() => {}); // the fence decides at the end
-    };
+  constructor(key: string, lease: number, rhythm: Rhythm) {
+    this.key = key;
+    this.lease = lease;
+    this.#rhythm = rhythm;
   }
 
   /** The loader was called. */
   async start(): Promise<void> {
     await microturns(TURNS);
-    this.#extend();
+    if (!this.#over) this.#rhythm.beat(this);
   }
 
   /** The loader is over. */
   stop(): void {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#rhythm.delete(this);
+  }
+}
+
+/** The heartbeats of leases that last equally long. */
+class Rhythm {
+  readonly #store: CacheStore;
+  readonly #lease: number;
+  readonly #every: number;
+  readonly #ended: () => void;
+  /** When each is due, the next one first. */
+  readonly #due = new Map<Heartbeat, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  constructor(store: CacheStore, lease: number, ended: () => void) {
+    this.#store = store;
+    this.#lease = lease;
+    this.#every = Math.max(10, lease / 3);
+    this.#ended = ended;
   }
 
-  #schedule(): void {
-    this.#timer = setTimeout(this.#extend, this.#every);
+  /** Extends a lease, now and again when it is time. */
+  beat(beat: Heartbeat): void {
+    if (this.#stopped) return;
+    this.#due.delete(beat);
+    this.#due.set(beat, performance.now() + this.#every);
+    this.#schedule(this.#every);
+    this.#store.extend(beat.key, beat.lease, this.#lease).catch(() => {}); // the fence decides at the end
+  }
+
+  delete(beat: Heartbeat): void {
+    if (this.#due.delete(beat) && this.#due.size === 0) this.#end();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#due.clear();
+    this.#end();
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#ended();
+  }
+
+  #schedule(milliseconds: number): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => this.#beatAll(), milliseconds);
     unref(this.#timer);
+  }
+
+  #beatAll(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const [beat, due] of [...this.#due]) {
+      if (due > now + TOGETHER) return this.#schedule(due - now);
+      this.beat(beat);
+    }
   }
 }

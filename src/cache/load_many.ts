@@ -92,7 +92,8 @@ class Gathered<T> {
   async load(key: string): Promise<T> {
     const together = this.#together;
     const place = together.keys.push(key) - 1;
-    currentRun()?.wait(together.run);
+    const run = currentRun();
+    if (run) run.within = together.run;
     together.loaded ??= this.#load(together);
     await together.turnOf(place);
     const loaded = await together.loaded;

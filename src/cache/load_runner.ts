@@ -5,7 +5,7 @@ import { BackgroundTurns } from "./background_turns.ts";
 import type { Encoded } from "./codec.ts";
 import type { RefreshAhead } from "./early.ts";
 import { type Flight, type Outcome, previousOf, type Start } from "./flight.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { type Heartbeat, Heartbeats } from "./heartbeat.ts";
 import { AbsentError, type LoadRequest } from "./load_request.ts";
 import { Context } from "./loader_context.ts";
 import { Oddities } from "./oddities.ts";
@@ -34,7 +34,7 @@ export class LoadRunner {
   readonly #host: Host;
   readonly #flights = new Map<string, Flight>();
   readonly #claimed = new WeakSet<Read>();
-  readonly #heartbeats = new Map<Flight, Heartbeat>();
+  readonly #heartbeats: Heartbeats;
   /** Leases whose loaders are over. */
   readonly #over = new Set<number>();
   readonly #background = new BackgroundTurns();
@@ -43,6 +43,7 @@ export class LoadRunner {
 
   constructor(host: Host) {
     this.#host = host;
+    this.#heartbeats = new Heartbeats(host.store);
     this.oddities = new Oddities(host.on);
   }
 
@@ -108,7 +109,7 @@ export class LoadRunner {
   /** Tells loaders to stop, and gives their leases back. */
   async close(by: ClosedBy = "await using"): Promise<void> {
     this.#abort.abort(new UnavailableError("load", "closed", { closedBy: by }));
-    for (const heartbeat of this.#heartbeats.values()) heartbeat.stop();
+    this.#heartbeats.stop();
     // Other processes need not wait for what will not be stored.
     const held = [...this.#flights.values()].filter(({ lease }) => lease !== 0);
     await Promise.all(held.map(({ key, lease }) => this.#host.store.release(key, lease).catch(() => {})));
@@ -119,16 +120,15 @@ export class LoadRunner {
   }
 
   async #run<T>(flight: Flight, request: LoadRequest<T>, how: Start<T>): Promise<Outcome> {
-    const { stats, on, retryAfter, store } = this.#host;
+    const { stats, on, retryAfter } = this.#host;
     const { key, lease } = flight;
-    const heartbeat = lease === 0 ? undefined : new Heartbeat(store, key, lease, request.lease);
-    if (heartbeat) this.#heartbeats.set(flight, heartbeat);
+    const heartbeat = lease === 0 ? undefined : this.#heartbeats.of(key, lease, request.lease);
     const context = new Context<T>(key, previousOf(how), this.#abort.signal, request);
     const pause = how.fallback ? retryAfter : 0;
     try {
       if (how.background) await this.#background.turn(this.#abort.signal);
       void heartbeat?.start();
-      return await this.#load(flight, request, how, context, pause);
+      return await this.#load(flight, request, how, context, heartbeat, pause);
     } catch (error) {
       if (error instanceof AbsentError) {
         await this.#remove(flight);
@@ -139,8 +139,7 @@ export class LoadRunner {
       on?.({ type: "cache.load_error", key, error, fallback: how.fallback, background: how.background });
       throw error;
     } finally {
-      this.#heartbeats.get(flight)?.stop();
-      this.#heartbeats.delete(flight);
+      heartbeat?.stop();
     }
   }
 
@@ -149,6 +148,7 @@ export class LoadRunner {
     request: LoadRequest<T>,
     how: Start<T>,
     context: Context<T>,
+    heartbeat: Heartbeat | undefined,
     pause: number,
   ): Promise<Outcome> {
     const { key, lease } = flight;
@@ -184,6 +184,7 @@ export class LoadRunner {
       return { value: checked, encoded };
     }
     const policy = lease === 0 ? request.policy : context.policy(checked);
+    heartbeat?.stop();
     told(lease === 0 ? "unavailable" : await this.#store(flight, request, policy, encoded, milliseconds, pause));
     if (!kept) return { value: checked, encoded };
     // The loader may have changed what it was given.
@@ -248,7 +249,6 @@ export class LoadRunner {
     const { store, stats, early, on } = this.#host;
     const lifetime = lifetimeOf(policy);
     const { key, tags, run } = flight;
-    this.#heartbeats.get(flight)?.stop();
     try {
       const entry = { payload, flags, ...lifetime, tags, loadTime };
       if (await store.write(key, entry, flight)) {
@@ -267,7 +267,7 @@ export class LoadRunner {
     }
     stats.refused++;
     if (store.isCurrent(flight)) return "superseded";
-    if (tags.some((tag) => run.invalidated.has(tag))) {
+    if (run.hasInvalidated(tags)) {
       const message = `The loader of ${JSON.stringify(key)} invalidates a tag of its own, so its value is not stored`;
       this.oddities.say("invalidates", request.site, message);
     }

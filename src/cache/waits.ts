@@ -6,41 +6,60 @@ const running = new AsyncLocalStorage<Run>();
 
 /**
  * A loader that runs, and the loaders that it waits for. One of several keys is waited for by a run for each of them,
- * and has no key itself.
+ * and has no key itself. There may be very many at a time, so nothing is kept of what most of them do not do.
  */
 export class Run {
   /** The key that is loaded. */
   readonly key: string | undefined;
   /** Whether it has ended. What it has started and not awaited may go on. */
   over = false;
-  /** Tags that it has invalidated itself. */
-  readonly invalidated: Set<string> = new Set();
-  readonly #waits = new Map<Run, number>();
+  /** The loader of several keys that loads this one. */
+  within: Run | undefined = undefined;
+  #invalidated: Set<string> | undefined = undefined;
+  #waits: Map<Run, number> | undefined = undefined;
 
   constructor(key: string | undefined) {
     this.key = key;
   }
 
+  /** Notes tags that it invalidates itself. */
+  invalidates(tags: readonly string[]): void {
+    this.#invalidated ??= new Set();
+    for (const tag of tags) this.#invalidated.add(tag);
+  }
+
+  /** Whether it has invalidated one of these tags itself. */
+  hasInvalidated(tags: readonly string[]): boolean {
+    const invalidated = this.#invalidated;
+    return invalidated !== undefined && tags.some((tag) => invalidated.has(tag));
+  }
+
   /** Notes that it waits for another. */
   wait(other: Run): void {
+    this.#waits ??= new Map();
     this.#waits.set(other, (this.#waits.get(other) ?? 0) + 1);
   }
 
   /** One wait is over. */
   go(other: Run): void {
-    const waits = this.#waits.get(other) ?? 0;
-    if (waits > 1) this.#waits.set(other, waits - 1);
-    else this.#waits.delete(other);
+    const waits = this.#waits?.get(other) ?? 0;
+    if (waits > 1) this.#waits!.set(other, waits - 1);
+    else this.#waits?.delete(other);
   }
 
   /** The runs from this one to another that it waits for, directly or through others; `undefined` if it does not. */
   pathTo(other: Run, seen: Set<Run> = new Set()): Run[] | undefined {
     if (this === other) return [this];
     seen.add(this);
-    for (const next of this.#waits.keys()) {
+    for (const next of this.#next()) {
       const path = next.over || seen.has(next) ? undefined : next.pathTo(other, seen);
       if (path) return [this, ...path];
     }
+  }
+
+  *#next(): Generator<Run> {
+    if (this.within) yield this.within;
+    if (this.#waits) yield* this.#waits.keys();
   }
 }
 

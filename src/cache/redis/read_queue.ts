@@ -3,6 +3,7 @@ import { Part } from "../parts.ts";
 import type { PendingRead } from "./pending_read.ts";
 import type { Probe } from "./probe.ts";
 import { type ReadsOfWrite, ReadsOut } from "./reads_out.ts";
+import { ScriptsOut } from "./scripts_out.ts";
 import type { ReadOptions } from "../store.ts";
 
 /** What a queue goes by. */
@@ -32,6 +33,8 @@ export class ReadQueue {
   readonly #host: ReadQueueHost;
   /** How much the replies will bring that are on their way. */
   readonly out: ReadsOut = new ReadsOut();
+  /** How many keys are read by scripts that are on their way. */
+  readonly scriptsOut: ScriptsOut = new ScriptsOut();
   #plain = new Map<string, PendingRead>();
   #leased = new Map<string, PendingRead>();
   /** Those that nobody can share: they were sent before, or their callers know more than the server. */
@@ -90,7 +93,7 @@ export class ReadQueue {
     this.#own = [];
     this.#leased = new Map();
     this.#plain = new Map();
-    const taken = new Taking(this.#host, this.out.next(), this.fit, byScript);
+    const taken = new Taking(this.#host, this.out.next(), this.scriptsOut, this.fit, byScript);
     for (const read of own) if (!taken.add(read)) this.#own.push(read);
     for (const read of leased.values()) if (!taken.add(read)) this.#leased.set(read.key, read);
     for (const read of plain.values()) if (!taken.add(read)) this.#plain.set(read.key, read);
@@ -105,12 +108,14 @@ class Taking implements TakenReads {
   readonly plain: PendingRead[] = [];
   readonly #host: ReadQueueHost;
   readonly bytes: ReadsOfWrite;
+  readonly #scriptsOut: ScriptsOut;
   readonly #fit: number;
   readonly #byScript: boolean;
   readonly #part = new Part();
   #large = 0;
 
-  constructor(host: ReadQueueHost, bytes: ReadsOfWrite, fit: number, byScript: boolean) {
+  constructor(host: ReadQueueHost, bytes: ReadsOfWrite, scriptsOut: ScriptsOut, fit: number, byScript: boolean) {
+    this.#scriptsOut = scriptsOut;
     this.#byScript = byScript;
     this.#host = host;
     this.bytes = bytes;
@@ -134,6 +139,7 @@ class Taking implements TakenReads {
 
   #addScript(read: PendingRead): boolean {
     if (read.large && this.#large >= this.#fit) return false;
+    if (!this.#scriptsOut.fits(this.leased.length + this.others.length + 1)) return false;
     if (!this.#part.add(read.key.length)) return false;
     if (read.large) this.#large++;
     (read.lease > 0 ? this.leased : this.others).push(read);

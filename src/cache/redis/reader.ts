@@ -69,6 +69,7 @@ export class RedisReader implements CallSource {
     const { leased, others, plain, bytes } = this.#queue.take(check || this.#asksScript);
     const scripts = this.#scripts(leased, others, check);
     const calls = scripts.map((script) => script.call());
+    for (const { reads } of scripts) this.#queue.scriptsOut.add(reads.length);
     if (plain.length > 0) calls.push(...this.#plain(plain, scripts[0], bytes).calls());
     // Where nothing fits any more, those that are on their way make room.
     if (calls.length > 0) this.#goOn();
@@ -200,7 +201,7 @@ export class RedisReader implements CallSource {
   }
 
   readonly #answeredScript = (script: ScriptRead, moment: Moment, told: readonly Told[]): void => {
-    this.#end(script);
+    this.#end(script, performance.now() - script.sentAt);
     this.#host.told(moment.now);
     this.#host.owed.answered();
     this.#inform(script.waiting);
@@ -214,19 +215,20 @@ export class RedisReader implements CallSource {
   };
 
   readonly #outdatedScript = (script: ScriptRead): void => {
-    this.#end(script);
+    this.#end(script, 0);
     this.#orphan(script);
     this.#repeatAll(script.reads);
     for (const { reads } of script.waiting) this.#repeatAll(reads);
   };
 
   /** Nobody waits for it any more. */
-  #end(script: ScriptRead): void {
+  #end(script: ScriptRead, took: number): void {
+    this.#queue.scriptsOut.end(script.reads.length, took, this.#host.batch.commandTimeout);
     if (this.#news === script) this.#news = undefined;
   }
 
   readonly #failedScript = (script: ScriptRead, error: unknown): void => {
-    this.#end(script);
+    this.#end(script, Infinity);
     this.#orphan(script);
     this.#reject(script.reads, error);
     for (const { reads } of script.waiting) this.#reject(reads, error);

@@ -46,6 +46,8 @@ export class ScriptRead {
   readonly waiting: PlainRead[] = [];
   /** Whether it was answered, or failed. */
   over = false;
+  /** When it was written, by `performance.now()`. */
+  sentAt = 0;
   readonly #host: ScriptReadHost;
 
   constructor(host: ScriptReadHost, leased: readonly PendingRead[], others: readonly PendingRead[], check: boolean) {
@@ -83,7 +85,11 @@ export class ScriptRead {
       },
       reject: (error) => this.#failed(error),
     }, this.#deadline());
-    return { ...call, written: (now) => this.#host.written(this.reads, now) };
+    const written = (now: number) => {
+      this.sentAt = now;
+      this.#host.written(this.reads, now);
+    };
+    return { ...call, written };
   }
 
   #answered(reply: RedisReply): void {

@@ -4,6 +4,7 @@ import { Coldness } from "../../../src/cache/redis/coldness.ts";
 import { NO_LEDGER, readMarks } from "../../../src/cache/redis/ledger_marks.ts";
 import { Probe } from "../../../src/cache/redis/probe.ts";
 import { ReadsOut } from "../../../src/cache/redis/reads_out.ts";
+import { ScriptsOut } from "../../../src/cache/redis/scripts_out.ts";
 import { ByteGate } from "../../../src/util/byte_gate.ts";
 
 const MIB = 2 ** 20;
@@ -115,4 +116,26 @@ Deno.test("ByteGate lets in what there is room for, in order, and what is too la
   assertEquals(log, ["a", "b", "large", "c"]);
   ends.shift()!();
   await Promise.all(all);
+});
+
+Deno.test("ScriptsOut has as many keys out as a server answers for well within the deadline", () => {
+  const out = new ScriptsOut();
+  const first = out.room;
+  assertEquals([out.fits(10_000), out.fits(1)], [true, true]); // where nothing is out, anything goes
+  out.add(first);
+  assertEquals(out.fits(1), false);
+  out.end(first, 400, 500);
+  assertEquals(out.room, first / 2);
+  for (let i = 0; i < 10; i++) {
+    out.add(500);
+    out.end(500, Infinity, 500);
+  }
+  assertEquals(out.room, 500);
+  for (let i = 0; i < 10; i++) {
+    out.add(500);
+    out.end(500, 5, 500);
+  }
+  assertEquals(out.room, 8000);
+  out.add(1);
+  assertEquals([out.fits(7999), out.fits(8000)], [true, false]);
 });
