@@ -19,7 +19,7 @@ class KeyWaiter {
 
   round(milliseconds: number): Promise<void> {
     const due = performance.now() + milliseconds;
-    if (this.#round && due + TOGETHER < this.#due) return sooner(this.#round, milliseconds);
+    if (this.#round && due + TOGETHER < this.#due) return withTimeout(this.#round, milliseconds);
     return this.#round ??= new Promise((resolve) => {
       this.#due = due;
       const timer = setTimeout(() => this.#end?.(), milliseconds);
@@ -79,7 +79,7 @@ export class KeyWaiters {
 }
 
 /** Resolves as the promise does, or after so many milliseconds if that is sooner. */
-async function sooner(promise: Promise<void>, milliseconds: number): Promise<void> {
+async function withTimeout(promise: Promise<void>, milliseconds: number): Promise<void> {
   const done = new AbortController();
   try {
     await Promise.race([promise, delay(milliseconds, done.signal)]);

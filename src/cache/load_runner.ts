@@ -1,9 +1,9 @@
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import type { EventListener, LoadEnd } from "../observe/events.ts";
+import type { LoadEnd } from "../observe/events.ts";
 import { loadTracer } from "../observe/telemetry.ts";
 import { BackgroundTurns } from "./background_turns.ts";
 import type { Encoded } from "./codec.ts";
-import type { RefreshAhead } from "./early.ts";
+import type { CacheContext } from "./cache_context.ts";
 import { type Flight, type Outcome, previousOf, type Start } from "./flight.ts";
 import { type Heartbeat, Heartbeats } from "./heartbeat.ts";
 import { AbsentError, type LoadRequest } from "./load_request.ts";
@@ -11,27 +11,17 @@ import { Context } from "./loader_context.ts";
 import { Oddities } from "./oddities.ts";
 import { lifetimeOf, type Policy } from "./policy.ts";
 import { type StandardSchema, validate } from "../values/standard_schema.ts";
-import type { StatsCounter } from "./stats.ts";
-import type { CacheStore, Read } from "./store.ts";
-import { issueText, type Values } from "./values.ts";
+import type { Read } from "./store.ts";
+import { issueText } from "./values.ts";
 import { Run, runAs } from "./waits.ts";
 
 /** Most leases of which it is remembered that their loaders are over though the store could not be told. */
 const OVER = 10_000;
 
-interface Host {
-  readonly store: CacheStore;
-  readonly values: Values;
-  readonly stats: StatsCounter;
-  readonly early: RefreshAhead;
-  readonly retryAfter: number;
-  readonly on: EventListener | undefined;
-}
-
 /** Runs loaders: one per key at a time in this process, its result shared, its write fenced. */
 export class LoadRunner {
   readonly oddities: Oddities;
-  readonly #host: Host;
+  readonly #host: CacheContext;
   readonly #flights = new Map<string, Flight>();
   readonly #claimed = new WeakSet<Read>();
   readonly #heartbeats: Heartbeats;
@@ -41,7 +31,7 @@ export class LoadRunner {
   readonly #abort = new AbortController();
   #started = 0;
 
-  constructor(host: Host) {
+  constructor(host: CacheContext) {
     this.#host = host;
     this.#heartbeats = new Heartbeats(host.store);
     this.oddities = new Oddities(host.on);
@@ -157,21 +147,21 @@ export class LoadRunner {
     const started = performance.now();
     const value = await this.#call(flight, request, context, background);
     const milliseconds = performance.now() - started;
-    const told = (end: LoadEnd) => {
+    const report = (end: LoadEnd) => {
       const { on } = this.#host;
       on?.({ type: "cache.load", key, milliseconds, stored: end === "stored", end, background });
     };
     if (context.skipped) {
       const checked = await this.#checked(key, value, schema);
       this.#release(flight, 0);
-      told("skipped");
+      report("skipped");
       return { value: checked, encoded: undefined };
     }
     const kept = context.kept(value);
     if (value === undefined && !kept) {
       await this.#remove(flight);
       this.sayAbsent(key, request.site);
-      told("absent");
+      report("absent");
       return { value, encoded: undefined, absent: true };
     }
     const checked = kept ? kept.value : await this.#checked(key, value, schema);
@@ -180,12 +170,12 @@ export class LoadRunner {
     if (!encoded) {
       // An older value stands in for a loader that failed. This one did not: who comes next gets nothing older.
       this.#release(flight, background ? pause : 0);
-      told("unstorable");
+      report("unstorable");
       return { value: checked, encoded };
     }
     const policy = lease === 0 ? request.policy : context.policy(checked);
     heartbeat?.stop();
-    told(lease === 0 ? "unavailable" : await this.#store(flight, request, policy, encoded, milliseconds, pause));
+    report(lease === 0 ? "unavailable" : await this.#store(flight, request, policy, encoded, milliseconds, pause));
     if (!kept) return { value: checked, encoded };
     // The loader may have changed what it was given.
     const again = await this.#host.values.read(key, kept, schema, version);

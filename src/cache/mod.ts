@@ -16,6 +16,10 @@
  * @module
  */
 export * from "./cache.ts";
+export { CacheInvalidations } from "./cache_invalidations.ts";
+export { CacheLoads } from "./cache_loads.ts";
+export { CacheReads } from "./cache_reads.ts";
+export { CacheWrites } from "./cache_writes.ts";
 export * from "./options.ts";
 export * from "./ttl.ts";
 export type { CacheStats } from "./stats.ts";

@@ -1,32 +1,22 @@
 import { abortable } from "../util/abort.ts";
-import { LoaderTimeoutError } from "../errors.ts";
-import type { EventListener } from "../observe/events.ts";
-import { assertKey, assertTags } from "../util/keys.ts";
-import { type Copy, Local } from "./local.ts";
-import { RefreshAhead } from "./early.ts";
+import { assertKey } from "../util/keys.ts";
+import type { CacheContext } from "./cache_context.ts";
+import { EarlyRefresh } from "./early_refresh.ts";
 import type { Failures } from "./failures.ts";
+import { withHardTimeout } from "./hard_timeout.ts";
 import { PROOF } from "./heartbeat.ts";
-import { type LoadRequest, siteOf } from "./load_request.ts";
+import type { LoadRequest } from "./load_request.ts";
+import { loadRequestOf } from "./load_request_of.ts";
 import { LoadRunner } from "./load_runner.ts";
+import type { Copy, Local } from "./local.ts";
 import { ANEW, MissResolver } from "./miss.ts";
 import type { MissHost } from "./miss_host.ts";
 import type { CacheOptions, GetOrSetOptions, Loader } from "./options.ts";
-import { isEarly, type LoadPolicy, loadPolicyOf, type Policy, policyOf, ttlOf } from "./policy.ts";
+import { type LoadPolicy, loadPolicyOf, type Policy, policyOf } from "./policy.ts";
 import type { StandardSchema } from "../values/standard_schema.ts";
 import { isStoreFailure } from "./store_failure.ts";
-import type { StatsCounter } from "./stats.ts";
-import { SharedReads } from "./shared_reads.ts";
-import type { CacheStore, Read } from "./store.ts";
-import type { Found, Values } from "./values.ts";
-import { versionOf } from "./version.ts";
-
-interface Host {
-  readonly store: CacheStore;
-  readonly values: Values;
-  readonly stats: StatsCounter;
-  readonly retryAfter: number;
-  readonly on: EventListener | undefined;
-}
+import type { Read } from "./store.ts";
+import type { Found } from "./values.ts";
 
 /** Reads through the copies in this process, the store and, at last, a loader; and counts what it finds. */
 export class ReadThrough {
@@ -34,20 +24,18 @@ export class ReadThrough {
   readonly loading: LoadRunner;
   /** The defaults of how long values are kept. */
   readonly policy: Policy;
-  readonly #host: MissHost & { readonly early: RefreshAhead };
+  readonly #host: MissHost;
+  readonly #early: EarlyRefresh;
   readonly #loads: LoadPolicy;
   readonly #local: Local | undefined;
-  /** Keys at whose lease is being looked in order to refresh them early. */
-  readonly #looking = new Set<string>();
 
-  constructor(host: Host, options: CacheOptions) {
-    const { local } = options;
+  constructor(context: CacheContext, options: CacheOptions) {
     this.policy = policyOf(options);
     this.#loads = loadPolicyOf(options);
-    const early = new RefreshAhead(host.on);
-    this.loading = new LoadRunner({ ...host, early });
-    if (local) this.#local = Local.of(local === true ? {} : local, (listener) => host.store.changes(listener));
-    this.#host = { ...host, early, loading: this.loading, steals: new SharedReads(), local: this.#local };
+    this.loading = new LoadRunner(context);
+    this.#local = context.local;
+    this.#host = { ...context, loading: this.loading };
+    this.#early = new EarlyRefresh(this.#host);
   }
 
   /**
@@ -170,21 +158,15 @@ export class ReadThrough {
       if (found) {
         // The time is not asked for where it does not matter: that alone is a good part of a hit.
         if (request.beta !== 0 || request.refreshAhead !== 0) {
-          this.#refreshEarly(
-            key,
-            request,
-            found.value,
-            copy!.writtenAsOf,
-            copy!.until - performance.now(),
-            copy!.loadTime,
-          );
+          const { writtenAsOf: asOf, until, loadTime } = copy!;
+          this.#early.consider(key, request, { value: found.value, asOf, left: until - performance.now(), loadTime });
         }
         return found.value;
       }
     }
     const { hardTimeout } = request;
     if (hardTimeout !== undefined) {
-      return await inTime(
+      return await withHardTimeout(
         key,
         hardTimeout,
         signal,
@@ -213,14 +195,8 @@ export class ReadThrough {
       const decoded = this.#host.values.read(key, read.entry, schema, version);
       found = decoded instanceof Promise ? await this.#inTime(key, reading, decoded, signal) : decoded;
       if (found && read.state === "fresh") {
-        this.#refreshEarly(
-          key,
-          request,
-          found.value,
-          read.entry.asOf,
-          read.entry.freshUntil - read.now,
-          read.entry.loadTime,
-        );
+        const { asOf, freshUntil, loadTime } = read.entry;
+        this.#early.consider(key, request, { value: found.value, asOf, left: freshUntil - read.now, loadTime });
         this.#fill(key, read, found, schema, mark);
         return this.#counted(key, found)!.value;
       }
@@ -234,24 +210,7 @@ export class ReadThrough {
    * @throws {TypeError | RangeError} If one is not as it should be.
    */
   request<T>(loader: Loader<T>, options: GetOrSetOptions<T>): LoadRequest<T> {
-    const { ttl, tags, schema, lock = true, fresh = false, staleWhileRevalidate, staleIfError, jitter } = options;
-    const varies = typeof ttl === "function";
-    const loads = loadPolicyOf(options, this.#loads);
-    const policy = policyOf({ ttl: varies ? undefined : ttl, staleWhileRevalidate, staleIfError, jitter }, this.policy);
-    const { refreshAhead } = loads;
-    return {
-      ...loads,
-      refreshAhead: refreshAhead === 0 || varies ? refreshAhead : this.#host.early.within(refreshAhead, policy.ttl),
-      loader,
-      policy,
-      ttl: varies ? ttl : undefined,
-      tags: typeof tags === "function" ? tags : assertTags(tags, "read from the cache"),
-      schema,
-      version: versionOf(options.version),
-      lock,
-      fresh,
-      site: siteOf(loader, options),
-    };
+    return loadRequestOf(loader, options, this.#loads, this.policy, this.#host.early);
   }
 
   /** Reads an entry, or resolves to `undefined` when the store fails. */
@@ -298,42 +257,6 @@ export class ReadThrough {
     return found && this.#counted(key, found);
   }
 
-  /** Has a fresh value refreshed in the background when its time is near. */
-  #refreshEarly<T>(
-    key: string,
-    request: LoadRequest<T>,
-    value: T,
-    asOf: number,
-    left: number,
-    loadTime: number,
-  ): void {
-    if ((request.beta === 0 && request.refreshAhead === 0) || !isEarly(request, left, loadTime)) return;
-    if (!isEarly({ ...request, refreshAhead: this.#ahead(key, request, value) }, left, loadTime)) return;
-    if (this.loading.get(key) || this.#looking.has(key)) return;
-    const { store, values, on } = this.#host;
-    this.#looking.add(key);
-    store.read(key, { lease: request.lease, proof: PROOF, refresh: asOf }).finally(() => this.#looking.delete(key))
-      .then(
-        async (read) => {
-          if (!this.loading.claim(read)) return;
-          const previous = read.entry && await values.read(key, read.entry, request.schema, request.version);
-          this.loading.start(key, request, { fence: read, previous, background: true, fallback: true });
-        },
-      ).catch((error) => on?.({ type: "cache.error", operation: "refresh", key, error }));
-  }
-
-  /** How long before the end of its freshness this value is refreshed. */
-  #ahead<T>(key: string, { refreshAhead, ttl }: LoadRequest<T>, value: T): number {
-    const { early } = this.#host;
-    const ahead = early.of(key, refreshAhead);
-    if (!ttl || ahead === 0) return ahead;
-    try {
-      return early.within(ahead, ttlOf(ttl(value)));
-    } catch {
-      return ahead; // the load that comes of it will say so
-    }
-  }
-
   /** Ends the wait for a value that takes time to decode; nobody loads on behalf of its caller then. */
   async #inTime<T>(
     key: string,
@@ -370,25 +293,4 @@ export interface Wanted<T> {
   readonly version: string | undefined;
   /** Ends the wait. */
   readonly signal: AbortSignal | undefined;
-}
-
-/** Ends the wait for `work` after so many milliseconds. What loads does not see the signal that it is given. */
-async function inTime<T>(
-  key: string,
-  milliseconds: number,
-  signal: AbortSignal | undefined,
-  work: (signal: AbortSignal, onCycle: (error: unknown) => void) => Promise<T>,
-): Promise<T> {
-  const late = new AbortController();
-  let cause: unknown;
-  const timer = setTimeout(
-    () => late.abort(new LoaderTimeoutError(key, milliseconds, cause === undefined ? undefined : { cause })),
-    milliseconds,
-  );
-  const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-  try {
-    return await abortable(work(either, (error) => cause = error), late.signal);
-  } finally {
-    clearTimeout(timer);
-  }
 }

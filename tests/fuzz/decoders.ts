@@ -1,4 +1,4 @@
-import { readBell } from "../../src/cache/redis/change_message.ts";
+import { readChange } from "../../src/cache/redis/change_message.ts";
 import { encodeTags, HEADER, WireEntry } from "../../src/cache/entry.ts";
 import { InvalidationReplica } from "../../src/cache/invalidations.ts";
 import { Codec } from "../../src/cache/codec.ts";
@@ -110,7 +110,7 @@ const bell: Decoder = {
   examples: ["ka\0b\0\x01", "kuser:1", "e", "e\x01", "e\x02", "h12345678tag", "s12345678tag", "p12345678user:*"]
     .map((text) => encoder.encode(text)),
   read(bytes) {
-    const message = readBell(bytes, 512);
+    const message = readChange(bytes, 512);
     if (message?.kind === "tag" && encoder.encode(message.tag).length > 3 * 512) {
       throw new Wrong("a tag that is too long");
     }

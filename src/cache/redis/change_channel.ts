@@ -1,6 +1,6 @@
 import type { RedisClient, Subscription } from "../../redis/client.ts";
 import { MAX_KEY_BYTES } from "../../util/keys.ts";
-import { bellOf, readBell } from "./change_message.ts";
+import { channelOf, readChange } from "./change_message.ts";
 
 /** Takes what the channel tells: what there may be reason to look at. */
 export interface ChangeChannelListener {
@@ -48,7 +48,7 @@ export class ChangeChannel implements AsyncDisposable {
   constructor(client: RedisClient, namespace: string, listener: ChangeChannelListener) {
     this.#client = client;
     // Who knows no channels of databases rings that of database 0, wherever it is.
-    this.#channels = [...new Set([bellOf(namespace, client.db ?? 0), bellOf(namespace, 0)])];
+    this.#channels = [...new Set([channelOf(namespace, client.db ?? 0), channelOf(namespace, 0)])];
     this.#listener = listener;
   }
 
@@ -114,7 +114,7 @@ export class ChangeChannel implements AsyncDisposable {
   }
 
   #message(payload: Uint8Array, own: boolean): void {
-    const message = readBell(payload, MAX_KEY_BYTES);
+    const message = readChange(payload, MAX_KEY_BYTES);
     if (!message) return;
     // On the channel of another database, only what does not say that it is from there.
     if (!own && (!("here" in message) || message.here)) return;

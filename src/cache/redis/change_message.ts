@@ -23,7 +23,7 @@
 import { decoder } from "../../util/utf8.ts";
 
 /** What a message is a reason to look at. */
-export type BellMessage =
+export type ChangeMessage =
   | { readonly kind: "keys"; readonly keys: readonly string[]; readonly here: boolean }
   | { readonly kind: "tag"; readonly tag: string }
   | { readonly kind: "pattern" }
@@ -40,7 +40,7 @@ const HEAD = 9;
 const HERE = "\0\x01";
 
 /** The channel of a namespace in a database. */
-export function bellOf(namespace: string, db: number): string {
+export function channelOf(namespace: string, db: number): string {
   return db === 0 ? `${namespace}:bell` : `${namespace}:bell:${db}`;
 }
 
@@ -50,7 +50,7 @@ export function bellOf(namespace: string, db: number): string {
  * @param payload What came.
  * @param longest The most bytes of a tag.
  */
-export function readBell(payload: Uint8Array, longest: number): BellMessage | undefined {
+export function readChange(payload: Uint8Array, longest: number): ChangeMessage | undefined {
   if (payload.length > LONGEST) return { kind: "all", here: true };
   switch (payload[0]) {
     case 0x6b: { // k

@@ -92,7 +92,7 @@ return removed
  * KEYS: 1 ledger. ARGV: 1 nonce · 2 check the run · 3 clock of the invalidation · 4 pattern.
  * Reply: 1 taken off, 0 not there or newer.
  */
-export const UNBAR: Script = new Script(
+export const SHOW_PATTERN: Script = new Script(
   PRELUDE + `
 local member = 'p:' .. ARGV[4]
 local score = redis.call('ZSCORE', ledger, member)

@@ -5,6 +5,7 @@ import { Deadline } from "../../redis/deadline.ts";
 import { LEASE } from "./entry_scripts.ts";
 import { Part } from "../parts.ts";
 import { nonceFor } from "./nonce.ts";
+import type { RunCheck } from "./run_check.ts";
 
 /** What is done with a lease. */
 export type LeaseAction = "extend" | "release" | "remove";
@@ -24,10 +25,7 @@ interface LeasesHost {
   readonly batch: Batch;
   readonly prefix: string;
   readonly ledger: string;
-  /** "1" when the server may have been restarted since it was last asked which run it is. */
-  check(): "0" | "1";
-  /** The server's run was checked on this connection. */
-  checked(generation: number): void;
+  readonly run: RunCheck;
 }
 
 /** Most leases of one script call: a script holds everybody up. */
@@ -91,7 +89,7 @@ export class RedisLeases implements CallSource {
   #call(leases: readonly Pending[]): Call {
     const { batch, prefix, ledger } = this.#host;
     const { generation } = batch.client;
-    const check = this.#host.check();
+    const check = this.#host.run.flag;
     const args: RedisArgument[] = [leases.length + 1];
     for (const { key } of leases) args.push(prefix + key);
     args.push(ledger, nonceFor(batch.client), check);
@@ -100,7 +98,7 @@ export class RedisLeases implements CallSource {
     return LEASE.call(batch, args, {
       operation: this.operation,
       resolve: (reply: RedisReply) => {
-        if (check === "1") this.#host.checked(generation);
+        if (check === "1") this.#host.run.checked(generation);
         if (reply === 1) return leases.forEach((lease) => lease.resolve(true));
         if (!Array.isArray(reply) || reply.length !== leases.length) {
           return reject(new RedisError("ERR the reply to a script is no list"));

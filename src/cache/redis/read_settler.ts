@@ -8,7 +8,7 @@ import type { Found } from "./plain_read.ts";
 import { Probe } from "./probe.ts";
 import { NOTE } from "./read_script.ts";
 import type { ReaderHost } from "./reader_host.ts";
-import type { Told } from "./script_read.ts";
+import type { ScriptAnswer } from "./script_read.ts";
 
 /** Microseconds by which an entry may be newer than the read that finds it. Nothing invalidates one from the future. */
 const AHEAD = 3_600_000_000;
@@ -136,7 +136,7 @@ export class ReadSettler {
    */
   script(
     read: PendingRead,
-    { value, note }: Told,
+    { value, note }: ScriptAnswer,
     moment: Moment,
     reader: EntryReader,
     token: number,

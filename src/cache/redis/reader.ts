@@ -13,7 +13,7 @@ import { NOTE } from "./read_script.ts";
 import { ReadSettler } from "./read_settler.ts";
 import type { ReaderHost } from "./reader_host.ts";
 import type { ReadsOfWrite } from "./reads_out.ts";
-import { alike, ScriptRead, type Told } from "./script_read.ts";
+import { alike, type ScriptAnswer, ScriptRead } from "./script_read.ts";
 
 /** Most keys of one script call; more are split. */
 const KEYS_PER_CALL = 500;
@@ -65,7 +65,7 @@ export class RedisReader implements CallSource {
 
   take(): Call[] {
     this.#joined = false;
-    const check = this.#host.check() === "1";
+    const check = this.#host.run.flag === "1";
     const { leased, others, plain, bytes } = this.#queue.take(check || this.#asksScript);
     const scripts = this.#scripts(leased, others, check);
     const calls = scripts.map((script) => script.call());
@@ -166,11 +166,11 @@ export class RedisReader implements CallSource {
     if (marks instanceof Error || marks === undefined) return this.#lose(group.reads, marks);
     // The client connected anew meanwhile, perhaps to a server that has forgotten: ask again, with a check.
     if (batch.client.generation !== generation) return this.#repeatAll(group.reads);
-    this.#host.told(Math.floor(marks.time / 1000));
+    this.#host.clock.received(Math.floor(marks.time / 1000));
     owed.answered();
     if (sentBefore && !sentBefore.over) return void sentBefore.waiting.push(group);
     // A ledger that is older than what was read of it is not the one that it was.
-    if (this.#host.isChecked(generation) && known.covers(marks) && known.seen <= marks.last) {
+    if (this.#host.run.isChecked(generation) && known.covers(marks) && known.seen <= marks.last) {
       return this.#judgePlain(group, marks);
     }
     this.#wait(group);
@@ -200,16 +200,16 @@ export class RedisReader implements CallSource {
     for (let i = 0; i < reads.length; i++) this.#settler.plain(reads[i]!, found[i], moment, reader);
   }
 
-  readonly #answeredScript = (script: ScriptRead, moment: Moment, told: readonly Told[]): void => {
+  readonly #answeredScript = (script: ScriptRead, moment: Moment, answers: readonly ScriptAnswer[]): void => {
     this.#end(script, performance.now() - script.sentAt);
-    this.#host.told(moment.now);
+    this.#host.clock.received(moment.now);
     this.#host.owed.answered();
     this.#inform(script.waiting);
-    const missing = told.filter(({ note }) => note && note.kind & NOTE.askAgain).length;
+    const missing = answers.filter(({ note }) => note && note.kind & NOTE.askAgain).length;
     if (missing > 0) this.#queue.fit = Math.max(1, 2 * (script.reads.length - missing));
     const reader = new EntryReader();
     for (const [i, read] of script.reads.entries()) {
-      this.#settler.script(read, told[i]!, moment, reader, script.token, missing < script.reads.length);
+      this.#settler.script(read, answers[i]!, moment, reader, script.token, missing < script.reads.length);
     }
     this.#goOn();
   };

@@ -3,6 +3,8 @@ import type { Batch } from "../../redis/batch.ts";
 import type { InvalidationReplica } from "../invalidations.ts";
 import type { KnownEntries } from "../known_entries.ts";
 import type { OwedLeases } from "./owed_leases.ts";
+import type { RunCheck } from "./run_check.ts";
+import type { ServerClock } from "./server_clock.ts";
 
 /** What the store shares with its reader. */
 export interface ReaderHost {
@@ -14,14 +16,8 @@ export interface ReaderHost {
   /** Most bytes of an entry. */
   readonly longest: number;
   readonly on: EventListener | undefined;
-  /** "1" when the server may have been restarted since it was last asked which run it is. */
-  check(): "0" | "1";
-  /** The server's run was checked on this connection. */
-  checked(generation: number): void;
-  /** Whether it was. */
-  isChecked(generation: number): boolean;
-  /** The server's time in milliseconds was this just now, at the earliest. */
-  told(now: number): void;
+  readonly run: RunCheck;
+  readonly clock: ServerClock;
   /** Leases that may have been granted by calls whose reply was lost. */
   readonly owed: OwedLeases;
 }

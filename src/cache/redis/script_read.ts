@@ -12,7 +12,7 @@ import type { ReaderHost } from "./reader_host.ts";
 import { type LedgerDelta, type Note, readNews, readValues } from "./read_reply.ts";
 
 /** What the script said of one key. */
-export interface Told {
+export interface ScriptAnswer {
   readonly value: Uint8Array | undefined;
   readonly note: Note | undefined;
 }
@@ -21,7 +21,7 @@ export interface Told {
 export interface ScriptReadHost {
   readonly store: ReaderHost;
   /** It was answered. */
-  answered(read: ScriptRead, moment: Moment, told: readonly Told[]): void;
+  answered(read: ScriptRead, moment: Moment, answers: readonly ScriptAnswer[]): void;
   /** The client connected anew meanwhile, perhaps to a server that has forgotten. */
   outdated(read: ScriptRead): void;
   /** It failed. */
@@ -97,7 +97,7 @@ export class ScriptRead {
     if (!(reply instanceof Uint8Array)) throw new RedisError("ERR the reply to a read is no string");
     const { values, news: bytes } = readValues(reply);
     if (values.length !== this.reads.length) throw new RangeError("the reply to a read is not complete");
-    if (this.checked) store.checked(this.generation);
+    if (this.checked) store.run.checked(this.generation);
     else if (store.batch.client.generation !== this.generation) {
       this.over = true;
       return this.#host.outdated(this);

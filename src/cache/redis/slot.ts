@@ -1,20 +1,21 @@
-import { RedisError } from "../../errors.ts";
 import type { EventListener } from "../../observe/events.ts";
 import type { Batch } from "../../redis/batch.ts";
-import type { RedisArgument, RedisReply } from "../../redis/client.ts";
+import type { RedisReply } from "../../redis/client.ts";
 import type { Deadline } from "../../redis/deadline.ts";
-import type { Script } from "../../redis/script.ts";
-import { compileGlob, escapeGlob } from "../../util/glob.ts";
+import { compileGlob } from "../../util/glob.ts";
 import { REMOVE, TOUCH } from "./entry_scripts.ts";
-import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "./invalidation_scripts.ts";
+import { CLEAR, INVALIDATE, SHOW_PATTERN, SWEEP } from "./invalidation_scripts.ts";
 import { longestEntry, MAX_BYTES } from "../entry.ts";
 import { InvalidationReplica } from "../invalidations.ts";
 import { KnownEntries } from "../known_entries.ts";
 import { OwedLeases } from "./owed_leases.ts";
 import { type LeaseAction, RedisLeases } from "./leases.ts";
-import { nonceFor } from "./nonce.ts";
 import { RedisReader } from "./reader.ts";
 import type { ReaderHost } from "./reader_host.ts";
+import { RunCheck } from "./run_check.ts";
+import { ServerClock } from "./server_clock.ts";
+import { ownerNode, scanKeys } from "./slot_keys.ts";
+import { SlotScripts } from "./slot_scripts.ts";
 import { milliseconds } from "./write_argument.ts";
 import { RedisWriter, type TakenBack, type WriterHost } from "./writer.ts";
 import type { Fence, InvalidationMode, NewEntry, Read, ReadOptions } from "../store.ts";
@@ -26,15 +27,6 @@ const KEYS_PER_CALL = 500;
 const TAGS_PER_CALL = 1000;
 /** Most invalidation records in the ledger of one slot; the oldest quarter goes when there are more. */
 const RECORDS = 100_000;
-/**
- * Milliseconds after which the server is asked again which run it is, although the connection stands: a proxy may have
- * changed the server behind it.
- */
-const CHECK_EVERY = 1000;
-/** Milliseconds for which the best estimate of the server's time is kept. */
-const BEST_KEPT = 5000;
-/** Keys that the server looks at per SCAN call. */
-const SCAN_COUNT = 1000;
 
 /**
  * The part of a cache that lives in one Redis hash slot: entries, their leases and the ledger of invalidations. A cache
@@ -52,11 +44,9 @@ export class RedisSlot implements ReaderHost, WriterHost {
   readonly #reader: RedisReader;
   readonly #writer: RedisWriter;
   readonly #leases: RedisLeases;
-  #checkedGeneration = -1;
-  #checkedAt = -Infinity;
-  #ahead = -Infinity;
-  #aheadAt = -Infinity;
-  #timedGeneration = -1;
+  readonly run: RunCheck;
+  readonly clock: ServerClock;
+  readonly #scripts: SlotScripts;
   /** How many invalidations were called so far. */
   invalidations = 0;
 
@@ -67,50 +57,12 @@ export class RedisSlot implements ReaderHost, WriterHost {
     this.prefix = `{${tag}}:c:`;
     this.ledger = `{${tag}}:ledger`;
     this.on = on;
+    this.run = new RunCheck(batch.client);
+    this.clock = new ServerClock(batch, this.ledger);
+    this.#scripts = new SlotScripts(batch, this.ledger, this.run);
     this.#reader = new RedisReader(this);
     this.#writer = new RedisWriter(this);
     this.#leases = new RedisLeases(this);
-  }
-
-  check(): "0" | "1" {
-    const known = this.#checkedGeneration === this.batch.client.generation;
-    return known && performance.now() - this.#checkedAt < CHECK_EVERY ? "0" : "1";
-  }
-
-  checked(generation: number): void {
-    this.#checkedGeneration = generation;
-    this.#checkedAt = performance.now();
-  }
-
-  isChecked(generation: number): boolean {
-    return this.#checkedGeneration === generation;
-  }
-
-  /** Whether the time of the server at the end of this connection is known. */
-  get timed(): boolean {
-    return this.#timedGeneration === this.batch.client.generation;
-  }
-
-  get ahead(): number {
-    return this.timed ? this.#ahead : -Infinity;
-  }
-
-  told(now: number): void {
-    const here = performance.now();
-    // The later a reply is looked at, the less it says: the best of the last seconds counts. Clocks are set, so none
-    // counts for long.
-    if (!this.timed || now - here >= this.#ahead || here - this.#aheadAt > BEST_KEPT) {
-      this.#ahead = now - here;
-      this.#aheadAt = here;
-    }
-    this.#timedGeneration = this.batch.client.generation;
-  }
-
-  /** Asks the server for its time. */
-  async time(): Promise<void> {
-    const options = { operation: "write cache entries", route: this.ledger };
-    const [seconds, micros] = await this.batch.send("TIME", [], options) as [Uint8Array, Uint8Array];
-    this.told(Number(decoder.decode(seconds)) * 1000 + Math.floor(Number(decoder.decode(micros)) / 1000));
   }
 
   /** Reads a key. It finds what this process has set before. */
@@ -127,7 +79,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
   async touch(key: string, fresh: number): Promise<boolean> {
     const written = this.#writer.hurryKey(key);
     if (written) await written;
-    return await this.#run(TOUCH, [this.prefix + key], [milliseconds(fresh)], "touch cache entry") === 1;
+    return await this.#scripts.run(TOUCH, [this.prefix + key], [milliseconds(fresh)], "touch cache entry") === 1;
   }
 
   /** Does something with a lease. Resolves to whether it was held. */
@@ -145,7 +97,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
     const calls: Promise<RedisReply>[] = [];
     for (let i = 0; i < keys.length; i += KEYS_PER_CALL) {
       const part = keys.slice(i, i + KEYS_PER_CALL).map((key) => this.prefix + key);
-      calls.push(this.#run(REMOVE, part, [], "invalidate cache keys"));
+      calls.push(this.#scripts.run(REMOVE, part, [], "invalidate cache keys"));
     }
     return (await Promise.all(calls)).reduce<number>((sum, reply) => sum + Number(reply), 0);
   }
@@ -163,7 +115,7 @@ export class RedisSlot implements ReaderHost, WriterHost {
     for (let i = 0; i < tags.length; i += TAGS_PER_CALL) {
       const part = tags.slice(i, i + TAGS_PER_CALL);
       const args = [mode === "hard" ? "h:" : "s:", RECORDS, ...part];
-      calls.push(this.#run(INVALIDATE, [], args, "invalidate cache tags"));
+      calls.push(this.#scripts.run(INVALIDATE, [], args, "invalidate cache tags"));
     }
     // What they were to replace may have other tags.
     const removed = this.#remove(taken.map(({ key }) => key));
@@ -173,11 +125,11 @@ export class RedisSlot implements ReaderHost, WriterHost {
   }
 
   /** Makes what matches invisible. Resolves to the clock for {@linkcode RedisSlot.sweep}. */
-  async bar(glob: string): Promise<number> {
+  async hidePattern(glob: string): Promise<number> {
     this.invalidations++;
     const matches = compileGlob(glob);
     const taken = this.#writer.takeBack(({ key }) => matches(key));
-    const run = this.#run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern");
+    const run = this.#scripts.run(INVALIDATE, [], ["p:", RECORDS, glob], "invalidate cache pattern");
     const at = Number(await this.#inPlaceOf(taken, run));
     this.known.addBarrier(glob, at);
     return at;
@@ -195,12 +147,12 @@ export class RedisSlot implements ReaderHost, WriterHost {
     }
   }
 
-  async unbar(glob: string, at: number): Promise<void> {
-    await this.#run(UNBAR, [], [at, glob], "end invalidation of a pattern");
+  async showPattern(glob: string, at: number): Promise<void> {
+    await this.#scripts.run(SHOW_PATTERN, [], [at, glob], "end invalidation of a pattern");
   }
 
   /**
-   * Reads what is new in the ledger. Resolves to the marks of changes that could not be told on the bell: different
+   * Reads what is new in the ledger. Resolves to the marks of changes that could not be published: different
    * after each.
    */
   async look(): Promise<string> {
@@ -217,14 +169,14 @@ export class RedisSlot implements ReaderHost, WriterHost {
   async clear(): Promise<void> {
     this.invalidations++;
     const taken = this.#writer.takeBack(() => true);
-    await this.#inPlaceOf(taken, this.#run(CLEAR, [], [], "clear cache"));
+    await this.#inPlaceOf(taken, this.#scripts.run(CLEAR, [], [], "clear cache"));
     this.known.epoch = 0;
   }
 
   /** Removes all keys, a batch at a time, and the ledger last. What is read after that is born anew. */
   async *drop(): AsyncGenerator<number> {
     const options = { operation: "drop namespace", route: this.ledger };
-    for await (const keys of this.scan("*")) {
+    for await (const keys of this.#scan("*")) {
       if (keys.length > 0) yield Number(await this.batch.send("UNLINK", keys, options));
     }
     await this.batch.send("UNLINK", [this.ledger], options);
@@ -238,74 +190,26 @@ export class RedisSlot implements ReaderHost, WriterHost {
    * @param at The clock of the invalidation; 0 = those of another epoch only.
    */
   async *sweep(glob: string, at: number): AsyncGenerator<number> {
-    for await (const keys of this.scan(glob)) {
-      if (keys.length > 0) yield Number(await this.#run(SWEEP, keys, [at], "remove cache entries"));
+    for await (const keys of this.#scan(glob)) {
+      if (keys.length > 0) yield Number(await this.#scripts.run(SWEEP, keys, [at], "remove cache entries"));
     }
   }
 
   /** Walks over the entries that match and can be served. */
   async *inspect(glob: string): AsyncGenerator<[string, Read]> {
-    for await (const keys of this.scan(glob)) {
+    for await (const keys of this.#scan(glob)) {
       const names = [...new Set(keys.map((key) => decoder.decode(key).slice(this.prefix.length)))];
       const reads = await Promise.all(names.map((name) => this.#reader.read(name, {})));
       for (const [i, name] of names.entries()) if (reads[i]!.entry) yield [name, reads[i]!];
     }
   }
 
-  /** Walks over the keys in Redis that match. */
-  async *scan(glob: string): AsyncGenerator<Uint8Array[]> {
-    const match = escapeGlob(this.prefix) + glob;
-    let cursor: RedisArgument = 0;
-    do {
-      const reply: RedisReply = await this.batch.send("SCAN", [cursor, "MATCH", match, "COUNT", SCAN_COUNT], {
-        operation: "look for cache keys",
-        route: this.ledger,
-      });
-      if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw new RedisError("ERR the reply to SCAN is no pair");
-      cursor = decoder.decode(reply[0] as Uint8Array);
-      yield reply[1] as Uint8Array[];
-    } while (cursor !== "0");
+  /** Which server has the keys, if one has all of them. */
+  async ownerNode(): Promise<string | undefined> {
+    return await ownerNode(this.batch, this.ledger);
   }
 
-  /**
-   * Which server has the keys of this slot, if one has all of them. Where it is the same before and after, a scan has
-   * seen all keys: those of a slot that is on its way from one server of a cluster to another are partly here, partly
-   * there.
-   */
-  async place(): Promise<string | undefined> {
-    if (!this.batch.client.cluster) return "here";
-    const options = { operation: "look for the server of a slot", route: this.ledger, text: true };
-    try {
-      // A server that does not have the slot says so when it is asked for a key.
-      const [nodes] = await Promise.all([
-        this.batch.send("CLUSTER", ["NODES"], options),
-        this.batch.send("EXISTS", [this.ledger], options),
-      ]);
-      const [id, , , , , , , , ...slots] = String(nodes).split("\n").map((line) => line.split(" "))
-        .find((fields) => fields[2]?.includes("myself")) ?? [];
-      return slots.some((slot) => slot.startsWith("[")) ? undefined : id;
-    } catch {
-      return undefined; // it is not there, or does not tell
-    }
-  }
-
-  async #run(
-    script: Script,
-    keys: readonly RedisArgument[],
-    args: readonly RedisArgument[],
-    operation: string,
-  ): Promise<RedisReply> {
-    const { generation } = this.batch.client;
-    const check = this.check();
-    // One that the server did not know would have to be sent again, behind what was called after it.
-    const options = { operation, whole: script.isNew(this.batch) };
-    const reply = await script.run(
-      this.batch,
-      [...keys, this.ledger],
-      [nonceFor(this.batch.client), check, ...args],
-      options,
-    );
-    if (check === "1") this.checked(generation);
-    return reply;
+  #scan(glob: string): AsyncGenerator<Uint8Array[]> {
+    return scanKeys(this.batch, this.prefix, glob, this.ledger);
   }
 }

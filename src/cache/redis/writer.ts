@@ -5,6 +5,8 @@ import type { Deadline } from "../../redis/deadline.ts";
 import type { KnownEntries } from "../known_entries.ts";
 import { WRITE } from "./entry_scripts.ts";
 import { nonceFor } from "./nonce.ts";
+import type { RunCheck } from "./run_check.ts";
+import type { ServerClock } from "./server_clock.ts";
 import { isUnknownScript } from "../../redis/script.ts";
 import { ADDED, NUMBERS, setUntil, writeArgument } from "./write_argument.ts";
 import { type Queued, WriteQueue } from "./write_queue.ts";
@@ -26,16 +28,10 @@ export interface WriterHost {
   readonly batch: Batch;
   readonly prefix: string;
   readonly ledger: string;
-  /** What to add to `performance.now()` to get the server's time in milliseconds, or a little less. */
-  readonly ahead: number;
+  readonly run: RunCheck;
+  readonly clock: ServerClock;
   /** How many invalidations were called so far. */
   readonly invalidations: number;
-  /** "1" when the server may have been restarted since it was last asked which run it is. */
-  check(): "0" | "1";
-  /** The server's run was checked on this connection. */
-  checked(generation: number): void;
-  /** The server's time in milliseconds was this just now, at the earliest. */
-  told(now: number): void;
   /** What is remembered of stored entries. */
   readonly entries: KnownEntries;
 }
@@ -135,9 +131,9 @@ export class RedisWriter implements CallSource {
   }
 
   #call(writes: readonly Pending[], sent: () => void): Call {
-    const { batch, prefix, ledger, ahead } = this.#host;
+    const { batch, prefix, ledger, clock: { ahead } } = this.#host;
     const { generation } = batch.client;
-    const check = this.#host.check();
+    const check = this.#host.run.flag;
     const args: RedisArgument[] = [writes.length + 1];
     for (const { key } of writes) args.push(prefix + key);
     args.push(ledger, nonceFor(batch.client), check);
@@ -162,9 +158,9 @@ export class RedisWriter implements CallSource {
       },
       resolve: (reply: RedisReply) => {
         batch.scripts.add(WRITE.sha, generation);
-        if (check === "1") this.#host.checked(generation);
+        if (check === "1") this.#host.run.checked(generation);
         if (typeof reply === "number") {
-          this.#host.told(reply);
+          this.#host.clock.received(reply);
           writes.forEach((write) => this.#stored(write));
           return this.#ended(writes, []);
         }
@@ -185,7 +181,7 @@ export class RedisWriter implements CallSource {
       this.#host.batch.diagnosis.refused(this.operation, error);
       write.reject(error);
     } else if (typeof reply === "number" && reply < 0) {
-      this.#host.told(-reply);
+      this.#host.clock.received(-reply);
       return false;
     } else if (reply === 1) {
       this.#stored(write);

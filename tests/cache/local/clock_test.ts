@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { LEASE, REMOVE, TOUCH, WRITE } from "../../../src/cache/redis/entry_scripts.ts";
-import { CLEAR, INVALIDATE, SWEEP, UNBAR } from "../../../src/cache/redis/invalidation_scripts.ts";
+import { CLEAR, INVALIDATE, SHOW_PATTERN, SWEEP } from "../../../src/cache/redis/invalidation_scripts.ts";
 import { READ } from "../../../src/cache/redis/read_script.ts";
 import type { UnavailableError } from "../../../src/errors.ts";
 import type { RedisClient, RedisCommand, RedisReply } from "../../../src/redis/client.ts";
@@ -9,7 +9,7 @@ import { RedisServer } from "../../support/redis_server.ts";
 import { until } from "../../support/until.ts";
 
 const TEXTS = new Map(
-  [LEASE, REMOVE, TOUCH, WRITE, CLEAR, INVALIDATE, SWEEP, UNBAR, READ].map(({ sha, text }) => [sha, text]),
+  [LEASE, REMOVE, TOUCH, WRITE, CLEAR, INVALIDATE, SWEEP, SHOW_PATTERN, READ].map(({ sha, text }) => [sha, text]),
 );
 
 /**

@@ -260,17 +260,17 @@ Deno.test({
       const client = await clients.client();
       const batch = new Batch(client, { commandTimeout: 3000 });
       const slot = new RedisSlot(batch, tag!.slice(1, -1), undefined);
-      assertEquals(await slot.place(), await from.cli("CLUSTER", "MYID"));
+      assertEquals(await slot.ownerNode(), await from.cli("CLUSTER", "MYID"));
       const script = { name: "EVAL", args: ["return 1", 1, tag!] };
       assertEquals(await client.pipeline([script]), [1]);
       const { generation } = client;
       await cluster.beginMove(tag!, to);
-      assertEquals(await slot.place(), undefined);
+      assertEquals(await slot.ownerNode(), undefined);
       // Keys are partly here, partly there now. Invalidations hold all the same.
       await one.cache.invalidateMany(KEYS.slice(0, 50));
       assertEquals(await found(two, KEYS.slice(0, 50)), 0);
       await cluster.endMove(tag!, to);
-      await until(async () => await slot.place() === await to.cli("CLUSTER", "MYID"), "the client knows");
+      await until(async () => await slot.ownerNode() === await to.cli("CLUSTER", "MYID"), "the client knows");
       assertEquals(await found(two, KEYS.slice(0, 50)), 0);
       // Who keeps state about the server of the slot looks again, in the same breath.
       assertEquals([await client.pipeline([script]), client.generation > generation], [[1], true]);
