@@ -21,6 +21,8 @@ export interface EndsJob {
   truth: string;
   /** Whether it keeps copies. */
   local: boolean;
+  /** How long a loader that died keeps others waiting. */
+  lease: string;
 }
 
 /** What a process saw. */
@@ -44,7 +46,7 @@ const BEHIND = 1000;
 const ENDS = "value,null,not modified,throws,absent,value,skip,late,value,null,not modified,throws,value,absent".split(
   ",",
 );
-const OPTIONS = { ttl: "200ms", staleWhileRevalidate: "1s", staleIfError: "5s", lease: "1s", tags: ["all"] } as const;
+const OPTIONS = { ttl: "200ms", staleWhileRevalidate: "1s", staleIfError: "5s", tags: ["all"] } as const;
 
 async function read(
   cache: Cache,
@@ -69,7 +71,7 @@ async function read(
       return end === "not modified" && context.stale === version ? context.notModified() : version;
     };
     const tags = [group(key), "all"];
-    const options = { ...OPTIONS, tags: turn % 2 === 0 ? tags : () => tags };
+    const options = { ...OPTIONS, lease: job.lease, tags: turn % 2 === 0 ? tags : () => tags };
     const floor = history.look(key);
     const asked = performance.now();
     let found: number | null | undefined;
