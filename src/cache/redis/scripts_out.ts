@@ -4,9 +4,9 @@ const [FIRST, MOST, LEAST] = [2000, 8000, 500];
 const [SLOW, FAST] = [1 / 4, 1 / 16];
 
 /**
- * How many keys are read by scripts that are on their way: as many as a server answers for well within the deadline. The
- * others wait for their turn, and their deadline with them, so a big call takes as long as it takes and fails no sooner
- * than a part of it does.
+ * How many keys are read by scripts that are on their way: as many as a server answers for well within the deadline.
+ * The others wait for their turn, and their deadline with them, so a big call takes as long as it takes and fails no
+ * sooner than a part of it does.
  */
 export class ScriptsOut {
   #out = 0;
