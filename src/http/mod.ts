@@ -18,6 +18,7 @@ export * from "./cache_response.ts";
 export * from "./health.ts";
 export * from "./idempotent.ts";
 export * from "./metrics.ts";
+export * from "./sse.ts";
 export { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
 export type {
   AddressTeller,

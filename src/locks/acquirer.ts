@@ -5,6 +5,7 @@ import { Keeper } from "./keeper.ts";
 import { Leaver } from "./leaver.ts";
 import { Lines, Turn } from "./lines.ts";
 import { DRIFT, HeldLock } from "./lock.ts";
+import { lockTracer } from "../observe/telemetry.ts";
 import type { LockTimes } from "./options.ts";
 import type { LockStats } from "./stats.ts";
 import type { Grant, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
@@ -87,7 +88,8 @@ export class Acquirer {
   /** Acquires what is asked for; `undefined` when it is not free in time. */
   async acquire(request: LockRequest): Promise<HeldLock | undefined> {
     this.#assertOpen();
-    const asking = this.#acquire(request);
+    const trace = lockTracer();
+    const asking = trace ? trace("acquire", () => this.#acquire(request)) : this.#acquire(request);
     this.#asking.add(asking);
     try {
       return await asking;

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ClosedBy } from "../errors.ts";
 import { type EventListener, safeListener } from "../observe/events.ts";
+import { lockTracer } from "../observe/telemetry.ts";
 import { describe } from "../util/describe.ts";
 import { assertKey } from "../util/keys.ts";
 import { Acquirer, type LockRequest } from "./acquirer.ts";
@@ -96,7 +97,9 @@ export class Locks implements AsyncDisposable {
     }
     const lock = await this.#acquire(name, options);
     try {
-      return await this.#around.run(new Map(this.#around.getStore()).set(lock.key, lock), () => job(lock));
+      const around = new Map(this.#around.getStore()).set(lock.key, lock);
+      const trace = lockTracer();
+      return await this.#around.run(around, () => trace ? trace("hold", async () => await job(lock)) : job(lock));
     } finally {
       await lock.release();
     }

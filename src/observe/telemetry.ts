@@ -14,12 +14,17 @@ export interface TracedServer {
 /** Runs a loader of the cache within a span. */
 export type LoadTracer = <T>(background: boolean, load: () => Promise<T>) => Promise<T>;
 
+/** Runs what is done with a lock within a span: the wait for it, or the job while it is held. */
+export type LockTracer = <T>(step: "acquire" | "hold", work: () => Promise<T>) => Promise<T>;
+
 /** What OpenTelemetry is told, where there is one. */
 export interface Telemetry {
   /** Traces and counts what goes to a server. */
   server(server: TracedServer | undefined): { trace: WriteTracer; observer: BatchObserver };
   /** Traces loaders. */
   readonly load: LoadTracer;
+  /** Traces locks. */
+  readonly lock: LockTracer;
 }
 
 /** Under this name, OpenTelemetry's API keeps what was set up: by Deno with `OTEL_DENO=true`, or by an SDK. */
@@ -32,6 +37,11 @@ let found: Telemetry | undefined;
 /** Runs loaders within spans, once {@linkcode findTelemetry} has found somebody who wants them. */
 export function loadTracer(): LoadTracer | undefined {
   return found?.load;
+}
+
+/** Runs what is done with locks within spans, once {@linkcode findTelemetry} has found somebody who wants them. */
+export function lockTracer(): LockTracer | undefined {
+  return found?.lock;
 }
 
 /** Finds out whether somebody has set up OpenTelemetry. */
@@ -98,6 +108,7 @@ function openTelemetry(): Telemetry {
         },
       };
     },
+    lock: async (step, work) => await within(`lock.${step}`, SpanKind.INTERNAL, {}, work),
     load: async (background, load) =>
       await within("cache.load", SpanKind.INTERNAL, { "larder.cache.background": background }, load),
   };

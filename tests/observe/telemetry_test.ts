@@ -83,6 +83,11 @@ Deno.test({
       ]);
     }
     assertEquals(named("cache.load").map(({ status }) => status?.code ?? 0).sort(), [0, 0, 2]);
+    const [locks] = named("locks");
+    for (const step of ["lock.acquire", "lock.hold"]) {
+      assertEquals(named(step).map(({ parentSpanId, kind }) => [parentSpanId, kind]), [[locks!.spanId, 1]], step);
+    }
+    assertEquals(named("work")[0]!.parentSpanId, named("lock.hold")[0]!.spanId);
     const [copies] = named("copies");
     assertEquals(receiver.spans.filter(({ traceId }) => traceId === copies!.traceId), [copies!]);
     assert(receiver.metrics.includes("db.client.operation.duration"));

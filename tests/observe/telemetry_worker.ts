@@ -18,6 +18,13 @@ await trace.getTracer("app").startActiveSpan("request", async (span) => {
 });
 await redis.cache.getOrSet("b", () => Promise.reject(new Error("secret-message"))).catch(() => {});
 
+await trace.getTracer("app").startActiveSpan("locks", async (span) => {
+  await redis.locks.withLock("secret-lock", async () => {
+    await trace.getTracer("app").startActiveSpan("work", (inner) => Promise.resolve(inner.end()));
+  });
+  span.end();
+});
+
 await using near = await connect({ url: Deno.args[0]!, namespace: "traced", cache: { local: true } });
 const roundTrips = () => near.metrics()[0]!.latencies.reduce((sum, { count }) => sum + count, 0);
 const deadline = performance.now() + 5000;

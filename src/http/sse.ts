@@ -1,0 +1,163 @@
+import type { Channel } from "../pubsub/pubsub.ts";
+import type { ChannelItem, ChannelSubscription } from "../pubsub/subscription.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
+import { assertOptions, optionNames } from "../util/option_names.ts";
+
+/**
+ * Options of {@linkcode sse}.
+ *
+ * @typeParam Value What is published on the channel.
+ */
+export interface SseOptions<Value> {
+  /**
+   * What a message is to the page; `undefined` leaves it out.
+   *
+   * @default {the value as JSON}
+   */
+  event?: ((value: Value) => SseEvent | undefined) | undefined;
+  /** How often a comment shows that the connection is alive, from 1 s to an hour. @default {"15s"} */
+  heartbeat?: Duration | undefined;
+  /** How many messages wait for a client that is slow, from 1 to 1,000,000. @default {1000} */
+  buffer?: number | undefined;
+}
+
+/** An event as a page is told it. */
+export interface SseEvent {
+  /** Its type, without line breaks. @default {"message"} */
+  readonly event?: string | undefined;
+  /** What it says. */
+  readonly data: string;
+}
+
+const ACTION = "answer with events";
+const OPTIONS = optionNames<SseOptions<unknown>>({ event: true, heartbeat: true, buffer: true });
+/** Milliseconds to wait for the subscription, before the response begins without it. */
+const PATIENCE = 2000;
+const encoder = new TextEncoder();
+
+/**
+ * Answers a request with the messages of a channel as Server-Sent Events: to `new EventSource(url)` in a page. It ends
+ * when the client goes, or Larder is closed. Where messages may be missing there is an event of the type `gap`, so that
+ * the page can read anew what is stored; so there is at the begin of a connection that the browser has made again
+ * (`Last-Event-ID`), since channels keep nothing.
+ *
+ * @typeParam Value What is published on the channel.
+ * @param request The request.
+ * @param channel Where the messages are.
+ * @param options What a message is to the page, how often to show that the connection is alive.
+ * @returns The response, as soon as messages arrive; while Redis is away after 2 s, and a `gap` when they do.
+ * @throws {TypeError | RangeError} If an argument cannot be used.
+ *
+ * @example A page that sees orders
+ * ```ts
+ * import { connect } from "@larder/larder";
+ * import { sse } from "@larder/larder/http";
+ * import assert from "node:assert/strict";
+ *
+ * await using redis = await connect({ url: "memory:" });
+ * const orders = redis.pubsub.channel<{ id: number }>("orders");
+ * const handler = (request: Request) => sse(request, orders);
+ *
+ * const response = await handler(new Request("http://localhost/events"));
+ * assert.equal(response.headers.get("content-type"), "text/event-stream");
+ * await orders.publish({ id: 7 });
+ * const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+ * assert.equal((await reader.read()).value, 'id: 1\ndata: {"id":7}\n\n');
+ * await reader.cancel();
+ * ```
+ */
+export async function sse<Value>(
+  request: Request,
+  channel: Channel<Value>,
+  options: SseOptions<Value> = {},
+): Promise<Response> {
+  if (!(request instanceof Request)) {
+    throw new TypeError(`Cannot ${ACTION}: wanted a Request, got ${describe(request)}`);
+  }
+  if (typeof channel?.subscribe !== "function") {
+    throw new TypeError(`Cannot ${ACTION}: wanted a channel of redis.pubsub, got ${describe(channel)}`);
+  }
+  assertOptions(options, OPTIONS, ACTION);
+  const { event = (value: Value) => ({ data: JSON.stringify(value) }), heartbeat = "15s", buffer } = options;
+  if (typeof event !== "function") {
+    throw new TypeError(`Cannot ${ACTION}: wanted a function as "event", got ${describe(event)}`);
+  }
+  const every = toMilliseconds(heartbeat, "heartbeat", { min: 1000, max: 3_600_000 });
+  const messages = channel.subscribe({ signal: request.signal, ...(buffer !== undefined && { buffer }) });
+  const stream = new EventStream(messages, event, every, request.headers.has("last-event-id"));
+  await stream.ready();
+  const headers = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
+  return new Response(stream.body, { headers });
+}
+
+/** The events of one client. */
+class EventStream<Value> {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #messages: ChannelSubscription<Value>;
+  readonly #event: (value: Value) => SseEvent | undefined;
+  readonly #every: number;
+  #next: Promise<IteratorResult<ChannelItem<Value>, undefined>> | undefined;
+  /** Resolves when messages arrive, where that took too long to be waited for. */
+  #late: Promise<"ready"> | undefined;
+  #id = 0;
+
+  constructor(
+    messages: ChannelSubscription<Value>,
+    event: (value: Value) => SseEvent | undefined,
+    every: number,
+    again: boolean,
+  ) {
+    this.#messages = messages;
+    this.#event = event;
+    this.#every = every;
+    this.body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        if (again) controller.enqueue(this.#write({ event: "gap", data: "" }));
+      },
+      pull: async (controller) => {
+        const text = await this.#pull();
+        if (text) controller.enqueue(text);
+        else controller.close();
+      },
+      cancel: async () => void await this.#messages.return(),
+    }, { highWaterMark: 0 });
+  }
+
+  /** Waits until messages arrive. While Redis is away, a page had better be told nothing than be refused for ever. */
+  async ready(): Promise<void> {
+    const ready = this.#messages.ready.then(() => "ready" as const);
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), PATIENCE);
+    const which = await Promise.race([ready, late.promise]).finally(() => clearTimeout(timer));
+    if (which === "late") this.#late = ready;
+  }
+
+  /** The next event, or a comment when there is none for so long; `undefined` at the end. */
+  async #pull(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      this.#next ??= this.#messages.next();
+      const idle = Promise.withResolvers<"idle">();
+      const timer = setTimeout(() => idle.resolve("idle"), this.#every);
+      const all = [this.#next, idle.promise, ...this.#late ? [this.#late] : []];
+      const item = await Promise.race(all).finally(() => clearTimeout(timer));
+      if (item === "ready") {
+        this.#late = undefined;
+        return this.#write({ event: "gap", data: "" });
+      }
+      if (item === "idle") return encoder.encode(": \n\n");
+      this.#next = undefined;
+      if (item.done) return undefined;
+      const { value: { gap, issues, value } } = item;
+      if (gap) return this.#write({ event: "gap", data: "" });
+      const event = issues ? undefined : this.#event(value as Value);
+      if (event) return this.#write(event);
+    }
+  }
+
+  #write({ event, data }: SseEvent): Uint8Array {
+    const type = event === undefined ? "" : `event: ${event.replace(/[\r\n]+/g, " ")}\n`;
+    const lines = data.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`).join("");
+    return encoder.encode(`id: ${++this.#id}\n${type}${lines}\n`);
+  }
+}
