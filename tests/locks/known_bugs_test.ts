@@ -5,8 +5,11 @@
  */
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { connect } from "../../src/connect/larder.ts";
+import { UnavailableError } from "../../src/errors.ts";
 import { LockLostError } from "../../src/locks/mod.ts";
 import type { LarderEvent } from "../../src/observe/events.ts";
+import { DenoProcess } from "../support/deno_process.ts";
+import { TcpProxy } from "../support/proxy.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 import { type LockWorld, memoryWorld, redisWorld } from "./stores.ts";
@@ -152,6 +155,70 @@ Deno.test("laravel #31166, #57455: every key of a lock ends by itself, and none 
   for (const key of keys) assertGreater(Number(await server.cli("PTTL", key)), 0, key);
   await redis.close();
   await waits;
+});
+
+Deno.test("sesamecare/redlock #6: a lock by the name of a key that is there is free", async () => {
+  await using server = await RedisServer.start();
+  for (const key of ["report", "shop:report", "{shop}:report"]) await server.cli("SET", key, "there");
+  await using redis = await connect({ url: server.url, namespace: "shop", commandTimeout: "5s" });
+  assertEquals(await redis.locks.withLock("report", { wait: 0 }, ({ held }) => held), true);
+  assertEquals(await server.cli("MGET", "report", "shop:report", "{shop}:report"), ["there", "there", "there"]);
+});
+
+Deno.test("redlock-rb #76: a lock that was given after its caller had given up is free again", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = TcpProxy.start(server);
+  const options = { namespace: "shop", on: () => {} };
+  await using hasty = await connect({ ...options, url: proxy.url, commandTimeout: "150ms" });
+  await using other = await connect({ ...options, url: server.url, commandTimeout: "5s" });
+  await hasty.locks.withLock("warm", () => {});
+  proxy.muted = true; // what it asks for is done, and it is not told
+  await assertRejects(() => hasty.locks.acquire("x", { ttl: "10m" }), UnavailableError);
+  const held = async () => (await server.cli("KEYS", "*:lock:l:x") as string[]).length;
+  assertEquals(await held(), 1);
+  proxy.muted = false;
+  proxy.cut();
+  await (await other.locks.acquire("x", { wait: "60s" })).release();
+});
+
+bug("node-redlock #11: an extension gives the lock to nobody who waits", async (world) => {
+  const [a, b] = await Promise.all([world.open(), world.open()]);
+  const lock = await a.acquire("x", { ttl: "600ms" });
+  const waits = b.acquire("x", { ttl: "600ms", wait: "60s" });
+  await sleep(1500); // it was extended several times
+  assertEquals([lock.held, b.stats().waiting, b.stats().held], [true, 1, 0]);
+  await lock.release();
+  const next = await waits;
+  assertGreater(next.token, lock.token);
+  await sleep(900);
+  assertEquals([next.held, await next.release()], [true, true]);
+});
+
+bug("dv/redis-semaphore #57: a block that throws gives its lock up, also without a function around", async (world) => {
+  const [a, b] = await Promise.all([world.open(), world.open()]);
+  await assertRejects(
+    async () => {
+      await using _lock = await a.acquire("x");
+      throw new Error("no paper");
+    },
+    Error,
+    "no paper",
+  );
+  await (await b.acquire("x", { wait: 0 })).release();
+});
+
+Deno.test("sidekiq-unique-jobs #546, #592: a holder that was killed holds nobody up for longer than its ttl", async () => {
+  await using world = await redisWorld();
+  const file = await Deno.makeTempFile();
+  await using worker = DenoProcess.start(import.meta.resolve("./worker.ts"), world.server!.url, "hold", file);
+  const token = await worker.receive<number>(); // its ttl is a second
+  await worker.kill();
+  const locks = await world.open();
+  const lock = await locks.acquire("file", { wait: "60s" });
+  assertGreater(lock.token, token);
+  assertEquals(await lock.release(), true);
+  assertEquals(await world.left(), 0);
+  await Deno.remove(file);
 });
 
 bug("redis-semaphore #20: nothing keeps a process alive but those who wait, and close() ends that", async (world) => {
