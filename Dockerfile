@@ -1,4 +1,6 @@
 # The service of examples/service. Put your own in its place.
+# The base image is named by its version and not by its digest: where a registry can be reached,
+# `docker buildx imagetools inspect denoland/deno:distroless-2.9.1` says it, to be put behind the name (`@sha256:…`).
 ARG DENO_VERSION=2.9.1
 
 FROM denoland/deno:distroless-${DENO_VERSION} AS base
@@ -10,7 +12,10 @@ WORKDIR /app
 
 # Fetches what the program imports, while there is a network.
 FROM base AS modules
-COPY deno.json mod.ts ./
+# What is fetched has the hashes of deploy/image.deno.lock, or the build fails. Nothing comes from JSR.
+COPY deploy/image.deno.json deno.json
+COPY deploy/image.deno.lock deno.lock
+COPY mod.ts ./
 COPY src src
 COPY examples/catalogue/product.ts examples/catalogue/products.json examples/catalogue/
 COPY examples/service examples/service

@@ -8,7 +8,7 @@ const [port, pages] = Deno.args.map(Number);
 const encoder = new TextEncoder();
 const requests = Array.from(
   { length: pages! },
-  (_, i) => encoder.encode(`GET /pages/${i} HTTP/1.1\r\nHost: localhost\r\n\r\n`),
+  (_, i) => encoder.encode(`GET /pages/${i} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`),
 );
 
 async function visit(request: Uint8Array): Promise<void> {

@@ -1,4 +1,4 @@
-import { jsrAnswers, registry } from "../../tools/jsr.ts";
+import { registry } from "../../tools/jsr.ts";
 import type { Engine } from "./engine.ts";
 import { registriesFor } from "./registries.ts";
 import { run } from "./run.ts";
@@ -36,32 +36,17 @@ export async function buildStandIns(engine: Engine): Promise<string> {
 }
 
 /**
- * Builds the image of the app with the Dockerfile of the project. Where JSR does not answer, the stand-in of
- * tests/offline takes the place of its Redis client, which needs to read the whole environment.
+ * Builds the image of the app with the Dockerfile of the project.
  *
  * @returns How it was built, for people.
  */
 export async function buildApp(engine: Engine): Promise<string> {
-  const build = async (folder: string) => {
-    await using registries = registriesFor(engine, { JSR_URL: registry(), NPM_CONFIG_REGISTRY: npmRegistry() });
-    await engine.docker("build", "--network", "host", ...registries.args, "--tag", `${APP_IMAGE}:1`, folder);
-    await engine.docker("tag", `${APP_IMAGE}:1`, `${APP_IMAGE}:2`);
-    const size = async (image: string) => Number(await engine.docker("inspect", "--format", "{{.Size}}", image));
-    const added = await size(`${APP_IMAGE}:1`) - await size(await baseImage());
-    return `${(added / 1e6).toFixed(1)} MB on top of the base`;
-  };
-  if (await jsrAnswers()) {
-    return `the Dockerfile as it is, modules from ${registry()}, ${await build(ROOT)}`;
-  }
-  const folder = `${engine.folder}/app`;
-  await Deno.mkdir(folder);
-  const wanted = [...await copied(), "Dockerfile", "tests/offline"];
-  await run("cp", ["--parents", "--recursive", ...wanted, folder], { cwd: ROOT });
-  await change(`${folder}/deno.json`, /"jsr:@db\/redis[^"]*"/, '"./tests/offline/db_redis.ts"');
-  await change(`${folder}/Dockerfile`, "COPY src src", "COPY src src\nCOPY tests/offline tests/offline");
-  await change(`${folder}/Dockerfile`, /"--allow-env=[^"]*"/, '"--allow-env"');
-  const added = await build(folder);
-  return `the Dockerfile with the stand-in for @db/redis and all of --allow-env, since JSR does not answer, ${added}`;
+  await using registries = registriesFor(engine, { JSR_URL: registry(), NPM_CONFIG_REGISTRY: npmRegistry() });
+  await engine.docker("build", "--network", "host", ...registries.args, "--tag", `${APP_IMAGE}:1`, ROOT);
+  await engine.docker("tag", `${APP_IMAGE}:1`, `${APP_IMAGE}:2`);
+  const size = async (image: string) => Number(await engine.docker("inspect", "--format", "{{.Size}}", image));
+  const added = await size(`${APP_IMAGE}:1`) - await size(await baseImage());
+  return `the Dockerfile as it is, modules from ${npmRegistry()}, ${(added / 1e6).toFixed(1)} MB on top of the base`;
 }
 
 function npmRegistry(): string {
@@ -73,19 +58,6 @@ async function baseImage(): Promise<string> {
   const text = await Deno.readTextFile(`${ROOT}Dockerfile`);
   const version = /^ARG DENO_VERSION=(\S+)/m.exec(text)![1]!;
   return /^FROM (\S+)/m.exec(text)![1]!.replace("${DENO_VERSION}", version);
-}
-
-/** What the Dockerfile copies out of the project. */
-async function copied(): Promise<string[]> {
-  const text = await Deno.readTextFile(`${ROOT}Dockerfile`);
-  return [...text.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, sources]) => sources!.split(" "));
-}
-
-async function change(path: string, from: string | RegExp, to: string): Promise<void> {
-  const text = await Deno.readTextFile(path);
-  const changed = text.replace(from, to);
-  if (changed === text) throw new Error(`Cannot prepare ${path}: ${from} is not in it`);
-  await Deno.writeTextFile(path, changed);
 }
 
 /** Puts a program into the root of an image, with the libraries that it needs. */
