@@ -1,20 +1,28 @@
 /** Told of what a batch does. It must not throw, and must be quick. */
 export interface BatchObserver {
-  /** A call was answered, so many milliseconds after it was written. */
-  answered(operation: string, milliseconds: number): void;
+  /** A call was answered, so many milliseconds after it was written: what it is for, and by which command. */
+  answered(operation: string, milliseconds: number, command: string): void;
   /** A call failed: the reason of an `UnavailableError`, or the code of an error reply. */
   failed(reason: string): void;
 }
 
 /** Runs each write of a batch, so that it can be traced. */
-export type WriteTracer = <T>(commands: readonly { readonly name: string }[], write: () => Promise<T>) => Promise<T>;
+export type WriteTracer = <T>(commands: readonly TracedCommand[], write: () => Promise<T>) => Promise<T>;
+
+/** A command that is traced. */
+export interface TracedCommand {
+  /** The name of the command. */
+  readonly name: string;
+  /** What it is for. */
+  readonly operation: string;
+}
 
 /** Tells two observers. */
 export function both(one: BatchObserver, other: BatchObserver): BatchObserver {
   return {
-    answered(operation, milliseconds) {
-      one.answered(operation, milliseconds);
-      other.answered(operation, milliseconds);
+    answered(operation, milliseconds, command) {
+      one.answered(operation, milliseconds, command);
+      other.answered(operation, milliseconds, command);
     },
     failed(reason) {
       one.failed(reason);

@@ -1,7 +1,8 @@
 // Not loaded when it is needed: in programs that import node-redis as well, Deno would look for a copy that is not
 // there. https://github.com/denoland/deno/issues/28366
 import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { BatchObserver, WriteTracer } from "./batch_observer.ts";
+import type { BatchObserver, TracedCommand, WriteTracer } from "./batch_observer.ts";
+import { spanName } from "./span_names.ts";
 
 /** Where a server is, for the attributes of spans. */
 export interface TracedServer {
@@ -94,15 +95,24 @@ function openTelemetry(): Telemetry {
       };
       return {
         trace: async (commands, write) => {
-          const name = nameOf(commands);
-          const attributes: Record<string, string | number> = { ...address, "db.operation.name": name };
+          const command = nameOf(commands.map(({ name }) => name));
+          const operation = same(commands.map(operationOf));
+          const attributes: Record<string, string | number> = {
+            ...address,
+            "db.operation.name": command,
+            ...(operation !== undefined && { "larder.operation": operation }),
+          };
           if (commands.length > 1) attributes["db.operation.batch.size"] = commands.length;
-          return await within(name, SpanKind.CLIENT, attributes, write);
+          return await within(same(commands.map(spanOf)) ?? command, SpanKind.CLIENT, attributes, write);
         },
         observer: {
-          answered(operation, milliseconds) {
-            const what = operation.startsWith("run ") ? "command" : operation;
-            duration.record(milliseconds / 1000, { ...address, "larder.operation": what });
+          answered(operation, milliseconds, command) {
+            const what = operationOf({ operation });
+            duration.record(milliseconds / 1000, {
+              ...address,
+              "db.operation.name": command,
+              "larder.operation": what,
+            });
           },
           failed: (reason) => failures.add(1, { ...address, "error.type": reason }),
         },
@@ -115,8 +125,22 @@ function openTelemetry(): Telemetry {
 }
 
 /** The name of a command, or what all of several are. */
-function nameOf(commands: readonly { readonly name: string }[]): string {
-  const [first, ...others] = commands;
-  if (others.length === 0) return first!.name;
-  return others.every(({ name }) => name === first!.name) ? `PIPELINE ${first!.name}` : "PIPELINE";
+function nameOf(names: readonly string[]): string {
+  if (names.length === 1) return names[0]!;
+  const all = same(names);
+  return all === undefined ? "PIPELINE" : `PIPELINE ${all}`;
+}
+
+/** What all are, if they are the same. */
+function same<T>(all: readonly T[]): T | undefined {
+  return all.every((one) => one === all[0]) ? all[0] : undefined;
+}
+
+/** What a call is for; a raw command is of whoever sent it. */
+function operationOf({ operation }: Pick<TracedCommand, "operation">): string {
+  return operation.startsWith("run ") ? "command" : operation;
+}
+
+function spanOf({ operation }: TracedCommand): string | undefined {
+  return spanName(operation);
 }

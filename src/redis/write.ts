@@ -68,7 +68,7 @@ export function answerCalls(
       demoted ??= reply.code === "READONLY" ? reply : undefined;
       call.reject(reply);
     } else {
-      observer?.answered(call.operation, milliseconds);
+      observer?.answered(call.operation, milliseconds, call.name);
       diagnosis.worked(call.operation);
       call.resolve(reply ?? null, before as readonly RedisReply[]);
     }
