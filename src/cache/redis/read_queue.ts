@@ -90,9 +90,9 @@ export class ReadQueue {
   take(byScript: boolean): TakenReads {
     const own = this.#own;
     const [leased, plain] = [this.#leased, this.#plain];
-    this.#own = [];
-    this.#leased = new Map();
-    this.#plain = new Map();
+    if (own.length > 0) this.#own = [];
+    if (leased.size > 0) this.#leased = new Map();
+    if (plain.size > 0) this.#plain = new Map();
     const taken = new Taking(this.#host, this.out.next(), this.scriptsOut, this.fit, byScript);
     for (const read of own) if (!taken.add(read)) this.#own.push(read);
     for (const read of leased.values()) if (!taken.add(read)) this.#leased.set(read.key, read);

@@ -17,6 +17,7 @@ import { alike, type ScriptAnswer, ScriptRead } from "./script_read.ts";
 
 /** Most keys of one script call; more are split. */
 const KEYS_PER_CALL = 500;
+const NONE: readonly ScriptRead[] = [];
 /** A server is far away where so many round trips take as long as a command may. */
 const FAR = 4;
 /**
@@ -67,7 +68,8 @@ export class RedisReader implements CallSource {
     this.#joined = false;
     const check = this.#host.run.flag === "1";
     const { leased, others, plain, bytes } = this.#queue.take(check || this.#asksScript);
-    const scripts = this.#scripts(leased, others, check);
+    const asks = check || leased.length + others.length + this.#uninformed.length > 0;
+    const scripts = asks ? this.#scripts(leased, others, check) : NONE;
     const calls = scripts.map((script) => script.call());
     for (const { reads } of scripts) this.#queue.scriptsOut.add(reads.length);
     if (plain.length > 0) calls.push(...this.#plain(plain, scripts[0], bytes).calls());

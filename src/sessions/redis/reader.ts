@@ -159,5 +159,11 @@ function readTogether(session: StoredSession, batch: JsonBatch): StoredSession {
   const { json } = session;
   if (!json) return session;
   const place = batch.add(0, json.length, json);
-  return Object.assign(session, { takeJson: () => batch.take(place) });
+  let together: JsonBatch | undefined = batch;
+  const takeJson = () => {
+    const data = together?.take(place);
+    together = undefined; // somebody may keep the session for long, and must not keep the data of others
+    return data;
+  };
+  return Object.assign(session, { takeJson });
 }
