@@ -10,7 +10,7 @@ const PROCESSES = 8;
 const CALLERS = 64;
 const MILLISECONDS = 1000;
 /** Rounds that count: each starts its processes anew. */
-const FEW = 3;
+const FEW = 2;
 const PEERS = ["larder", "node-redis"] as const;
 
 /** What processes read together, and what that cost the server. */
