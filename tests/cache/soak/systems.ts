@@ -43,9 +43,14 @@ export interface System extends AsyncDisposable {
   readonly reads: () => number;
 }
 
+/** Stores beside others, for as long as those are there: a store does not hold them itself. */
+const HELD = new WeakMap<CacheStore, CacheStore>();
+
 /** Has a store refuse the value of a loader. */
 function refuse(store: CacheStore, refused: Set<string>): void {
-  for (const each of [store, store.beside(BESIDE)]) {
+  const other = store.beside(BESIDE);
+  HELD.set(store, other);
+  for (const each of [store, other]) {
     const write = each.write.bind(each);
     each.write = (...args) =>
       args[2] && refused.delete(args[0])
