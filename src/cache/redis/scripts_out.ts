@@ -1,5 +1,5 @@
-/** Keys that may be out at first, at most, and at least. */
-const [FIRST, MOST, LEAST] = [2000, 8000, 500];
+/** Keys that may be out at first, at most, and at least. A busy server takes a while even for the first. */
+const [FIRST, MOST, LEAST] = [500, 8000, 250];
 /** Which part of a deadline a reply may take until fewer are out, and until there are more. */
 const [SLOW, FAST] = [1 / 4, 1 / 16];
 

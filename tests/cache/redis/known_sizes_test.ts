@@ -130,7 +130,7 @@ Deno.test("ScriptsOut has as many keys out as a server answers for well within t
     out.add(500);
     out.end(500, Infinity, 500);
   }
-  assertEquals(out.room, 500);
+  assertEquals(out.room, 250);
   for (let i = 0; i < 10; i++) {
     out.add(500);
     out.end(500, 5, 500);
