@@ -3,6 +3,7 @@ import { COLD_KEY } from "./cold_key.ts";
 import { CLEAR, INVALIDATE_TAG } from "./invalidation.ts";
 import { IMAGE_INFO } from "./image_info.ts";
 import { LOCAL_HIT } from "./local_hit.ts";
+import { CHANNELS } from "./channels.ts";
 import { LOCKS } from "./locks.ts";
 import { MISS_256 } from "./miss.ts";
 import { OPEN_LOOP } from "./open_loop.ts";
@@ -46,5 +47,6 @@ export const SCENARIOS: readonly Scenario[] = [
   WARM_IMAGES,
   RATE_LIMIT,
   LOCKS,
+  CHANNELS,
   SHARED_FATE,
 ];

@@ -1,10 +1,7 @@
 import type { Larder } from "../connect/larder.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
-import { readUpTo } from "../web/body.ts";
 import type { HonoContextLike } from "./hono_context.ts";
-import { Idempotency, type IdempotencyOptions } from "./idempotency.ts";
-
-const NEVER = new AbortController().signal;
+import { Idempotency, type IdempotencyOptions, readBody } from "./idempotency.ts";
 
 /**
  * Makes a middleware that has a request with `Idempotency-Key` answered once:
@@ -28,9 +25,9 @@ export function idempotent(
       const cached = (context.req as { arrayBuffer?: () => Promise<ArrayBuffer> }).arrayBuffer;
       // What middleware in front has read, Hono has.
       if (request.bodyUsed && cached) return new Uint8Array(await cached.call(context.req));
-      const bytes = await readUpTo(request.body, idempotency.maxBytes, NEVER);
-      if (bytes && request.body) context.req.raw = new Request(request, { body: bytes as BodyInit });
-      return bytes;
+      const read = await readBody(request, idempotency.maxBytes);
+      context.req.raw = read.request;
+      return read.bytes;
     };
     const { env } = context;
     const info = typeof env === "object" && env !== null ? env as ConnectionInfo : undefined;

@@ -6,6 +6,7 @@ import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { describe } from "../util/describe.ts";
 import { toMilliseconds } from "../util/duration.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
+import { readUpTo } from "../web/body.ts";
 import { idempotencyKeyOf, idempotencyProblem } from "./idempotency_key.ts";
 import { keepResponse, replayResponse } from "./idempotent_response.ts";
 
@@ -57,6 +58,8 @@ const OPTIONS = optionNames<IdempotencyOptions>({
 });
 const MIB = 1_048_576;
 const DAY = 86_400_000;
+/** A signal that nothing aborts. */
+const NEVER = new AbortController().signal;
 const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
 /** Answers requests with `Idempotency-Key` once. */
 export class Idempotency {
@@ -129,7 +132,7 @@ export class Idempotency {
   }
 
   async #run(next: Answer, print: Uint8Array): Promise<{ value: Response; keep?: Uint8Array }> {
-    const response = await Promise.resolve().then(next).catch((error) => {
+    const response = await Promise.resolve().then(next).then(assertResponse).catch((error) => {
       throw new HandlerError(error);
     });
     const kept = response.type !== "error" && response.status >= 200 && this.#keeps(response);
@@ -140,6 +143,25 @@ export class Idempotency {
     const { keep } = this.#options;
     return keep ? keep(response) === true : response.status < 500 && !TRY_AGAIN.has(response.status);
   }
+}
+
+function assertResponse(response: Response): Response {
+  if (typeof response?.status === "number") return response;
+  throw new TypeError(`Cannot answer the request: wanted a Response from the handler, got ${describe(response)}`);
+}
+
+/** The body of a request, up to so many bytes, and a request that has it still. */
+export async function readBody(
+  request: Request,
+  most: number,
+): Promise<{ readonly bytes: Uint8Array | undefined; readonly request: Request }> {
+  if (request.bodyUsed) {
+    const wanted = "wanted a body that nobody in front has read";
+    throw new TypeError(`Cannot compare the request with the one before: ${wanted}, got one that was read`);
+  }
+  if (!request.body) return { bytes: new Uint8Array(0), request };
+  const bytes = await readUpTo(request.body, most, NEVER);
+  return { bytes, request: bytes ? new Request(request, { body: bytes as BodyInit }) : request };
 }
 
 /** What the handler threw, as opposed to what Redis did. */

@@ -1,12 +1,8 @@
 import type { Larder } from "../connect/larder.ts";
-import { readUpTo } from "../web/body.ts";
 import type { Middleware } from "./cache_response.ts";
-import { Idempotency, type IdempotencyOptions } from "./idempotency.ts";
+import { Idempotency, type IdempotencyOptions, readBody } from "./idempotency.ts";
 
 export type { IdempotencyOptions } from "./idempotency.ts";
-
-/** A signal that nothing aborts. */
-const NEVER = new AbortController().signal;
 
 /**
  * Makes a middleware that has a request with `Idempotency-Key` answered once
@@ -49,9 +45,9 @@ export function idempotent(redis: Pick<Larder, "locks">, options: IdempotencyOpt
     if (!idempotency.concerns(request)) return await next(request);
     let handed = request;
     const body = async () => {
-      const bytes = await readUpTo(request.body, idempotency.maxBytes, NEVER);
-      if (bytes && request.body) handed = new Request(request, { body: bytes as BodyInit });
-      return bytes;
+      const read = await readBody(request, idempotency.maxBytes);
+      handed = read.request;
+      return read.bytes;
     };
     return await idempotency.answer({ request, body, info }, () => next(handed));
   };

@@ -253,6 +253,34 @@ Deno.test("idempotent() answers 503 while Redis is away, and nothing is done twi
   assertEquals(payments.made, 1);
 });
 
+Deno.test("idempotent() hands a response on that goes on, and does not do it again", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const once = idempotent(redis);
+  let [made, ended] = [0, false];
+  const stream = () => {
+    made++;
+    const ticks = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        controller.enqueue(new Uint8Array([1]));
+      },
+      cancel: () => void (ended = true),
+    });
+    return new Response(ticks);
+  };
+  const request = () => new Request("http://localhost/", { method: "POST", headers: { "idempotency-key": "a" } });
+  const first = await once(request(), stream);
+  assertEquals((await once(request(), stream)).status, 409);
+  const reader = first.body!.getReader();
+  for (let i = 0; i < 15; i++) assertEquals((await reader.read()).value, new Uint8Array([1]));
+  await reader.cancel();
+  assertEquals([made, ended, redis.locks.stats().held], [1, true, 0]);
+  const torn = () => new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("torn")) }));
+  const other = () => new Request("http://localhost/", { method: "POST", headers: { "idempotency-key": "b" } });
+  await assertRejects(() => once(other(), torn), Error, "torn");
+  assertEquals(await (await once(other(), () => new Response("whole"))).text(), "whole");
+});
+
 Deno.test("idempotent() refuses what cannot be meant", async () => {
   await using redis = await connect({ url: "memory:" });
   const bad: [unknown, unknown][] = [
@@ -283,7 +311,11 @@ Deno.test("idempotent() refuses what cannot be meant", async () => {
   assertEquals((await required(request({ method: "GET" }), handler)).status, 200);
   const headers = { "idempotency-key": "a" };
   assertEquals((await required(request({ method: "POST", headers, body: "x".repeat(11) }), handler)).status, 413);
+  const read = request({ method: "POST", headers, body: "x" });
+  await read.text();
   const errors = [
+    () => required(read, handler),
+    () => required(request({ method: "POST", headers: { "idempotency-key": "none" } }), () => undefined as never),
     () => redis.locks.idempotent("", {}, () => ({ value: 1 })),
     () => redis.locks.idempotent("a", { ttl: "1ms" }, () => ({ value: 1 })),
     () => redis.locks.idempotent("a", {}, undefined as never),
