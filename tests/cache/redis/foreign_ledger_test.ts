@@ -184,7 +184,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "namespaces() gives no name that somebody else has made of what is none",
+  name: "namespaces() and inspect() give no name that somebody else has made of what is none",
   ignore,
   fn: async () => {
     await using server = await RedisServer.start();
@@ -194,6 +194,12 @@ Deno.test({
     for (const name of ["x\x1b[31m", "a b", "c\r\nd", "..", "a..b", "\xff", "*", "x".repeat(500)]) {
       await server.cli("ZADD", `{${namespace}.${name}}:ledger`, 1, "e");
     }
+    await opened.cache.set("key", 1);
+    const copy = "redis.call('COPY', KEYS[1], KEYS[1] .. ARGV[1])";
+    for (const name of ["\x1b[31m", "\r\nall is well", "\0"]) {
+      await server.cli("EVAL", copy, 1, `{${namespace}}:c:key`, name);
+    }
+    for await (const { key } of opened.cache.inspect("*", { values: true })) assertEquals(key, "key");
     const names = await opened.cache.namespaces();
     assert(names.includes("v2"), names.join());
     for (const name of names) opened.cache.namespace(name); // throws for what is none
