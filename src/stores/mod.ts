@@ -1,5 +1,6 @@
 /**
- * Larder's cache as the store of other libraries: Keyv and cache-manager, unstorage (Nitro, Nuxt), better-auth.
+ * Larder as the store of other libraries: Keyv and cache-manager, unstorage (Nitro, Nuxt), better-auth,
+ * express-session, the throttler of NestJS.
  *
  * @example Keyv
  * ```ts ignore
@@ -14,6 +15,8 @@
  *
  * @module
  */
+export * from "./express_session.ts";
 export * from "./keyv.ts";
 export * from "./secondary_storage.ts";
+export * from "./throttler.ts";
 export * from "./unstorage.ts";

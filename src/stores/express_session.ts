@@ -1,0 +1,79 @@
+import type { Cache } from "../cache/cache.ts";
+import { describe } from "../util/describe.ts";
+import { type Duration, toMilliseconds } from "../util/duration.ts";
+import { cacheFor } from "./cache_for.ts";
+
+/** A session as `express-session` gives it to a store. */
+export interface ExpressSessionLike {
+  /** Its cookie. */
+  readonly cookie: { readonly expires?: Date | string | null | undefined };
+}
+
+/** What `express-session` calls with a result. */
+// deno-lint-ignore no-explicit-any -- sessions are of any type there
+export type ExpressSessionCallback = (error?: any, session?: any) => void;
+
+/** The methods of a store for `express-session`. */
+export interface ExpressSessionStore {
+  /** Reads a session. */
+  get(id: string, callback: ExpressSessionCallback): void;
+  /** Stores one. */
+  set(id: string, session: ExpressSessionLike, callback?: ExpressSessionCallback): void;
+  /** Keeps one for longer. */
+  touch(id: string, session: ExpressSessionLike, callback?: ExpressSessionCallback): void;
+  /** Takes one away. */
+  destroy(id: string, callback?: ExpressSessionCallback): void;
+}
+
+/**
+ * Makes a store for `express-session`. It saves a session as a whole, so that of two requests at a time the later one
+ * wins; `session()` of `@larder/larder/express` keeps both changes, and no request brings back what another has ended.
+ *
+ * @param Store The class `Store` of `express-session`, which the store is one of.
+ * @param redis What `connect()` gave.
+ * @param options `ttl`: how long sessions are kept whose cookie ends with the browser. @default {"24h"}
+ * @returns The store, as in `session({ store: expressSessionStore(session.Store, redis), … })`.
+ * @throws {TypeError | RangeError} If there is no cache, no class, or the time makes no sense.
+ *
+ * @example With Express
+ * ```ts ignore
+ * import { connect } from "@larder/larder";
+ * import { expressSessionStore } from "@larder/larder/stores";
+ * import session from "express-session";
+ *
+ * const redis = await connect();
+ * const store = expressSessionStore(session.Store, redis);
+ * app.use(session({ store, secret, resave: false, saveUninitialized: false }));
+ * ```
+ */
+export function expressSessionStore<Base extends object>(
+  Store: new () => Base,
+  redis: { readonly cache: Cache },
+  options: { readonly ttl?: Duration } = {},
+): Base & ExpressSessionStore {
+  const cache = cacheFor(redis, "express-session", "express-session");
+  if (typeof Store !== "function") {
+    throw new TypeError(`Cannot make a store for express-session: wanted its Store, got ${describe(Store)}`);
+  }
+  const standard = toMilliseconds(options.ttl ?? "24h", "ttl");
+  const lastsFor = ({ cookie }: ExpressSessionLike) =>
+    cookie.expires ? Math.max(0, new Date(cookie.expires).getTime() - Date.now()) : standard;
+  const told = (work: Promise<unknown>, callback: ExpressSessionCallback = () => {}) => {
+    work.then((result) => callback(null, result), (error) => callback(error));
+  };
+  const methods: ExpressSessionStore = {
+    get: (id, callback) => told(cache.get(id).then((session) => session ?? null), callback),
+    set(id, session, callback) {
+      const ttl = lastsFor(session);
+      if (ttl === 0) return methods.destroy(id, callback);
+      const data = JSON.parse(JSON.stringify(session));
+      told(cache.set(id, data, { ttl: `${ttl}ms` }).then(() => undefined), callback);
+    },
+    touch(id, session, callback) {
+      const ttl = lastsFor(session);
+      told((ttl === 0 ? cache.invalidate(id) : cache.touch(id, `${ttl}ms`)).then(() => undefined), callback);
+    },
+    destroy: (id, callback) => told(cache.invalidate(id).then(() => undefined), callback),
+  };
+  return Object.assign(new Store(), methods);
+}
