@@ -9,6 +9,7 @@ import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./cli
 import type { Deadline } from "./deadline.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { Held } from "./held.ts";
+import { Lanes, type Redirect } from "./cluster/lanes.ts";
 import { KnownScripts } from "./known_scripts.ts";
 import { type Due, gracePeriod, whileMoving } from "./grace_period.ts";
 import { type BatchObserver, both, type WriteTracer } from "../observe/batch_observer.ts";
@@ -21,6 +22,8 @@ import { WritesOut } from "./writes_out.ts";
 export type { BatchOptions } from "./batch_options.ts";
 export type { Call, CallSource, SendOptions } from "./call.ts";
 export { unref } from "../util/timers.ts";
+
+const NO_NODES: readonly Batch[] = [];
 
 /**
  * Sends all commands of one tick as one write, as many writes at a time as the client takes, each call with a deadline.
@@ -45,6 +48,8 @@ export class Batch {
   /** What the server has been sent. */
   readonly scripts: KnownScripts;
   readonly #out: WritesOut;
+  readonly #lanes: Lanes | undefined;
+  readonly #redirect: Redirect | undefined;
   readonly #schedule = new WriteSchedule(() => this.#flush());
   readonly #deadlineTimer = new DeadlineTimer({
     ring: () => this.#expire(),
@@ -56,6 +61,9 @@ export class Batch {
   constructor(client: RedisClient, options: BatchOptions) {
     this.client = client;
     this.#out = new WritesOut(client);
+    this.#lanes = client.nodes &&
+      new Lanes(client.nodes, (node, redirect) => new Batch(node, { ...options, redirect }));
+    this.#redirect = options.redirect;
     this.#timeout = options.commandTimeout;
     this.maxQueued = options.maxQueued ?? 100_000;
     this.meter = options.meter;
@@ -64,7 +72,7 @@ export class Batch {
       : options.observer ?? options.meter;
     this.#trace = options.trace;
     this.scripts = new KnownScripts(client);
-    const diagnosis = this.diagnosis = new Diagnosis(client, options);
+    const diagnosis = this.diagnosis = new Diagnosis(client, options, () => this.nodes.map((node) => node.diagnosis));
     this.#queue = new Queue(this.#timeout, this.#error);
     this.#held = new Held(this.#timeout / 2, (operation) => diagnosis.unavailable(operation, "timeout"), () => {
       if (!this.#isNeeded) this.#deadlineTimer.rest();
@@ -90,17 +98,30 @@ export class Batch {
 
   /** Milliseconds of a round trip to the server, as measured of late; nothing before the first reply. */
   get roundTrip(): number | undefined {
-    return this.#roundTrip.milliseconds;
+    if (!this.#lanes) return this.#roundTrip.milliseconds;
+    const all = this.nodes.flatMap(({ roundTrip }) => roundTrip ?? []);
+    return all.length === 0 ? undefined : Math.max(...all);
   }
 
-  /** The state of the circuit breaker. */
+  /** The state of the circuit breaker; on a cluster it is open where that of any node is. */
   get circuit(): "closed" | "half-open" | "open" {
-    return this.#breaker.state;
+    const all = [this.#breaker.state, ...this.nodes.map(({ circuit }) => circuit)];
+    return all.find((state) => state === "open") ?? all.find((state) => state === "half-open") ?? "closed";
   }
 
   /** Whether the server has ever answered. */
   get answered(): boolean {
-    return this.#everAnswered;
+    return this.#everAnswered || this.nodes.some(({ answered }) => answered);
+  }
+
+  /** On a cluster, the batches of its nodes. */
+  get nodes(): readonly Batch[] {
+    return this.#lanes?.all ?? NO_NODES;
+  }
+
+  /** Whether nothing waits here. */
+  get idle(): boolean {
+    return !this.#isNeeded;
   }
 
   /** Sends one command and resolves to its reply; rejects with `RedisError` or `UnavailableError`. */
@@ -135,6 +156,21 @@ export class Batch {
     });
   }
 
+  /** Takes calls over from another batch, or from the one of the whole cluster. */
+  adopt(calls: readonly Waiting[]): void {
+    for (const call of calls) {
+      const refused = this.#refusal(call.operation, undefined);
+      if (refused) {
+        call.settled = true;
+        call.reject(refused);
+        continue;
+      }
+      this.#queue.add(call);
+      this.#deadlineTimer.set(call.deadline);
+    }
+    this.#flush();
+  }
+
   /**
    * Asks for `source.take()` when the next write goes out. Call it once for what is collected until then.
    *
@@ -167,6 +203,7 @@ export class Batch {
     for (const write of this.#out.all) this.#failed(write, undefined);
     this.#deadlineTimer.stop();
     this.#queue.fail("closed");
+    if (this.#lanes) await this.#lanes.close(this.diagnosis.closedBy);
     await this.client.close();
   }
 
@@ -210,6 +247,7 @@ export class Batch {
     if (this.#out.full || this.#closed || !this.client.connected) return;
     const calls = this.#queue.take();
     if (calls.length === 0) return;
+    if (this.#lanes) return this.#deal(calls, this.#lanes);
     const { write, first } = beginWrite(calls, this.#timeout);
     this.#out.add(write);
     this.#deadlineTimer.set(first);
@@ -218,6 +256,18 @@ export class Batch {
       (replies) => this.#answered(write, commands.length, replies),
       (error) => this.#failed(write, error),
     );
+  }
+
+  /** Has the calls written to their nodes. */
+  #deal(calls: Waiting[], lanes: Lanes): void {
+    this.#breaker.succeed(); // the cluster can be reached: whether a node can is counted there
+    for (const call of lanes.deal(calls)) {
+      call.settled = true;
+      call.reject(
+        this.#error(call.operation, "connection", new UnavailableError("find the node of a slot", "connection")),
+      );
+    }
+    this.#next();
   }
 
   /** Has the client send them. No async function: this is done for each write. */
@@ -244,7 +294,7 @@ export class Batch {
     this.#breaker.succeed();
     this.#everAnswered = true;
     this.diagnosis.answered(write.calls, milliseconds);
-    const demoted = answerCalls(write.calls, replies, milliseconds, this.#observer, this.diagnosis);
+    const demoted = answerCalls(write.calls, replies, milliseconds, this.#observer, this.diagnosis, this.#redirect);
     // After a failover the old primary answers as a replica: a new connection may lead to the new one.
     if (demoted) this.client.reset(demoted);
     this.#next();

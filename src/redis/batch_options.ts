@@ -1,5 +1,6 @@
 import type { RedisMeter } from "../observe/redis_meter.ts";
 import type { DiagnosisOptions } from "./diagnosis.ts";
+import type { Redirect } from "./cluster/lanes.ts";
 import type { BatchObserver, WriteTracer } from "../observe/batch_observer.ts";
 
 /** How a batch works. */
@@ -12,6 +13,8 @@ export interface BatchOptions extends DiagnosisOptions {
   meter?: RedisMeter | undefined;
   /** Told about each call, too. */
   observer?: BatchObserver | undefined;
+  /** Has a call go on at another node, where an error reply points there. */
+  redirect?: Redirect | undefined;
   /** Runs each write. */
   trace?: WriteTracer | undefined;
 }

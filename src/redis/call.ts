@@ -61,4 +61,6 @@ export interface Waiting extends Call, Due {
   settled: boolean;
   /** Whether it was given up after it was written. */
   expired?: boolean;
+  /** How often it was sent on to another node of a cluster. */
+  readonly hops?: number;
 }

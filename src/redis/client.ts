@@ -1,5 +1,21 @@
 import type { RedisError, UnavailableError } from "../errors.ts";
 
+/** The nodes of a cluster, each a client of its own: what one of them does or fails to do says nothing of the others. */
+export interface ClusterNodes {
+  /** Those that are known and own a part of the keys. */
+  readonly owners: Iterable<RedisClient>;
+  /**
+   * The node that has what the commands are about; for those that name no key one that can be reached. Nothing while
+   * that is not known.
+   */
+  of(commands: readonly RedisCommand[]): RedisClient | undefined;
+  /**
+   * Where an error reply points: the node that has the keys now, or has them for who is `asking`. Nothing if it points
+   * nowhere.
+   */
+  redirect(error: RedisError): { readonly node: RedisClient; readonly asking: boolean } | undefined;
+}
+
 /** What a command takes: text, a number (written in decimal) or bytes. */
 export type RedisArgument = string | number | Uint8Array;
 
@@ -72,6 +88,8 @@ export interface RedisClient {
   readonly db?: number | undefined;
   /** Whether the keys are spread over the servers of a Redis Cluster. @default {false} */
   readonly cluster?: boolean;
+  /** The nodes, where each of them is to be used by itself. */
+  readonly nodes?: ClusterNodes;
   /** Whether a connection is up now. */
   readonly connected: boolean;
   /**

@@ -31,6 +31,7 @@ export interface Refused {
 /** Knows why a server cannot be used at present, and tells what happens to it. */
 export class Diagnosis {
   readonly #client: RedisClient;
+  readonly #nodes: () => readonly Diagnosis[];
   readonly #server: ServerRole;
   readonly #on: EventListener | undefined;
   readonly #slowerThan: number;
@@ -42,8 +43,10 @@ export class Diagnosis {
   /** What closed the client, once it is. */
   closedBy: ClosedBy | undefined;
 
-  constructor(client: RedisClient, options: DiagnosisOptions) {
+  /** `nodes` are those of the nodes of a cluster. */
+  constructor(client: RedisClient, options: DiagnosisOptions, nodes: () => readonly Diagnosis[] = () => []) {
     this.#client = client;
+    this.#nodes = nodes;
     this.#server = options.server ?? "all";
     this.#on = options.on;
     this.#slowerThan = options.slowerThan ?? Infinity;
@@ -51,11 +54,11 @@ export class Diagnosis {
 
   /** Why the server did not answer last, as the connection gave it; `undefined` while it answers. */
   get problem(): unknown {
-    return this.#problem;
+    return this.#problem ?? this.#nodes().map(({ problem }) => problem).find((problem) => problem !== undefined);
   }
 
   /** The error for whoever asked, with what is known of its cause. */
-  unavailable(operation: string, reason: UnavailableError["reason"], cause: unknown = this.#problem): UnavailableError {
+  unavailable(operation: string, reason: UnavailableError["reason"], cause: unknown = this.problem): UnavailableError {
     if (reason === "closed") return new UnavailableError(operation, reason, { closedBy: this.closedBy });
     return new UnavailableError(operation, reason, cause === undefined ? undefined : { cause });
   }
@@ -117,13 +120,15 @@ export class Diagnosis {
 
   /** What the services do works: the state of the server is no reason any more to refuse anything. */
   recovered(): void {
+    for (const node of this.#nodes()) node.recovered();
     for (const [operation, { error }] of this.#refused) if (isPassing(error)) this.#refused.delete(operation);
   }
 
   /** What was refused within the last minute, and has not worked since; each code once. */
   get refusals(): Refused[] {
     const since = performance.now() - TOLD_FOR;
-    const recent = [...this.#refused.values()].filter(({ at }) => at >= since);
+    const all = [...this.#refused.values(), ...this.#nodes().flatMap(({ refusals }) => refusals)];
+    const recent = all.filter(({ at }) => at >= since);
     return recent.filter(({ error: { code } }, i) => recent.findIndex(({ error }) => error.code === code) === i);
   }
 

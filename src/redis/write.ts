@@ -5,6 +5,7 @@ import type { Diagnosis } from "./diagnosis.ts";
 import { type Due, LATE } from "./grace_period.ts";
 import type { BatchObserver } from "../observe/batch_observer.ts";
 import type { ErrorMaker } from "./queue.ts";
+import type { Redirect } from "./cluster/lanes.ts";
 
 /** A write that is out. */
 export interface Write extends Due {
@@ -48,6 +49,7 @@ export function answerCalls(
   milliseconds: number,
   observer: BatchObserver | undefined,
   diagnosis: Diagnosis,
+  redirect?: Redirect,
 ): RedisError | undefined {
   let demoted: RedisError | undefined;
   let next = 0;
@@ -55,10 +57,11 @@ export function answerCalls(
     const first = next;
     next += (call.before?.length ?? 0) + 1;
     if (call.settled) continue;
-    call.settled = true;
     const before = call.before === undefined ? NONE : replies.slice(first, next - 1);
     let reply = replies[next - 1];
     for (let i = before.length - 1; i >= 0; i--) if (before[i] instanceof Error) reply = before[i];
+    if (redirect && reply instanceof RedisError && redirect(call, reply)) continue;
+    call.settled = true;
     if (reply instanceof UnavailableError) {
       observer?.failed(reply.reason);
       call.reject(new UnavailableError(call.operation, reply.reason, { cause: reply.cause ?? reply }));

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { hashSlot } from "../../src/redis/hash_slot.ts";
+import { hashSlot } from "../../src/redis/cluster/hash_slot.ts";
 import { openOnCluster } from "../support/open_on_cluster.ts";
 import { RedisCluster } from "../support/redis_cluster.ts";
 import { until } from "../support/until.ts";

@@ -1,11 +1,19 @@
-import { hashSlot } from "../../src/redis/hash_slot.ts";
+import { hashSlot } from "../../src/redis/cluster/hash_slot.ts";
 import { RedisServer } from "./redis_server.ts";
 import type { RespReply } from "./resp.ts";
 import { until } from "./until.ts";
 
 const SLOTS = 16384;
 
-/** A Redis Cluster of a test's own: masters on loopback, without replicas. */
+/** What a test wants its cluster to be like. */
+export interface RedisClusterOptions {
+  /** How many replicas each master has; they are the last of the nodes, in the order of their masters. @default {0} */
+  readonly replicas?: number;
+  /** Directives of redis.conf for each node. */
+  readonly config?: Record<string, string | number>;
+}
+
+/** A Redis Cluster of a test's own, on loopback. */
 export class RedisCluster implements AsyncDisposable {
   readonly nodes: readonly RedisServer[];
 
@@ -19,23 +27,40 @@ export class RedisCluster implements AsyncDisposable {
   }
 
   /** Starts the masters, each with an equal part of the slots, and waits until all of them know that. */
-  static async start(masters: number = 3): Promise<RedisCluster> {
-    const buses = Array.from({ length: masters }, freePort);
+  static async start(masters: number = 3, options: RedisClusterOptions = {}): Promise<RedisCluster> {
+    const { replicas = 0, config = {} } = options;
+    const buses = Array.from({ length: masters * (1 + replicas) }, freePort);
     const nodes = await Promise.all(buses.map((bus) =>
       RedisServer.start({
-        config: { "cluster-enabled": "yes", "cluster-node-timeout": 2000, "cluster-port": bus },
+        config: { "cluster-enabled": "yes", "cluster-node-timeout": 2000, "cluster-port": bus, ...config },
       })
     ));
     const cluster = new RedisCluster(nodes);
     const [first] = nodes;
     for (const [i, node] of nodes.entries()) {
       const [begin, end] = [i, i + 1].map((part) => Math.floor(SLOTS * part / masters));
-      await node.cli("CLUSTER", "ADDSLOTSRANGE", begin!, end! - 1);
+      if (i < masters) await node.cli("CLUSTER", "ADDSLOTSRANGE", begin!, end! - 1);
       await node.cli("CLUSTER", "SET-CONFIG-EPOCH", i + 1);
       if (i > 0) await first!.cli("CLUSTER", "MEET", "127.0.0.1", node.port, buses[i]!);
     }
+    if (replicas > 0) await cluster.#replicate(masters);
     await cluster.agrees();
     return cluster;
+  }
+
+  async #replicate(masters: number): Promise<void> {
+    const count = this.nodes.length;
+    await until(async () => {
+      const known = await this.each("CLUSTER", "NODES");
+      return known.every((nodes) => String(nodes).trim().split("\n").length === count);
+    }, "all know all");
+    for (const [i, node] of this.nodes.slice(masters).entries()) {
+      await node.cli("CLUSTER", "REPLICATE", String(await this.nodes[i % masters]!.cli("CLUSTER", "MYID")));
+    }
+    await until(async () => {
+      const roles = await Promise.all(this.nodes.slice(masters).map((node) => node.cli("INFO", "replication")));
+      return roles.every((role) => String(role).includes("master_link_status:up"));
+    }, "the replicas follow");
   }
 
   /** Waits until all nodes say that all is well, and know of the same owners. */

@@ -1,6 +1,6 @@
 import { RedisError } from "../../errors.ts";
 import { escapeGlob } from "../../util/glob.ts";
-import { hashSlot } from "../../redis/hash_slot.ts";
+import { hashSlot } from "../../redis/cluster/hash_slot.ts";
 import type { Batch } from "../../redis/batch.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import { decoder } from "../../util/utf8.ts";

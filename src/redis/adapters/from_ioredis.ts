@@ -1,19 +1,9 @@
 import { describe } from "../../util/describe.ts";
-import type {
-  ConnectionChange,
-  RedisClient,
-  RedisCommand,
-  RedisReply,
-  Subscription,
-  SubscriptionListener,
-} from "../client.ts";
-import { addressText } from "../address_text.ts";
-import { ExternalConnection } from "./external_connection.ts";
-import { ExternalIoredisCluster } from "./from_ioredis_cluster.ts";
-import { openSubscriber } from "./from_ioredis_subscriber.ts";
+import type { RedisClient } from "../client.ts";
+import { ClusterClient } from "../cluster/client.ts";
+import { ExternalIoredis } from "./external_ioredis.ts";
+import { IoredisClusterSource } from "./from_ioredis_cluster.ts";
 import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./ioredis_like.ts";
-import { toBuffer, toReply } from "./replies.ts";
-import { Subscriptions } from "../subscriptions.ts";
 
 /**
  * Lets Larder use an `npm:ioredis` client that you opened and that you close: of one server, of a server behind
@@ -64,7 +54,7 @@ export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClie
       assertNeverResends("redisOptions.maxRetriesPerRequest", redisOptions.maxRetriesPerRequest);
     }
     assertPlain({ ...redisOptions, keyPrefix: keyPrefix || redisOptions.keyPrefix });
-    return new ExternalIoredisCluster(client);
+    return new ClusterClient(new IoredisClusterSource(client));
   }
   assertNeverResends("maxRetriesPerRequest", client.options.maxRetriesPerRequest);
   assertPlain(client.options);
@@ -89,75 +79,4 @@ function assertPlain({ keyPrefix, stringNumbers }: IoredisOptionsLike): void {
     );
   }
   if (stringNumbers) throw new TypeError("Cannot use the client: wanted one without stringNumbers, got true");
-}
-
-class ExternalIoredis implements RedisClient {
-  readonly name: string = "ioredis";
-  readonly #redis: IoredisLike;
-  readonly #external: ExternalConnection;
-  readonly #subscriptions: Subscriptions;
-
-  constructor(redis: IoredisLike) {
-    this.#redis = redis;
-    this.#subscriptions = new Subscriptions({
-      open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
-    });
-    const external = this.#external = new ExternalConnection(redis, redis.status === "ready");
-    external.on("ready", () => external.connected());
-    external.on("error", (error) => external.failed(error));
-    external.on("close", () => external.lost());
-    external.on("end", () => external.ended());
-    if (redis.status === "wait") redis.connect().catch(() => {}); // it tries again by itself, and says so
-  }
-
-  get address(): string | undefined {
-    const { host, port, sentinels, path } = this.#redis.options;
-    if (path) return path;
-    return sentinels || host === undefined ? undefined : addressText({ hostname: host, port: Number(port ?? 6379) });
-  }
-
-  get db(): number {
-    return this.#redis.options.db ?? 0;
-  }
-
-  get connected(): boolean {
-    return this.#redis.status === "ready" && !this.#external.closed;
-  }
-
-  get generation(): number {
-    return this.#external.generation;
-  }
-
-  onChange(listener: (change: ConnectionChange) => void): void {
-    this.#external.listen(listener);
-  }
-
-  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
-    this.#external.assert(this.connected);
-    const pipeline = this.#redis.pipeline();
-    // Its own names are in lower case; only those get the replies of RESP2 whatever the protocol.
-    for (const { name, args } of commands) pipeline.callBuffer(name.toLowerCase(), args.map(toBuffer));
-    const results = await pipeline.exec() ?? [];
-    return results.map(([error, reply], i) => {
-      if (error && error.name !== "ReplyError") throw error;
-      return toReply(error ?? reply, commands[i]!.text ?? false);
-    });
-  }
-
-  reset(_reason: Error): void {
-    if (!this.connected) return;
-    const { stream } = this.#redis;
-    this.#redis.disconnect(true);
-    stream?.destroy(); // it would wait for a server that hangs
-  }
-
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
-  }
-
-  async close(): Promise<void> {
-    this.#external.close();
-    await this.#subscriptions[Symbol.asyncDispose]();
-  }
 }

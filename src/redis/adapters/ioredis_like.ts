@@ -35,7 +35,7 @@ export interface IoredisLike {
   /** Whether it is a client of a cluster. */
   readonly isCluster: boolean;
   /** The socket, once it was opened. */
-  readonly stream: { destroy(): unknown; cork(): void; uncork(): void } | undefined;
+  readonly stream: { destroy(): unknown } | undefined;
   /** Sends one command whose reply is wanted as bytes. */
   callBuffer(name: string, args: (string | number | Uint8Array)[]): Promise<unknown>;
   /** Starts a pipeline. */
@@ -64,6 +64,14 @@ export interface IoredisClusterOptionsLike {
   readonly clusterNodeRetryStrategy?: unknown;
   /** What the client puts before each key. Has to be empty. */
   readonly keyPrefix?: string | Uint8Array | undefined;
+  /** Where nodes are reached that the cluster knows under other addresses. */
+  readonly natMap?:
+    | Readonly<Record<string, { readonly host: string; readonly port: number }>>
+    | ((address: string) => { readonly host: string; readonly port: number } | null)
+    | null
+    | undefined;
+  /** Whether commands of one tick are sent together by the client itself. Has to be off. */
+  readonly enableAutoPipelining?: boolean | undefined;
   /** Options of the connections to the nodes. */
   readonly redisOptions?: IoredisOptionsLike | undefined;
 }
@@ -76,14 +84,10 @@ export interface IoredisClusterLike {
   readonly status: string;
   /** Whether it is a client of a cluster. */
   readonly isCluster: boolean;
-  /** The nodes of each hash slot as `host:port`, the master first. */
-  readonly slots: readonly (readonly string[])[];
   /** Sends one command, to the node that has its keys, whose reply is wanted as bytes. */
   callBuffer(name: string, args: (string | number | Uint8Array)[]): Promise<unknown>;
   /** The clients of the nodes. */
   nodes(role?: "all" | "master"): IoredisLike[];
-  /** Asks the cluster again which node has which slots. */
-  refreshSlotsCache?(): void;
   /** Connects. */
   connect(): Promise<void>;
   /** Adds a listener. */

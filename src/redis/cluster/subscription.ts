@@ -1,18 +1,15 @@
-import type { Subscription, SubscriptionListener } from "../client.ts";
-import type { Subscriptions } from "../subscriptions.ts";
+import type { RedisClient, Subscription, SubscriptionListener } from "../client.ts";
 
 /** What the subscription needs of the cluster. */
 export interface ClusterHost {
-  /** The nodes that own slots, as `host:port`. */
-  masters(): ReadonlySet<string>;
-  /** The subscriptions on one node. */
-  subscriptions(key: string): Subscriptions;
+  /** The nodes that own slots. */
+  owners(): ReadonlySet<RedisClient>;
   /** Called once when the subscription is disposed of. */
   onEnd(): void;
 }
 
 interface Part {
-  readonly subscription: Subscription;
+  readonly subscription: Promise<Subscription>;
   live: boolean;
 }
 
@@ -25,7 +22,7 @@ export class ClusterSubscription implements Subscription {
   readonly #channel: string;
   readonly #listener: SubscriptionListener;
   readonly #host: ClusterHost;
-  readonly #parts = new Map<string, Part>();
+  readonly #parts = new Map<RedisClient, Part>();
   readonly #ending = new Set<Promise<void>>();
   #live = false;
   #closed = false;
@@ -40,45 +37,46 @@ export class ClusterSubscription implements Subscription {
   /** Follows the cluster after masters have come or gone. */
   update(): void {
     if (this.#closed) return;
-    const masters = this.#host.masters();
-    for (const [key, part] of this.#parts) if (!masters.has(key)) this.#end(key, part);
-    for (const key of masters) if (!this.#parts.has(key)) this.#begin(key);
+    const owners = this.#host.owners();
+    for (const [node, part] of this.#parts) if (!owners.has(node)) this.#end(node, part);
+    for (const node of owners) if (!this.#parts.has(node)) this.#begin(node);
     this.#judge();
   }
 
   async prove(): Promise<boolean> {
     if (!this.#live) return false;
-    const proofs = await Promise.all([...this.#parts.values()].map(({ subscription }) => subscription.prove()));
+    const parts = [...this.#parts.values()];
+    const proofs = await Promise.all(parts.map(async ({ subscription }) => await (await subscription).prove()));
     return this.#live && proofs.every((proven) => proven);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
-      for (const [key, part] of this.#parts) this.#end(key, part);
+      for (const [node, part] of this.#parts) this.#end(node, part);
       this.#judge();
       this.#host.onEnd();
     }
     await Promise.all(this.#ending);
   }
 
-  #begin(key: string): void {
+  #begin(node: RedisClient): void {
     const change = (live: boolean) => {
       part.live = live;
-      if (this.#parts.get(key) === part) this.#judge();
+      if (this.#parts.get(node) === part) this.#judge();
     };
-    const subscription = this.#host.subscriptions(key).subscribe(this.#channel, {
+    const subscription = node.subscribe(this.#channel, {
       message: (payload) => this.#closed || this.#listener.message(payload),
       ready: () => change(true),
       lost: () => change(false),
     });
     const part: Part = { subscription, live: false };
-    this.#parts.set(key, part);
+    this.#parts.set(node, part);
   }
 
-  #end(key: string, { subscription }: Part): void {
-    this.#parts.delete(key);
-    const ended = Promise.resolve(subscription[Symbol.asyncDispose]());
+  #end(node: RedisClient, { subscription }: Part): void {
+    this.#parts.delete(node);
+    const ended = subscription.then((subscribed) => subscribed[Symbol.asyncDispose](), () => {});
     this.#ending.add(ended);
     ended.finally(() => this.#ending.delete(ended));
   }

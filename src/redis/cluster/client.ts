@@ -1,0 +1,326 @@
+import { RedisError, UnavailableError } from "../../errors.ts";
+import { unref } from "../../util/timers.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
+import { reconnectDelay } from "../backoff.ts";
+import type {
+  ClusterNodes,
+  ConnectionChange,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../client.ts";
+import { ClusterNode } from "./node.ts";
+import { hashSlot } from "./hash_slot.ts";
+import { pipelineOn } from "./pipeline.ts";
+import { keyOf } from "./route.ts";
+import { type NodeAddress, nodeName, readSlots, readTarget, type SlotRange, SLOTS } from "./slot_map.ts";
+import { ClusterSubscription } from "./subscription.ts";
+
+/** What the nodes of a cluster are reached with. */
+export interface ClusterSource {
+  /** The name of the client, for health reports and errors. */
+  readonly name: string;
+  /** The nodes to begin with, as far as they are known now. */
+  seeds(): NodeAddress[];
+  /** Opens a connection to one node; nothing while that is not possible yet. Closing it closes what was opened. */
+  open(at: NodeAddress): RedisClient | undefined;
+  /** Where a node is reached that the cluster knows under an address. */
+  translate(at: NodeAddress): NodeAddress;
+}
+
+/** How long a node may take to tell who owns which slots, and after how long another one is asked as well, in ms. */
+const ANSWERS_WITHIN = 1000;
+const NEXT_AFTER = 150;
+/** How often the cluster is looked at while all is well, and while a node is missing, in milliseconds. */
+const EVERY = 15_000;
+const EVERY_IN_TROUBLE = 200;
+/** How long a node that owns nothing any more is kept, so that what is on its way can end. */
+const KEPT = 10_000;
+/** How long after a look another one is made because a node pointed elsewhere. */
+const SOON = 50;
+
+/**
+ * A cluster: finds out who owns which slots, holds one connection to each owner, and follows the slots when they move.
+ * It asks the nodes itself, so it needs no more of a client than connections.
+ */
+export class ClusterClient implements RedisClient, ClusterNodes {
+  readonly name: string;
+  readonly cluster: boolean = true;
+  readonly #source: ClusterSource;
+  readonly #nodes = new Map<string, ClusterNode>();
+  readonly #subscriptions = new Set<ClusterSubscription>();
+  #slots: (string | undefined)[] = new Array(SLOTS);
+  /** Who was last seen to own a slot that is used. */
+  readonly #used = new Map<number, string>();
+  #known = false;
+  #up = false;
+  #generation = 0;
+  #listener: ((change: ConnectionChange) => void) | undefined;
+  #looking: Promise<boolean> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #failures = 0;
+  #failure: unknown;
+  #turn = 0;
+  #closed = false;
+
+  constructor(source: ClusterSource) {
+    this.name = source.name;
+    this.#source = source;
+    this.#lookIn(0);
+  }
+
+  get nodes(): ClusterNodes {
+    return this;
+  }
+
+  get connected(): boolean {
+    return this.#known && !this.#closed && this.#anyConnected;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get owners(): Iterable<ClusterNode> {
+    return [...this.#nodes.values()].filter(({ leftAt }) => leftAt === undefined);
+  }
+
+  onChange(listener: (change: ConnectionChange) => void): void {
+    this.#listener = listener;
+  }
+
+  of(commands: readonly RedisCommand[]): ClusterNode | undefined {
+    if (this.#closed) return undefined;
+    let key: string | undefined;
+    for (let i = 0; key === undefined && i < commands.length; i++) key = keyOf(commands[i]!);
+    if (key === undefined) return this.#any();
+    const slot = hashSlot(key);
+    const owner = this.#slots[slot];
+    if (owner === undefined) {
+      if (this.#known) this.#lookIn(SOON); // its owner is not known to those who were asked
+      return this.#any();
+    }
+    this.#use(slot, owner);
+    return this.#nodes.get(owner);
+  }
+
+  redirect(error: RedisError): { node: ClusterNode; asking: boolean } | undefined {
+    if (this.#closed) return undefined;
+    if (error.code === "CLUSTERDOWN" || error.code === "READONLY" || error.code === "MASTERDOWN") this.#lookIn(SOON);
+    const target = error.code === "MOVED" || error.code === "ASK" ? readTarget(error.message) : undefined;
+    // Without a host it means itself, which helps nobody.
+    if (!target || target.host === "") return undefined;
+    const node = this.#nodeAt(this.#source.translate(target));
+    if (!node) return undefined;
+    if (error.code === "ASK") return { node, asking: true };
+    this.#slots[target.slot] = node.address;
+    this.#use(target.slot, node.address); // before what follows is answered
+    node.leftAt = undefined;
+    this.#lookIn(SOON); // more of them may have moved
+    return { node, asking: false };
+  }
+
+  async pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]> {
+    if (this.#closed) throw new UnavailableError("send commands", "closed");
+    if (!this.connected) throw new UnavailableError("send commands", "connection");
+    return await pipelineOn(this, commands);
+  }
+
+  reset(reason: Error): void {
+    for (const node of this.owners) if (node.busy) node.reset(reason);
+    this.#lookIn(0);
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    const subscription = new ClusterSubscription(channel, listener, {
+      owners: () => this.#known ? new Set(this.owners) : new Set(),
+      onEnd: () => void this.#subscriptions.delete(subscription),
+    });
+    this.#subscriptions.add(subscription);
+    return Promise.resolve(subscription);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#listener = undefined;
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
+    await Promise.all([...this.#nodes.values()].map((node) => node.close()));
+    this.#nodes.clear();
+  }
+
+  /** A slot is used. Another server may have lost what the one before knew: who keeps state about it looks again. */
+  #use(slot: number, owner: string): void {
+    const last = this.#used.get(slot);
+    if (last === owner) return;
+    this.#used.set(slot, owner);
+    if (last !== undefined) this.#generation++;
+  }
+
+  get #anyConnected(): boolean {
+    for (const { connected } of this.#nodes.values()) if (connected) return true;
+    return false;
+  }
+
+  /** A node for what names no key, each time another. */
+  #any(): ClusterNode | undefined {
+    const owners = [...this.owners];
+    const up = owners.filter(({ connected }) => connected);
+    const from = up.length > 0 ? up : owners;
+    return from[this.#turn++ % from.length];
+  }
+
+  #nodeAt(at: NodeAddress): ClusterNode | undefined {
+    const known = this.#nodes.get(nodeName(at));
+    if (known || this.#closed) return known;
+    const client = this.#source.open(at);
+    if (!client) return undefined;
+    const node = new ClusterNode(at, client, (change) => this.#changed(node, change));
+    this.#nodes.set(node.address, node);
+    return node;
+  }
+
+  #changed(node: ClusterNode, change: ConnectionChange): void {
+    if (this.#closed || this.#nodes.get(node.address) !== node) return;
+    if (change.state === "connected") {
+      this.#generation++; // the server behind it may have been restarted
+      if (this.#known) this.#tellUp();
+      else this.#lookIn(0);
+      return;
+    }
+    this.#failure = change.error ?? change.reason ?? this.#failure;
+    if (node.leftAt !== undefined) return;
+    this.#lookIn(SOON);
+    if (this.#known && !this.#anyConnected && change.error !== undefined) this.#tellDown(change.error);
+  }
+
+  #tellUp(): void {
+    if (this.#up) return;
+    this.#up = true;
+    this.#listener?.({ state: "connected" });
+  }
+
+  #tellDown(error: unknown): void {
+    this.#up = false;
+    this.#listener?.({ state: "disconnected", error });
+  }
+
+  /** Looks at the cluster after so many milliseconds, or sooner if that was said already. */
+  #lookIn(milliseconds: number): void {
+    const at = performance.now() + milliseconds;
+    if (this.#closed || at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = undefined;
+        this.#lookIn(this.#pause());
+      });
+    }, milliseconds);
+    unref(this.#timer);
+  }
+
+  #pause(): number {
+    if (!this.#known) return reconnectDelay(this.#failures);
+    const missing = [...this.owners].some(({ connected }) => !connected);
+    return missing ? EVERY_IN_TROUBLE : EVERY;
+  }
+
+  async #look(): Promise<boolean> {
+    const ranges = await this.#ask();
+    if (this.#closed) return false;
+    this.#retire();
+    if (ranges) {
+      this.#failures = 0;
+      this.#follow(ranges);
+      return true;
+    }
+    this.#failures++;
+    if (!this.#anyConnected) {
+      this.#tellDown(this.#failure ?? new UnavailableError("reach a node of the cluster", "connection"));
+    }
+    return false;
+  }
+
+  /** Asks one node after the other who owns which slots: those first that are likely to answer. */
+  async #ask(): Promise<SlotRange[] | undefined> {
+    const owners = [...this.owners].sort(() => Math.random() - 0.5);
+    const seeds = this.#known && this.#failures === 0 ? [] : this.#source.seeds().flatMap((at) => this.#seed(at));
+    const nodes = [...new Set([...owners.filter(({ connected }) => connected), ...owners, ...seeds])];
+    const { promise, resolve } = Promise.withResolvers<SlotRange[] | undefined>();
+    let [next, out] = [0, 0];
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const goOn = () => {
+      clearTimeout(timer);
+      const node = nodes[next++];
+      if (node) {
+        out++;
+        timer = setTimeout(goOn, NEXT_AFTER);
+        this.#slotsOf(node).then((ranges) => {
+          out--;
+          if (ranges) resolve(ranges);
+          else goOn();
+        });
+      } else if (out === 0) resolve(undefined);
+    };
+    goOn();
+    const found = await promise;
+    clearTimeout(timer);
+    nodes.length = 0; // nobody else is asked
+    return found;
+  }
+
+  #seed(at: NodeAddress): ClusterNode[] {
+    const known = this.#nodes.get(nodeName(at));
+    if (known) return [known];
+    const node = this.#nodeAt(at);
+    if (!node) return [];
+    node.leftAt = performance.now(); // unless it turns out to own something
+    return [node];
+  }
+
+  async #slotsOf(node: ClusterNode): Promise<SlotRange[] | undefined> {
+    try {
+      const reply = await node.ask({ name: "CLUSTER", args: ["SLOTS"] }, ANSWERS_WITHIN);
+      if (reply instanceof RedisError) this.#failure = reply;
+      return readSlots(reply, node.at);
+    } catch (error) {
+      this.#failure = error;
+      return undefined;
+    }
+  }
+
+  #follow(ranges: readonly SlotRange[]): void {
+    const owners: (string | undefined)[] = new Array(SLOTS);
+    const masters = new Set<ClusterNode>();
+    for (const { first, last, owner } of ranges) {
+      const node = this.#nodeAt(this.#source.translate(owner));
+      if (!node) continue;
+      masters.add(node);
+      owners.fill(node.address, first, Math.min(last, SLOTS - 1) + 1);
+    }
+    this.#slots = owners;
+    const now = performance.now();
+    for (const node of this.#nodes.values()) {
+      if (masters.has(node)) node.leftAt = undefined;
+      else node.leftAt ??= now;
+    }
+    this.#known = masters.size > 0;
+    if (this.connected) this.#tellUp();
+    for (const subscription of this.#subscriptions) subscription.update();
+  }
+
+  /** Closes what has owned nothing for a while. */
+  #retire(): void {
+    const before = performance.now() - KEPT;
+    for (const [name, node] of this.#nodes) {
+      if (node.leftAt === undefined || node.leftAt > before) continue;
+      this.#nodes.delete(name);
+      node.close().catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import type { ClosedBy, RedisError } from "../../errors.ts";
+import type { Batch } from "../batch.ts";
+import type { Waiting } from "../call.ts";
+import type { ClusterNodes, RedisClient } from "../client.ts";
+import { HOPS } from "./pipeline.ts";
+import { followed } from "./redirect.ts";
+
+/** Tells whether a call goes on elsewhere, because an error points there. */
+export type Redirect = (call: Waiting, error: RedisError) => boolean;
+
+/**
+ * A batch for each node of a cluster: its writes, its deadlines and its circuit breaker are its own, so what one node
+ * does not do costs only those who need it.
+ */
+export class Lanes {
+  readonly #nodes: ClusterNodes;
+  readonly #open: (node: RedisClient, redirect: Redirect) => Batch;
+  readonly #lanes = new Map<RedisClient, Batch>();
+
+  /** `open` makes the batch of a node. */
+  constructor(nodes: ClusterNodes, open: (node: RedisClient, redirect: Redirect) => Batch) {
+    this.#nodes = nodes;
+    this.#open = open;
+  }
+
+  /** The batches of the nodes that own a part of the keys. */
+  get all(): Batch[] {
+    return [...this.#nodes.owners].map((node) => this.#laneOf(node));
+  }
+
+  /** Has each call written to its node. Those whose node nobody knows are left. */
+  deal(calls: readonly Waiting[]): Waiting[] {
+    const left: Waiting[] = [];
+    const parts = new Map<RedisClient, Waiting[]>();
+    for (const call of calls) {
+      const node = this.#nodes.of(call.before === undefined ? [call] : [...call.before, call]);
+      const part = node && parts.get(node);
+      if (!node) left.push(call);
+      else if (part) part.push(call);
+      else parts.set(node, [call]);
+    }
+    for (const [node, part] of parts) this.#laneOf(node).adopt(part);
+    return left;
+  }
+
+  /** Closes all. */
+  async close(by: ClosedBy | undefined): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.close(by)));
+    this.#lanes.clear();
+  }
+
+  readonly #redirect: Redirect = (call, error) => {
+    const to = this.#nodes.redirect(error);
+    if (!to || (call.hops ?? 0) >= HOPS) return false;
+    this.#laneOf(to.node).adopt([followed(call, to.asking)]);
+    return true;
+  };
+
+  #laneOf(node: RedisClient): Batch {
+    const known = this.#lanes.get(node);
+    if (known) return known;
+    this.#forget();
+    const lane = this.#open(node, this.#redirect);
+    this.#lanes.set(node, lane);
+    return lane;
+  }
+
+  /** Nodes that are gone are closed by who opened them. */
+  #forget(): void {
+    const owners = new Set(this.#nodes.owners);
+    for (const [node, lane] of this.#lanes) if (!owners.has(node) && lane.idle) this.#lanes.delete(node);
+  }
+}

@@ -1,0 +1,117 @@
+import { UnavailableError } from "../../errors.ts";
+import type {
+  ConnectionChange,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../client.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
+import { type NodeAddress, nodeName } from "./slot_map.ts";
+
+/** One node of a cluster: a connection of its own, that its cluster hears of. */
+export class ClusterNode implements RedisClient {
+  readonly at: NodeAddress;
+  readonly address: string;
+  readonly #client: RedisClient;
+  readonly #waiting = new Set<() => void>();
+  #out = 0;
+  #listener: ((change: ConnectionChange) => void) | undefined;
+  /** When it was found to be none of the owners any more, by `performance.now()`. */
+  leftAt: number | undefined;
+
+  /**
+   * @param at Where it is.
+   * @param client Its connection, which closes with it.
+   * @param changed Told each change, after the listener.
+   */
+  constructor(at: NodeAddress, client: RedisClient, changed: (change: ConnectionChange) => void) {
+    this.at = at;
+    this.address = nodeName(at);
+    this.#client = client;
+    client.onChange((change) => {
+      if (change.state === "connected") this.#wake();
+      this.#listener?.(change);
+      changed(change);
+    });
+  }
+
+  get name(): string {
+    return this.#client.name;
+  }
+
+  get db(): number {
+    return 0; // a cluster has no others
+  }
+
+  get connected(): boolean {
+    return this.#client.connected;
+  }
+
+  get generation(): number {
+    return this.#client.generation;
+  }
+
+  get inFlight(): number {
+    return this.#client.inFlight ?? 1;
+  }
+
+  get congested(): boolean {
+    return this.#client.congested ?? false;
+  }
+
+  async pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]> {
+    this.#out++;
+    try {
+      return await this.#client.pipeline(commands);
+    } finally {
+      this.#out--;
+    }
+  }
+
+  /** Whether somebody waits for it. */
+  get busy(): boolean {
+    return this.#out > 0;
+  }
+
+  reset(reason: Error): void {
+    this.#client.reset(reason);
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    return this.#client.subscribe(channel, listener);
+  }
+
+  onChange(listener: (change: ConnectionChange) => void): void {
+    this.#listener = listener;
+  }
+
+  async close(): Promise<void> {
+    this.#wake();
+    await this.#client.close();
+  }
+
+  /** Sends one command as soon as there is a connection, and gives up after so many milliseconds. */
+  async ask(command: RedisCommand, milliseconds: number): Promise<RedisReply | UnavailableError | undefined> {
+    const late = new UnavailableError(`reach the node ${this.address}`, "timeout");
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(late), milliseconds);
+    try {
+      if (!this.connected) await Promise.race([this.#connected(), promise]);
+      const [reply] = await Promise.race([this.pipeline([command]), promise]);
+      return reply;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #connected(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.add(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}

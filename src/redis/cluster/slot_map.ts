@@ -1,0 +1,55 @@
+import type { RedisReply } from "../client.ts";
+import { decoder } from "../../util/utf8.ts";
+
+/** How many hash slots a cluster has. */
+export const SLOTS = 16_384;
+
+/** Where a node is reached. */
+export interface NodeAddress {
+  /** The host name or the IP address. */
+  readonly host: string;
+  /** The port. */
+  readonly port: number;
+}
+
+/** A range of slots and who owns it. */
+export interface SlotRange {
+  readonly first: number;
+  readonly last: number;
+  readonly owner: NodeAddress;
+}
+
+/**
+ * Reads the reply to CLUSTER SLOTS.
+ *
+ * @param reply The reply.
+ * @param asked Who was asked: a node that does not know its own address means itself.
+ * @returns The ranges; nothing if it is no such reply, or nobody owns a slot.
+ */
+export function readSlots(reply: unknown, asked: NodeAddress): SlotRange[] | undefined {
+  if (!Array.isArray(reply)) return undefined;
+  const ranges: SlotRange[] = [];
+  for (const range of reply as RedisReply[]) {
+    if (!Array.isArray(range)) return undefined;
+    const [first, last, owner] = range;
+    if (typeof first !== "number" || typeof last !== "number" || !Array.isArray(owner)) return undefined;
+    const [name, port] = owner;
+    const host = name instanceof Uint8Array ? decoder.decode(name) : name === null ? "" : String(name);
+    // "?" stands for one that the node does not know.
+    if (host === "?" || typeof port !== "number") continue;
+    ranges.push({ first, last, owner: { host: host === "" ? asked.host : host, port } });
+  }
+  return ranges.length === 0 ? undefined : ranges;
+}
+
+/** The target of `MOVED 3999 127.0.0.1:6381` and `ASK …`; nothing if the message is no such. */
+export function readTarget(message: string): { slot: number; host: string; port: number } | undefined {
+  const [, slot, host, port] = /^(?:MOVED|ASK) (\d+) (.*):(\d+)$/.exec(message.trim()) ?? [];
+  if (slot === undefined || host === undefined || !(Number(slot) < SLOTS)) return undefined;
+  return { slot: Number(slot), host, port: Number(port) };
+}
+
+/** The name of a node. */
+export function nodeName({ host, port }: NodeAddress): string {
+  return `${host}:${port}`;
+}
