@@ -34,6 +34,7 @@ export {
 export type { ConnectOptions, TlsOptions } from "./src/connect/config.ts";
 export * from "./src/errors.ts";
 export type { DeadlineHealth, Health, HealthStatus, ProcessHealth, RedisHealth } from "./src/connect/health.ts";
+export type { NodeHealth } from "./src/connect/node_health.ts";
 export { type Latency, LATENCY_BOUNDS, type RedisMetrics } from "./src/observe/redis_meter.ts";
 export type { RedisFigures, RedisMemory } from "./src/redis/info.ts";
 export type { EventListener } from "./src/observe/events.ts";

@@ -8,6 +8,7 @@ import type { ServerRole } from "../observe/events.ts";
 import type { Probes } from "./probes.ts";
 import type { Batch } from "../redis/batch.ts";
 import { connectionText } from "../redis/connection_text.ts";
+import { checkNodes, type NodeHealth } from "./node_health.ts";
 import { parseRedisInfo, type RedisFigures } from "../redis/info.ts";
 
 /**
@@ -39,6 +40,8 @@ export interface RedisHealth extends RedisFigures {
   readonly roundTrip?: number;
   /** Why it does not answer, as the connection gave it; or what it refuses, as it says itself. */
   readonly error?: string;
+  /** On a cluster, how each of its nodes stands that owns a part of the keys. */
+  readonly nodes?: readonly NodeHealth[];
 }
 
 /** How this process stands. */
@@ -128,6 +131,11 @@ export async function checkHealth(
 }
 
 async function checkServer(server: CheckedServer, signal: AbortSignal | undefined): Promise<RedisHealth> {
+  const [whole, nodes] = await Promise.all([checkWhole(server, signal), checkNodes(server.batch, signal)]);
+  return nodes.length === 0 ? whole : { ...whole, nodes };
+}
+
+async function checkWhole(server: CheckedServer, signal: AbortSignal | undefined): Promise<RedisHealth> {
   const { role, batch, probes } = server;
   const { client } = batch;
   const began = performance.now();
@@ -175,8 +183,10 @@ function refusalsOf({ diagnosis }: Batch, failed: readonly unknown[]): string {
   return texts.join("; ");
 }
 
-function warningsOf({ role, answers, error, memory, writable }: RedisHealth): string[] {
+function warningsOf({ role, answers, error, memory, writable, nodes = [] }: RedisHealth): string[] {
   const name = role === "cache" ? "The Redis of the cache" : "Redis";
+  const missing = nodes.filter((node) => !node.answers);
+  if (missing.length > 0) return missing.map((node) => `${name} at ${node.address} does not answer (${node.error})`);
   if (!answers) return [`${name} does not answer (${error})`];
   // That a replica says so once more adds nothing.
   const known = writable === false && error?.includes("READONLY");

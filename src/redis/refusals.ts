@@ -21,7 +21,15 @@ const LASTING: ReadonlySet<string> = new Set(["NOPERM", "NOAUTH", "DENIED", "MOV
 /** Whether a failure says nothing about the operation, so that it may succeed later. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof UnavailableError) return error.reason !== "closed";
-  return error instanceof RedisError && PASSING.has(error.code);
+  return error instanceof RedisError && (PASSING.has(error.code) || isMoving(error));
+}
+
+/**
+ * Whether a script came to an end because what it needs is moving to another node of the cluster: it found a key that
+ * it had removed itself to be there already.
+ */
+function isMoving({ message }: RedisError): boolean {
+  return message.includes("non local key");
 }
 
 /**
@@ -30,7 +38,7 @@ export function isPassing(error: unknown): boolean {
  */
 export function isRefusal(error: unknown): error is RedisError {
   if (!(error instanceof RedisError)) return false;
-  return PASSING.has(error.code) || LASTING.has(error.code) ||
+  return PASSING.has(error.code) || LASTING.has(error.code) || isMoving(error) ||
     /^ERR (unknown (redis )?command|max number of clients)/i.test(error.message);
 }
 

@@ -32,6 +32,9 @@ export interface SubscriptionHost {
 
 const PROOF_EVERY = 5000;
 
+/** How long opening a connection and subscribing on it may take, in milliseconds. */
+export const SUBSCRIBED_WITHIN = 5000;
+
 /**
  * All subscriptions of a client, on one connection: it is opened for the first of them, opened again, for ever, when it
  * is lost, and closed with the last. A private channel carries a proof of life through the server, since clients

@@ -27,6 +27,8 @@ export interface ChangeChannelListener {
 const TOUCH = 1000;
 /** From what age on the next proof is asked for. */
 const PROVE = 300;
+/** For how long it may not be heard from the first question on until that is told, in milliseconds. */
+const PATIENCE = 5000;
 
 /**
  * The channel on which the scripts tell what changed. Redis delivers to one subscriber in order, so a message that this
@@ -44,6 +46,10 @@ export class ChangeChannel implements AsyncDisposable {
   #provenAt = -Infinity;
   #proving = false;
   #silent: string | undefined;
+  /** Since when it is asked for and not heard. */
+  #deafSince: number | undefined;
+  #told = false;
+  #reason: unknown;
 
   constructor(client: RedisClient, namespace: string, listener: ChangeChannelListener) {
     this.#client = client;
@@ -64,9 +70,21 @@ export class ChangeChannel implements AsyncDisposable {
 
   /** Whether every message of up to a second before `now` is received. Looks after itself as long as it is asked. */
   inTouch(now: number): boolean {
+    this.#complain(now);
     const age = now - this.#provenAt;
     if (age >= PROVE && this.live && !this.#proving) this.#prove(now);
     return age <= TOUCH;
+  }
+
+  /** Tells, once, that copies are of no use: they would be asked for again and again, and never served. */
+  #complain(now: number): void {
+    if (this.#provenAt > -Infinity || !this.#client.connected) {
+      this.#deafSince = undefined;
+      this.#told &&= this.#provenAt === -Infinity;
+    } else if (now - (this.#deafSince ??= now) > PATIENCE && !this.#told) {
+      this.#told = true;
+      this.#listener.failed(this.#reason);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,6 +95,7 @@ export class ChangeChannel implements AsyncDisposable {
     try {
       return await Promise.all(this.#channels.map((channel) => this.#hear(channel)));
     } catch (error) {
+      this.#told = true;
       this.#listener.failed(error);
     }
   }
@@ -104,7 +123,10 @@ export class ChangeChannel implements AsyncDisposable {
     // A proof that never comes back must not stand in the way of the next.
     const timer = setTimeout(() => this.#proving = false, TOUCH);
     const proofs = Promise.all(subscriptions.map((subscription) => subscription.prove()));
-    const [proven, silent] = await Promise.all([proofs, this.#listener.look().catch(() => undefined)]);
+    const [proven, silent] = await Promise.all([
+      proofs,
+      this.#listener.look().catch((error) => void (this.#reason = error)),
+    ]);
     clearTimeout(timer);
     this.#proving = false;
     if (proven.includes(false) || silent === undefined || !this.live) return;

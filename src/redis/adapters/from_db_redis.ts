@@ -31,7 +31,21 @@ export function fromDbRedis(redis: DbRedisLike): RedisClient {
   if (typeof redis?.pipeline !== "function" || typeof redis.sendCommand !== "function") {
     throw new TypeError(`Cannot use the client: wanted a client of jsr:@db/redis, got ${typeof redis}`);
   }
+  assertOneServer(redis);
   return new ExternalDbRedis(redis);
+}
+
+/** Throws if it is the cluster client of that package, which looks like one but has no connection. */
+function assertOneServer(redis: DbRedisLike): void {
+  try {
+    if (typeof redis.isConnected === "boolean") return;
+  } catch {
+    // It says that this is not implemented.
+  }
+  throw new TypeError(
+    "Cannot use the client: wanted a client of one server, got the cluster client of jsr:@db/redis, which cannot send " +
+      "commands together; on a cluster, use fromIoredis(new Cluster(…)) or fromNodeRedis(createCluster(…))",
+  );
 }
 
 class ExternalDbRedis implements RedisClient {

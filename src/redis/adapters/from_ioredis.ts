@@ -6,14 +6,19 @@ import { IoredisClusterSource } from "./from_ioredis_cluster.ts";
 import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./ioredis_like.ts";
 
 /**
- * Lets Larder use an `npm:ioredis` client that you opened and that you close: of one server, of a server behind
+ * Lets Larder use a client of `npm:ioredis` or `npm:iovalkey` that you opened and that you close: of one server, of a server behind
  * Sentinels, or of a cluster.
  *
  * A `Redis` has to be opened with `maxRetriesPerRequest: 0`, a `Cluster` with `retryDelayOnFailover: 0`: by default
  * ioredis sends again what was lost with its connection, so that it may run twice. Leave `keyPrefix` out and use
  * `namespace` of `connect()`. A connection that does not answer within `commandTimeout` is replaced, as is one that was
- * lost. To subscribe, connections with the same options are opened: one, or one for each master of a cluster, where a
- * message may arrive more than once.
+ * lost, or was accepted and does not become ready within 2 seconds. To subscribe, one more connection with the same
+ * options is opened.
+ *
+ * Of a cluster, Larder opens one connection to each master, and one to subscribe, with the `redisOptions` of the client
+ * and its `natMap`, and follows the slots itself. A message may arrive more than once.
+ *
+ * Clients of `npm:iovalkey` have the same shape and fit as well.
  *
  * @param client The client. One with `lazyConnect` is connected.
  * @returns The client for `connect({ client })`.
@@ -49,6 +54,12 @@ export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClie
   }
   if (isCluster(client)) {
     const { retryDelayOnFailover, clusterNodeRetryStrategy, keyPrefix, redisOptions = {} } = client.options;
+    if (client.options.enableAutoPipelining) {
+      throw new TypeError(
+        "Cannot use the client: wanted a Cluster opened without enableAutoPipelining, which ends the process when a " +
+          "node is lost, got true; Larder sends what is called in one tick together anyway",
+      );
+    }
     assertNeverResends("retryDelayOnFailover", retryDelayOnFailover);
     if (typeof clusterNodeRetryStrategy === "function") {
       assertNeverResends("redisOptions.maxRetriesPerRequest", redisOptions.maxRetriesPerRequest);
@@ -58,6 +69,13 @@ export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClie
   }
   assertNeverResends("maxRetriesPerRequest", client.options.maxRetriesPerRequest);
   assertPlain(client.options);
+  const { retryStrategy } = client.options;
+  if (retryStrategy !== undefined && typeof retryStrategy !== "function") {
+    throw new TypeError(
+      "Cannot use the client: wanted one opened with a function as retryStrategy, without which it does not connect " +
+        `again once its connection was lost, got ${describe(retryStrategy)}`,
+    );
+  }
   return new ExternalIoredis(client);
 }
 

@@ -1,5 +1,6 @@
 import type { IoredisLike } from "./ioredis_like.ts";
-import type { MessageListener, Subscriber } from "../subscriptions.ts";
+import { type MessageListener, SUBSCRIBED_WITHIN, type Subscriber } from "../subscriptions.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { decoder } from "../../util/utf8.ts";
 
 /**
@@ -31,6 +32,8 @@ export async function openSubscriber(
     message(decoder.decode(channel as Uint8Array), new Uint8Array(buffer, byteOffset, byteLength));
   });
   signal.addEventListener("abort", close, { once: true });
+  // One that is accepted and never answered would be waited for without an end.
+  const timer = setTimeout(close, SUBSCRIBED_WITHIN);
   try {
     signal.throwIfAborted();
     await redis.connect();
@@ -45,6 +48,7 @@ export async function openSubscriber(
     close();
     throw error;
   } finally {
+    clearTimeout(timer);
     signal.removeEventListener("abort", close);
   }
 }

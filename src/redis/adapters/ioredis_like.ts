@@ -12,6 +12,8 @@ export interface IoredisOptionsLike {
   readonly sentinels?: readonly object[] | null | undefined;
   /** How often a command is tried on other connections. Has to be 0. */
   readonly maxRetriesPerRequest?: number | null | undefined;
+  /** When it connects again. */
+  readonly retryStrategy?: unknown;
   /** What the client puts before each key. Has to be empty. */
   readonly keyPrefix?: string | Uint8Array | undefined;
   /** Whether integers come as strings. Has to be off. */

@@ -3,6 +3,8 @@ import { RedisError } from "../../errors.ts";
 import type { RedisArgument, RedisReply } from "../client.ts";
 import { decoder } from "../../util/utf8.ts";
 
+const encoder = new TextEncoder();
+
 /**
  * An argument as the clients made for Node.js take it: they write bytes as they are only when they come as a Buffer.
  */
@@ -16,7 +18,9 @@ export function toReply(value: unknown, text: boolean): RedisReply {
   if (value instanceof Uint8Array) {
     return text ? decoder.decode(value) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }
-  if (typeof value === "number" || typeof value === "string") return value;
+  if (typeof value === "number") return value;
+  // Numbers that are no integers come in RESP3 as a type of their own, and in RESP2 as strings.
+  if (typeof value === "string") return text ? value : encoder.encode(value);
   if (value === null || value === undefined) return null;
   if (Array.isArray(value)) return value.map((item) => toReply(item, text));
   // Some libraries attach the command with its arguments to an error, which are nobody's business.

@@ -1,6 +1,5 @@
-import { RedisError, UnavailableError } from "../../errors.ts";
 import type { Waiting } from "../call.ts";
-import { type RedisCommand, type RedisReply } from "../client.ts";
+import type { RedisCommand, RedisReply } from "../client.ts";
 import { Deadline } from "../deadline.ts";
 
 const ASKING: RedisCommand = { name: "ASKING", args: [] };
@@ -29,9 +28,4 @@ export function followed(call: Waiting, asking: boolean): Waiting {
       settle(() => call.resolve(reply, asking ? replies.filter((_, i) => i % 2 === 1) : replies)),
     reject: (error: unknown) => settle(() => call.reject(error)),
   };
-}
-
-/** What a call is told that can be followed no further. */
-export function refusedBy(error: RedisError, operation: string): UnavailableError {
-  return new UnavailableError(operation, "refused", { cause: error });
 }

@@ -46,6 +46,7 @@ Deno.test("fromIoredis() refuses what sends commands twice, or changes keys or r
   refused({ maxRetriesPerRequest: null }, "maxRetriesPerRequest: 0", "got null");
   refused({ keyPrefix: "app:" }, "keyPrefix", '"namespace"', 'got "app:"');
   refused({ stringNumbers: true }, "stringNumbers");
+  refused({ retryStrategy: null }, "retryStrategy", "got null");
 });
 
 Deno.test("fromIoredis() refuses a cluster that sends commands twice, or changes keys or replies", () => {
@@ -60,6 +61,7 @@ Deno.test("fromIoredis() refuses a cluster that sends commands twice, or changes
   refused({ keyPrefix: "app:" }, "keyPrefix");
   refused({ redisOptions: { keyPrefix: "app:" } }, "keyPrefix");
   refused({ redisOptions: { stringNumbers: true } }, "stringNumbers");
+  refused({ enableAutoPipelining: true }, "without enableAutoPipelining", "got true");
 });
 
 Deno.test("fromIoredis() refuses what is no client", () => {

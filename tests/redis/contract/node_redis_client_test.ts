@@ -1,10 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { createClient, createClientPool, createCluster, createSentinel } from "redis";
+import { createClient, createClientPool, createSentinel } from "redis";
 import { fromNodeRedis } from "../../../src/redis/adapters/from_node_redis.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { assertRefused, type ClientKind, testClient, testReplies } from "./client_suite.ts";
 
-const socket = { reconnectStrategy: () => 50 };
+const socket = { reconnectStrategy: () => 50, socketTimeout: 2000 };
+const pingInterval = 500;
 
 function kind(name: string, RESP: 2 | 3): ClientKind {
   return {
@@ -12,7 +13,7 @@ function kind(name: string, RESP: 2 | 3): ClientKind {
     subscribes: true,
     readsErrorsInLists: true,
     open: async (url) => {
-      const redis = createClient({ url, RESP, socket });
+      const redis = createClient({ url, RESP, socket, pingInterval });
       redis.on("error", () => {}); // told by the events that matter
       await redis.connect();
       return { client: fromNodeRedis(redis), owner: { ping: () => redis.ping(), close: () => redis.destroy() } };
@@ -24,22 +25,31 @@ testClient(kind("fromNodeRedis()", 3));
 testReplies(kind("fromNodeRedis(), RESP2,", 2));
 
 Deno.test("fromNodeRedis() refuses what was not made by createClient()", () => {
-  const wanted = "wanted one made by createClient() of npm:redis";
+  const wanted = "wanted one made by createClient() or createCluster() of npm:redis";
   for (const value of [undefined, null, {}, "redis://127.0.0.1", 1]) {
     assertRefused(() => fromNodeRedis(value as never), wanted);
   }
   const node = { host: "127.0.0.1", port: 1 };
-  const others = [
-    createCluster({ rootNodes: [{ socket: node }] }),
-    createClientPool(),
-    createSentinel({ name: "main", sentinelRootNodes: [node] }),
-  ];
-  for (const other of others) assertRefused(() => fromNodeRedis(other as never), wanted);
+  const sentinel = createSentinel({ name: "main", sentinelRootNodes: [node] });
+  assertRefused(() => fromNodeRedis(sentinel as never), wanted, "use fromIoredis(new Redis({ sentinels");
+  assertRefused(() => fromNodeRedis(createClientPool() as never), wanted, "use fromNodeRedis(createClient(");
+});
+
+Deno.test("fromNodeRedis() refuses a client that does not come back once its connection has hung", () => {
+  const refused = (options: object, ...parts: string[]) =>
+    assertRefused(() => fromNodeRedis(createClient(options)), ...parts);
+  const all = { socketTimeout: 2000, reconnectStrategy: () => 50 };
+  refused({}, "socket.socketTimeout", "got undefined");
+  refused({ socket: { ...all, socketTimeout: 0 }, pingInterval }, "socket.socketTimeout", "got 0");
+  refused({ socket: all }, "pingInterval", "got undefined");
+  refused({ socket: all, pingInterval: 2000 }, "pingInterval shorter than socketTimeout (2000)", "got 2000");
+  refused({ socket: { socketTimeout: 2000 }, pingInterval }, "socket.reconnectStrategy", "got undefined");
+  refused({ socket: { ...all, reconnectStrategy: false }, pingInterval }, "socket.reconnectStrategy", "got false");
 });
 
 Deno.test("fromNodeRedis() reset() takes back what was not written yet", async () => {
   await using server = await RedisServer.start();
-  const redis = createClient({ url: server.url, socket });
+  const redis = createClient({ url: server.url, socket, pingInterval });
   await redis.connect();
   const client = fromNodeRedis(redis);
   const late = client.pipeline([{ name: "INCR", args: ["late"] }, { name: "INCR", args: ["late"] }]);
@@ -52,7 +62,7 @@ Deno.test("fromNodeRedis() reset() takes back what was not written yet", async (
 
 Deno.test("fromNodeRedis() waits for the owner to connect, and leaves no listener behind", async () => {
   await using server = await RedisServer.start();
-  const redis = createClient({ url: server.url, socket });
+  const redis = createClient({ url: server.url, socket, pingInterval });
   const before = redis.eventNames().length;
   const client = fromNodeRedis(redis);
   const changes: string[] = [];

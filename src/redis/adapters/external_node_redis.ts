@@ -1,0 +1,149 @@
+import { Buffer } from "node:buffer";
+import { RedisError } from "../../errors.ts";
+import type {
+  ConnectionChange,
+  RedisArgument,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscription,
+  SubscriptionListener,
+} from "../client.ts";
+import { addressText } from "../address_text.ts";
+import { ExternalConnection } from "./external_connection.ts";
+import { openSubscriber } from "./from_node_redis_subscriber.ts";
+import type { NodeRedisLike } from "./node_redis_like.ts";
+import { toBuffer, toReply } from "./replies.ts";
+import { Subscriptions } from "../subscriptions.ts";
+
+/** How replies are wanted: strings as bytes, the types of RESP3 as those of RESP2. By the marks of the protocol. */
+const TYPES = {
+  36: Buffer, // $ bulk string
+  43: Buffer, // + simple string
+  61: Buffer, // = verbatim string
+  44: String, // , double
+  40: String, // ( big number
+  37: Array, // % map
+  126: Array, // ~ set
+};
+
+/** A client of `npm:redis` of one server. */
+export class ExternalNodeRedis implements RedisClient {
+  readonly name: string = "redis";
+  readonly #redis: NodeRedisLike;
+  readonly #external: ExternalConnection;
+  readonly #subscriptions: Subscriptions;
+  #unsent = new Unsent();
+
+  constructor(redis: NodeRedisLike) {
+    this.#redis = redis;
+    this.#subscriptions = new Subscriptions({
+      open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
+      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+    });
+    const external = this.#external = new ExternalConnection(redis, redis.isReady);
+    external.on("ready", () => external.connected());
+    external.on("error", (error) => {
+      if (redis.isReady) return; // it is about something else
+      this.#withdraw();
+      external.failed(error);
+      external.lost();
+    });
+    external.on("end", () => {
+      this.#withdraw();
+      external.ended();
+    });
+  }
+
+  get address(): string | undefined {
+    const { host, port, path } = (this.#redis.options?.socket ?? {}) as Record<string, string | number | undefined>;
+    if (path !== undefined) return String(path);
+    return host === undefined ? undefined : addressText({ hostname: String(host), port: Number(port ?? 6379) });
+  }
+
+  get db(): number {
+    return this.#redis.options?.database ?? 0;
+  }
+
+  get connected(): boolean {
+    return this.#redis.isReady && !this.#external.closed;
+  }
+
+  get generation(): number {
+    return this.#external.generation;
+  }
+
+  onChange(listener: (change: ConnectionChange) => void): void {
+    this.#external.listen(listener);
+  }
+
+  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
+    this.#external.assert(this.connected);
+    // What is sent in one tick goes out in one write. Version 4 takes the first of these options, later ones the
+    // others.
+    const options = { returnBuffers: true, typeMapping: TYPES, timeout: undefined, abortSignal: this.#unsent };
+    return await Promise.all(commands.map(async ({ name, args, text = false }) => {
+      try {
+        return toReply(await this.#redis.sendCommand([name, ...args.map(toText)], options), text);
+      } catch (error) {
+        // Without that of the client as a cause: its text may quote arguments, and with them a password.
+        if (isErrorReply(error)) return new RedisError(error.message);
+        throw error;
+      }
+    }));
+  }
+
+  reset(_reason: Error): void {
+    // The client cannot be told to replace its connection; late replies are consumed in order by the client itself.
+    this.#withdraw();
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
+  }
+
+  async close(): Promise<void> {
+    this.#external.close();
+    await this.#subscriptions[Symbol.asyncDispose]();
+  }
+
+  /** Takes back what the client has not written yet: it would send it when it is connected again, however late. */
+  #withdraw(): void {
+    const unsent = this.#unsent;
+    this.#unsent = new Unsent();
+    unsent.abort();
+  }
+}
+
+/** As much of an AbortSignal as the client uses; one that thousands of commands can listen to at little cost. */
+class Unsent {
+  aborted = false;
+  readonly #listeners = new Set<() => void>();
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  abort(): void {
+    this.aborted = true;
+    // The last first: version 5 loses track of its queue when the first of several is removed.
+    for (const listener of [...this.#listeners].reverse()) listener();
+    this.#listeners.clear();
+  }
+}
+
+function toText(argument: RedisArgument): string | Buffer {
+  return typeof argument === "number" ? String(argument) : toBuffer(argument) as string | Buffer;
+}
+
+/** Whether Redis said so, as opposed to the client. Its class can only be told by its name. */
+function isErrorReply(error: unknown): error is Error {
+  for (let of = error; of instanceof Error; of = Object.getPrototypeOf(of)) {
+    if (of.constructor.name === "ErrorReply") return true;
+  }
+  return false;
+}

@@ -1,0 +1,105 @@
+import { Cluster, Redis } from "ioredis";
+import { Cluster as ValkeyCluster, Redis as Valkey } from "iovalkey";
+import { createClient, createCluster } from "redis";
+import { fromIoredis } from "../../../src/redis/adapters/from_ioredis.ts";
+import { fromNodeRedis } from "../../../src/redis/adapters/from_node_redis.ts";
+import type { RedisClient } from "../../../src/redis/client.ts";
+import { WireClient } from "../../../src/redis/wire/client.ts";
+
+/** A kind of client as its owner opens it, of one server or of a cluster. */
+export interface Kind {
+  readonly name: string;
+  /** Whether it is for a cluster. */
+  readonly cluster: boolean;
+  /** Opens one on a server, or on the cluster of which it is a node. */
+  open(port: number): Promise<{ client: RedisClient; close(): unknown }>;
+}
+
+const QUIET = () => {};
+const socket = { socketTimeout: 2000, reconnectStrategy: () => 50 };
+
+/** The part of ioredis and iovalkey that is needed here. */
+interface Ended {
+  once(event: "end", listener: () => void): unknown;
+  disconnect(): void;
+}
+
+async function end(redis: Ended): Promise<void> {
+  const ended = new Promise<void>((resolve) => redis.once("end", () => resolve()));
+  redis.disconnect();
+  await ended;
+}
+
+/** All kinds that can subscribe. */
+export const KINDS: readonly Kind[] = [
+  {
+    name: "url",
+    cluster: false,
+    open: async (port) => {
+      const client = new WireClient({ hostname: "127.0.0.1", port, db: 0, tls: false });
+      await client.start();
+      return { client, close: QUIET };
+    },
+  },
+  ...([2, 3] as const).map((protocol): Kind => ({
+    name: `ioredis, RESP ${protocol}`,
+    cluster: false,
+    open: async (port) => {
+      const redis = new Redis(port, "127.0.0.1", { maxRetriesPerRequest: 0, protocol });
+      redis.on("error", QUIET);
+      await redis.ping();
+      return { client: fromIoredis(redis), close: () => end(redis) };
+    },
+  })),
+  {
+    name: "iovalkey",
+    cluster: false,
+    open: async (port) => {
+      const redis = new Valkey(port, "127.0.0.1", { maxRetriesPerRequest: 0 });
+      redis.on("error", QUIET);
+      await redis.ping();
+      return { client: fromIoredis(redis), close: () => end(redis) };
+    },
+  },
+  ...([2, 3] as const).map((RESP): Kind => ({
+    name: `node-redis, RESP ${RESP}`,
+    cluster: false,
+    open: async (port) => {
+      const redis = createClient({ url: `redis://127.0.0.1:${port}`, RESP, socket, pingInterval: 500 });
+      redis.on("error", QUIET);
+      await redis.connect();
+      return { client: fromNodeRedis(redis), close: () => redis.destroy() };
+    },
+  })),
+  ...([2, 3] as const).map((protocol): Kind => ({
+    name: `ioredis Cluster, RESP ${protocol}`,
+    cluster: true,
+    open: (port) => {
+      const cluster = new Cluster([{ host: "127.0.0.1", port }], {
+        retryDelayOnFailover: 0,
+        redisOptions: { protocol },
+      });
+      cluster.on("error", QUIET);
+      return Promise.resolve({ client: fromIoredis(cluster), close: () => end(cluster) });
+    },
+  })),
+  {
+    name: "iovalkey Cluster",
+    cluster: true,
+    open: (port) => {
+      const cluster = new ValkeyCluster([{ host: "127.0.0.1", port }], { retryDelayOnFailover: 0 });
+      cluster.on("error", QUIET);
+      return Promise.resolve({ client: fromIoredis(cluster), close: () => end(cluster) });
+    },
+  },
+  ...([2, 3] as const).map((RESP): Kind => ({
+    name: `node-redis cluster, RESP ${RESP}`,
+    cluster: true,
+    open: async (port) => {
+      const cluster = createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${port}` }], RESP });
+      cluster.on("error", QUIET);
+      await cluster.connect();
+      return { client: fromNodeRedis(cluster), close: () => cluster.destroy() };
+    },
+  })),
+];
