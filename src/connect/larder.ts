@@ -165,6 +165,11 @@ export async function connect<
   const rateLimit = openRateLimiter<Limits>(main, config, on);
   const locks = openLocks(main, config, on);
   const pubsub = openPubSub(main, config, on);
+  for (const batch of new Set([main, cacheBatch])) {
+    if (batch?.client.cluster && config.buckets === 1) {
+      tell(on, ONE_BUCKET);
+    }
+  }
   const cache = new ImageCache(store, config.cache, config.images, on);
   const servers = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined).map(
     (batch): CheckedServer => {
@@ -270,6 +275,9 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     }));
   }
 }
+
+const ONE_BUCKET = 'With "buckets: 1" all keys are in one slot of the cluster, so one node does all the work: ' +
+  'wanted as many as there may be primaries, and more, such as "buckets: 16" in all processes';
 
 let warned = false;
 

@@ -18,6 +18,9 @@ import { Subscriptions } from "../subscriptions.ts";
 /** How long a server that was reached may take to log the client in and say that it is ready, in milliseconds. */
 const READY_WITHIN = 2000;
 
+/** How long a client that Larder has opened waits for the end of its socket, in milliseconds. */
+export const DISCONNECT_WITHIN = 5;
+
 /** An `ioredis` client of one server. */
 export class ExternalIoredis implements RedisClient {
   readonly name: string = "ioredis";
@@ -102,6 +105,8 @@ export class ExternalIoredis implements RedisClient {
     const { stream } = this.#redis;
     this.#redis.disconnect();
     stream?.destroy();
+    // The client waits for the end of its socket by a timer, although that may have ended long ago.
+    await new Promise((resolve) => setTimeout(resolve, 2 * DISCONNECT_WITHIN));
   }
 
   /** Replaces a connection that was made but never becomes ready: the client itself would wait for ever. */

@@ -1,7 +1,7 @@
 import type { RedisClient } from "../client.ts";
 import type { ClusterSource } from "../cluster/client.ts";
 import { type NodeAddress, nodeName } from "../cluster/slot_map.ts";
-import { ExternalIoredis } from "./external_ioredis.ts";
+import { DISCONNECT_WITHIN, ExternalIoredis } from "./external_ioredis.ts";
 import type { IoredisClusterLike, IoredisLike } from "./ioredis_like.ts";
 
 /** The waits between two attempts to reach a node: the first, and the longest, in milliseconds. */
@@ -38,6 +38,7 @@ export class IoredisClusterSource implements ClusterSource {
       lazyConnect: true,
       readOnly: false,
       connectTimeout: CONNECT_WITHIN,
+      disconnectTimeout: DISCONNECT_WITHIN,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
       enableAutoPipelining: false,

@@ -14,7 +14,9 @@ export async function openSubscriber(
   signal.throwIfAborted();
   const { promise: lost, resolve: end } = Promise.withResolvers<void>();
   const redis = client.duplicate({
-    socket: { ...client.options?.socket, reconnectStrategy: false },
+    // That it still hears is proven otherwise.
+    pingInterval: undefined,
+    socket: { ...client.options?.socket, socketTimeout: undefined, reconnectStrategy: false },
     // What a subscription missed must not clear the caches of the client.
     clientSideCache: undefined,
     emitInvalidate: undefined,

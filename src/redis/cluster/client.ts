@@ -256,7 +256,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const goOn = () => {
       clearTimeout(timer);
-      const node = nodes[next++];
+      const node = this.#closed ? undefined : nodes[next++];
       if (node) {
         out++;
         timer = setTimeout(goOn, NEXT_AFTER);
@@ -265,7 +265,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
           if (ranges) resolve(ranges);
           else goOn();
         });
-      } else if (out === 0) resolve(undefined);
+      } else if (out === 0 || this.#closed) resolve(undefined);
     };
     goOn();
     const found = await promise;

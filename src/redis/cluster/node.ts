@@ -17,6 +17,7 @@ export class ClusterNode implements RedisClient {
   readonly #client: RedisClient;
   readonly #waiting = new Set<() => void>();
   #out = 0;
+  #closed = false;
   #listener: ((change: ConnectionChange) => void) | undefined;
   /** When it was found to be none of the owners any more, by `performance.now()`. */
   leftAt: number | undefined;
@@ -88,12 +89,14 @@ export class ClusterNode implements RedisClient {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#wake();
     await this.#client.close();
   }
 
   /** Sends one command as soon as there is a connection, and gives up after so many milliseconds. */
   async ask(command: RedisCommand, milliseconds: number): Promise<RedisReply | UnavailableError | undefined> {
+    if (this.#closed) throw new UnavailableError(`reach the node ${this.address}`, "closed");
     const late = new UnavailableError(`reach the node ${this.address}`, "timeout");
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(late), milliseconds);

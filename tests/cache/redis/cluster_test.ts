@@ -43,7 +43,10 @@ class Clients implements AsyncDisposable {
   async client(): Promise<RedisClient> {
     const client = fromIoredis(await this.owned());
     this.#close.push(() => client.close());
-    await until(() => client.connected, "it knows the nodes");
+    await until(
+      () => [...client.nodes!.owners].every(({ connected }) => connected) && client.connected,
+      "it is connected",
+    );
     return client;
   }
 

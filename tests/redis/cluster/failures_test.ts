@@ -8,7 +8,7 @@ import type { RedisServer } from "../../support/redis_server.ts";
 import { until } from "../../support/until.ts";
 
 const BUCKETS = 16;
-const OPTIONS = { namespace: "shop", buckets: BUCKETS, commandTimeout: "500ms", rateLimit: { timeout: "500ms" } };
+const OPTIONS = { namespace: "shop", buckets: BUCKETS, commandTimeout: "1s", rateLimit: { timeout: "1s" } };
 const USERS = Array.from({ length: 60 }, (_, i) => `user${i}`);
 
 /** What is kept on one node, and what elsewhere. */
@@ -56,7 +56,7 @@ Deno.test({
 
     const healthy = async (reads: Promise<[number, number, unknown]>) => {
       const [all, failed, why] = await reads;
-      assert(all > 50, `${all} reads`);
+      assert(all > 10, `${all} reads`);
       assertEquals([failed, why], [0, undefined], `of ${all} reads ${failed} failed`);
     };
 
