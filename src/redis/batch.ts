@@ -9,7 +9,8 @@ import type { RedisArgument, RedisClient, RedisCommand, RedisReply } from "./cli
 import type { Deadline } from "./deadline.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { Held } from "./held.ts";
-import { Lanes, type Redirect } from "./cluster/lanes.ts";
+import { Lanes } from "./cluster/lanes.ts";
+import type { Redirect } from "./cluster/redirect.ts";
 import { KnownScripts } from "./known_scripts.ts";
 import { type Due, gracePeriod, whileMoving } from "./grace_period.ts";
 import { type BatchObserver, both, type WriteTracer } from "../observe/batch_observer.ts";
@@ -48,7 +49,7 @@ export class Batch {
   /** What the server has been sent. */
   readonly scripts: KnownScripts;
   readonly #out: WritesOut;
-  readonly #lanes: Lanes | undefined;
+  readonly #lanes: Lanes<Batch> | undefined;
   readonly #redirect: Redirect | undefined;
   readonly #schedule = new WriteSchedule(() => this.#flush());
   readonly #deadlineTimer = new DeadlineTimer({
@@ -62,7 +63,7 @@ export class Batch {
     this.client = client;
     this.#out = new WritesOut(client);
     this.#lanes = client.nodes &&
-      new Lanes(client.nodes, (node, redirect) => new Batch(node, { ...options, redirect }));
+      new Lanes<Batch>(client.nodes, (node, redirect) => new Batch(node, { ...options, redirect }));
     this.#redirect = options.redirect;
     this.#timeout = options.commandTimeout;
     this.maxQueued = options.maxQueued ?? 100_000;
@@ -259,7 +260,7 @@ export class Batch {
   }
 
   /** Has the calls written to their nodes. */
-  #deal(calls: Waiting[], lanes: Lanes): void {
+  #deal(calls: Waiting[], lanes: Lanes<Batch>): void {
     this.#breaker.succeed(); // the cluster can be reached: whether a node can is counted there
     for (const call of lanes.deal(calls)) {
       call.settled = true;

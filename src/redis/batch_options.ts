@@ -1,6 +1,6 @@
 import type { RedisMeter } from "../observe/redis_meter.ts";
 import type { DiagnosisOptions } from "./diagnosis.ts";
-import type { Redirect } from "./cluster/lanes.ts";
+import type { Redirect } from "./cluster/redirect.ts";
 import type { BatchObserver, WriteTracer } from "../observe/batch_observer.ts";
 
 /** How a batch works. */

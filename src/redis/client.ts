@@ -1,6 +1,6 @@
 import type { RedisError, UnavailableError } from "../errors.ts";
 
-/** The nodes of a cluster, each a client of its own: what one of them does or fails to do says nothing of the others. */
+/** The nodes of a cluster, each a client of its own: what one of them does says nothing of the others. */
 export interface ClusterNodes {
   /** Those that are known and own a part of the keys. */
   readonly owners: Iterable<RedisClient>;

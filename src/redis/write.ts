@@ -5,7 +5,7 @@ import type { Diagnosis } from "./diagnosis.ts";
 import { type Due, LATE } from "./grace_period.ts";
 import type { BatchObserver } from "../observe/batch_observer.ts";
 import type { ErrorMaker } from "./queue.ts";
-import type { Redirect } from "./cluster/lanes.ts";
+import type { Redirect } from "./cluster/redirect.ts";
 
 /** A write that is out. */
 export interface Write extends Due {

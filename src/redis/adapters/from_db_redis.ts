@@ -43,8 +43,8 @@ function assertOneServer(redis: DbRedisLike): void {
     // It says that this is not implemented.
   }
   throw new TypeError(
-    "Cannot use the client: wanted a client of one server, got the cluster client of jsr:@db/redis, which cannot send " +
-      "commands together; on a cluster, use fromIoredis(new Cluster(…)) or fromNodeRedis(createCluster(…))",
+    "Cannot use the client: wanted a client of one server, got the cluster client of jsr:@db/redis, which cannot " +
+      "send commands together; on a cluster, use fromIoredis(new Cluster(…)) or fromNodeRedis(createCluster(…))",
   );
 }
 

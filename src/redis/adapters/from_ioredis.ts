@@ -6,8 +6,8 @@ import { IoredisClusterSource } from "./from_ioredis_cluster.ts";
 import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./ioredis_like.ts";
 
 /**
- * Lets Larder use a client of `npm:ioredis` or `npm:iovalkey` that you opened and that you close: of one server, of a server behind
- * Sentinels, or of a cluster.
+ * Lets Larder use a client of `npm:ioredis` or `npm:iovalkey` that you opened and that you close: of one server, of a
+ * server behind Sentinels, or of a cluster.
  *
  * A `Redis` has to be opened with `maxRetriesPerRequest: 0`, a `Cluster` with `retryDelayOnFailover: 0`: by default
  * ioredis sends again what was lost with its connection, so that it may run twice. Leave `keyPrefix` out and use

@@ -82,7 +82,8 @@ function isCluster(client: NodeRedisLike | NodeRedisClusterLike): client is Node
 function adviceFor(client: unknown): string {
   if (typeof client !== "object" || client === null) return "";
   if ("sentinelNode" in client || "getMasterNode" in client || "getSentinelNode" in client) {
-    return "; behind Sentinels, use fromIoredis(new Redis({ sentinels, name, maxRetriesPerRequest: 0 })) of npm:ioredis";
+    return "; behind Sentinels, use fromIoredis(new Redis({ sentinels, name, maxRetriesPerRequest: 0 })) " +
+      "of npm:ioredis";
   }
   if ("idleClients" in client || "tasksQueueLength" in client) {
     return "; Larder sends all over one connection, so a pool brings nothing: use fromNodeRedis(createClient(…))";

@@ -1,18 +1,24 @@
-import type { ClosedBy, RedisError } from "../../errors.ts";
-import type { Batch } from "../batch.ts";
+import type { ClosedBy } from "../../errors.ts";
 import type { Waiting } from "../call.ts";
 import type { ClusterNodes, RedisClient } from "../client.ts";
 import { HOPS } from "./pipeline.ts";
-import { followed } from "./redirect.ts";
+import { followed, type Redirect } from "./redirect.ts";
 
-/** Tells whether a call goes on elsewhere, because an error points there. */
-export type Redirect = (call: Waiting, error: RedisError) => boolean;
+/** What writes to one node. */
+export interface Lane {
+  /** Whether nothing waits in it. */
+  readonly idle: boolean;
+  /** Takes calls over. */
+  adopt(calls: readonly Waiting[]): void;
+  /** Fails all that waits. */
+  close(by?: ClosedBy): Promise<void>;
+}
 
 /**
  * A batch for each node of a cluster: its writes, its deadlines and its circuit breaker are its own, so what one node
  * does not do costs only those who need it.
  */
-export class Lanes {
+export class Lanes<Batch extends Lane> {
   readonly #nodes: ClusterNodes;
   readonly #open: (node: RedisClient, redirect: Redirect) => Batch;
   readonly #lanes = new Map<RedisClient, Batch>();

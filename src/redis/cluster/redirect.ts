@@ -1,6 +1,10 @@
+import type { RedisError } from "../../errors.ts";
 import type { Waiting } from "../call.ts";
 import type { RedisCommand, RedisReply } from "../client.ts";
 import { Deadline } from "../deadline.ts";
+
+/** Tells whether a call goes on elsewhere, because an error points there. */
+export type Redirect = (call: Waiting, error: RedisError) => boolean;
 
 const ASKING: RedisCommand = { name: "ASKING", args: [] };
 
