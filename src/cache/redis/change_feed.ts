@@ -1,10 +1,10 @@
 import type { EventListener } from "../../observe/events.ts";
 import type { RedisClient } from "../../redis/client.ts";
+import { connectionText } from "../../redis/connection_text.ts";
 import { KeyWaiters } from "../key_waiters.ts";
 import type { ChangeListener, Changes, Watch } from "../store.ts";
 import { ChangeChannel, type ChangeChannelListener } from "./change_channel.ts";
 import { Doubts } from "./doubts.ts";
-import type { Replay } from "./replay.ts";
 import type { Slots } from "./slots.ts";
 
 /** Ends the channels of stores that nobody uses any more. */
@@ -15,13 +15,19 @@ const CHANNELS = new FinalizationRegistry<ChangeChannel>((channel) =>
 /** Tells what changed, by this process or another: who waits for a key, and the copies in this process. */
 export class ChangeFeed implements AsyncDisposable {
   readonly #slots: Slots;
-  readonly #replay: Replay;
+  readonly #replay: { readonly behind: boolean };
   readonly #waiters = new KeyWaiters();
   readonly #channel: ChangeChannel;
   readonly #doubts: Doubts;
   #copies: ChangeListener | undefined;
 
-  constructor(client: RedisClient, namespace: string, slots: Slots, replay: Replay, on: EventListener | undefined) {
+  constructor(
+    client: RedisClient,
+    namespace: string,
+    slots: Slots,
+    replay: { readonly behind: boolean },
+    on: EventListener | undefined,
+  ) {
     this.#slots = slots;
     this.#replay = replay;
     this.#doubts = new Doubts(() => slots.look(), () => this.changedAll());
@@ -100,6 +106,12 @@ function listenerOf(feed: WeakRef<ChangeFeed>, client: string, on: EventListener
     look: () => feed.deref()?.look() ?? Promise.resolve(""),
     ready: lookAgain,
     lost: lookAgain,
-    failed: () => on?.({ type: "warning", message: `The client ${client} cannot subscribe to changes` }),
+    failed: (reason) => on?.({ type: "warning", message: deafness(client, reason) }),
   };
+}
+
+/** Why no copies are served in this process. */
+function deafness(client: string, reason: unknown): string {
+  const why = reason === undefined ? "" : `: ${connectionText(reason)}`;
+  return `The client ${client} cannot subscribe to changes, so no copies in the process are served${why}`;
 }

@@ -16,8 +16,8 @@ export class PatternSweeper {
   readonly #slots: readonly RedisSlot[];
   readonly #on: EventListener | undefined;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  /** How often everything was hidden. */
-  #clears = 0;
+  /** When everything in a slot was hidden last. */
+  readonly #clears = new WeakMap<RedisSlot, object>();
   #closed = false;
 
   constructor(slots: readonly RedisSlot[], on: EventListener | undefined) {
@@ -25,15 +25,20 @@ export class PatternSweeper {
     this.#on = on;
   }
 
-  /** Nobody sees what matches any more. Resolves to what {@linkcode PatternSweeper.sweep} wants to know. */
-  hide(glob: string): Promise<number[]> {
-    return Promise.all(this.#slots.map((slot) => slot.hidePattern(glob)));
-  }
-
-  /** Removes what is hidden, then has the pattern forgotten. Resolves to how many entries there were. */
-  async sweep(glob: string, hidden: readonly number[], { onProgress, signal }: PatternOptions = {}): Promise<number> {
+  /**
+   * Removes what was hidden, then has the pattern forgotten.
+   *
+   * @param hidden What `RedisSlot.hidePattern()` has given for each of the slots.
+   * @returns How many entries there were.
+   */
+  async sweep(
+    glob: string,
+    hidden: readonly number[],
+    { onProgress, signal }: PatternOptions = {},
+    slots: readonly RedisSlot[] = this.#slots,
+  ): Promise<number> {
     let removed = 0;
-    for (const [i, slot] of this.#slots.entries()) {
+    for (const [i, slot] of slots.entries()) {
       let node: string | undefined;
       try {
         node = await slot.ownerNode();
@@ -55,23 +60,21 @@ export class PatternSweeper {
     return removed;
   }
 
-  /** The same behind the scenes. */
-  sweepLater(glob: string, hidden: readonly number[]): void {
-    this.inBackground(this.sweep(glob, hidden));
+  /** The same of one slot, behind the scenes. */
+  sweepLater(glob: string, hidden: number, slot: RedisSlot): void {
+    this.inBackground(this.sweep(glob, [hidden], {}, [slot]));
   }
 
-  /** Everything is hidden: what is being removed behind the scenes need not be looked for any more. */
-  cleared(): void {
-    this.#clears++;
+  /** All of a slot is hidden: what is being removed behind the scenes need not be looked for any more. */
+  cleared(slot: RedisSlot): void {
+    this.#clears.set(slot, {});
   }
 
-  /** Gives back behind the scenes what everything that is hidden occupies. */
-  sweepAll(): void {
-    const run = this.#clears;
+  /** Gives back behind the scenes what all that is hidden in a slot occupies. */
+  sweepAll(slot: RedisSlot): void {
+    const run = this.#clears.get(slot);
     this.inBackground((async () => {
-      for (const slot of this.#slots) {
-        for await (const _ of slot.sweep("*", 0)) if (this.#closed || run !== this.#clears) return;
-      }
+      for await (const _ of slot.sweep("*", 0)) if (this.#closed || run !== this.#clears.get(slot)) return;
     })());
   }
 

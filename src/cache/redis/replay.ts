@@ -7,7 +7,10 @@ import { InvalidationQueue } from "./invalidation_queue.ts";
 /** How often invalidations that wait are tried again without being asked for, in milliseconds. */
 const EVERY = 500;
 
-/** Keeps invalidations that Redis has not answered, and makes up for them before the next read is trusted. */
+/**
+ * Keeps invalidations of one slot that Redis has not answered, and makes up for them before the next read of it is
+ * trusted. Other slots do not wait for that: they may be on other servers.
+ */
 export class Replay {
   readonly #batch: Batch;
   /** Carries out what was kept. */
@@ -15,8 +18,8 @@ export class Replay {
   readonly #queue = new InvalidationQueue();
   #running: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  /** How many are being carried out. */
-  #underway = 0;
+  /** Those that are being carried out. */
+  #underway: InvalidationQueue | undefined;
   #waiting = 0;
   #closed = false;
 
@@ -25,10 +28,10 @@ export class Replay {
     this.#carryOut = carryOut;
   }
 
-  /** How many wait, those that are being carried out among them. */
-  get size(): number {
-    // An invalidation of everything stands for what is underway, too.
-    return this.#queue.all ? this.#queue.size : this.#queue.size + this.#underway;
+  /** Adds those that wait to others, those that are being carried out among them. */
+  addTo(all: InvalidationQueue): void {
+    if (this.#underway) all.putBack(this.#underway);
+    all.putBack(this.#queue);
   }
 
   /** Whether any wait. */
@@ -81,15 +84,14 @@ export class Replay {
   }
 
   async #run(): Promise<void> {
-    const queue = this.#queue.take();
-    this.#underway = queue.size;
+    const queue = this.#underway = this.#queue.take();
     try {
       await this.#carryOut(queue);
     } catch (error) {
       this.#queue.putBack(queue);
       throw error;
     } finally {
-      this.#underway = 0;
+      this.#underway = undefined;
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { EventListener } from "../../observe/events.ts";
 import type { Batch } from "../../redis/batch.ts";
 import { bucketOf, hashTags } from "../../redis/buckets.ts";
-import type { InvalidationMode, Read } from "../store.ts";
+import type { Read } from "../store.ts";
 import { RedisSlot } from "./slot.ts";
 
 /** All slots over which a namespace is spread, one for each bucket. */
@@ -18,8 +18,8 @@ export class Slots {
     return this.all[bucketOf(key, this.all.length)]!;
   }
 
-  /** Removes keys. Resolves to how many entries there were. */
-  async remove(keys: readonly string[]): Promise<number> {
+  /** Keys by their slots. */
+  parted(keys: readonly string[]): Map<RedisSlot, string[]> {
     const slots = new Map<RedisSlot, string[]>();
     for (const key of keys) {
       const slot = this.of(key);
@@ -27,18 +27,7 @@ export class Slots {
       if (of) of.push(key);
       else slots.set(slot, [key]);
     }
-    const removed = await Promise.all([...slots].map(([slot, of]) => slot.remove(of)));
-    return removed.reduce((sum, count) => sum + count, 0);
-  }
-
-  /** Invalidates tags, in each. */
-  async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<void> {
-    await Promise.all(this.all.map((slot) => slot.invalidateTags(tags, mode)));
-  }
-
-  /** Makes everything invisible, in each. */
-  async clear(): Promise<void> {
-    await Promise.all(this.all.map((slot) => slot.clear()));
+    return slots;
   }
 
   /** Reads what is new in the records. Resolves to the marks of changes that could not be told. */

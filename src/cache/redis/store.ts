@@ -5,13 +5,14 @@ import type { EventListener } from "../../observe/events.ts";
 import type { Batch } from "../../redis/batch.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { isPassing, isRefusal } from "../../redis/refusals.ts";
-import type { InvalidationQueue } from "./invalidation_queue.ts";
+import { InvalidationQueue } from "./invalidation_queue.ts";
 import { findNamespaces } from "./namespaces.ts";
 import { PatternSweeper } from "./pattern_sweeper.ts";
 import { Preconditions } from "./preconditions.ts";
 import { Replay } from "./replay.ts";
 import { ChangeFeed } from "./change_feed.ts";
 import { longestEntry, MAX_BYTES } from "../entry.ts";
+import type { RedisSlot } from "./slot.ts";
 import { Slots } from "./slots.ts";
 import { RefusedWriteError } from "./writer.ts";
 import type {
@@ -50,8 +51,8 @@ export class RedisStore implements CacheStore {
   readonly #batch: Batch;
   readonly #slots: Slots;
   readonly #on: EventListener | undefined;
-  readonly #replay: Replay;
-  readonly #before: Preconditions;
+  /** What is to be done first in each slot. */
+  readonly #before = new Map<RedisSlot, Preconditions>();
   readonly #sweeper: PatternSweeper;
   readonly #changes: ChangeFeed;
   readonly #options: RedisStoreOptions;
@@ -64,37 +65,50 @@ export class RedisStore implements CacheStore {
     this.#options = options;
     this.#on = on;
     this.#slots = new Slots(batch, namespace, buckets, on, longestEntry(maxBytes));
-    this.#replay = new Replay(batch, (queue) => this.#carryOut(queue));
-    this.#before = new Preconditions(batch, this.#replay);
+    for (const slot of this.#slots.all) {
+      const replay = new Replay(batch, (queue) => this.#carryOut(slot, queue));
+      this.#before.set(slot, new Preconditions(batch, replay));
+    }
+    const replays = this.#replays;
+    const behind = () => replays.some((replay) => replay.behind);
     this.#sweeper = new PatternSweeper(this.#slots.all, on);
-    this.#changes = new ChangeFeed(batch.client, namespace, this.#slots, this.#replay, on);
+    this.#changes = new ChangeFeed(batch.client, namespace, this.#slots, {
+      get behind() {
+        return behind();
+      },
+    }, on);
   }
 
   get queued(): number {
-    return this.#replay.size;
+    // What waits in several slots is one invalidation.
+    const all = new InvalidationQueue();
+    for (const replay of this.#replays) replay.addTo(all);
+    return all.size;
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
-    if (this.#closed || this.#before.pending) return this.#readAfterReplay(key, options);
-    return this.#slots.of(key).read(key, options);
+    const slot = this.#slots.of(key);
+    if (this.#closed || this.#beforeIn(slot).pending) return this.#readAfterReplay(slot, key, options);
+    return slot.read(key, options);
   }
 
   async write(key: string, entry: NewEntry, fence?: Fence): Promise<boolean> {
     const operation = "write cache entry";
     this.#assertOpen(operation);
     const slot = this.#slots.of(key);
+    const before = this.#beforeIn(slot);
     const within = new Deadline(this.#batch.commandTimeout);
     try {
       // Where there is nothing to wait for, it goes out in the order of the calls.
-      if (this.#before.pendingForWrite(slot, !fence)) await this.#before.metByWrite(slot, !fence, within, operation);
-      const stored = await this.#before.afterwards(slot.write(key, entry, fence, within), within, operation);
+      if (before.pendingForWrite(slot, !fence)) await before.metByWrite(slot, !fence, within, operation);
+      const stored = await before.afterwards(slot.write(key, entry, fence, within), within, operation);
       this.#changes.changed(key);
       return stored;
     } catch (error) {
       // It may or may not have been stored; whoever wrote must not find what was there before.
       this.#changes.changed(key);
       if (!fence && (isPassing(error) || isRefusal(error)) && !(error instanceof RefusedWriteError)) {
-        this.#replay.keep((queue) => queue.add({ keys: [key] }));
+        this.#beforeIn(this.#slots.of(key)).replay.keep((queue) => queue.add({ keys: [key] }));
       }
       throw error;
     }
@@ -120,7 +134,7 @@ export class RedisStore implements CacheStore {
     } catch (error) {
       // The source has it no more, so it must not be served whenever the store is back.
       this.#changes.changed(key);
-      if (isPassing(error)) this.#replay.keep((queue) => queue.add({ keys: [key] }));
+      if (isPassing(error)) this.#beforeIn(this.#slots.of(key)).replay.keep((queue) => queue.add({ keys: [key] }));
       throw error;
     }
   }
@@ -133,38 +147,45 @@ export class RedisStore implements CacheStore {
   async touch(key: string, fresh: number): Promise<boolean> {
     const operation = "touch cache entry";
     this.#assertOpen(operation);
-    const within = this.#before.pending ? await this.#before.met(operation) : undefined;
-    const touched = await this.#before.afterwards(this.#slots.of(key).touch(key, fresh), within, operation);
+    const slot = this.#slots.of(key);
+    const before = this.#beforeIn(slot);
+    const within = before.pending ? await before.met(operation) : undefined;
+    const touched = await before.afterwards(slot.touch(key, fresh), within, operation);
     this.#changes.changed(key);
     return touched;
   }
 
-  invalidateKeys(keys: readonly string[]): Promise<StoreInvalidation> {
-    return this.#invalidate((queue) => queue.add({ keys }), async (last) => ({
-      status: "done",
-      removed: await last(this.#removeKeys(keys)),
-    }));
+  async invalidateKeys(keys: readonly string[]): Promise<StoreInvalidation> {
+    const parts = this.#slots.parted(keys);
+    const counts = await this.#invalidate(
+      (queue, slot) => queue.add({ keys: parts.get(slot)! }),
+      (slot) => this.#removeKeys(slot, parts.get(slot)!),
+      [...parts.keys()],
+    );
+    if (!counts) return { status: "queued" };
+    return { status: "done", removed: counts.reduce((sum, count) => sum + count, 0) };
   }
 
-  invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<StoreInvalidation> {
-    return this.#invalidate((queue) => queue.add({ tags, mode }), async (last) => {
-      await last(this.#slots.invalidateTags(tags, mode));
-      return { status: "done" };
-    });
+  async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<StoreInvalidation> {
+    const done = await this.#invalidate(
+      (queue) => queue.add({ tags, mode }),
+      (slot) => slot.invalidateTags(tags, mode),
+    );
+    return { status: done ? "done" : "queued" };
   }
 
-  invalidatePattern(glob: string, options: PatternOptions = {}): Promise<StoreInvalidation> {
-    return this.#invalidate((queue) => queue.add({ patterns: [glob] }), async (last) => {
-      const hidden = await last(this.#sweeper.hide(glob));
-      return { status: "done", removed: await this.#sweeper.sweep(glob, hidden, options) };
-    });
+  async invalidatePattern(glob: string, options: PatternOptions = {}): Promise<StoreInvalidation> {
+    const hidden = await this.#invalidate(
+      (queue) => queue.add({ patterns: [glob] }),
+      (slot) => slot.hidePattern(glob),
+    );
+    if (!hidden) return { status: "queued" };
+    return { status: "done", removed: await this.#sweeper.sweep(glob, hidden, options) };
   }
 
-  clear(): Promise<StoreInvalidation> {
-    return this.#invalidate((queue) => queue.addAll(), async (last) => {
-      await last(this.#clear());
-      return { status: "done" };
-    });
+  async clear(): Promise<StoreInvalidation> {
+    const done = await this.#invalidate((queue) => queue.addAll(), (slot) => this.#clear(slot));
+    return { status: done ? "done" : "queued" };
   }
 
   isCurrent(loaded: Loaded): boolean {
@@ -183,7 +204,7 @@ export class RedisStore implements CacheStore {
 
   async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
     this.#assertOpen("inspect cache");
-    await this.#replay.done("inspect cache");
+    await Promise.all(this.#replays.map((replay) => replay.done("inspect cache")));
     yield* this.#slots.inspect(glob);
   }
 
@@ -198,11 +219,8 @@ export class RedisStore implements CacheStore {
   }
 
   async drop(options: PatternOptions = {}): Promise<StoreInvalidation> {
-    const { status } = await this.#invalidate((queue) => queue.addAll(), async (last) => {
-      await last(this.#hideAll());
-      return { status: "done" };
-    });
-    if (status === "queued") return { status };
+    const done = await this.#invalidate((queue) => queue.addAll(), (slot) => this.#hideAll(slot));
+    if (!done) return { status: "queued" };
     let removed = 0;
     for await (const count of this.#slots.drop()) {
       removed += count;
@@ -211,17 +229,16 @@ export class RedisStore implements CacheStore {
       this.#assertOpen("drop namespace");
     }
     this.#changes.changedAll();
-    return { status, removed };
+    return { status: "done", removed };
   }
 
   async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
-    if (!this.#replay.isEmpty && !this.#closed) {
-      await this.#replay.done("replay invalidations").catch((error) => {
-        this.#on?.({ type: "cache.error", operation: "replay invalidations before closing", error });
-      });
-    }
+    const owed = this.#closed ? [] : this.#replays.filter(({ isEmpty }) => !isEmpty);
+    await Promise.all(owed.map((replay) => replay.done("replay invalidations"))).catch((error) => {
+      this.#on?.({ type: "cache.error", operation: "replay invalidations before closing", error });
+    });
     this.#closed ??= by;
-    this.#replay.close();
+    for (const replay of this.#replays) replay.close();
     this.#sweeper.close();
     this.#slots.close();
     await Promise.all([
@@ -234,61 +251,80 @@ export class RedisStore implements CacheStore {
     if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
   }
 
-  async #readAfterReplay(key: string, options: ReadOptions): Promise<Read> {
+  #beforeIn(slot: RedisSlot): Preconditions {
+    return this.#before.get(slot)!;
+  }
+
+  get #replays(): Replay[] {
+    return [...this.#before.values()].map(({ replay }) => replay);
+  }
+
+  async #readAfterReplay(slot: RedisSlot, key: string, options: ReadOptions): Promise<Read> {
     const operation = "read cache entry";
     this.#assertOpen(operation);
-    const within = await this.#before.met(operation);
-    return await this.#before.afterwards(this.#slots.of(key).read(key, options, within), within, operation);
+    const before = this.#beforeIn(slot);
+    const within = await before.met(operation);
+    return await before.afterwards(slot.read(key, options, within), within, operation);
   }
 
-  /** Runs an invalidation, or keeps it for later when Redis does not answer. */
-  async #invalidate(
-    keep: (queue: InvalidationQueue) => void,
-    run: (last: <T>(work: Promise<T>) => Promise<T>) => Promise<StoreInvalidation>,
-  ): Promise<StoreInvalidation> {
+  /**
+   * Runs an invalidation in slots, and keeps it for later in those whose server does not answer.
+   *
+   * @returns What came of it in each; nothing where it waits in one.
+   */
+  async #invalidate<T>(
+    keep: (queue: InvalidationQueue, slot: RedisSlot) => void,
+    run: (slot: RedisSlot) => Promise<T>,
+    slots: readonly RedisSlot[] = this.#slots.all,
+  ): Promise<T[] | undefined> {
     const operation = "invalidate cache";
     this.#assertOpen(operation);
-    try {
-      const within = this.#before.pending ? await this.#before.met(operation) : undefined;
-      return await run((work) => this.#before.afterwards(work, within, operation));
-    } catch (error) {
-      if (this.#closed || !isPassing(error)) throw error;
-      // It may have taken effect or not: invalidating twice does no harm, not at all would.
-      this.#replay.keep(keep);
-      return { status: "queued" };
-    }
+    let queued = false;
+    const results = await Promise.all(slots.map(async (slot) => {
+      const before = this.#beforeIn(slot);
+      try {
+        const within = before.pending ? await before.met(operation) : undefined;
+        return await before.afterwards(run(slot), within, operation);
+      } catch (error) {
+        if (this.#closed || !isPassing(error)) throw error;
+        // It may have taken effect or not: invalidating twice does no harm, not at all would.
+        before.replay.keep((queue) => keep(queue, slot));
+        queued = true;
+      }
+    }));
+    return queued ? undefined : results as T[];
   }
 
-  /** Makes up for what could not reach Redis. */
-  async #carryOut(queue: InvalidationQueue): Promise<void> {
-    if (queue.all) await this.#clear();
+  /** Makes up in a slot for what could not reach its server. */
+  async #carryOut(slot: RedisSlot, queue: InvalidationQueue): Promise<void> {
+    if (queue.all) await this.#clear(slot);
     const patterns = [...queue.patterns];
     const [hidden] = await Promise.all([
-      Promise.all(patterns.map((glob) => this.#sweeper.hide(glob))),
-      this.#removeKeys([...queue.keys]),
-      this.#slots.invalidateTags([...queue.tags.hard], "hard"),
-      this.#slots.invalidateTags([...queue.tags.stale], "stale"),
+      Promise.all(patterns.map((glob) => slot.hidePattern(glob))),
+      queue.keys.size > 0 && this.#removeKeys(slot, [...queue.keys]),
+      slot.invalidateTags([...queue.tags.hard], "hard"),
+      slot.invalidateTags([...queue.tags.stale], "stale"),
     ]);
     this.#on?.({ type: "cache.replayed", count: queue.size });
-    for (const [i, glob] of patterns.entries()) this.#sweeper.sweepLater(glob, hidden[i]!);
+    for (const [i, glob] of patterns.entries()) this.#sweeper.sweepLater(glob, hidden[i]!, slot);
   }
 
-  async #removeKeys(keys: readonly string[]): Promise<number> {
-    const removed = await this.#slots.remove(keys);
+  async #removeKeys(slot: RedisSlot, keys: readonly string[]): Promise<number> {
+    const removed = await slot.remove(keys);
     for (const key of keys) this.#changes.changed(key);
     return removed;
   }
 
-  /** Nobody sees the entries any more. */
-  async #hideAll(): Promise<void> {
-    await this.#slots.clear();
+  /** Nobody sees the entries of a slot any more. */
+  async #hideAll(slot: RedisSlot): Promise<void> {
+    await slot.clear();
     this.#changes.changedAll();
-    this.#sweeper.cleared();
+    this.#sweeper.cleared(slot);
   }
 
-  async #clear(): Promise<void> {
-    await this.#hideAll();
-    this.#sweeper.sweepAll();
+  async #clear(slot: RedisSlot): Promise<void> {
+    await this.#hideAll(slot);
+    this.#sweeper.sweepAll(slot);
   }
 
   /** The commands of this store, for those who share its connection. */
