@@ -4,9 +4,9 @@ import type { Replay } from "./replay.ts";
 import type { RedisSlot } from "./slot.ts";
 
 /**
- * What has to be done in a slot before a command: invalidations that wait are replayed, and a server is asked for its time before
- * the first write over a connection. All wait in the same way, so they go on in the order of the calls. Where there is
- * nothing to wait for, nothing is waited for: what is done in one tick keeps its order.
+ * What has to be done in a slot before a command: invalidations that wait are replayed, and a server is asked for its
+ * time before the first write over a connection. All wait in the same way, so they go on in the order of the calls.
+ * Where there is nothing to wait for, nothing is waited for: what is done in one tick keeps its order.
  */
 export class Preconditions {
   readonly #batch: Batch;
