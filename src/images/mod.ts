@@ -1,6 +1,6 @@
 /**
  * Metadata of images, cached and always true to the image: size, MIME type by content, hash, dimensions, orientation
- * and ETag of PNG, JPEG, GIF, WebP, AVIF, SVG, BMP, TIFF and ICO; and a way to serve them.
+ * and ETag of PNG, JPEG, GIF, WebP, AVIF, HEIC, JPEG XL, SVG, BMP, TIFF and ICO; and a way to serve them.
  *
  * With `connect({ images: { root: "./public/images" } })`, all of it is on `redis.cache`.
  *

@@ -1,3 +1,4 @@
+import { ALGORITHM_NAMES as ALGORITHMS } from "../../src/rate_limit/algorithms/registry.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import { RedisLimitStore } from "../../src/rate_limit/redis/store.ts";
 import { Batch } from "../../src/redis/batch.ts";
@@ -5,7 +6,6 @@ import { WireClient } from "../../src/redis/wire/client.ts";
 import { Wrong } from "./decoders.ts";
 import { damage, type Random } from "./random.ts";
 
-const ALGORITHMS = ["exact", "sliding-window", "gcra", "token-bucket", "fixed-window"] as const;
 const LIMIT = 20;
 const WINDOW = 60;
 /** Strings that are written and read together. */
