@@ -37,8 +37,8 @@ export function lineOf(event: Event, bins: readonly Bin[]): Line {
     for (const [bucket, [count, failed]] of Object.entries(calls)) {
       all[0] += count;
       all[1] += failed;
-      if (failed > 0) last = Math.max(last, at + 100);
       if (hit.has(Number(bucket))) {
+        if (failed > 0) last = Math.max(last, at + 100);
         there[0] += count;
         there[1] += failed;
         continue;
