@@ -3,8 +3,9 @@ import { RedisStore } from "../cache/redis/store.ts";
 import { type ConnectOptions, resolveConfig } from "./config.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import type { ClosedBy } from "../errors.ts";
-import { type EventListener, safeListener } from "../observe/events.ts";
+import { safeListener } from "../observe/events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
+import { ONE_BUCKET, tell, warn } from "./hints.ts";
 import { ImageCache } from "../images/image_cache.ts";
 import type { RedisMetrics } from "../observe/redis_meter.ts";
 import type { Locks } from "../locks/locks.ts";
@@ -276,30 +277,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   }
 }
 
-const ONE_BUCKET = 'With "buckets: 1" all keys are in one slot of the cluster, so one node does all the work: ' +
-  'wanted as many as there may be primaries, and more, such as "buckets: 16" in all processes';
-
-let warned = false;
-
-function warn(on: EventListener | undefined, hint: string | undefined): void {
-  if (warned) return;
-  warned = true;
-  tell(
-    on,
-    "Nothing names a Redis (url, client, or REDIS_URL or REDIS_HOST, which need --allow-env): " +
-      `the cache, sessions and rate limits live in this process only${hint === undefined ? "" : `; ${hint}`}`,
-    ' Say url: "memory:" to choose that.',
-  );
-}
-
 function isUsed(cache: ImageCache): boolean {
   const { hits, stale, misses } = cache.stats();
   return hits + stale + misses > 0;
-}
-
-/** Tells something on the console where nobody listens. */
-function tell(on: EventListener | undefined, message: string, advice = ""): void {
-  on?.({ type: "warning", message });
-  // deno-lint-ignore no-console -- said once, and only to those who did not say who is to be told
-  if (!on) console.warn(`Larder: ${message}.${advice}`);
 }

@@ -2,7 +2,8 @@ import type { RedisStore } from "../cache/redis/store.ts";
 import { UnavailableError } from "../errors.ts";
 import { Fleet } from "./fleet.ts";
 import { RedisLimitStore } from "../rate_limit/redis/store.ts";
-import { type Batch, unref } from "../redis/batch.ts";
+import type { Batch } from "../redis/batch.ts";
+import { unref } from "../util/timers.ts";
 import { RedisSessionStore } from "../sessions/redis/store.ts";
 
 /** What is on a server. */

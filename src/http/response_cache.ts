@@ -25,9 +25,8 @@ import { settled } from "./response_wait.ts";
 import { badRequest, type RequestTarget, targetOf } from "../web/target.ts";
 import { watchVisitor } from "../web/visitor.ts";
 
-const SCHEME_UNKNOWN =
-  "A request has X-Forwarded-Proto, which is not believed: if a proxy of yours writes it, say so by " +
-  "rateLimit.trustProxy, or responses are made and kept as for http";
+const SCHEME_UNKNOWN = "A request has X-Forwarded-Proto, which is not believed: if a proxy of yours writes it, " +
+  "say so by rateLimit.trustProxy, or responses are made and kept as for http";
 const SESSION_LOOKED_AT =
   "A response is not kept although it has a key, since a session was looked at for it: it is for its visitor";
 

@@ -15,6 +15,7 @@ import { MANY, SERVE } from "./option_names.ts";
 import type {
   ImageInfoManyOptions,
   ImageOptions,
+  ImagesContext,
   ServeImageOptions,
   WarmImagesOptions,
   WarmImagesResult,
@@ -31,14 +32,6 @@ const READERS = 16;
 /** How often an image that changes under its reader is looked at again. */
 const ATTEMPTS = 4;
 const READ = "read image info";
-
-/** What `Images` is made with beside its options. */
-export interface ImagesContext {
-  /** Told what happens. */
-  on?: EventListener | undefined;
-  /** The time in milliseconds; a test may have a clock of its own. @default {performance.now} */
-  now?: (() => number) | undefined;
-}
 
 /**
  * Metadata of images, always true to the image: one `stat` at most every `revalidateAfter` tells whether what is cached

@@ -1,3 +1,4 @@
+import type { EventListener } from "../observe/events.ts";
 import type { Duration } from "../util/duration.ts";
 import type { OperationOptions } from "../cache/options.ts";
 import type { ImageSource } from "./source.ts";
@@ -77,4 +78,12 @@ export interface ServeImageOptions extends OperationOptions {
   cacheControl?: string | undefined;
   /** More headers of what is found. They do not replace those that make it safe. */
   headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What `Images` is made with beside its options. */
+export interface ImagesContext {
+  /** Told what happens. */
+  on?: EventListener | undefined;
+  /** The time in milliseconds; a test may have a clock of its own. @default {performance.now} */
+  now?: (() => number) | undefined;
 }

@@ -17,16 +17,19 @@ export interface TracedCommand {
   readonly operation: string;
 }
 
-/** Tells two observers. */
-export function both(one: BatchObserver, other: BatchObserver): BatchObserver {
+/** Who is told of what a batch does: an observer, a meter, or both. */
+export function observerOf(
+  { observer, meter }: { readonly observer?: BatchObserver | undefined; readonly meter?: BatchObserver | undefined },
+): BatchObserver | undefined {
+  if (!observer || !meter) return observer ?? meter;
   return {
     answered(operation, milliseconds, command) {
-      one.answered(operation, milliseconds, command);
-      other.answered(operation, milliseconds, command);
+      observer.answered(operation, milliseconds, command);
+      meter.answered(operation, milliseconds, command);
     },
     failed(reason) {
-      one.failed(reason);
-      other.failed(reason);
+      observer.failed(reason);
+      meter.failed(reason);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { endBy } from "../util/abort.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
-import { Breaker } from "./breaker.ts";
+import { Admission } from "./admission.ts";
+import { Breaker, type BreakerState, worstOf } from "./breaker.ts";
 import type { RedisMeter } from "../observe/redis_meter.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 import type { BatchOptions } from "./batch_options.ts";
@@ -12,9 +13,9 @@ import { Held } from "./held.ts";
 import { Lanes } from "./cluster/lanes.ts";
 import type { Redirect } from "./cluster/redirect.ts";
 import { KnownScripts } from "./known_scripts.ts";
-import { type Due, gracePeriod, whileMoving } from "./grace_period.ts";
-import { type BatchObserver, both, type WriteTracer } from "../observe/batch_observer.ts";
-import { expire, Queue } from "./queue.ts";
+import { gracePeriod, whileMoving } from "./grace_period.ts";
+import { type BatchObserver, observerOf, type WriteTracer } from "../observe/batch_observer.ts";
+import { Queue, refuse } from "./queue.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { answerCalls, beginWrite, commandsOf, failCalls, tookLonger, type Write } from "./write.ts";
 import { WriteSchedule } from "./write_schedule.ts";
@@ -22,9 +23,6 @@ import { WritesOut } from "./writes_out.ts";
 
 export type { BatchOptions } from "./batch_options.ts";
 export type { Call, CallSource, SendOptions } from "./call.ts";
-export { unref } from "../util/timers.ts";
-
-const NO_NODES: readonly Batch[] = [];
 
 /**
  * Sends all commands of one tick as one write, as many writes at a time as the client takes, each call with a deadline.
@@ -33,7 +31,8 @@ const NO_NODES: readonly Batch[] = [];
  */
 export class Batch {
   readonly client: RedisClient;
-  readonly #timeout: number;
+  /** Milliseconds after which a call is given up. */
+  readonly commandTimeout: number;
   /** Calls that may wait at a time. */
   readonly maxQueued: number;
   readonly #breaker: Breaker;
@@ -49,6 +48,7 @@ export class Batch {
   /** What the server has been sent. */
   readonly scripts: KnownScripts;
   readonly #out: WritesOut;
+  readonly #admission: Admission;
   readonly #lanes: Lanes<Batch> | undefined;
   readonly #redirect: Redirect | undefined;
   readonly #schedule = new WriteSchedule(() => this.#flush());
@@ -56,7 +56,6 @@ export class Batch {
     ring: () => this.#expire(),
     isNeeded: () => this.#isNeeded,
   });
-  #closed = false;
   #everAnswered = false;
 
   constructor(client: RedisClient, options: BatchOptions) {
@@ -65,20 +64,19 @@ export class Batch {
     this.#lanes = client.nodes &&
       new Lanes<Batch>(client.nodes, (node, redirect) => new Batch(node, { ...options, redirect }));
     this.#redirect = options.redirect;
-    this.#timeout = options.commandTimeout;
+    this.commandTimeout = options.commandTimeout;
     this.maxQueued = options.maxQueued ?? 100_000;
     this.meter = options.meter;
-    this.#observer = options.observer && options.meter
-      ? both(options.observer, options.meter)
-      : options.observer ?? options.meter;
+    this.#observer = observerOf(options);
     this.#trace = options.trace;
     this.scripts = new KnownScripts(client);
     const diagnosis = this.diagnosis = new Diagnosis(client, options, () => this.nodes.map((node) => node.diagnosis));
-    this.#queue = new Queue(this.#timeout, this.#error);
-    this.#held = new Held(this.#timeout / 2, (operation) => diagnosis.unavailable(operation, "timeout"), () => {
+    this.#queue = new Queue(this.commandTimeout, this.#error);
+    this.#held = new Held(this.commandTimeout / 2, (operation) => diagnosis.unavailable(operation, "timeout"), () => {
       if (!this.#isNeeded) this.#deadlineTimer.rest();
     });
     this.#breaker = new Breaker({ onChange: (state) => diagnosis.circuit(state) });
+    this.#admission = new Admission(client, this.#breaker, this.#queue, this.#out, this.maxQueued);
     client.onChange((change) => {
       if (change.state === "connected") {
         this.#breaker.probe();
@@ -86,15 +84,13 @@ export class Batch {
         this.#goOn();
       } else {
         // A reconnect that failed means that waiting is in vain; a mere loss may be mended within the deadline.
-        if (change.error !== undefined) this.#giveUp(change.error);
+        if (change.error !== undefined) {
+          this.#breaker.trip();
+          this.#queue.fail("connection", change.error);
+        }
         diagnosis.changed(change);
       }
     });
-  }
-
-  /** Milliseconds after which a call is given up. */
-  get commandTimeout(): number {
-    return this.#timeout;
   }
 
   /** Milliseconds of a round trip to the server, as measured of late; nothing before the first reply. */
@@ -105,9 +101,8 @@ export class Batch {
   }
 
   /** The state of the circuit breaker; on a cluster it is open where that of any node is. */
-  get circuit(): "closed" | "half-open" | "open" {
-    const all = [this.#breaker.state, ...this.nodes.map(({ circuit }) => circuit)];
-    return all.find((state) => state === "open") ?? all.find((state) => state === "half-open") ?? "closed";
+  get circuit(): BreakerState {
+    return worstOf([this.#breaker.state, ...this.nodes.map(({ circuit }) => circuit)]);
   }
 
   /** Whether the server has ever answered. */
@@ -117,7 +112,7 @@ export class Batch {
 
   /** On a cluster, the batches of its nodes. */
   get nodes(): readonly Batch[] {
-    return this.#lanes?.all ?? NO_NODES;
+    return this.#lanes?.all ?? [];
   }
 
   /** Whether nothing waits here. */
@@ -127,31 +122,13 @@ export class Batch {
 
   /** Sends one command and resolves to its reply; rejects with `RedisError` or `UnavailableError`. */
   send(name: string, args: readonly RedisArgument[], options: SendOptions = {}): Promise<RedisReply> {
-    const { operation = `run ${name}`, timeout = Infinity, within, signal, text, route } = options;
+    const { operation = `run ${name}`, within, signal } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const refused = this.#refusal(operation, within);
       if (refused) return reject(refused);
-      const most = Math.min(timeout, this.#timeout);
-      const now = performance.now();
-      const call: Waiting = {
-        name,
-        args,
-        ...(text && { text }),
-        ...(route !== undefined && { route }),
-        operation,
-        resolve,
-        reject,
-        within,
-        timeout: most,
-        since: this.#isIdle ? now : Infinity,
-        deadline: Math.min(now + most, within?.end ?? Infinity),
-        gracePeriod: this.#timeout / 2,
-        gracePeriods: 0,
-        settled: false,
-      };
+      const call = this.#queue.ask(name, args, { ...options, operation }, this.#isIdle, { resolve, reject });
       if (signal) endBy(call, signal);
-      this.#queue.add(call);
       this.#deadlineTimer.set(call.deadline);
       this.#goOn();
     });
@@ -162,8 +139,7 @@ export class Batch {
     for (const call of calls) {
       const refused = this.#refusal(call.operation, undefined);
       if (refused) {
-        call.settled = true;
-        call.reject(refused);
+        refuse(call, refused);
         continue;
       }
       this.#queue.add(call);
@@ -198,9 +174,9 @@ export class Batch {
 
   /** Fails all that waits, and closes the client. */
   async close(by?: ClosedBy): Promise<void> {
-    if (this.#closed) return;
+    if (this.#admission.closed) return;
     this.diagnosis.closedBy ??= by;
-    this.#closed = true;
+    this.#admission.closed = true;
     for (const write of this.#out.all) this.#failed(write, undefined);
     this.#deadlineTimer.stop();
     this.#queue.fail("closed");
@@ -209,17 +185,8 @@ export class Batch {
   }
 
   #refusal(operation: string, within: Deadline | undefined): UnavailableError | undefined {
-    const reason = this.#closed
-      ? "closed"
-      : !this.#allows()
-      ? "circuit-open"
-      : this.#queue.length >= this.maxQueued
-      ? "overload"
-      : within && within.end <= performance.now()
-      ? "timeout"
-      : undefined;
-    if (reason === undefined) return undefined;
-    return this.#error(operation, reason);
+    const reason = this.#admission.refusal(within);
+    return reason === undefined ? undefined : this.#error(operation, reason);
   }
 
   /** Counts a failure, and makes the error for whoever asked. */
@@ -227,12 +194,6 @@ export class Batch {
     this.#observer?.failed(reason);
     return this.diagnosis.unavailable(operation, reason, cause);
   };
-
-  /** Whether an attempt makes sense: one after failures only on a connection, and only one at a time. */
-  #allows(): boolean {
-    if (this.#breaker.state === "closed") return true;
-    return this.client.connected && this.#breaker.allows() && !this.#out.any;
-  }
 
   /** Whether what comes now could be written at once. */
   get #isIdle(): boolean {
@@ -245,11 +206,11 @@ export class Batch {
 
   #flush(): void {
     // Without a connection, calls wait for one until their deadline.
-    if (this.#out.full || this.#closed || !this.client.connected) return;
+    if (this.#out.full || this.#admission.closed || !this.client.connected) return;
     const calls = this.#queue.take();
     if (calls.length === 0) return;
     if (this.#lanes) return this.#deal(calls, this.#lanes);
-    const { write, first } = beginWrite(calls, this.#timeout);
+    const { write, first } = beginWrite(calls, this.commandTimeout);
     this.#out.add(write);
     this.#deadlineTimer.set(first);
     const commands = commandsOf(calls);
@@ -262,12 +223,7 @@ export class Batch {
   /** Has the calls written to their nodes. */
   #deal(calls: Waiting[], lanes: Lanes<Batch>): void {
     this.#breaker.succeed(); // the cluster can be reached: whether a node can is counted there
-    for (const call of lanes.deal(calls)) {
-      call.settled = true;
-      call.reject(
-        this.#error(call.operation, "connection", new UnavailableError("find the node of a slot", "connection")),
-      );
-    }
+    lanes.deal(calls, this.#error);
     this.#next();
   }
 
@@ -302,11 +258,11 @@ export class Batch {
   }
 
   #failed(write: Write, cause: unknown): void {
-    if (this.#out.remove(write) && !this.#closed) {
+    if (this.#out.remove(write) && !this.#admission.closed) {
       this.diagnosis.failed(cause);
       if (this.#out.isNewFailure(write)) this.#breaker.fail();
     }
-    failCalls(write.calls, this.#closed ? "closed" : "connection", cause, this.#error);
+    failCalls(write.calls, this.#admission.closed ? "closed" : "connection", cause, this.#error);
     this.#next();
   }
 
@@ -323,12 +279,11 @@ export class Batch {
   #expire(): void {
     const now = performance.now() + 0.5; // timers may fire a little early
     const out = [...this.#out.all];
-    const dues: Due[] = [...this.#queue.dues(), ...this.#held.dues];
-    for (const write of out) dues.push(write, ...write.calls.filter((call) => !call.settled));
+    const dues = [...this.#queue.dues(), ...this.#held.dues, ...this.#out.dues()];
     if (out.length > 0) whileMoving(dues, this.client.movedAt, now);
     gracePeriod(dues, now);
     this.#held.expire(now);
-    for (const { calls } of out) for (const call of calls) if (expire(call, now, this.#error)) call.expired = true;
+    this.#out.expire(now, this.#error);
     // While a write is out, its end is what counts: calls may have been in a hurry, or have come late.
     if (this.#queue.expire(now) && out.length === 0) this.#breaker.fail();
     if (out.some(({ deadline }) => deadline <= now)) {
@@ -338,10 +293,5 @@ export class Batch {
       for (const write of out) this.#failed(write, cause);
     }
     for (const { deadline } of dues) if (deadline > now) this.#deadlineTimer.set(deadline);
-  }
-
-  #giveUp(cause: unknown): void {
-    this.#breaker.trip();
-    this.#queue.fail("connection", cause);
   }
 }

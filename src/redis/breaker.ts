@@ -1,6 +1,11 @@
 /** What a circuit breaker lets through: all (`closed`), one attempt (`half-open`), nothing (`open`). */
 export type BreakerState = "closed" | "half-open" | "open";
 
+/** The state of several: open where that of any is. */
+export function worstOf(states: readonly BreakerState[]): BreakerState {
+  return states.find((state) => state === "open") ?? states.find((state) => state === "half-open") ?? "closed";
+}
+
 /** How a circuit breaker decides. */
 export interface BreakerOptions {
   /** Failures in a row that open it. @default {3} */

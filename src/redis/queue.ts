@@ -1,5 +1,6 @@
 import type { UnavailableError } from "../errors.ts";
-import type { CallSource, Waiting } from "./call.ts";
+import type { Call, CallSource, SendOptions, Waiting } from "./call.ts";
+import type { RedisArgument } from "./client.ts";
 import type { Deadline } from "./deadline.ts";
 import { type Due, LATE } from "./grace_period.ts";
 
@@ -36,6 +37,36 @@ export class Queue {
   /** Whether anything waits. */
   get any(): boolean {
     return this.#calls.length + this.#sources.length + this.#ordered.length > 0;
+  }
+
+  /** Makes a call of a command, and adds it; `idle` tells whether it could be written at once. */
+  ask(
+    name: string,
+    args: readonly RedisArgument[],
+    { operation = name, timeout = Infinity, within, text, route }: SendOptions,
+    idle: boolean,
+    { resolve, reject }: Pick<Call, "resolve" | "reject">,
+  ): Waiting {
+    const most = Math.min(timeout, this.#timeout);
+    const now = performance.now();
+    const call: Waiting = {
+      name,
+      args,
+      ...(text && { text }),
+      ...(route !== undefined && { route }),
+      operation,
+      resolve,
+      reject,
+      within,
+      timeout: most,
+      since: idle ? now : Infinity,
+      deadline: Math.min(now + most, within?.end ?? Infinity),
+      gracePeriod: this.#timeout / 2,
+      gracePeriods: 0,
+      settled: false,
+    };
+    this.add(call);
+    return call;
   }
 
   /** Adds a call. */
@@ -90,9 +121,7 @@ export class Queue {
     this.#ordered = [];
     this.#sources = [];
     for (const call of calls) {
-      if (call.settled) continue;
-      call.settled = true;
-      call.reject(this.#error(call.operation, reason, cause));
+      if (!call.settled) refuse(call, this.#error(call.operation, reason, cause));
     }
     for (const { source } of sources) source.fail(this.#error(source.operation, reason, cause));
   }
@@ -133,7 +162,12 @@ export class Queue {
 /** Gives a call up, if it is due, and tells whether it was. */
 export function expire(call: Waiting, now: number, error: ErrorMaker): boolean {
   if (call.settled || call.deadline > now) return false;
-  call.settled = true;
-  call.reject(error(call.operation, "timeout"));
+  refuse(call, error(call.operation, "timeout"));
   return true;
+}
+
+/** Ends a call with an error. */
+export function refuse(call: Waiting, error: UnavailableError): void {
+  call.settled = true;
+  call.reject(error);
 }

@@ -1,4 +1,6 @@
 import type { RedisClient } from "./client.ts";
+import type { Due } from "./grace_period.ts";
+import { type ErrorMaker, expire } from "./queue.ts";
 import type { Write } from "./write.ts";
 
 /** The writes whose replies have not come. */
@@ -29,6 +31,16 @@ export class WritesOut {
   /** All of them, in the order in which they were written. */
   get all(): Iterable<Write> {
     return this.#writes;
+  }
+
+  /** What has a deadline in them. */
+  dues(): Due[] {
+    return [...this.#writes].flatMap((write) => [write, ...write.calls.filter((call) => !call.settled)]);
+  }
+
+  /** Gives up the calls that are due. */
+  expire(now: number, error: ErrorMaker): void {
+    for (const { calls } of this.#writes) for (const call of calls) if (expire(call, now, error)) call.expired = true;
   }
 
   /** One goes out. */

@@ -284,11 +284,7 @@ function pairsOf(request: { readonly headers: Headers } | Headers): [name: strin
  * besides may be part of a name that a host nearby has set, and that browsers hold for another.
  */
 function trim(text: string): string {
-  const isSpace = (at: number) => text[at] === " " || text[at] === "\t";
-  let [start, end] = [0, text.length];
-  while (start < end && isSpace(start)) start++;
-  while (end > start && isSpace(end - 1)) end--;
-  return text.slice(start, end);
+  return text.replace(/^[ \t]+/, "").replace(/(?<![ \t])[ \t]+$/, "");
 }
 
 /** Refuses what is no session, such as what `get()` found to be none. */

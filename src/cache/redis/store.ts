@@ -6,10 +6,9 @@ import type { Batch } from "../../redis/batch.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { isPassing, isRefusal } from "../../redis/refusals.ts";
 import { InvalidationQueue } from "./invalidation_queue.ts";
+import { Invalidator } from "./invalidator.ts";
 import { findNamespaces } from "./namespaces.ts";
 import { PatternSweeper } from "./pattern_sweeper.ts";
-import { Preconditions } from "./preconditions.ts";
-import { Replay } from "./replay.ts";
 import { ChangeFeed } from "./change_feed.ts";
 import { longestEntry, MAX_BYTES } from "../entry.ts";
 import type { RedisSlot } from "./slot.ts";
@@ -51,9 +50,8 @@ export class RedisStore implements CacheStore {
   readonly #batch: Batch;
   readonly #slots: Slots;
   readonly #on: EventListener | undefined;
-  /** What is to be done first in each slot. */
-  readonly #before = new Map<RedisSlot, Preconditions>();
   readonly #sweeper: PatternSweeper;
+  readonly #invalidator: Invalidator;
   readonly #changes: ChangeFeed;
   readonly #options: RedisStoreOptions;
   readonly #others = new RecentNames<RedisStore>(0);
@@ -65,30 +63,22 @@ export class RedisStore implements CacheStore {
     this.#options = options;
     this.#on = on;
     this.#slots = new Slots(batch, namespace, buckets, on, longestEntry(maxBytes));
-    for (const slot of this.#slots.all) {
-      const replay = new Replay(batch, (queue) => this.#carryOut(slot, queue));
-      this.#before.set(slot, new Preconditions(batch, replay));
-    }
-    const replays = this.#replays;
-    const behind = () => replays.some((replay) => replay.behind);
     this.#sweeper = new PatternSweeper(this.#slots.all, on);
-    this.#changes = new ChangeFeed(batch.client, namespace, this.#slots, {
-      get behind() {
-        return behind();
-      },
-    }, on);
+    this.#invalidator = new Invalidator(batch, this.#slots.all, this.#sweeper, on);
+    this.#changes = new ChangeFeed(batch.client, namespace, this.#slots, this.#invalidator, on);
+    this.#invalidator.changes = this.#changes;
   }
 
   get queued(): number {
     // What waits in several slots is one invalidation.
     const all = new InvalidationQueue();
-    for (const replay of this.#replays) replay.addTo(all);
+    for (const replay of this.#invalidator.replays) replay.addTo(all);
     return all.size;
   }
 
   read(key: string, options: ReadOptions = {}): Promise<Read> {
     const slot = this.#slots.of(key);
-    if (this.#closed || this.#beforeIn(slot).pending) return this.#readAfterReplay(slot, key, options);
+    if (this.#closed || this.#invalidator.before(slot).pending) return this.#readAfterReplay(slot, key, options);
     return slot.read(key, options);
   }
 
@@ -96,7 +86,7 @@ export class RedisStore implements CacheStore {
     const operation = "write cache entry";
     this.#assertOpen(operation);
     const slot = this.#slots.of(key);
-    const before = this.#beforeIn(slot);
+    const before = this.#invalidator.before(slot);
     const within = new Deadline(this.#batch.commandTimeout);
     try {
       // Where there is nothing to wait for, it goes out in the order of the calls.
@@ -108,7 +98,7 @@ export class RedisStore implements CacheStore {
       // It may or may not have been stored; whoever wrote must not find what was there before.
       this.#changes.changed(key);
       if (!fence && (isPassing(error) || isRefusal(error)) && !(error instanceof RefusedWriteError)) {
-        this.#beforeIn(this.#slots.of(key)).replay.keep((queue) => queue.add({ keys: [key] }));
+        this.#invalidator.before(this.#slots.of(key)).replay.keep((queue) => queue.add({ keys: [key] }));
       }
       throw error;
     }
@@ -134,7 +124,9 @@ export class RedisStore implements CacheStore {
     } catch (error) {
       // The source has it no more, so it must not be served whenever the store is back.
       this.#changes.changed(key);
-      if (isPassing(error)) this.#beforeIn(this.#slots.of(key)).replay.keep((queue) => queue.add({ keys: [key] }));
+      if (isPassing(error)) {
+        this.#invalidator.before(this.#slots.of(key)).replay.keep((queue) => queue.add({ keys: [key] }));
+      }
       throw error;
     }
   }
@@ -148,7 +140,7 @@ export class RedisStore implements CacheStore {
     const operation = "touch cache entry";
     this.#assertOpen(operation);
     const slot = this.#slots.of(key);
-    const before = this.#beforeIn(slot);
+    const before = this.#invalidator.before(slot);
     const within = before.pending ? await before.met(operation) : undefined;
     const touched = await before.afterwards(slot.touch(key, fresh), within, operation);
     this.#changes.changed(key);
@@ -157,9 +149,9 @@ export class RedisStore implements CacheStore {
 
   async invalidateKeys(keys: readonly string[]): Promise<StoreInvalidation> {
     const parts = this.#slots.parted(keys);
-    const counts = await this.#invalidate(
+    const counts = await this.#run(
       (queue, slot) => queue.add({ keys: parts.get(slot)! }),
-      (slot) => this.#removeKeys(slot, parts.get(slot)!),
+      (slot) => this.#invalidator.removeKeys(slot, parts.get(slot)!),
       [...parts.keys()],
     );
     if (!counts) return { status: "queued" };
@@ -167,7 +159,7 @@ export class RedisStore implements CacheStore {
   }
 
   async invalidateTags(tags: readonly string[], mode: InvalidationMode): Promise<StoreInvalidation> {
-    const done = await this.#invalidate(
+    const done = await this.#run(
       (queue) => queue.add({ tags, mode }),
       (slot) => slot.invalidateTags(tags, mode),
     );
@@ -175,7 +167,7 @@ export class RedisStore implements CacheStore {
   }
 
   async invalidatePattern(glob: string, options: PatternOptions = {}): Promise<StoreInvalidation> {
-    const hidden = await this.#invalidate(
+    const hidden = await this.#run(
       (queue) => queue.add({ patterns: [glob] }),
       (slot) => slot.hidePattern(glob),
     );
@@ -184,7 +176,7 @@ export class RedisStore implements CacheStore {
   }
 
   async clear(): Promise<StoreInvalidation> {
-    const done = await this.#invalidate((queue) => queue.addAll(), (slot) => this.#clear(slot));
+    const done = await this.#run((queue) => queue.addAll(), (slot) => this.#invalidator.clear(slot));
     return { status: done ? "done" : "queued" };
   }
 
@@ -204,7 +196,7 @@ export class RedisStore implements CacheStore {
 
   async *inspect(glob: string): AsyncGenerator<readonly [string, Read]> {
     this.#assertOpen("inspect cache");
-    await Promise.all(this.#replays.map((replay) => replay.done("inspect cache")));
+    await Promise.all(this.#invalidator.replays.map((replay) => replay.done("inspect cache")));
     yield* this.#slots.inspect(glob);
   }
 
@@ -219,7 +211,7 @@ export class RedisStore implements CacheStore {
   }
 
   async drop(options: PatternOptions = {}): Promise<StoreInvalidation> {
-    const done = await this.#invalidate((queue) => queue.addAll(), (slot) => this.#hideAll(slot));
+    const done = await this.#run((queue) => queue.addAll(), (slot) => this.#invalidator.hideAll(slot));
     if (!done) return { status: "queued" };
     let removed = 0;
     for await (const count of this.#slots.drop()) {
@@ -233,12 +225,12 @@ export class RedisStore implements CacheStore {
   }
 
   async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
-    const owed = this.#closed ? [] : this.#replays.filter(({ isEmpty }) => !isEmpty);
+    const owed = this.#closed ? [] : this.#invalidator.replays.filter(({ isEmpty }) => !isEmpty);
     await Promise.all(owed.map((replay) => replay.done("replay invalidations"))).catch((error) => {
       this.#on?.({ type: "cache.error", operation: "replay invalidations before closing", error });
     });
     this.#closed ??= by;
-    for (const replay of this.#replays) replay.close();
+    for (const replay of this.#invalidator.replays) replay.close();
     this.#sweeper.close();
     this.#slots.close();
     await Promise.all([
@@ -251,80 +243,22 @@ export class RedisStore implements CacheStore {
     if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
   }
 
-  #beforeIn(slot: RedisSlot): Preconditions {
-    return this.#before.get(slot)!;
-  }
-
-  get #replays(): Replay[] {
-    return [...this.#before.values()].map(({ replay }) => replay);
-  }
-
   async #readAfterReplay(slot: RedisSlot, key: string, options: ReadOptions): Promise<Read> {
     const operation = "read cache entry";
     this.#assertOpen(operation);
-    const before = this.#beforeIn(slot);
+    const before = this.#invalidator.before(slot);
     const within = await before.met(operation);
     return await before.afterwards(slot.read(key, options, within), within, operation);
   }
 
-  /**
-   * Runs an invalidation in slots, and keeps it for later in those whose server does not answer.
-   *
-   * @returns What came of it in each; nothing where it waits in one.
-   */
-  async #invalidate<T>(
+  /** Runs an invalidation in slots. */
+  async #run<T>(
     keep: (queue: InvalidationQueue, slot: RedisSlot) => void,
     run: (slot: RedisSlot) => Promise<T>,
     slots: readonly RedisSlot[] = this.#slots.all,
   ): Promise<T[] | undefined> {
-    const operation = "invalidate cache";
-    this.#assertOpen(operation);
-    let queued = false;
-    const results = await Promise.all(slots.map(async (slot) => {
-      const before = this.#beforeIn(slot);
-      try {
-        const within = before.pending ? await before.met(operation) : undefined;
-        return await before.afterwards(run(slot), within, operation);
-      } catch (error) {
-        if (this.#closed || !isPassing(error)) throw error;
-        // It may have taken effect or not: invalidating twice does no harm, not at all would.
-        before.replay.keep((queue) => keep(queue, slot));
-        queued = true;
-      }
-    }));
-    return queued ? undefined : results as T[];
-  }
-
-  /** Makes up in a slot for what could not reach its server. */
-  async #carryOut(slot: RedisSlot, queue: InvalidationQueue): Promise<void> {
-    if (queue.all) await this.#clear(slot);
-    const patterns = [...queue.patterns];
-    const [hidden] = await Promise.all([
-      Promise.all(patterns.map((glob) => slot.hidePattern(glob))),
-      queue.keys.size > 0 && this.#removeKeys(slot, [...queue.keys]),
-      slot.invalidateTags([...queue.tags.hard], "hard"),
-      slot.invalidateTags([...queue.tags.stale], "stale"),
-    ]);
-    this.#on?.({ type: "cache.replayed", count: queue.size });
-    for (const [i, glob] of patterns.entries()) this.#sweeper.sweepLater(glob, hidden[i]!, slot);
-  }
-
-  async #removeKeys(slot: RedisSlot, keys: readonly string[]): Promise<number> {
-    const removed = await slot.remove(keys);
-    for (const key of keys) this.#changes.changed(key);
-    return removed;
-  }
-
-  /** Nobody sees the entries of a slot any more. */
-  async #hideAll(slot: RedisSlot): Promise<void> {
-    await slot.clear();
-    this.#changes.changedAll();
-    this.#sweeper.cleared(slot);
-  }
-
-  async #clear(slot: RedisSlot): Promise<void> {
-    await this.#hideAll(slot);
-    this.#sweeper.sweepAll(slot);
+    this.#assertOpen("invalidate cache");
+    return await this.#invalidator.run(keep, run, slots, () => this.#closed !== undefined);
   }
 
   /** The commands of this store, for those who share its connection. */

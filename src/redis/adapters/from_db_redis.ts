@@ -1,6 +1,6 @@
 import { UnavailableError } from "../../errors.ts";
 import { reconnectDelay } from "../backoff.ts";
-import { unref } from "../batch.ts";
+import { unref } from "../../util/timers.ts";
 import type {
   ConnectionChange,
   RedisClient,

@@ -1,5 +1,5 @@
 import type { RedisClient } from "../client.ts";
-import type { ClusterSource } from "../cluster/client.ts";
+import type { ClusterSource } from "../cluster/source.ts";
 import { type NodeAddress, nodeName } from "../cluster/slot_map.ts";
 import { DISCONNECT_WITHIN, ExternalIoredis } from "./external_ioredis.ts";
 import type { IoredisClusterLike, IoredisLike } from "./ioredis_like.ts";

@@ -7,7 +7,7 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
-import type { ClusterSource } from "../cluster/client.ts";
+import type { ClusterSource } from "../cluster/source.ts";
 import type { NodeAddress } from "../cluster/slot_map.ts";
 import { ExternalNodeRedis } from "./external_node_redis.ts";
 import { openSubscriber } from "./from_node_redis_subscriber.ts";

@@ -11,28 +11,17 @@ import type {
   Subscription,
   SubscriptionListener,
 } from "../client.ts";
+import { askOneAfterTheOther } from "./hedged_question.ts";
 import { ClusterNode } from "./node.ts";
 import { hashSlot } from "./hash_slot.ts";
 import { pipelineOn } from "./pipeline.ts";
 import { keyOf } from "./route.ts";
 import { type NodeAddress, nodeName, readSlots, readTarget, type SlotRange, SLOTS } from "./slot_map.ts";
+import type { ClusterSource } from "./source.ts";
 import { ClusterSubscription } from "./subscription.ts";
 
-/** What the nodes of a cluster are reached with. */
-export interface ClusterSource {
-  /** The name of the client, for health reports and errors. */
-  readonly name: string;
-  /** The nodes to begin with, as far as they are known now. */
-  seeds(): NodeAddress[];
-  /** Opens a connection to one node; nothing while that is not possible yet. Closing it closes what was opened. */
-  open(at: NodeAddress): RedisClient | undefined;
-  /** Where a node is reached that the cluster knows under an address. */
-  translate(at: NodeAddress): NodeAddress;
-}
-
-/** How long a node may take to tell who owns which slots, and after how long another one is asked as well, in ms. */
+/** How long a node may take to tell who owns which slots, in milliseconds. */
 const ANSWERS_WITHIN = 1000;
-const NEXT_AFTER = 150;
 /** How often the cluster is looked at while all is well, and while a node is missing, in milliseconds. */
 const EVERY = 15_000;
 const EVERY_IN_TROUBLE = 200;
@@ -251,27 +240,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     const owners = [...this.owners].sort(() => Math.random() - 0.5);
     const seeds = this.#known && this.#failures === 0 ? [] : this.#source.seeds().flatMap((at) => this.#seed(at));
     const nodes = [...new Set([...owners.filter(({ connected }) => connected), ...owners, ...seeds])];
-    const { promise, resolve } = Promise.withResolvers<SlotRange[] | undefined>();
-    let [next, out] = [0, 0];
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const goOn = () => {
-      clearTimeout(timer);
-      const node = this.#closed ? undefined : nodes[next++];
-      if (node) {
-        out++;
-        timer = setTimeout(goOn, NEXT_AFTER);
-        this.#slotsOf(node).then((ranges) => {
-          out--;
-          if (ranges) resolve(ranges);
-          else goOn();
-        });
-      } else if (out === 0 || this.#closed) resolve(undefined);
-    };
-    goOn();
-    const found = await promise;
-    clearTimeout(timer);
-    nodes.length = 0; // nobody else is asked
-    return found;
+    return await askOneAfterTheOther(nodes, (node) => this.#slotsOf(node), () => this.#closed);
   }
 
   #seed(at: NodeAddress): ClusterNode[] {

@@ -1,6 +1,7 @@
-import type { ClosedBy } from "../../errors.ts";
+import { type ClosedBy, UnavailableError } from "../../errors.ts";
 import type { Waiting } from "../call.ts";
 import type { ClusterNodes, RedisClient } from "../client.ts";
+import { type ErrorMaker, refuse } from "../queue.ts";
 import { HOPS } from "./pipeline.ts";
 import { followed, type Redirect } from "./redirect.ts";
 
@@ -34,19 +35,17 @@ export class Lanes<Batch extends Lane> {
     return [...this.#nodes.owners].map((node) => this.#laneOf(node));
   }
 
-  /** Has each call written to its node. Those whose node nobody knows are left. */
-  deal(calls: readonly Waiting[]): Waiting[] {
-    const left: Waiting[] = [];
+  /** Has each call written to its node; those whose node nobody knows fail. */
+  deal(calls: readonly Waiting[], error: ErrorMaker): void {
     const parts = new Map<RedisClient, Waiting[]>();
     for (const call of calls) {
       const node = this.#nodes.of(call.before === undefined ? [call] : [...call.before, call]);
       const part = node && parts.get(node);
-      if (!node) left.push(call);
+      if (!node) refuse(call, error(call.operation, "connection", unknownNode()));
       else if (part) part.push(call);
       else parts.set(node, [call]);
     }
     for (const [node, part] of parts) this.#laneOf(node).adopt(part);
-    return left;
   }
 
   /** Closes all. */
@@ -76,4 +75,8 @@ export class Lanes<Batch extends Lane> {
     const owners = new Set(this.#nodes.owners);
     for (const [node, lane] of this.#lanes) if (!owners.has(node) && lane.idle) this.#lanes.delete(node);
   }
+}
+
+function unknownNode(): UnavailableError {
+  return new UnavailableError("find the node of a slot", "connection");
 }

@@ -10,7 +10,6 @@ export type ReplyPart = Uint8Array | false | ReplyPart[];
 /** Flags of a session in a reply. */
 const TOUCHED = 1;
 const CONFLICT = 2;
-
 const VERSION = 1;
 const HEAD = 50;
 

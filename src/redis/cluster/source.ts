@@ -1,0 +1,14 @@
+import type { RedisClient } from "../client.ts";
+import type { NodeAddress } from "./slot_map.ts";
+
+/** What the nodes of a cluster are reached with. */
+export interface ClusterSource {
+  /** The name of the client, for health reports and errors. */
+  readonly name: string;
+  /** The nodes to begin with, as far as they are known now. */
+  seeds(): NodeAddress[];
+  /** Opens a connection to one node; nothing while that is not possible yet. Closing it closes what was opened. */
+  open(at: NodeAddress): RedisClient | undefined;
+  /** Where a node is reached that the cluster knows under an address. */
+  translate(at: NodeAddress): NodeAddress;
+}
