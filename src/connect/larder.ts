@@ -167,9 +167,8 @@ export async function connect<
   const locks = openLocks(main, config, on);
   const pubsub = openPubSub(main, config, on);
   for (const batch of new Set([main, cacheBatch])) {
-    if (batch?.client.cluster && config.buckets === 1) {
-      tell(on, ONE_BUCKET);
-    }
+    if (batch?.client.cluster && config.buckets === 1) tell(on, ONE_BUCKET);
+    if (batch?.client.advice !== undefined) tell(on, batch.client.advice);
   }
   const cache = new ImageCache(store, config.cache, config.images, on);
   const servers = [...new Set([main, cacheBatch])].filter((batch) => batch !== undefined).map(

@@ -88,6 +88,8 @@ export interface RedisClient {
   readonly db?: number | undefined;
   /** Whether the keys are spread over the servers of a Redis Cluster. @default {false} */
   readonly cluster?: boolean;
+  /** What is to be known of how it was opened, told as a `warning` when it is connected over. */
+  readonly advice?: string | undefined;
   /** The nodes, where each of them is to be used by itself. */
   readonly nodes?: ClusterNodes;
   /** Whether a connection is up now. */

@@ -27,6 +27,10 @@ const TYPES = {
   126: Array, // ~ set
 };
 
+const HANGS =
+  "The client of npm:redis does not notice that its connection hangs: open it with socket.socketTimeout, a " +
+  "shorter pingInterval and a socket.reconnectStrategy";
+
 /** A client of `npm:redis` of one server. */
 export class ExternalNodeRedis implements RedisClient {
   readonly name: string = "redis";
@@ -53,6 +57,11 @@ export class ExternalNodeRedis implements RedisClient {
       this.#withdraw();
       external.ended();
     });
+  }
+
+  get advice(): string | undefined {
+    const { socketTimeout } = (this.#redis.options?.socket ?? {}) as { socketTimeout?: unknown };
+    return socketTimeout === undefined ? HANGS : undefined;
   }
 
   get address(): string | undefined {

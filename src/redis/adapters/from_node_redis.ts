@@ -17,9 +17,10 @@ export type {
  * `createCluster()` and that you close.
  *
  * It never sends a command twice. That its connection hangs a client finds out only with `socket.socketTimeout` and a
- * shorter `pingInterval`, and after that it connects again only with a `socket.reconnectStrategy` of yours: one without
- * them is refused. To subscribe, one more connection with the same options is opened. For a cluster Larder opens one
- * connection to each master, and one to subscribe, with the options in `defaults`, and replaces them itself.
+ * shorter `pingInterval`, and after that it connects again only with a `socket.reconnectStrategy` of yours: one with
+ * the first without the others is refused, and one without any is taken with a `warning`. To subscribe, one more
+ * connection with the same options is opened. For a cluster Larder opens one connection to each master, and one to
+ * subscribe, with the options in `defaults`, and replaces them itself.
  *
  * @param client The client. Connect it yourself: Larder waits for that.
  * @returns The client for `connect({ client })`.
@@ -96,6 +97,7 @@ function assertRecovers({ pingInterval, socket = {} }: NodeRedisOptionsLike = {}
   const { socketTimeout, reconnectStrategy } = socket as { socketTimeout?: unknown; reconnectStrategy?: unknown };
   const wanted = (what: string, got: unknown) =>
     new TypeError(`Cannot use the client: wanted one opened with ${what}, got ${describe(got)}`);
+  if (socketTimeout === undefined) return; // it is said
   if (typeof socketTimeout !== "number" || !(socketTimeout > 0)) {
     throw wanted(
       "socket.socketTimeout, as in socketTimeout: 2000, so that it finds out when its connection hangs",

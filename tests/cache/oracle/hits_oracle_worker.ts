@@ -36,7 +36,11 @@ async function open(client: HitsClient, url: string): Promise<{ client?: RedisCl
   }
   if (client === "node-redis") {
     const { createClient } = await import("redis");
-    const redis = createClient({ url });
+    const redis = createClient({
+      url,
+      pingInterval: 500,
+      socket: { socketTimeout: 5000, reconnectStrategy: () => 50 },
+    });
     await redis.connect();
     return { client: fromNodeRedis(redis), close: () => redis.destroy() };
   }
