@@ -1,5 +1,5 @@
 import type { Channel } from "../pubsub/pubsub.ts";
-import type { ChannelItem, ChannelSubscription } from "../pubsub/subscription.ts";
+import { type ChannelItem, type ChannelSubscription, Subscribed } from "../pubsub/subscription.ts";
 import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
@@ -11,7 +11,8 @@ import { assertOptions, optionNames } from "../util/option_names.ts";
  */
 export interface SseOptions<Value> {
   /**
-   * What a message is to the page; `undefined` leaves it out.
+   * What a message is to the page; `undefined` leaves it out. Where it throws, or gives what is no event, the page is
+   * told of a `gap`, and there is an event `channel.refused`.
    *
    * @default {the value as JSON}
    */
@@ -20,6 +21,8 @@ export interface SseOptions<Value> {
   heartbeat?: Duration | undefined;
   /** How many messages wait for a client that is slow, from 1 to 1,000,000. @default {1000} */
   buffer?: number | undefined;
+  /** Ends the events, as those of a server that is shut down: it waits for all responses. */
+  signal?: AbortSignal | undefined;
 }
 
 /** An event as a page is told it. */
@@ -31,7 +34,7 @@ export interface SseEvent {
 }
 
 const ACTION = "answer with events";
-const OPTIONS = optionNames<SseOptions<unknown>>({ event: true, heartbeat: true, buffer: true });
+const OPTIONS = optionNames<SseOptions<unknown>>({ event: true, heartbeat: true, buffer: true, signal: true });
 /** Milliseconds to wait for the subscription, before the response begins without it. */
 const PATIENCE = 2000;
 const encoder = new TextEncoder();
@@ -79,16 +82,26 @@ export async function sse<Value>(
     throw new TypeError(`Cannot ${ACTION}: wanted a channel of redis.pubsub, got ${describe(channel)}`);
   }
   assertOptions(options, OPTIONS, ACTION);
-  const { event = (value: Value) => ({ data: JSON.stringify(value) }), heartbeat = "15s", buffer } = options;
+  const { event = asJson, heartbeat = "15s", buffer, signal } = options;
   if (typeof event !== "function") {
     throw new TypeError(`Cannot ${ACTION}: wanted a function as "event", got ${describe(event)}`);
   }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`Cannot ${ACTION}: wanted an AbortSignal as "signal", got ${describe(signal)}`);
+  }
   const every = toMilliseconds(heartbeat, "heartbeat", { min: 1000, max: 3_600_000 });
-  const messages = channel.subscribe({ signal: request.signal, ...(buffer !== undefined && { buffer }) });
+  const ends = signal ? AbortSignal.any([request.signal, signal]) : request.signal;
+  const messages = channel.subscribe({ signal: ends, ...(buffer !== undefined && { buffer }) });
   const stream = new EventStream(messages, event, every, request.headers.has("last-event-id"));
   await stream.ready();
   const headers = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
   return new Response(stream.body, { headers });
+}
+
+function asJson(value: unknown): SseEvent {
+  const data = JSON.stringify(value) as string | undefined;
+  if (data !== undefined) return { data };
+  throw new TypeError(`wanted a value that JSON has a form for, got ${describe(value)}`);
 }
 
 /** The events of one client. */
@@ -150,8 +163,23 @@ class EventStream<Value> {
       if (item.done) return undefined;
       const { value: { gap, issues, value } } = item;
       if (gap) return this.#write({ event: "gap", data: "" });
-      const event = issues ? undefined : this.#event(value as Value);
+      const event = issues ? undefined : this.#eventOf(value as Value);
       if (event) return this.#write(event);
+    }
+  }
+
+  /** What a message is to the page. One that cannot be told is a gap: it must not end what all others are told. */
+  #eventOf(value: Value): SseEvent | undefined {
+    try {
+      const given = this.#event(value);
+      if (given === undefined || given === null) return undefined;
+      const { event, data } = given;
+      if (typeof data === "string" && (event === undefined || typeof event === "string")) return given;
+      throw new TypeError(`wanted an event as { data: "…" }, with text as "data", got ${describe(given)}`);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      if (this.#messages instanceof Subscribed) this.#messages.refuse([`It cannot be told as an event: ${why}`]);
+      return { event: "gap", data: "" };
     }
   }
 

@@ -128,13 +128,17 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
     }
     if ("gap" in first) return { done: false, value: first };
     this.#left(first.payload);
-    const { name, codec, schema, counts, on } = this.#parts;
+    const { codec, schema } = this.#parts;
     const read = await codec.decode(first.payload, schema);
-    if ("issues" in read) {
-      counts.refused++;
-      on?.({ type: "channel.refused", channel: name, issues: read.issues });
-    }
+    if ("issues" in read) this.refuse(read.issues);
     return { done: false, value: read };
+  }
+
+  /** Counts and tells that a message was refused. */
+  refuse(issues: readonly string[]): void {
+    const { name, counts, on } = this.#parts;
+    counts.refused++;
+    on?.({ type: "channel.refused", channel: name, issues });
   }
 
   #message(payload: Uint8Array): void {

@@ -83,6 +83,48 @@ Deno.test("sse() shows that the connection is alive, and tells of a loss of touc
   await reader.over;
 });
 
+Deno.test("sse() tells of a gap where a message cannot be told, and goes on", async () => {
+  const refused: string[] = [];
+  await using redis = await connect({
+    url: "memory:",
+    on: (event) => void (event.type === "channel.refused" && refused.push(...event.issues)),
+  });
+  const channel = redis.pubsub.channel<unknown>("x");
+  const controller = new AbortController();
+  const request = () => new Request("http://localhost/", { signal: controller.signal });
+  const odd = (value: unknown) => {
+    if (value === 1n) throw new Error("no such order");
+    return (value === undefined ? { event: "x" } : value === null ? Promise.resolve() : { data: "told" }) as never;
+  };
+  const plain = new Reader(await sse(request(), channel));
+  const own = new Reader(await sse(request(), channel, { event: odd }));
+  for (const value of [undefined, 1n, null, "last"]) await channel.publish(value);
+  const gap = (id: number) => `id: ${id}\nevent: gap\ndata: \n\n`;
+  await until(() => own.text === `${gap(1)}${gap(2)}${gap(3)}id: 4\ndata: told\n\n`, "the last is told");
+  await until(() => plain.text === `${gap(1)}${gap(2)}id: 3\ndata: null\n\nid: 4\ndata: "last"\n\n`, "here too");
+  assertEquals([refused.length, redis.pubsub.stats().refused], [5, 5]);
+  assert(refused.every((issue) => issue.startsWith("It cannot be told as an event: ")), refused.join());
+  controller.abort();
+  await Promise.all([plain.over, own.over]);
+});
+
+Deno.test("sse() ends by a signal, so that a server with open connections shuts down", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const channel = redis.pubsub.channel<Order>("x");
+  const leaving = new AbortController();
+  const service = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request) => sse(request, channel, { signal: leaving.signal }),
+  );
+  const reader = new Reader(await fetch(`http://127.0.0.1:${service.addr.port}/`));
+  await channel.publish({ id: 1 });
+  await until(() => reader.text !== "", "it is connected");
+  const down = service.shutdown();
+  leaving.abort();
+  await Promise.all([reader.over, down]);
+  assertEquals(redis.pubsub.stats().subscriptions, 0);
+});
+
 Deno.test("sse() refuses what cannot be meant", async () => {
   await using redis = await connect({ url: "memory:" });
   const channel = redis.pubsub.channel<Order>("x");
@@ -95,6 +137,7 @@ Deno.test("sse() refuses what cannot be meant", async () => {
     () => sse(request, channel, { buffer: 0 }),
     () => sse(request, channel, { event: "x" as never }),
     () => sse(request, channel, { evnt: 1 } as never),
+    () => sse(request, channel, { signal: {} as never }),
     () => sse(request, channel, null as never),
   ];
   for (const call of bad) {
