@@ -112,7 +112,7 @@ export class Idempotency {
       );
     }
     const { by, durability, ttl, lockTtl } = this.#options;
-    const who = by ? await by(request, info) ?? "" : request.headers.get("authorization") ?? "";
+    const who = by ? assertCaller(await by(request, info)) : request.headers.get("authorization") ?? "";
     const bytes = await body();
     if (bytes === undefined) {
       return idempotencyProblem(413, `The body of a request with Idempotency-Key may have ${this.maxBytes} bytes`);
@@ -141,8 +141,17 @@ export class Idempotency {
 
   #keeps(response: Response): boolean {
     const { keep } = this.#options;
-    return keep ? keep(response) === true : response.status < 500 && !TRY_AGAIN.has(response.status);
+    if (!keep) return response.status < 500 && !TRY_AGAIN.has(response.status);
+    const keeps = keep(response);
+    if (typeof keeps === "boolean") return keeps;
+    throw new TypeError(`Cannot keep the response: wanted true or false of "keep", got ${describe(keeps)}`);
   }
+}
+
+/** Who asks. What is no text would make one caller of all of them. */
+function assertCaller(who: string | null | undefined): string {
+  if (typeof (who ?? "") === "string") return who ?? "";
+  throw new TypeError(`Cannot tell who asks: wanted text, null or undefined of "by", got ${describe(who)}`);
 }
 
 function assertResponse(response: Response): Response {
@@ -150,7 +159,7 @@ function assertResponse(response: Response): Response {
   throw new TypeError(`Cannot answer the request: wanted a Response from the handler, got ${describe(response)}`);
 }
 
-/** The body of a request, up to so many bytes, and a request that has it still. */
+/** The body of a request, up to so many bytes, and the request, which has it still. */
 export async function readBody(
   request: Request,
   most: number,
@@ -160,8 +169,10 @@ export async function readBody(
     throw new TypeError(`Cannot compare the request with the one before: ${wanted}, got one that was read`);
   }
   if (!request.body) return { bytes: new Uint8Array(0), request };
-  const bytes = await readUpTo(request.body, most, NEVER);
-  return { bytes, request: bytes ? new Request(request, { body: bytes as BodyInit }) : request };
+  // The handler may read the request that it was given, or the one that it sees from where it stands.
+  const bytes = await readUpTo(request.clone().body, most, NEVER);
+  if (!bytes) request.body.cancel().catch(() => {});
+  return { bytes, request };
 }
 
 /** What the handler threw, as opposed to what Redis did. */

@@ -281,6 +281,36 @@ Deno.test("idempotent() hands a response on that goes on, and does not do it aga
   assertEquals(await (await once(other(), () => new Response("whole"))).text(), "whole");
 });
 
+Deno.test("idempotent() leaves the body to a handler that reads the request from where it stands", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const once = idempotent(redis, { maxBytes: 10 });
+  const handler = (request: Request) => once(request, async () => new Response(await request.text()));
+  const post = (body: string) =>
+    handler(new Request("http://localhost/", { method: "POST", body, headers: { "idempotency-key": "a" } }));
+  assertEquals(await (await post("seven")).text(), "seven");
+  assertEquals(await (await post("seven")).text(), "seven");
+  assertEquals([(await post("eight")).status, (await post("x".repeat(11))).status], [422, 413]);
+});
+
+Deno.test("idempotent() refuses a caller that is no text, and a keep() that does not decide", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const request = () => new Request("http://localhost/", { method: "POST", headers: { "idempotency-key": "a" } });
+  let made = 0;
+  const handler = () => new Response(`${++made}`);
+  for (const who of [{ id: 1 }, 7, ["ada"]]) {
+    const once = idempotent(redis, { by: () => who as never });
+    assertMatch((await assertRejects(() => once(request(), handler), TypeError)).message, /wanted .* of "by", got/);
+  }
+  assertEquals(made, 0);
+  for (const who of ["", null, undefined]) {
+    assertEquals(await (await idempotent(redis, { by: () => who })(request(), handler)).text(), "1");
+  }
+  for (const keeps of [Promise.resolve(true), undefined, 1]) {
+    const once = idempotent(redis, { by: () => "other", keep: () => keeps as never });
+    assertMatch((await assertRejects(() => once(request(), handler), TypeError)).message, /of "keep", got/);
+  }
+});
+
 Deno.test("idempotent() refuses what cannot be meant", async () => {
   await using redis = await connect({ url: "memory:" });
   const bad: [unknown, unknown][] = [
