@@ -1,4 +1,5 @@
 import { UnavailableError } from "../errors.ts";
+import { describe } from "../util/describe.ts";
 import type { Acquirer } from "./acquirer.ts";
 import type { HeldLock, Lock } from "./lock.ts";
 import type { idempotentOf } from "./options.ts";
@@ -45,12 +46,19 @@ export async function runIdempotent<Value>(
     if (read.status === "rejected") throw read.reason;
     if (read.value) return { state: "kept", kept: read.value };
     if (!lock) return { state: "running" };
-    const { value, keep } = await job(lock);
+    const { value, keep } = assertDone(await job(lock));
     if (keep !== undefined && await keepDone(acquirer, store, lock, keep, keepFor) === "later") held = undefined;
     return { state: "ran", value };
   } finally {
     await held?.release();
   }
+}
+
+function assertDone<Value>(done: Done<Value>): Done<Value> {
+  const keep = (done as Done<Value> | undefined)?.keep;
+  if (typeof done === "object" && done !== null && (keep === undefined || keep instanceof Uint8Array)) return done;
+  const wanted = "wanted { value, keep } of the job, with bytes as keep";
+  throw new TypeError(`Cannot keep what was done: ${wanted}, got ${describe(keep === undefined ? done : keep)}`);
 }
 
 /** Keeps what was done. Where the store does not answer, the lock stays held until it does: nobody may do it again. */

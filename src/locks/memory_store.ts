@@ -126,7 +126,9 @@ export class MemoryLockStore implements LockStore {
   // deno-lint-ignore require-await -- see take()
   async keep({ key, owner, value, for: milliseconds }: KeptValue): Promise<boolean> {
     this.#assertOpen();
-    if (!this.#entries.get(key)?.held.has(owner)) return false;
+    const held = this.#entries.get(key)?.held;
+    const mayKeep = held?.has(owner) || (!held?.size && !this.#kept.has(key)); // what is done is done
+    if (!mayKeep) return false;
     this.#kept.delete(key);
     this.#kept.set(key, { value: value.slice(), until: this.#now() + milliseconds });
     return true;

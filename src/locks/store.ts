@@ -80,7 +80,10 @@ export interface LockStore extends AsyncDisposable {
   keepRun(run: LastRun): Promise<boolean>;
   /** What is kept under a name. */
   kept(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
-  /** Keeps something under a name, if the owner still holds it; tells whether it did. */
+  /**
+   * Keeps something under a name, if the owner still holds it, or nobody holds it and nothing is kept; tells whether it
+   * did.
+   */
   keep(kept: KeptValue): Promise<boolean>;
   /** Says that it cannot wait for replicas, where it has some but cannot. */
   assertReplicates?(): void;

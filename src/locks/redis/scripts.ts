@@ -186,13 +186,27 @@ return done
 `);
 
 /**
- * Keeps when a job ran last, or what it did, if its owner still holds the lock.
+ * Keeps when a job ran last, if its owner still holds the lock.
  *
- * KEYS[1]: who holds it. KEYS[2]: when it ran, or what it did. ARGV: the owner · that · for how long it is kept (ms).
+ * KEYS[1]: who holds it. KEYS[2]: when it ran. ARGV: the owner · that · for how long it is kept (ms).
  * Replies whether it was kept.
  */
 export const KEEP_RUN: Script = new Script(`
 if type(redis.pcall('HGET', KEYS[1], ARGV[1])) ~= 'string' then return 0 end
+redis.call('PSETEX', KEYS[2], ARGV[3], ARGV[2])
+return 1
+`);
+
+/**
+ * Keeps what a job did, if its owner still holds the lock, or lost it and nobody else has it or did it: what is done
+ * is done.
+ *
+ * KEYS[1]: who holds it. KEYS[2]: what it did. ARGV: the owner · that · for how long it is kept (ms).
+ * Replies whether it was kept.
+ */
+export const KEEP_DONE: Script = new Script(`
+local held = type(redis.pcall('HGET', KEYS[1], ARGV[1])) == 'string'
+if not held and redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
 redis.call('PSETEX', KEYS[2], ARGV[3], ARGV[2])
 return 1
 `);

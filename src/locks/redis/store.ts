@@ -4,10 +4,11 @@ import type { RedisArgument, RedisReply, Subscription } from "../../redis/client
 import { Deadline } from "../../redis/deadline.ts";
 import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
+import type { Script } from "../../redis/script.ts";
 import { type ReplicaWait, ReplicaWaiter } from "../../redis/wait_for_replicas.ts";
 import { decoder } from "../../util/utf8.ts";
 import type { ExtendRequest, KeptValue, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
-import { EXTEND, KEEP_RUN, TAKE } from "./scripts.ts";
+import { EXTEND, KEEP_DONE, KEEP_RUN, TAKE } from "./scripts.ts";
 
 /** How a Redis store of locks works. */
 export interface RedisLockStoreOptions {
@@ -90,7 +91,7 @@ export class RedisLockStore implements LockStore {
   }
 
   async keepRun({ key, owner, at, keep }: LastRun): Promise<boolean> {
-    return await this.#keep("keep last run", key, [owner, at, keep]);
+    return await this.#keep(KEEP_RUN, "keep last run", key, [owner, at, keep]);
   }
 
   async kept(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
@@ -106,17 +107,17 @@ export class RedisLockStore implements LockStore {
   }
 
   async keep({ key, owner, value, for: milliseconds }: KeptValue): Promise<boolean> {
-    return await this.#keep("keep what was done", key, [owner, value, milliseconds]);
+    return await this.#keep(KEEP_DONE, "keep what was done", key, [owner, value, milliseconds]);
   }
 
-  /** Keeps something, if its owner still holds the lock. */
-  async #keep(operation: string, key: string, args: RedisArgument[]): Promise<boolean> {
+  /** Keeps something of what a lock was held for. */
+  async #keep(script: Script, operation: string, key: string, args: RedisArgument[]): Promise<boolean> {
     this.#assertOpen(operation);
     const tag = this.#tagOf(key);
     const keys = [`{${tag}}:lock:${key}`, `{${tag}}:lockr:${key}`];
     try {
-      const options = { operation, whole: KEEP_RUN.isNew(this.#batch) };
-      return await KEEP_RUN.run(this.#batch, keys, args, options) === 1;
+      const options = { operation, whole: script.isNew(this.#batch) };
+      return await script.run(this.#batch, keys, args, options) === 1;
     } catch (error) {
       throw unavailable(error, operation);
     }
