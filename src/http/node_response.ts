@@ -47,7 +47,7 @@ type Callback = ((error?: Error | null) => void) | undefined;
 type Loose = Record<string, (...args: unknown[]) => unknown>;
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"] as const;
-const REPLACED = [...METHODS, "headersSent"] as const;
+const REPLACED = [...METHODS, "headersSent", "destroy"] as const;
 const encoder = new TextEncoder();
 /** What a `Response` has instead of a status beyond it. */
 const LAST_STATUS = 599;
@@ -94,12 +94,22 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     const bytes = typeof chunk !== "string" ? chunk as Uint8Array : bytesOf(chunk, encoding);
     if (bytes.length > 0) controller?.enqueue(new Uint8Array(bytes));
   };
-  const closed = () => {
-    if (over || patient) return;
+  let gone = false;
+  const fail = (why: string) => {
     over = true;
-    const error = new Error("Cannot answer the request: the connection was closed before the response had ended");
+    const error = new Error(`Cannot answer the request: ${why} before the response had ended`);
     if (!head) reject(error);
     else controller?.error(error);
+  };
+  const closed = () => {
+    gone = true;
+    if (!over && !patient) fail("the connection was closed");
+  };
+  // Who destroys the response of a visitor who is there, as pipeline() does for a source that broke, has failed.
+  const { destroy } = own;
+  const destroyed = (...why: unknown[]) => {
+    if (!over && !gone) fail("it was destroyed");
+    return destroy?.apply(own, why);
   };
   const replaced: Loose = {
     writeHead: (status, first, second) => (begin(status as number, first, second), target),
@@ -126,6 +136,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
   for (const name of METHODS) {
     Object.defineProperty(own, name, { value: replaced[name], configurable: true, writable: true });
   }
+  if (destroy) Object.defineProperty(own, "destroy", { value: destroyed, configurable: true, writable: true });
   Object.defineProperty(own, "headersSent", { get: () => head, configurable: true });
   target.on("close", closed);
   const restore = () => {

@@ -1,12 +1,17 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import express from "express";
+import { createServer } from "node:http";
+import { pipeline } from "node:stream";
 import { Hono } from "hono";
 import { connect, type Larder } from "../../mod.ts";
 import { idempotent as expressIdempotent } from "../../src/http/express.ts";
 import { idempotent as honoIdempotent } from "../../src/http/hono.ts";
 import { type IdempotencyOptions, idempotent } from "../../src/http/mod.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { rawRequest, sendRaw } from "../support/raw_http.ts";
 import { until } from "../support/until.ts";
+
+const encoder = new TextEncoder();
 
 /** A service that takes payments. */
 class Payments {
@@ -279,6 +284,54 @@ Deno.test("idempotent() hands a response on that goes on, and does not do it aga
   const other = () => new Request("http://localhost/", { method: "POST", headers: { "idempotency-key": "b" } });
   await assertRejects(() => once(other(), torn), Error, "torn");
   assertEquals(await (await once(other(), () => new Response("whole"))).text(), "whole");
+});
+
+Deno.test("idempotent() asks a handler of Express again that destroyed its response, but not for who hung up", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const app = express();
+  let [made, breaks] = [0, true];
+  const parts = async function* () {
+    yield "a";
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (breaks) throw new Error("torn");
+    yield "b";
+  };
+  // deno-lint-ignore no-explicit-any -- the types of Express are not those of node:http here
+  app.use(express.text(), expressIdempotent(redis) as any);
+  // deno-lint-ignore no-explicit-any -- as above
+  app.post("/:how", (request: any, response: any) => {
+    made++;
+    if (request.params.how === "pipeline") return void pipeline(parts, response, () => {});
+    return breaks ? void response.destroy() : void response.end("ab");
+  });
+  const server = createServer(app);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  const { port } = server.address() as { port: number };
+  const post = (how: string, key: string) =>
+    sendRaw(port, rawRequest("POST", `/${how}`, "localhost", [`Idempotency-Key: ${key}`]));
+  for (const how of ["destroy", "pipeline"]) {
+    [made, breaks] = [0, true];
+    assertEquals((await post(how, how)).status, 0);
+    await until(() => redis.locks.stats().held === 0, "it is given up");
+    breaks = false;
+    const answer = await post(how, how);
+    assertEquals([answer.status, answer.body], [200, "ab"]);
+    assertEquals((await post(how, how)).headers.get("idempotent-replayed"), "true");
+    assertEquals(made, 2, how);
+  }
+  made = 0;
+  const gone = await Deno.connect({ hostname: "127.0.0.1", port });
+  await gone.write(encoder.encode(rawRequest("POST", "/pipeline", "localhost", ["Idempotency-Key: gone"])));
+  await until(() => made === 1, "it runs");
+  gone.close();
+  await until(() => redis.locks.stats().held === 0, "it is kept that it was done");
+  // Whether it was whole before the hang-up was noticed is a race; what is kept of it is whole.
+  const after = await post("pipeline", "gone");
+  if (after.status === 200) assertEquals(after.body, "ab");
+  else assertEquals(after.status, 409);
+  assertEquals(made, 1);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
 });
 
 Deno.test("idempotent() leaves the body to a handler that reads the request from where it stands", async () => {
