@@ -18,6 +18,9 @@ export class Heartbeats {
   readonly #store: CacheStore;
   /** By how long the leases last. */
   readonly #rhythms = new Map<number, Rhythm>();
+  /** Those that beat. A loader that began on one that has ended meanwhile goes on with it. */
+  readonly #running = new Set<Rhythm>();
+  #stopped = false;
 
   constructor(store: CacheStore) {
     this.#store = store;
@@ -30,7 +33,12 @@ export class Heartbeats {
   of(key: string, lease: number, milliseconds: number): Heartbeat {
     let rhythm = this.#rhythms.get(milliseconds);
     if (!rhythm) {
-      rhythm = new Rhythm(this.#store, milliseconds, () => this.#rhythms.delete(milliseconds));
+      const made = rhythm = new Rhythm(this.#store, milliseconds, (runs) => {
+        if (runs && !this.#stopped) this.#running.add(made);
+        if (!runs) this.#running.delete(made);
+        if (!runs && this.#rhythms.get(milliseconds) === made) this.#rhythms.delete(milliseconds);
+        return !this.#stopped;
+      });
       this.#rhythms.set(milliseconds, rhythm);
     }
     return new Heartbeat(key, lease, rhythm);
@@ -38,7 +46,8 @@ export class Heartbeats {
 
   /** Ends all of them. */
   stop(): void {
-    for (const rhythm of this.#rhythms.values()) rhythm.stop();
+    this.#stopped = true;
+    for (const rhythm of [...this.#running]) rhythm.stop();
   }
 }
 
@@ -73,22 +82,22 @@ class Rhythm {
   readonly #store: CacheStore;
   readonly #lease: number;
   readonly #every: number;
-  readonly #ended: () => void;
+  /** Is told whether it runs, and tells whether it may. */
+  readonly #runs: (runs: boolean) => boolean;
   /** When each is due, the next one first. */
   readonly #due = new Map<Heartbeat, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #stopped = false;
 
-  constructor(store: CacheStore, lease: number, ended: () => void) {
+  constructor(store: CacheStore, lease: number, runs: (runs: boolean) => boolean) {
     this.#store = store;
     this.#lease = lease;
     this.#every = Math.max(10, lease / 3);
-    this.#ended = ended;
+    this.#runs = runs;
   }
 
   /** Extends a lease, now and again when it is time. */
   beat(beat: Heartbeat): void {
-    if (this.#stopped) return;
+    if (!this.#runs(true)) return;
     this.#due.delete(beat);
     this.#due.set(beat, performance.now() + this.#every);
     this.#schedule(this.#every);
@@ -100,7 +109,6 @@ class Rhythm {
   }
 
   stop(): void {
-    this.#stopped = true;
     this.#due.clear();
     this.#end();
   }
@@ -108,7 +116,7 @@ class Rhythm {
   #end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#ended();
+    this.#runs(false);
   }
 
   #schedule(milliseconds: number): void {

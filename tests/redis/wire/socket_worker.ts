@@ -30,6 +30,8 @@ const said: Record<string, unknown> = {};
   said.other = await redis.cache.set("b", 1);
   said.keyspace = String(await redis.client.sendCommand("INFO", ["keyspace"])).includes("db5:");
   await redis.client.sendCommand("CLIENT", ["KILL", "TYPE", "normal", "SKIPME", "no"]).catch(() => {});
-  said.back = await redis.client.sendCommand("ECHO", ["back"]);
+  // What was written before the end of the connection was seen is not sent again.
+  const echo = () => redis.client.sendCommand("ECHO", ["back"]);
+  said.back = await echo().catch(echo);
 }
 console.log(JSON.stringify(said));
