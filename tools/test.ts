@@ -1,7 +1,8 @@
 /**
  * Runs the tests: `deno task test [options and files for deno test]`. Finds a Redis, takes the stand-ins of
  * tests/offline when JSR does not answer, says which tests were ignored and why, and ends with the line
- * `N passed, N failed`. `deno task test --ignored` runs what the last run ignored.
+ * `N passed, N failed`. `deno task test --ignored` runs what the last run ignored, `--failed` the files in which tests
+ * of it failed.
  *
  * @module
  */
@@ -10,7 +11,8 @@ import { writeDocTests } from "./doc_tests.ts";
 import { importMapArguments } from "./jsr.ts";
 import { findRedis, type FoundRedis, NO_REDIS } from "./redis.ts";
 import { findProgram, type Program, PROGRAMS } from "../tests/support/program.ts";
-import { argumentsFor, explainIgnored, type IgnoredTest, parseCounts, parseIgnored, traitsOf } from "./test_output.ts";
+import { argumentsFor, explainIgnored, parseCounts, parseFailed, parseIgnored, traitsOf } from "./test_output.ts";
+import type { IgnoredTest } from "./test_output.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 /** Where tests are, the examples of the documents among them. */
@@ -19,6 +21,8 @@ const EVERYTHING = ["tests", "mod.ts", "src", "README.md", "docs"];
 const DOCUMENTS = `.doc_tests/${Deno.pid}`;
 /** Where is kept what the last run ignored. */
 const IGNORED = `${ROOT}.cache/ignored.json`;
+/** Where is kept in which files tests of the last run failed. */
+const FAILED = `${ROOT}.cache/failed.json`;
 /** At most so many test files at a time, however many processors there are. */
 const JOBS = 4;
 /** Many tests wait for what they have started, so there is room for more of them than there are processors. */
@@ -74,11 +78,13 @@ async function tee(output: ReadableStream<Uint8Array>): Promise<{ end: string; i
   return { end, ignored };
 }
 
-/** Takes the report of a run, and keeps what it ignored. */
-async function ignoredIn(report: string, output: string): Promise<IgnoredTest[]> {
-  const ignored = parseIgnored(await Deno.readTextFile(report).catch(() => ""), output);
+/** Takes the report of a run, and keeps where it failed and, unless it was a part of another run, what it ignored. */
+async function ignoredIn(report: string, output: string, again: boolean): Promise<IgnoredTest[]> {
+  const text = await Deno.readTextFile(report).catch(() => "");
+  const ignored = parseIgnored(text, output);
   await Deno.remove(report).catch(() => {});
-  await Deno.writeTextFile(IGNORED, JSON.stringify(ignored));
+  await Deno.writeTextFile(FAILED, JSON.stringify(parseFailed(text)));
+  if (!again) await Deno.writeTextFile(IGNORED, JSON.stringify(ignored));
   return ignored;
 }
 
@@ -87,6 +93,10 @@ async function chosen(args: string[]): Promise<string[]> {
   if (args.includes("--ignored")) {
     const last: IgnoredTest[] = JSON.parse(await Deno.readTextFile(IGNORED).catch(() => "[]"));
     return last.length === 0 ? [] : [...args.filter((arg) => arg !== "--ignored"), ...argumentsFor(last)];
+  }
+  if (args.includes("--failed")) {
+    const last: string[] = JSON.parse(await Deno.readTextFile(FAILED).catch(() => "[]"));
+    return last.length === 0 ? [] : await chosen([...args.filter((arg) => arg !== "--failed"), ...last]);
   }
   const named = await Promise.all(args.map((arg) => arg.startsWith("-") ? false : exists(arg)));
   const options = args.filter((_, i) => !named[i]);
@@ -98,7 +108,9 @@ async function chosen(args: string[]): Promise<string[]> {
 async function main(args: string[]): Promise<number> {
   const options = await chosen(args);
   if (options.length === 0) {
-    console.log("The last run ignored nothing.\n0 passed, 0 failed");
+    console.log(
+      `The last run ${args.includes("--failed") ? "failed nowhere" : "ignored nothing"}.\n0 passed, 0 failed`,
+    );
     return 0;
   }
   const importMap = await importMapArguments();
@@ -137,7 +149,7 @@ async function main(args: string[]): Promise<number> {
   const [output, { code }] = await Promise.all([tee(child.stdout), child.status]);
   await redis.sweep();
   await Deno.remove(`${ROOT}${DOCUMENTS}`, { recursive: true }).catch(() => {});
-  const ignored = await ignoredIn(report, output.ignored);
+  const ignored = await ignoredIn(report, output.ignored, args.includes("--failed"));
   const counts = parseCounts(output.end);
   if (!counts) {
     console.error(`Cannot count the tests: the runner ended with code ${code} before its summary`);

@@ -73,6 +73,21 @@ export function parseIgnored(report: string, output: string): IgnoredTest[] {
     .map(({ name, file }) => ({ file: file.replace(/^\.\//, ""), name }));
 }
 
+/**
+ * Finds the files of tests that failed in a report of `deno test --junit-path`; of a sample its document.
+ *
+ * @param report The report.
+ * @returns The files, relative to the root.
+ */
+export function parseFailed(report: string): string[] {
+  const failed = [...report.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*<(?:failure|error)\b/g)];
+  const files = failed.map(([, name, file]) => {
+    const path = unescape(file!).replace(/^\.\//, "");
+    return path.startsWith(".doc_tests/") ? unescape(name!).replace(/:\d+.*$/, "") : path;
+  });
+  return [...new Set(files)];
+}
+
 const ENTITIES: Record<string, string> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
 function unescape(text: string): string {

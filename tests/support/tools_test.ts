@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { argumentsFor, explainIgnored, parseCounts, parseIgnored, traitsOf } from "../../tools/test_output.ts";
+import {
+  argumentsFor,
+  explainIgnored,
+  parseCounts,
+  parseFailed,
+  parseIgnored,
+  traitsOf,
+} from "../../tools/test_output.ts";
 
 Deno.test("parseCounts() reads the last summary in every form that it has", () => {
   const cases: [string, { passed: number; failed: number } | undefined][] = [
@@ -53,6 +60,15 @@ Deno.test("parseIgnored() finds the tests that were ignored, without steps and w
   ]);
   assertEquals(parseIgnored(REPORT, "3 filtered out"), []);
   assertEquals(parseIgnored("", PRINTED), []);
+});
+
+Deno.test("parseFailed() finds the files of tests that failed, and the documents of samples", () => {
+  const sample = '<testcase name="docs/a.md:7 (needs x)" classname="./.doc_tests/1/docs_samples_test.ts" time="0.0">\n';
+  assertEquals(parseFailed(`${REPORT}${sample}<failure message="no">no</failure></testcase>`), [
+    "tests/a_test.ts",
+    "docs/a.md",
+  ]);
+  assertEquals(parseFailed(""), []);
 });
 
 Deno.test("explainIgnored() names the programs that are missing, and for how many", () => {
