@@ -1,10 +1,11 @@
-import { REAL_CLIENT } from "../peers/db_redis.ts";
 import type { Row } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
+import { startProcess } from "../start_process.ts";
 
 const PROCESSES = 8;
 const CALLERS = 1_250;
 const PEERS = ["larder", "bentocache"] as const;
+const PROGRAM = import.meta.resolve("../cold_key_process.ts");
 
 /** What a process reports, see `cold_key_process.ts`. */
 interface Report {
@@ -27,31 +28,13 @@ export const COLD_KEY: Scenario = {
 };
 
 async function coldKey(peer: typeof PEERS[number], url: string): Promise<Report> {
-  const processes = await Promise.all(Array.from({ length: PROCESSES }, () => start(peer, url)));
+  const processes = await Promise.all(
+    Array.from({ length: PROCESSES }, () => startProcess<Report>(PROGRAM, peer, url, String(CALLERS))),
+  );
   const reports = await Promise.all(processes.map((go) => go()));
   return {
     loads: reports.reduce((sum, { loads }) => sum + loads, 0),
     milliseconds: Math.max(...reports.map(({ milliseconds }) => milliseconds)),
-  };
-}
-
-/** Starts a process and waits until it is connected. The function that is returned gives it the word. */
-async function start(peer: string, url: string): Promise<() => Promise<Report>> {
-  // The process is to have the client that this one has.
-  const importMap = REAL_CLIENT ? [] : [`--import-map=${import.meta.resolve("../../tests/offline/import_map.json")}`];
-  const program = import.meta.resolve("../cold_key_process.ts");
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", ...importMap, program, peer, url, String(CALLERS)],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  await lines.read(); // "ready"
-  return async () => {
-    await child.stdin.close();
-    const { value } = await lines.read();
-    await child.status;
-    return JSON.parse(value!);
   };
 }
 

@@ -1,10 +1,10 @@
 import type { RedisServer } from "../../tests/support/redis_server.ts";
 import { openLarder } from "../peers/larder.ts";
-import { REAL_CLIENT } from "../peers/db_redis.ts";
 import { openNodeRedis } from "../peers/node_redis.ts";
 import { fill } from "../readers.ts";
 import { median, type Row } from "../row.ts";
 import type { Scenario } from "../scenario.ts";
+import { startProcess } from "../start_process.ts";
 
 const PROCESSES = 8;
 const CALLERS = 64;
@@ -12,6 +12,7 @@ const MILLISECONDS = 1000;
 /** Rounds that count: each starts its processes anew. */
 const FEW = 2;
 const PEERS = ["larder", "node-redis"] as const;
+const PROGRAM = import.meta.resolve("../several_processes_process.ts");
 
 /** What processes read together, and what that cost the server. */
 interface Total {
@@ -52,7 +53,12 @@ export const SEVERAL_PROCESSES: Scenario = {
 };
 
 async function together(peer: string, server: RedisServer): Promise<Total> {
-  const processes = await Promise.all(Array.from({ length: PROCESSES }, () => start(peer, server.url)));
+  const processes = await Promise.all(
+    Array.from(
+      { length: PROCESSES },
+      () => startProcess<{ reads: number }>(PROGRAM, peer, server.url, String(CALLERS), String(MILLISECONDS)),
+    ),
+  );
   const before = await processorOf(server);
   const reads = (await Promise.all(processes.map((go) => go()))).reduce((sum, { reads }) => sum + reads, 0);
   return { rate: reads * 1000 / MILLISECONDS, cost: (await processorOf(server) - before) * 1e6 / reads };
@@ -63,25 +69,6 @@ async function processorOf(server: RedisServer): Promise<number> {
   const info = String(await server.cli("INFO", "cpu"));
   const seconds = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)![1]);
   return seconds("used_cpu_user") + seconds("used_cpu_sys");
-}
-
-/** Starts a process and waits until it is connected. The function that is returned gives it the word. */
-async function start(peer: string, url: string): Promise<() => Promise<{ reads: number }>> {
-  const importMap = REAL_CLIENT ? [] : [`--import-map=${import.meta.resolve("../../tests/offline/import_map.json")}`];
-  const program = import.meta.resolve("../several_processes_process.ts");
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", ...importMap, program, peer, url, String(CALLERS), String(MILLISECONDS)],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  await lines.read(); // "ready"
-  return async () => {
-    await child.stdin.close();
-    const { value } = await lines.read();
-    await child.status;
-    return JSON.parse(value!);
-  };
 }
 
 function row(work: string, unit: "/s" | "µs", ours: readonly number[], theirs: readonly number[]): Row {
