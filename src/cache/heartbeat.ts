@@ -16,10 +16,8 @@ const TOGETHER = 5;
 /** Extends the leases of loaders that live. Those of very many share one timer. */
 export class Heartbeats {
   readonly #store: CacheStore;
-  /** By how long the leases last. */
+  /** Those under way, by how long the leases last. */
   readonly #rhythms = new Map<number, Rhythm>();
-  /** Those that beat. A loader that began on one that has ended meanwhile goes on with it. */
-  readonly #running = new Set<Rhythm>();
   #stopped = false;
 
   constructor(store: CacheStore) {
@@ -31,23 +29,22 @@ export class Heartbeats {
    * that the loader takes time, proves that its holder knows of it.
    */
   of(key: string, lease: number, milliseconds: number): Heartbeat {
-    let rhythm = this.#rhythms.get(milliseconds);
-    if (!rhythm) {
-      const made = rhythm = new Rhythm(this.#store, milliseconds, (runs) => {
-        if (runs && !this.#stopped) this.#running.add(made);
-        if (!runs) this.#running.delete(made);
-        if (!runs && this.#rhythms.get(milliseconds) === made) this.#rhythms.delete(milliseconds);
-        return !this.#stopped;
-      });
-      this.#rhythms.set(milliseconds, rhythm);
-    }
-    return new Heartbeat(key, lease, rhythm);
+    return new Heartbeat(key, lease, () => this.#stopped ? undefined : this.#rhythmOf(milliseconds));
   }
 
   /** Ends all of them. */
   stop(): void {
     this.#stopped = true;
-    for (const rhythm of [...this.#running]) rhythm.stop();
+    for (const rhythm of this.#rhythms.values()) rhythm.stop();
+  }
+
+  #rhythmOf(milliseconds: number): Rhythm {
+    let rhythm = this.#rhythms.get(milliseconds);
+    if (!rhythm) {
+      rhythm = new Rhythm(this.#store, milliseconds, () => this.#rhythms.delete(milliseconds));
+      this.#rhythms.set(milliseconds, rhythm);
+    }
+    return rhythm;
   }
 }
 
@@ -55,25 +52,29 @@ export class Heartbeats {
 export class Heartbeat {
   readonly key: string;
   readonly lease: number;
-  readonly #rhythm: Rhythm;
+  readonly #open: () => Rhythm | undefined;
+  /** What it goes along with, from its first beat on. */
+  #rhythm: Rhythm | undefined;
   #over = false;
 
-  constructor(key: string, lease: number, rhythm: Rhythm) {
+  constructor(key: string, lease: number, open: () => Rhythm | undefined) {
     this.key = key;
     this.lease = lease;
-    this.#rhythm = rhythm;
+    this.#open = open;
   }
 
   /** The loader was called. */
   async start(): Promise<void> {
     await microturns(TURNS);
-    if (!this.#over) this.#rhythm.beat(this);
+    if (this.#over) return;
+    this.#rhythm = this.#open();
+    this.#rhythm?.beat(this);
   }
 
   /** The loader is over. */
   stop(): void {
     this.#over = true;
-    this.#rhythm.delete(this);
+    this.#rhythm?.delete(this);
   }
 }
 
@@ -82,25 +83,27 @@ class Rhythm {
   readonly #store: CacheStore;
   readonly #lease: number;
   readonly #every: number;
-  /** Is told whether it runs, and tells whether it may. */
-  readonly #runs: (runs: boolean) => boolean;
+  readonly #ended: () => void;
   /** When each is due, the next one first. */
   readonly #due = new Map<Heartbeat, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(store: CacheStore, lease: number, runs: (runs: boolean) => boolean) {
+  constructor(store: CacheStore, lease: number, ended: () => void) {
     this.#store = store;
     this.#lease = lease;
     this.#every = Math.max(10, lease / 3);
-    this.#runs = runs;
+    this.#ended = ended;
   }
 
   /** Extends a lease, now and again when it is time. */
   beat(beat: Heartbeat): void {
-    if (!this.#runs(true)) return;
+    this.#extend(beat);
+    this.#timer ??= this.#schedule(this.#every);
+  }
+
+  #extend(beat: Heartbeat): void {
     this.#due.delete(beat);
     this.#due.set(beat, performance.now() + this.#every);
-    this.#schedule(this.#every);
     this.#store.extend(beat.key, beat.lease, this.#lease).catch(() => {}); // the fence decides at the end
   }
 
@@ -116,21 +119,22 @@ class Rhythm {
   #end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#runs(false);
+    this.#ended();
   }
 
-  #schedule(milliseconds: number): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#beatAll(), milliseconds);
-    unref(this.#timer);
+  #schedule(milliseconds: number): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => this.#beatAll(), milliseconds);
+    unref(timer);
+    return timer;
   }
 
   #beatAll(): void {
-    this.#timer = undefined;
     const now = performance.now();
     for (const [beat, due] of [...this.#due]) {
-      if (due > now + TOGETHER) return this.#schedule(due - now);
-      this.beat(beat);
+      if (due > now + TOGETHER) break;
+      this.#extend(beat);
     }
+    const [next] = this.#due.values();
+    this.#timer = next === undefined ? undefined : this.#schedule(next - now);
   }
 }

@@ -11,14 +11,14 @@ import { FailedResponseError, LateResponseError, UnsharedResponseError } from ".
 import type { ResponsePolicy } from "./response_policy.ts";
 import { decodeResponse, encodeResponse, keptHeaders, type StoredResponse } from "./stored_response.ts";
 import { isOf, validatorsOf } from "./validators.ts";
-import { afterPatience } from "../util/patience.ts";
 import { watchLoad } from "../web/visitor.ts";
 
 /** Stands for a response that is not kept. */
 export const NOT_KEPT: Uint8Array = new Uint8Array(0);
 /** Seconds for which what has a validator is kept beyond its time at least, so that it can be made fresh by a 304. */
 const KEPT_FOR_VALIDATORS = 60;
-/** Milliseconds that a caller waits until his response is kept, before he is given it as it comes. */
+const A_DAY = 86_400;
+/** Milliseconds for which a caller waits until his response is kept, before he is given it as it comes. */
 const PATIENCE = 5;
 /** Milliseconds after which a body is one that goes on and on. */
 const STREAMS_AFTER = 1000;
@@ -53,7 +53,7 @@ export class ResponseLoad {
   readonly #own = Promise.withResolvers<Response>();
   #waited = true;
   #ready: Response | undefined;
-  #endPatience: (() => void) | undefined;
+  #patience: ReturnType<typeof setTimeout> | undefined;
   /** Whether it runs, or has run. */
   started = false;
   /** What it failed with, for its own caller. */
@@ -87,7 +87,7 @@ export class ResponseLoad {
   /** Its own caller has been answered, with this response or in another way. */
   leave(given?: Response): void {
     this.#waited = false;
-    this.#endPatience?.();
+    clearTimeout(this.#patience);
     for (const response of [this.failed, this.#ready]) {
       if (response && response !== given && !response.bodyUsed) response.body?.cancel().catch(() => {});
     }
@@ -210,7 +210,7 @@ export class ResponseLoad {
     const [one, other] = response.body?.tee() ?? [null, null];
     const ready = this.#ready = response.body === null ? response : new Response(one, response);
     // Most bodies are there as a whole: then who asks next finds it.
-    this.#endPatience = afterPatience(PATIENCE, () => this.#own.resolve(ready));
+    this.#patience = setTimeout(() => this.#own.resolve(ready), PATIENCE);
     return other;
   }
 
@@ -269,7 +269,7 @@ function keep(context: LoaderContext<Uint8Array>, headers: Headers, freshness: F
   const { ttl, staleWhileRevalidate, staleIfError } = freshness;
   if (ttl === Infinity) return context.setTtl(0);
   const validated = headers.has("etag") || headers.has("last-modified");
-  const longer = validated ? Math.min(Math.max(ttl, KEPT_FOR_VALIDATORS), 86_400 /* a day */) : 0;
+  const longer = validated ? Math.min(Math.max(ttl, KEPT_FOR_VALIDATORS), A_DAY) : 0;
   context.setTtl(ttl, { staleWhileRevalidate, staleIfError: Math.max(staleIfError, longer) });
 }
 
