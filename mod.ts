@@ -127,6 +127,7 @@ export {
   type ChannelItem,
   type ChannelOptions,
   type ChannelSubscription,
+  type MessageHeaders,
   type OnFull,
   PubSub,
   type PubSubOptions,

@@ -2,6 +2,7 @@
 // there. https://github.com/denoland/deno/issues/28366
 import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { BatchObserver, TracedCommand, WriteTracer } from "./batch_observer.ts";
+import { type MessageTracer, messageTracer } from "./message_context.ts";
 import { spanName } from "./span_names.ts";
 
 /** Where a server is, for the attributes of spans. */
@@ -26,6 +27,8 @@ export interface Telemetry {
   readonly load: LoadTracer;
   /** Traces locks. */
   readonly lock: LockTracer;
+  /** Traces messages. */
+  readonly message: MessageTracer;
 }
 
 /** Under this name, OpenTelemetry's API keeps what was set up: by Deno with `OTEL_DENO=true`, or by an SDK. */
@@ -43,6 +46,11 @@ export function loadTracer(): LoadTracer | undefined {
 /** Runs what is done with locks within spans, once {@linkcode findTelemetry} has found somebody who wants them. */
 export function lockTracer(): LockTracer | undefined {
   return found?.lock;
+}
+
+/** Traces messages, once {@linkcode findTelemetry} has found somebody who wants that. */
+export function tracesMessages(): MessageTracer | undefined {
+  return found?.message;
 }
 
 /** Finds out whether somebody has set up OpenTelemetry. */
@@ -118,6 +126,7 @@ function openTelemetry(): Telemetry {
         },
       };
     },
+    message: messageTracer(SCOPE),
     lock: async (step, work) => await within(`lock.${step}`, SpanKind.INTERNAL, {}, work),
     load: async (background, load) =>
       await within("cache.load", SpanKind.INTERNAL, { "larder.cache.background": background }, load),

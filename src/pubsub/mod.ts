@@ -25,5 +25,6 @@ export { MemoryChannelStore } from "./memory_store.ts";
 export type { ChannelListener, ChannelStore } from "./store.ts";
 export type { ClosedBy } from "../errors.ts";
 export type { EventListener } from "../observe/events.ts";
+export type { MessageHeaders } from "../util/message_headers.ts";
 export type { Serializer } from "../values/serializer.ts";
 export type { StandardSchema } from "../values/standard_schema.ts";

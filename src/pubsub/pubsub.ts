@@ -1,5 +1,7 @@
 import type { ClosedBy } from "../errors.ts";
 import { type EventListener, safeListener } from "../observe/events.ts";
+import type { MessageHeaders } from "../util/message_headers.ts";
+import { tracesMessages } from "../observe/telemetry.ts";
 import { assertKey } from "../util/keys.ts";
 import { MessageCodec } from "../values/message_codec.ts";
 import { richSerializer } from "../values/serializer.ts";
@@ -113,10 +115,13 @@ export class PubSub implements AsyncDisposable {
       name,
       publish: async (value, options = {}) => {
         assertPublishOptions(options);
-        const payload = this.#codec.encode(value, `publish on ${JSON.stringify(name)}`, this.#maxBytes);
-        const reached = await this.#store.publish(name, payload, options.signal);
-        this.#counts.published++;
-        return reached;
+        const publish = async (headers?: MessageHeaders) => {
+          const payload = this.#codec.encode(value, `publish on ${JSON.stringify(name)}`, this.#maxBytes, headers);
+          const reached = await this.#store.publish(name, payload, options.signal);
+          this.#counts.published++;
+          return reached;
+        };
+        return await (tracesMessages()?.send("channel.publish", publish) ?? publish());
       },
       subscribe: (options = {}) => {
         const subscription = new Subscribed<Value>({

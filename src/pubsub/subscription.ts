@@ -1,4 +1,6 @@
 import type { EventListener } from "../observe/events.ts";
+import type { MessageHeaders } from "../util/message_headers.ts";
+import { tracesMessages } from "../observe/telemetry.ts";
 import type { MessageCodec } from "../values/message_codec.ts";
 import type { StandardSchema } from "../values/standard_schema.ts";
 import { ChannelFullError } from "./errors.ts";
@@ -12,8 +14,13 @@ import type { ChannelStore } from "./store.ts";
  * @typeParam Value What is published there.
  */
 export type ChannelItem<Value> =
-  /** A message. */
-  | { readonly value: Value; readonly gap?: undefined; readonly issues?: undefined }
+  /** A message; with `headers`, the span in which it was published, where that was traced. */
+  | {
+    readonly value: Value;
+    readonly headers?: MessageHeaders;
+    readonly gap?: undefined;
+    readonly issues?: undefined;
+  }
   /**
    * Messages may be missing here: touch with the server was lost and is back, or so many were `dropped`, since the loop
    * was slow.
@@ -131,6 +138,7 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
     const { codec, schema } = this.#parts;
     const read = await codec.decode(first.payload, schema);
     if ("issues" in read) this.refuse(read.issues);
+    else if (read.headers) tracesMessages()?.received("channel.receive", read.headers);
     return { done: false, value: read };
   }
 

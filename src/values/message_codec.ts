@@ -1,20 +1,28 @@
+import { type MessageHeaders, readHeaders } from "../util/message_headers.ts";
 import { answered } from "../util/answered.ts";
 import { describe, describeKind } from "../util/describe.ts";
+import { decoder } from "../util/utf8.ts";
 import type { Serializer } from "./serializer.ts";
 import { isThenable, type SchemaIssue, type StandardSchema, validate } from "./standard_schema.ts";
 
 /** What came of a message. */
 export type ReadMessage<Value> =
-  | { readonly value: Value }
+  | { readonly value: Value; readonly headers?: MessageHeaders }
   /** It cannot be read, or does not fit the schema. */
   | { readonly issues: readonly string[] };
 
-/** The format of messages. */
-const VERSION = 1;
+/** The formats of messages: without headers, and with such. */
+const PLAIN = 1;
+const WITH_HEADERS = 2;
 const HEAD = 2;
+/** The length of the headers, in front of them. */
+const LENGTH = 2;
 const encoder = new TextEncoder();
 
-/** Turns values into messages and back: a version, the mark of the serializer, and what that wrote. */
+/**
+ * Turns values into messages and back: a version, the mark of the serializer, headers if there are any (their length in
+ * two bytes, and JSON), and what the serializer wrote.
+ */
 export class MessageCodec {
   readonly #serializer: Serializer;
   readonly #id: number;
@@ -45,9 +53,10 @@ export class MessageCodec {
    * @param value Anything that the serializer takes.
    * @param action What is attempted, as in 'publish on "orders"'.
    * @param maxBytes How long the message may be.
+   * @param headers What travels with it.
    * @throws {TypeError | RangeError} If it cannot be written, or is longer.
    */
-  encode(value: unknown, action: string, maxBytes: number): Uint8Array {
+  encode(value: unknown, action: string, maxBytes: number, headers?: MessageHeaders): Uint8Array {
     let written: unknown;
     try {
       written = this.#serializer.serialize(value);
@@ -63,10 +72,16 @@ export class MessageCodec {
     if (written.length > maxBytes) {
       throw new RangeError(`Cannot ${action}: wanted at most ${maxBytes} bytes, got ${written.length} bytes`);
     }
-    const bytes = new Uint8Array(HEAD + written.length);
-    bytes[0] = VERSION;
+    const extra = headers && encoder.encode(JSON.stringify(headers));
+    const start = HEAD + (extra ? LENGTH + extra.length : 0);
+    const bytes = new Uint8Array(start + written.length);
+    bytes[0] = extra ? WITH_HEADERS : PLAIN;
     bytes[1] = this.#id;
-    bytes.set(written, HEAD);
+    if (extra) {
+      new DataView(bytes.buffer).setUint16(HEAD, extra.length);
+      bytes.set(extra, HEAD + LENGTH);
+    }
+    bytes.set(written, start);
     return bytes;
   }
 
@@ -76,16 +91,32 @@ export class MessageCodec {
     schema: StandardSchema<unknown, Value> | undefined,
   ): Promise<ReadMessage<Value>> {
     let value: unknown;
+    const [version, id] = bytes;
+    const extra = version === WITH_HEADERS ? headersIn(bytes) : undefined;
+    const headers = extra?.headers && { headers: extra.headers };
     try {
-      if (bytes[0] !== VERSION || bytes[1] !== this.#id) throw new Error("It was written by something else");
-      value = this.#serializer.deserialize(bytes.slice(HEAD));
+      const known = version === PLAIN || extra !== undefined;
+      if (!known || id !== this.#id) throw new Error("It was written by something else");
+      value = this.#serializer.deserialize(bytes.slice(extra ? extra.end : HEAD));
       if (isThenable(value)) value = await answered(value, "deserialize()");
     } catch (error) {
       return { issues: [`It cannot be read: ${error instanceof Error ? error.message : describe(error)}`] };
     }
-    if (!schema) return { value: value as Value };
+    if (!schema) return { value: value as Value, ...headers };
     const result = await validate(schema, value);
-    return result.issues === undefined ? { value: result.value } : { issues: result.issues.map(textOf) };
+    return result.issues === undefined ? { value: result.value, ...headers } : { issues: result.issues.map(textOf) };
+  }
+}
+
+/** The headers of a message, and where they end; `undefined` if there is no room for them. */
+function headersIn(bytes: Uint8Array): { headers: MessageHeaders | undefined; end: number } | undefined {
+  if (bytes.length < HEAD + LENGTH) return undefined;
+  const end = HEAD + LENGTH + new DataView(bytes.buffer, bytes.byteOffset).getUint16(HEAD);
+  if (end > bytes.length) return undefined;
+  try {
+    return { headers: readHeaders(JSON.parse(decoder.decode(bytes.subarray(HEAD + LENGTH, end)))), end };
+  } catch {
+    return { headers: undefined, end }; // the value may be fine all the same
   }
 }
 

@@ -6,6 +6,7 @@ interface Span {
   name: string;
   traceId: string;
   spanId: string;
+  links?: { traceId: string; spanId: string }[];
   parentSpanId?: string;
   kind: number;
   attributes?: { key: string; value: Record<string, unknown> }[];
@@ -90,6 +91,12 @@ Deno.test({
       assertEquals(named(step).map(({ parentSpanId, kind }) => [parentSpanId, kind]), [[locks!.spanId, 1]], step);
     }
     assertEquals(named("work")[0]!.parentSpanId, named("lock.hold")[0]!.spanId);
+    const [publish] = named("channel.publish");
+    const [received] = named("channel.receive");
+    assertEquals([publish!.parentSpanId, publish!.kind], [named("order")[0]!.spanId, 4]); // a producer
+    assertEquals(received!.kind, 5); // a consumer
+    const links = received!.links!.map(({ traceId, spanId }) => [traceId, spanId]);
+    assertEquals(links, [[publish!.traceId, publish!.spanId]]);
     const [copies] = named("copies");
     assertEquals(receiver.spans.filter(({ traceId }) => traceId === copies!.traceId), [copies!]);
     assert(receiver.metrics.includes("db.client.operation.duration"));

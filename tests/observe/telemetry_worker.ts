@@ -25,6 +25,16 @@ await trace.getTracer("app").startActiveSpan("locks", async (span) => {
   span.end();
 });
 
+const orders = redis.pubsub.channel<number>("secret-channel");
+await using messages = orders.subscribe();
+await messages.ready;
+await trace.getTracer("app").startActiveSpan("order", async (span) => {
+  await orders.publish(7);
+  span.end();
+});
+const { value } = await messages.next();
+if (!value?.headers?.traceparent.includes("-")) throw new Error(`It should carry its span: ${JSON.stringify(value)}`);
+
 await using near = await connect({ url: Deno.args[0]!, namespace: "traced", cache: { local: true } });
 const roundTrips = () => near.metrics()[0]!.latencies.reduce((sum, { count }) => sum + count, 0);
 const deadline = performance.now() + 5000;
