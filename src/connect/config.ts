@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
 import type { ImageOptions } from "../images/options.ts";
 import { isNamespace, NAMESPACE_WANTED } from "../util/keys.ts";
+import type { PubSubOptions } from "../pubsub/options.ts";
 import type { RateLimitOptions } from "../rate_limit/options.ts";
 import { type RedisServerConfig, resolveServers, type ServerConfig } from "./servers.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
@@ -40,6 +41,8 @@ export interface Config {
   readonly images?: ImageOptions;
   /** The options of rate limits. */
   readonly rateLimit: RateLimitOptions;
+  /** The options of channels. */
+  readonly pubsub: PubSubOptions;
   /** The listener for events. */
   readonly on: EventListener | undefined;
 }
@@ -63,6 +66,7 @@ export function resolveConfig(options: ConnectOptions = {}, env: Environment = r
     sessions: given.sessions ?? {},
     ...(given.images && { images: given.images }),
     rateLimit: given.rateLimit ?? {},
+    pubsub: given.pubsub ?? {},
     on: given.on,
   };
 }

@@ -8,9 +8,9 @@ import type { Config } from "./config.ts";
 /** The channels of `connect()`: on its Redis, or in this process; their values are written as those of the cache. */
 export function openPubSub(
   batch: Batch | undefined,
-  { namespace, cache: { serializer } }: Pick<Config, "namespace" | "cache">,
+  { namespace, cache: { serializer }, pubsub }: Pick<Config, "namespace" | "cache" | "pubsub">,
   on: EventListener | undefined,
 ): PubSub {
   const store = batch ? new RedisChannelStore(batch, { namespace }) : new MemoryChannelStore();
-  return new PubSub(store, { serializer }, on);
+  return new PubSub(store, { ...pubsub, serializer: pubsub.serializer ?? serializer }, on);
 }

@@ -2,6 +2,7 @@ import type { CacheOptions } from "../cache/options.ts";
 import type { Duration } from "../util/duration.ts";
 import type { EventListener } from "../observe/events.ts";
 import type { ImageOptions } from "../images/options.ts";
+import type { PubSubOptions } from "../pubsub/options.ts";
 import type { RateLimitOptions } from "../rate_limit/options.ts";
 import type { RedisClient } from "../redis/client.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
@@ -140,6 +141,8 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
   images?: ImageOptions | undefined;
   /** Named rate limits, and how they work. */
   rateLimit?: RateLimitOptions<Limits> | undefined;
+  /** How channels work: how long messages may be, and how many wait. */
+  pubsub?: PubSubOptions | undefined;
   /**
    * Told everything that happens; see `logEvents()`.
    *

@@ -16,13 +16,19 @@ export interface SseOptions<Value> {
    *
    * @default {the value as JSON}
    */
-  event?: ((value: Value) => SseEvent | undefined) | undefined;
+  event?: ((value: Value, item: SseItem) => SseEvent | undefined) | undefined;
   /** How often a comment shows that the connection is alive, from 1 s to an hour. @default {"15s"} */
   heartbeat?: Duration | undefined;
   /** How many messages wait for a client that is slow, from 1 to 1,000,000. @default {1000} */
   buffer?: number | undefined;
   /** Ends the events, as those of a server that is shut down: it waits for all responses. */
   signal?: AbortSignal | undefined;
+}
+
+/** What is known of a message beside its value. */
+export interface SseItem {
+  /** Its channel, where a pattern of channels is subscribed to. */
+  readonly channel?: string | undefined;
 }
 
 /** An event as a page is told it. */
@@ -47,7 +53,7 @@ const encoder = new TextEncoder();
  *
  * @typeParam Value What is published on the channel.
  * @param request The request.
- * @param channel Where the messages are.
+ * @param channel Where the messages are: a channel, or a pattern of channels.
  * @param options What a message is to the page, how often to show that the connection is alive.
  * @returns The response, as soon as messages arrive; while Redis is away after 2 s, and a `gap` when they do.
  * @throws {TypeError | RangeError} If an argument cannot be used.
@@ -72,14 +78,14 @@ const encoder = new TextEncoder();
  */
 export async function sse<Value>(
   request: Request,
-  channel: Channel<Value>,
+  channel: Pick<Channel<Value>, "subscribe">,
   options: SseOptions<Value> = {},
 ): Promise<Response> {
   if (!(request instanceof Request)) {
     throw new TypeError(`Cannot ${ACTION}: wanted a Request, got ${describe(request)}`);
   }
   if (typeof channel?.subscribe !== "function") {
-    throw new TypeError(`Cannot ${ACTION}: wanted a channel of redis.pubsub, got ${describe(channel)}`);
+    throw new TypeError(`Cannot ${ACTION}: wanted a channel or a pattern of redis.pubsub, got ${describe(channel)}`);
   }
   assertOptions(options, OPTIONS, ACTION);
   const { event = asJson, heartbeat = "15s", buffer, signal } = options;
@@ -108,7 +114,7 @@ function asJson(value: unknown): SseEvent {
 class EventStream<Value> {
   readonly body: ReadableStream<Uint8Array>;
   readonly #messages: ChannelSubscription<Value>;
-  readonly #event: (value: Value) => SseEvent | undefined;
+  readonly #event: (value: Value, item: SseItem) => SseEvent | undefined;
   readonly #every: number;
   #next: Promise<IteratorResult<ChannelItem<Value>, undefined>> | undefined;
   /** Resolves when messages arrive, where that took too long to be waited for. */
@@ -117,7 +123,7 @@ class EventStream<Value> {
 
   constructor(
     messages: ChannelSubscription<Value>,
-    event: (value: Value) => SseEvent | undefined,
+    event: (value: Value, item: SseItem) => SseEvent | undefined,
     every: number,
     again: boolean,
   ) {
@@ -161,17 +167,17 @@ class EventStream<Value> {
       if (item === "idle") return encoder.encode(": \n\n");
       this.#next = undefined;
       if (item.done) return undefined;
-      const { value: { gap, issues, value } } = item;
+      const { gap, issues, value } = item.value;
       if (gap) return this.#write({ event: "gap", data: "" });
-      const event = issues ? undefined : this.#eventOf(value as Value);
+      const event = issues ? undefined : this.#eventOf(value as Value, item.value as SseItem);
       if (event) return this.#write(event);
     }
   }
 
   /** What a message is to the page. One that cannot be told is a gap: it must not end what all others are told. */
-  #eventOf(value: Value): SseEvent | undefined {
+  #eventOf(value: Value, item: SseItem): SseEvent | undefined {
     try {
-      const given = this.#event(value);
+      const given = this.#event(value, item);
       if (given === undefined || given === null) return undefined;
       const { event, data } = given;
       if (typeof data === "string" && (event === undefined || typeof event === "string")) return given;

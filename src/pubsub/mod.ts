@@ -16,13 +16,13 @@
  *
  * @module
  */
-export { type Channel, PubSub } from "./pubsub.ts";
-export type { ChannelItem, ChannelSubscription } from "./subscription.ts";
+export { type Channel, type ChannelPattern, PubSub } from "./pubsub.ts";
+export type { ChannelItem, ChannelSubscription, PatternItem } from "./subscription.ts";
 export { ChannelFullError } from "./errors.ts";
-export type { ChannelOptions, OnFull, PubSubOptions, SubscribeOptions } from "./options.ts";
+export type { ChannelOptions, OnFull, PatternOptions, PubSubOptions, SubscribeOptions } from "./options.ts";
 export type { PubSubStats } from "./stats.ts";
 export { MemoryChannelStore } from "./memory_store.ts";
-export type { ChannelListener, ChannelStore } from "./store.ts";
+export type { ChannelListener, ChannelStore, ChannelTopic } from "./store.ts";
 export type { ClosedBy } from "../errors.ts";
 export type { EventListener } from "../observe/events.ts";
 export type { MessageHeaders } from "../util/message_headers.ts";

@@ -9,6 +9,10 @@ export interface PubSubOptions {
   serializer?: Serializer | undefined;
   /** How many bytes a message may have, from 1 to 64 MiB. @default {1_048_576} */
   maxBytes?: number | undefined;
+  /** How many messages wait for a slow loop, from 1 to 1,000,000, where it does not say itself. @default {1000} */
+  buffer?: number | undefined;
+  /** What becomes of a message that does not fit, where the loop does not say itself. @default {"drop-oldest"} */
+  onFull?: OnFull | undefined;
 }
 
 /**
@@ -17,6 +21,23 @@ export interface PubSubOptions {
  * @typeParam Value What is published there.
  */
 export interface ChannelOptions<Value> {
+  /** Checks what arrives. A message that it refuses is an item that says so. */
+  schema?: StandardSchema<unknown, Value> | undefined;
+  /**
+   * Whether it is a sharded channel (Redis 7): on a cluster, its messages go to the node of its slot alone, as opposed
+   * to all nodes. It has nothing to do with a plain channel of the same name, and no pattern finds it.
+   *
+   * @default {false}
+   */
+  sharded?: boolean | undefined;
+}
+
+/**
+ * Options of a pattern.
+ *
+ * @typeParam Value What is published on its channels.
+ */
+export interface PatternOptions<Value> {
   /** Checks what arrives. A message that it refuses is an item that says so. */
   schema?: StandardSchema<unknown, Value> | undefined;
 }
@@ -28,54 +49,87 @@ export type OnFull = "drop-oldest" | "drop-newest" | "error";
 export interface SubscribeOptions {
   /** Ends it: the loop is over. */
   signal?: AbortSignal | undefined;
-  /** How many messages wait for a loop that is slow: from 1 to 1,000,000, and 64 MiB at most. @default {1000} */
+  /**
+   * How many messages wait for a loop that is slow: from 1 to 1,000,000, and 64 MiB at most.
+   *
+   * @default {that of `connect({ pubsub })`, or 1000}
+   */
   buffer?: number | undefined;
   /**
    * What becomes of a message that does not fit: `drop-oldest` drops the one that has waited longest, `drop-newest`
    * this one, and an item tells how many were dropped there; `error` has the loop throw a `ChannelFullError`.
    *
-   * @default {"drop-oldest"}
+   * @default {that of `connect({ pubsub })`, or "drop-oldest"}
    */
   onFull?: OnFull | undefined;
 }
 
 const MIB = 1_048_576;
-const MOST_BYTES = 64 * MIB;
-const MOST_BUFFERED = 1_000_000;
-const PUBSUB = optionNames<PubSubOptions>({ serializer: true, maxBytes: true });
-const CHANNEL = optionNames<ChannelOptions<unknown>>({ schema: true });
+const PUBSUB = optionNames<PubSubOptions>({ serializer: true, maxBytes: true, buffer: true, onFull: true });
+const CHANNEL = optionNames<ChannelOptions<unknown>>({ schema: true, sharded: true });
+const PATTERN = optionNames<PatternOptions<unknown>>({ schema: true });
 const SUBSCRIBE = optionNames<SubscribeOptions>({ signal: true, buffer: true, onFull: true });
 const PUBLISH = optionNames<{ signal?: AbortSignal }>({ signal: true });
-const ON_FULL: readonly unknown[] = ["drop-oldest", "drop-newest", "error"] satisfies OnFull[];
 
-/** Checks the options of all channels; gives how many bytes a message may have. */
-export function maxBytesOf(options: PubSubOptions): number {
-  assertOptions(options, PUBSUB, "make channels");
-  return whole("make channels", "maxBytes", options.maxBytes ?? MIB, MOST_BYTES);
+/** How many bytes a message may have, and how many may wait. */
+export const MOST: { readonly bytes: number; readonly buffered: number } = { bytes: 64 * MIB, buffered: 1_000_000 };
+/** What may become of a message that does not fit. */
+export const ON_FULL: readonly OnFull[] = ["drop-oldest", "drop-newest", "error"];
+
+/** Options that all subscriptions have. */
+export interface SubscribeDefaults {
+  readonly buffer: number;
+  readonly onFull: OnFull;
+}
+
+/** Checks the options of all channels; gives how many bytes a message may have, and what holds for subscriptions. */
+export function pubSubOptionsOf(options: PubSubOptions): SubscribeDefaults & { readonly maxBytes: number } {
+  const action = "make channels";
+  assertOptions(options, PUBSUB, action);
+  const { maxBytes = MIB, buffer = 1000, onFull = "drop-oldest" } = options;
+  return {
+    maxBytes: whole(action, "maxBytes", maxBytes, MOST.bytes),
+    buffer: whole(action, "buffer", buffer, MOST.buffered),
+    onFull: whenFull(action, onFull),
+  };
 }
 
 /** Checks the options of a channel. */
 export function assertChannelOptions(options: ChannelOptions<never>): void {
   assertOptions(options, CHANNEL, "make a channel");
-  const { schema } = options as { schema?: unknown };
-  if (schema === undefined || isStandardSchema(schema)) return;
-  throw new TypeError(`Cannot make a channel: wanted a Standard Schema as "schema", got ${describe(schema)}`);
+  const { schema, sharded } = options as Record<string, unknown>;
+  assertSchema("make a channel", schema);
+  if (sharded === undefined || typeof sharded === "boolean") return;
+  throw new TypeError(`Cannot make a channel: wanted a boolean as "sharded", got ${describe(sharded)}`);
+}
+
+/** Checks the options of a pattern. */
+export function assertPatternOptions(options: PatternOptions<never>): void {
+  assertOptions(options, PATTERN, "make a pattern of channels");
+  assertSchema("make a pattern of channels", options.schema);
 }
 
 /** Checks the options of a subscription. */
-export function subscribeOptionsOf(options: SubscribeOptions): { buffer: number; onFull: OnFull } {
+export function subscribeOptionsOf(options: SubscribeOptions, defaults: SubscribeDefaults): SubscribeDefaults {
   assertOptions(options, SUBSCRIBE, "subscribe");
-  const { buffer = 1000, onFull = "drop-oldest" } = options;
-  if (!ON_FULL.includes(onFull)) {
-    const wanted = 'wanted "onFull" to be "drop-oldest", "drop-newest" or "error"';
-    throw new TypeError(`Cannot subscribe: ${wanted}, got ${describe(onFull)}`);
-  }
-  return { buffer: whole("subscribe", "buffer", buffer, MOST_BUFFERED), onFull };
+  const { buffer = defaults.buffer, onFull = defaults.onFull } = options;
+  return { buffer: whole("subscribe", "buffer", buffer, MOST.buffered), onFull: whenFull("subscribe", onFull) };
 }
 
 /** Checks the options of a message. */
 export function assertPublishOptions(options: { signal?: AbortSignal }): void {
   assertOptions(options, PUBLISH, "publish");
+}
+
+function assertSchema(action: string, schema: unknown): void {
+  if (schema === undefined || isStandardSchema(schema)) return;
+  throw new TypeError(`Cannot ${action}: wanted a Standard Schema as "schema", got ${describe(schema)}`);
+}
+
+function whenFull(action: string, onFull: unknown): OnFull {
+  if ((ON_FULL as readonly unknown[]).includes(onFull)) return onFull as OnFull;
+  const wanted = 'wanted "onFull" to be "drop-oldest", "drop-newest" or "error"';
+  throw new TypeError(`Cannot ${action}: ${wanted}, got ${describe(onFull)}`);
 }
 
 function whole(action: string, name: string, given: unknown, most: number): number {

@@ -6,7 +6,7 @@ import type { StandardSchema } from "../values/standard_schema.ts";
 import { ChannelFullError } from "./errors.ts";
 import type { OnFull } from "./options.ts";
 import type { PubSubCounts } from "./stats.ts";
-import type { ChannelStore } from "./store.ts";
+import type { ChannelStore, ChannelTopic } from "./store.ts";
 
 /**
  * What a loop over a channel is given.
@@ -30,11 +30,23 @@ export type ChannelItem<Value> =
   | { readonly issues: readonly string[]; readonly gap?: undefined; readonly value?: undefined };
 
 /**
- * A subscription to a channel: `for await (const item of subscription)`. Whoever leaves the loop ends it.
+ * What a loop over a pattern is given: the same, and with each message its channel.
  *
  * @typeParam Value What is published there.
  */
-export interface ChannelSubscription<Value> extends AsyncIterableIterator<ChannelItem<Value>>, AsyncDisposable {
+export type PatternItem<Value> = ChannelItem<Value> & {
+  /** The name of the channel; a gap has none. */
+  readonly channel?: string;
+};
+
+/**
+ * A subscription to a channel or a pattern: `for await (const item of subscription)`. Whoever leaves the loop ends it.
+ *
+ * @typeParam Value What is published there.
+ * @typeParam Item What the loop is given.
+ */
+export interface ChannelSubscription<Value, Item = ChannelItem<Value>>
+  extends AsyncIterableIterator<Item>, AsyncDisposable {
   /** Resolves when messages arrive; what was published before is missed. Never rejects. */
   readonly ready: Promise<void>;
   /** Ends it. */
@@ -42,14 +54,14 @@ export interface ChannelSubscription<Value> extends AsyncIterableIterator<Channe
 }
 
 /** What waits for the loop. */
-type Waiting = { readonly payload: Uint8Array } | { readonly gap: true; dropped?: number };
+type Waiting = { readonly payload: Uint8Array; readonly channel: string } | { readonly gap: true; dropped?: number };
 
 /** How many bytes may wait, however few messages they are. */
 const MOST_BYTES = 64 * 1_048_576;
 
 /** What a subscription needs. */
 export interface SubscriptionParts<Value> {
-  readonly name: string;
+  readonly topic: ChannelTopic;
   readonly codec: MessageCodec;
   readonly schema: StandardSchema<unknown, Value> | undefined;
   readonly buffer: number;
@@ -61,7 +73,7 @@ export interface SubscriptionParts<Value> {
 }
 
 /** A subscription, and what waits there for its loop. */
-export class Subscribed<Value> implements ChannelSubscription<Value> {
+export class Subscribed<Value> implements ChannelSubscription<Value, PatternItem<Value>> {
   readonly ready: Promise<void>;
   readonly #parts: SubscriptionParts<Value>;
   readonly #waiting: Waiting[] = [];
@@ -91,11 +103,12 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
     signal?.addEventListener("abort", abort, { once: true });
     this.#stopListening = () => signal?.removeEventListener("abort", abort);
     const listener = {
-      message: (payload: Uint8Array) => this.#message(payload),
+      message: (payload: Uint8Array, channel: string) => this.#message(payload, channel),
       ready: () => this.#ready(),
       lost: () => void (this.#lost = true),
+      failed: (error: Error) => this.#fail(error),
     };
-    this.#held = store.subscribe(this.#parts.name, listener).catch((error) => {
+    this.#held = store.subscribe(this.#parts.topic, listener).catch((error) => {
       this.#fail(error instanceof Error ? error : new Error("Cannot subscribe", { cause: error }));
       return undefined;
     });
@@ -105,7 +118,7 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
     return this;
   }
 
-  next(): Promise<IteratorResult<ChannelItem<Value>, undefined>> {
+  next(): Promise<IteratorResult<PatternItem<Value>, undefined>> {
     const next = this.#turn.then(() => this.#next());
     this.#turn = next.catch(() => {});
     return next;
@@ -120,7 +133,7 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
     await this.#end();
   }
 
-  async #next(): Promise<IteratorResult<ChannelItem<Value>, undefined>> {
+  async #next(): Promise<IteratorResult<PatternItem<Value>, undefined>> {
     while (this.#waiting.length === 0 && !this.#over && !this.#error) {
       await new Promise<void>((resolve) => this.#wake = resolve);
       this.#wake = undefined;
@@ -135,49 +148,49 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
     }
     if ("gap" in first) return { done: false, value: first };
     this.#left(first.payload);
-    const { codec, schema } = this.#parts;
+    const { codec, schema, topic } = this.#parts;
     const read = await codec.decode(first.payload, schema);
-    if ("issues" in read) this.refuse(read.issues);
+    if ("issues" in read) this.refuse(read.issues, first.channel);
     else if (read.headers) tracesMessages()?.received("channel.receive", read.headers);
-    return { done: false, value: read };
+    return { done: false, value: topic.kind === "pattern" ? { channel: first.channel, ...read } : read };
   }
 
   /** Counts and tells that a message was refused. */
-  refuse(issues: readonly string[]): void {
-    const { name, counts, on } = this.#parts;
+  refuse(issues: readonly string[], channel: string = this.#parts.topic.name): void {
+    const { counts, on } = this.#parts;
     counts.refused++;
-    on?.({ type: "channel.refused", channel: name, issues });
+    on?.({ type: "channel.refused", channel, issues });
   }
 
-  #message(payload: Uint8Array): void {
+  #message(payload: Uint8Array, channel: string): void {
     if (this.#over || this.#error) return;
-    const { buffer, onFull, counts, name } = this.#parts;
+    const { buffer, onFull, counts, topic } = this.#parts;
     counts.received++;
     if (this.#lost && this.#begun) this.#missed();
     this.#lost = false;
     const isFull = () => this.#messages >= buffer || (this.#messages > 0 && this.#bytes + payload.length > MOST_BYTES);
     if (isFull()) {
-      if (onFull === "error") return this.#fail(new ChannelFullError(name, buffer));
+      if (onFull === "error") return this.#fail(new ChannelFullError(topic.name, buffer));
       if (onFull === "drop-newest") return this.#dropped(this.#waiting.length, 1);
       while (isFull()) this.#dropOldest();
     }
     this.#messages++;
     counts.waiting++;
     this.#bytes += payload.length;
-    this.#waiting.push({ payload });
+    this.#waiting.push({ payload, channel });
     this.#wake?.();
   }
 
   #dropOldest(): void {
     const at = this.#waiting.findIndex((item) => "payload" in item);
-    const [oldest] = this.#waiting.splice(at, 1) as [{ payload: Uint8Array }];
+    const [oldest] = this.#waiting.splice(at, 1) as [Extract<Waiting, { payload: Uint8Array }>];
     this.#left(oldest.payload);
     this.#dropped(at, 1);
   }
 
   /** Says at a place that messages were dropped there. */
   #dropped(at: number, count: number): void {
-    const { counts, on, name } = this.#parts;
+    const { counts, on, topic: { name } } = this.#parts;
     counts.dropped += count;
     const before = this.#waiting[at - 1];
     if (before && "gap" in before && before.dropped !== undefined) return void (before.dropped += count);
@@ -193,7 +206,7 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
     }
     if (this.#over) return;
     this.#lost = false;
-    const { counts, on, name } = this.#parts;
+    const { counts, on, topic: { name } } = this.#parts;
     counts.gaps++;
     on?.({ type: "channel.gap", channel: name, reason: "lost" });
     this.#missed();
@@ -215,6 +228,7 @@ export class Subscribed<Value> implements ChannelSubscription<Value> {
   /** The loop throws, after what waits. */
   #fail(error: Error): void {
     this.#error ??= error;
+    this.#start.resolve();
     this.#wake?.();
   }
 

@@ -48,14 +48,22 @@ export interface RedisCommand {
  */
 export type RedisReply = null | number | string | Uint8Array | RedisError | RedisReply[];
 
+/** What is subscribed to: a channel, a glob pattern of channels, or a channel that belongs to a slot of a cluster. */
+export type SubscriptionKind = "channel" | "pattern" | "sharded";
+
 /** Told what arrives on a channel, and when messages may have been missed. */
 export interface SubscriptionListener {
-  /** A message arrived. On a cluster, each may arrive once from every master. */
-  message(payload: Uint8Array): void;
+  /** A message arrived, on that channel. On a cluster, each may arrive once from every master. */
+  message(payload: Uint8Array, channel: string): void;
   /** The subscription has just been made, or made again after a loss: whatever was sent before may have been missed. */
   ready(): void;
   /** The subscription was lost; `ready` follows when it is back. */
   lost(): void;
+  /**
+   * The server refuses a pattern or a sharded channel. What is refused only for now, as while its slot moves, is tried
+   * again; the rest when there is another connection.
+   */
+  refused?(error: RedisError): void;
 }
 
 /** A subscription, until it is disposed of. */
@@ -116,8 +124,10 @@ export interface RedisClient {
   pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]>;
   /** Gives up the present connection, whose replies are no longer awaited, for a new one. */
   reset(reason: Error): void;
-  /** Subscribes to a channel until the returned object is disposed of. */
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription>;
+  /** What it can subscribe to. @default {["channel"]} */
+  readonly kinds?: readonly SubscriptionKind[];
+  /** Subscribes to a channel, or what else it can, until the returned object is disposed of. */
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription>;
   /**
    * Opens another connection of the same kind, for what blocks; it is closed by who asked for it. A client that cannot
    * has none.

@@ -6,6 +6,7 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../redis/client.ts";
 
@@ -69,6 +70,11 @@ export class FlakyClient implements RedisClient {
   }
 
   /** As the wrapped client. */
+  get kinds(): readonly SubscriptionKind[] {
+    return this.#client.kinds ?? ["channel"];
+  }
+
+  /** As the wrapped client says. */
   get cluster(): boolean {
     return this.#client.cluster ?? false;
   }
@@ -117,13 +123,14 @@ export class FlakyClient implements RedisClient {
   }
 
   /** Subscribes with the wrapped client; while it is down, nothing arrives. */
-  async subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+  async subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
     this.#lost.push(listener);
     const subscription = await this.#client.subscribe(channel, {
-      message: (payload) => this.#down || listener.message(payload),
+      message: (payload, channel) => this.#down || listener.message(payload, channel),
       ready: () => this.#down || listener.ready(),
       lost: () => this.#down || listener.lost(),
-    });
+      refused: (error) => this.#down || listener.refused?.(error),
+    }, kind);
     return {
       prove: async () => !this.#down && await subscription.prove() && !this.#down,
       [Symbol.asyncDispose]: () => {

@@ -12,6 +12,7 @@ Deno.test("resolveConfig() without anything is the embedded store and all defaul
     cache: {},
     sessions: {},
     rateLimit: {},
+    pubsub: {},
     on: undefined,
   });
   assertEquals(resolveConfig(undefined, () => undefined).server, { kind: "memory", implicit: true });

@@ -8,7 +8,10 @@ import { commandsOf, DeployedRedis, possible } from "./deployed_redis.ts";
 const SRC = new URL("../../src/", import.meta.url);
 
 /** What clients send by themselves, and what has no name in the source: it comes with the protocol. */
-const OF_CLIENTS = ["auth", "client|setname", "ping", "publish", "subscribe", "unsubscribe"];
+const OF_CLIENTS = [
+  ...["auth", "client|setname", "ping", "publish", "subscribe", "unsubscribe"],
+  ...["psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"],
+];
 
 /** Sends what its user asks for, which the ACL of the app is not made for. */
 const OF_USERS = "db_redis_commands.ts";
@@ -60,7 +63,9 @@ Deno.test({
         const health = await larder.health();
         assertEquals([health.status, health.redis[0]!.memory?.policy], ["ok", "volatile-lfu"]);
         await until(async () => (await commandCounts(redis.server)).subscribe, "the cache listens");
-        assertEquals(await redis.refused(), []);
+        // The pattern of all channels is heard instead.
+        const told = (await redis.refused()).filter((one) => !one.includes(" larder:ch:news:* "));
+        assertEquals(told, []);
       });
     }
   },
@@ -129,6 +134,13 @@ async function useChannels(pubsub: Larder["pubsub"]) {
   await messages.ready;
   assertEquals(await pubsub.channel<number>("news").publish(7), 1);
   assertEquals((await messages.next()).value, { value: 7 });
+  await using all = pubsub.pattern<number>("news:*").subscribe();
+  await using sharded = pubsub.channel<number>("room", { sharded: true }).subscribe();
+  await Promise.all([all.ready, sharded.ready]);
+  await pubsub.channel<number>("news:1").publish(8);
+  await pubsub.channel<number>("room", { sharded: true }).publish(9);
+  assertEquals((await all.next()).value, { channel: "news:1", value: 8 });
+  assertEquals((await sharded.next()).value, { value: 9 });
 }
 
 async function useLocks(locks: Larder["locks"]) {
@@ -187,7 +199,10 @@ Deno.test({
         "RENAME {larder}:a foreign",
         "SELECT 1",
       ],
-      "foreign channels": ["SUBSCRIBE other", "SUBSCRIBE larderx:bell", "PUBLISH other x"],
+      "foreign channels": [
+        ...["SUBSCRIBE other", "SUBSCRIBE larderx:bell", "PUBLISH other x", "SSUBSCRIBE other", "SPUBLISH other x"],
+        ...["PSUBSCRIBE l*", "PSUBSCRIBE larder*", "PSUBSCRIBE larder:l*"],
+      ],
     };
     for (const [name, commands] of Object.entries(wanted)) {
       await t.step(name, async () => {

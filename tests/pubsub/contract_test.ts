@@ -6,74 +6,10 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { ChannelFullError, type ChannelItem, type ChannelSubscription, connect, type Larder } from "../../mod.ts";
+import { ChannelFullError, ConfigError, connect } from "../../mod.ts";
 import { z } from "zod";
-import { openOnCluster } from "../support/open_on_cluster.ts";
-import { RedisCluster } from "../support/redis_cluster.ts";
-import { RedisServer } from "../support/redis_server.ts";
-import { EventLog, until } from "../support/until.ts";
-
-/** Where channels are; two processes, or one that stands for both. */
-interface World extends AsyncDisposable {
-  readonly name: string;
-  readonly a: Larder;
-  readonly b: Larder;
-  readonly log: EventLog;
-}
-
-async function memoryWorld(): Promise<World> {
-  const log = new EventLog();
-  const redis = await connect({ url: "memory:", on: log.on });
-  return { name: "memory", a: redis, b: redis, log, [Symbol.asyncDispose]: () => redis.close() };
-}
-
-async function redisWorld(): Promise<World> {
-  const log = new EventLog();
-  const server = await RedisServer.start();
-  const open = () => connect({ url: server.url, namespace: "news", commandTimeout: "5s", on: log.on });
-  const [a, b] = await Promise.all([open(), open()]);
-  await Promise.all([a.ready({ timeout: "20s" }), b.ready({ timeout: "20s" })]);
-  return {
-    ...{ name: "redis", a, b, log },
-    async [Symbol.asyncDispose]() {
-      await Promise.all([a.close(), b.close()]);
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function clusterWorld(): Promise<World> {
-  const log = new EventLog();
-  const cluster = await RedisCluster.start();
-  const [a, b] = await Promise.all([1, 2].map(() => openOnCluster(cluster, { namespace: "news", on: log.on })));
-  return {
-    ...{ name: "cluster", a: a!.redis, b: b!.redis, log },
-    async [Symbol.asyncDispose]() {
-      await a![Symbol.asyncDispose]();
-      await b![Symbol.asyncDispose]();
-      await cluster[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function contract(name: string, check: (world: World) => Promise<void>): void {
-  Deno.test(name, async (t) => {
-    for (const open of [memoryWorld, redisWorld, ...RedisCluster.possible ? [clusterWorld] : []]) {
-      await using world = await open();
-      await t.step(world.name, async () => await check(world));
-    }
-  });
-}
-
-async function take<T>(subscription: ChannelSubscription<T>, count: number): Promise<ChannelItem<T>[]> {
-  const items: ChannelItem<T>[] = [];
-  for (let i = 0; i < count; i++) {
-    const { done, value } = await subscription.next();
-    if (done) break;
-    items.push(value);
-  }
-  return items;
-}
+import { until } from "../support/until.ts";
+import { contract, take } from "./worlds.ts";
 
 contract("Channel.publish() reaches all who are subscribed, once and in order", async ({ a, b }) => {
   const values = [1, "two", { at: new Date(0), tags: new Set(["x"]) }, new Uint8Array([1, 2]), null, undefined, 7n];
@@ -172,6 +108,13 @@ Deno.test("channels refuse what cannot be meant, before anything is sent", async
     () => pubsub.channel("x".repeat(513)),
     () => pubsub.channel("x", { schema: {} as never }),
     () => pubsub.channel("x", { shema: 1 } as never),
+    () => pubsub.channel("x", { sharded: "yes" as never }),
+    () => pubsub.pattern(""),
+    () => pubsub.pattern(/x/ as never),
+    () => pubsub.pattern("x".repeat(513)),
+    () => pubsub.pattern("x*", { schema: {} as never }),
+    () => pubsub.pattern("x*", { sharded: true } as never),
+    () => pubsub.pattern("x*").subscribe({ buffer: -1 }),
     () => channel.subscribe({ buffer: 0 }),
     () => channel.subscribe({ buffer: 1.5 }),
     () => channel.subscribe({ buffer: "9" as never }),
@@ -192,4 +135,32 @@ Deno.test("channels refuse what cannot be meant, before anything is sent", async
   ];
   for (const call of worse) assertStringIncludes((await assertRejects(call, Error)).message, "wanted");
   assertEquals(pubsub.stats().published, 0);
+  const wrong = [
+    { buffer: 0 },
+    { buffer: 1e7 },
+    { onFull: "drop" },
+    { maxBytes: 0 },
+    { maxBytes: 1e9 },
+    { bufer: 1 },
+    { serializer: {} },
+    7,
+  ];
+  for (const options of wrong) {
+    const error = await assertRejects(() => connect({ url: "memory:", pubsub: options as never }), ConfigError);
+    assertStringIncludes(error.message, "pubsub");
+  }
+});
+
+Deno.test("what connect({ pubsub }) says holds for all channels, and a loop may say otherwise", async () => {
+  const pubsub = { buffer: 2, onFull: "drop-newest", maxBytes: 40 } as const;
+  await using redis = await connect({ url: "memory:", pubsub });
+  const channel = redis.pubsub.channel<string>("small");
+  await using few = channel.subscribe();
+  await using more = channel.subscribe({ buffer: 3, onFull: "drop-oldest" });
+  await Promise.all([few.ready, more.ready]);
+  for (const text of ["a", "b", "c", "d"]) await channel.publish(text);
+  await until(() => redis.pubsub.stats().received === 8, "all have arrived");
+  assertEquals(await take(few, 3), [{ value: "a" }, { value: "b" }, { gap: true, dropped: 2 }]);
+  assertEquals(await take(more, 4), [{ gap: true, dropped: 1 }, { value: "b" }, { value: "c" }, { value: "d" }]);
+  assertStringIncludes((await assertRejects(() => channel.publish("x".repeat(50)), RangeError)).message, "40 bytes");
 });

@@ -3,6 +3,7 @@ import type {
   RedisClient,
   RedisCommand,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../../src/redis/client.ts";
 
@@ -34,8 +35,8 @@ export class ForwardingClient implements RedisClient {
     this.client.reset(reason);
   }
 
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return this.client.subscribe(channel, listener);
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
+    return this.client.subscribe(channel, listener, kind);
   }
 
   onChange(listener: (change: ConnectionChange) => void): void {

@@ -50,7 +50,7 @@ export class GatedClient extends ForwardingClient {
       message: (payload) => {
         const pass = () => {
           this.#heard++;
-          listener.message(payload);
+          listener.message(payload, channel);
         };
         if (this.muted) this.#kept.push(pass);
         else pass();

@@ -1,7 +1,10 @@
-import { type ClosedBy, UnavailableError } from "../../errors.ts";
+import { type ClosedBy, type RedisError, UnavailableError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
+import type { SubscriptionListener } from "../../redis/client.ts";
 import { unavailable } from "../../redis/refusals.ts";
-import type { ChannelListener, ChannelStore } from "../store.ts";
+import { isTransient } from "../../redis/subscription_topic.ts";
+import { compileGlob } from "../../util/glob.ts";
+import type { ChannelListener, ChannelStore, ChannelTopic } from "../store.ts";
 
 /** How many messages of a cluster are remembered, where each may arrive from every master. */
 const REMEMBERED = 4096;
@@ -15,41 +18,85 @@ export class RedisChannelStore implements ChannelStore {
   readonly #prefix: string;
   readonly #publisher: Uint8Array = crypto.getRandomValues(new Uint8Array(ID / 2));
   #published = 0n;
+  /** An ACL names patterns to the letter, so it can only name that of all channels: this process chooses then. */
+  #hearsAll = false;
   #closed: ClosedBy | undefined;
 
   constructor(batch: Batch, { namespace }: { namespace: string }) {
     this.#batch = batch;
-    // What is published in one database is heard in all of them.
+    // What is published in one database is heard in all of them. There is nothing in it that a pattern takes for more
+    // than itself, see isNamespace().
     const { db = 0 } = batch.client;
     this.#prefix = `${namespace}:ch${db === 0 ? "" : db}:`;
   }
 
-  async publish(channel: string, payload: Uint8Array, signal?: AbortSignal): Promise<number> {
+  lacks(kind: ChannelTopic["kind"]): { wanted: string; got: string } | undefined {
+    const { name, kinds = ["channel"] } = this.#batch.client;
+    return kinds.includes(kind) ? undefined : { wanted: "a client that can subscribe to such", got: name };
+  }
+
+  async publish({ kind, name }: ChannelTopic, payload: Uint8Array, signal?: AbortSignal): Promise<number> {
     const operation = "publish";
     if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
     const message = new Uint8Array(ID + payload.length);
     message.set(this.#publisher);
     new DataView(message.buffer).setBigUint64(ID / 2, ++this.#published);
     message.set(payload, ID);
+    const channel = this.#prefix + name;
     try {
-      const reply = await this.#batch.send("PUBLISH", [this.#prefix + channel, message], { operation, signal });
+      const reply = kind === "sharded"
+        ? await this.#batch.send("SPUBLISH", [channel, message], { operation, signal })
+        : await this.#batch.send("PUBLISH", [channel, message], { operation, signal });
       return typeof reply === "number" ? reply : 0;
     } catch (error) {
       throw unavailable(error, operation);
     }
   }
 
-  async subscribe(channel: string, listener: ChannelListener): Promise<AsyncDisposable> {
+  async subscribe({ kind, name }: ChannelTopic, listener: ChannelListener): Promise<AsyncDisposable> {
     if (this.#closed) throw new UnavailableError("subscribe", "closed", { closedBy: this.#closed });
-    const isNew = this.#batch.client.cluster ? oncePerMessage() : () => true;
-    return await this.#batch.client.subscribe(this.#prefix + channel, {
-      message: (bytes) => {
-        if (bytes.length >= ID && isNew(bytes)) listener.message(bytes.subarray(ID));
-        else if (bytes.length < ID) listener.message(new Uint8Array(0)); // somebody else's, which cannot be read
+    const { client } = this.#batch;
+    const { length } = this.#prefix;
+    const isNew = client.cluster ? oncePerMessage() : () => true;
+    const take: Omit<SubscriptionListener, "refused"> = {
+      message: (bytes, channel) => {
+        if (bytes.length >= ID && isNew(bytes)) listener.message(bytes.subarray(ID), channel.slice(length));
+        // Somebody else's, which cannot be read.
+        else if (bytes.length < ID) listener.message(new Uint8Array(0), channel.slice(length));
       },
       ready: () => listener.ready(),
       lost: () => listener.lost(),
-    });
+    };
+    const fail = (error: RedisError) => {
+      if (!isTransient(error)) listener.failed(unavailable(error, "subscribe") as Error);
+    };
+    if (kind !== "pattern") return await client.subscribe(this.#prefix + name, { ...take, refused: fail }, kind);
+    const all = () => {
+      const fits = compileGlob(name);
+      return client.subscribe(`${this.#prefix}*`, {
+        ...take,
+        message: (bytes, channel) => fits(channel.slice(length)) && take.message(bytes, channel),
+        refused: fail,
+      }, kind);
+    };
+    const one = () =>
+      client.subscribe(this.#prefix + name, {
+        ...take,
+        refused: (error) => {
+          if (error.code !== "NOPERM") return fail(error);
+          if (open.length > 1) return; // on a cluster, each node says so
+          this.#hearsAll = true;
+          open.push(all());
+          open[0]!.then((refused) => refused[Symbol.asyncDispose]());
+        },
+      }, kind);
+    const open = [this.#hearsAll ? all() : one()];
+    await open[0];
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all(open.map(async (one) => await (await one)[Symbol.asyncDispose]()));
+      },
+    };
   }
 
   [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {

@@ -4,6 +4,7 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../client.ts";
 import { addressText } from "../address_text.ts";
@@ -14,6 +15,7 @@ import { openSubscriber } from "./from_ioredis_subscriber.ts";
 import type { IoredisLike } from "./ioredis_like.ts";
 import { toBuffer, toReply } from "./replies.ts";
 import { Subscriptions } from "../subscriptions.ts";
+import { ALL_KINDS } from "../subscription_topic.ts";
 
 /** How long a server that was reached may take to log the client in and say that it is ready, in milliseconds. */
 const READY_WITHIN = 2000;
@@ -35,7 +37,7 @@ export class ExternalIoredis implements RedisClient {
     this.#redis = redis;
     this.#opened = opened;
     this.#subscriptions = new Subscriptions({
-      open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
+      open: (events, signal) => openSubscriber(redis, events, signal),
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
     });
     const external = this.#external = new ExternalConnection(redis, redis.status === "ready");
@@ -93,8 +95,12 @@ export class ExternalIoredis implements RedisClient {
     this.#replace();
   }
 
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
+  get kinds(): readonly SubscriptionKind[] {
+    return this.#redis.ssubscribe ? ALL_KINDS : ["channel", "pattern"];
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener, kind));
   }
 
   async close(): Promise<void> {

@@ -7,14 +7,16 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../client.ts";
 import { addressText } from "../address_text.ts";
 import { ExternalConnection } from "./external_connection.ts";
 import { openSubscriber } from "./from_node_redis_subscriber.ts";
 import type { NodeRedisLike } from "./node_redis_like.ts";
-import { toBuffer, toReply } from "./replies.ts";
+import { isErrorReply, toBuffer, toReply } from "./replies.ts";
 import { Subscriptions } from "../subscriptions.ts";
+import { ALL_KINDS } from "../subscription_topic.ts";
 
 /** How replies are wanted: strings as bytes, the types of RESP3 as those of RESP2. By the marks of the protocol. */
 const TYPES = {
@@ -34,6 +36,7 @@ const HANGS =
 /** A client of `npm:redis` of one server. */
 export class ExternalNodeRedis implements RedisClient {
   readonly name: string = "redis";
+  readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
   readonly #redis: NodeRedisLike;
   readonly #external: ExternalConnection;
   readonly #subscriptions: Subscriptions;
@@ -42,7 +45,7 @@ export class ExternalNodeRedis implements RedisClient {
   constructor(redis: NodeRedisLike) {
     this.#redis = redis;
     this.#subscriptions = new Subscriptions({
-      open: (channels, message, signal) => openSubscriber(redis, channels, message, signal),
+      open: (events, signal) => openSubscriber(redis, events, signal),
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
     });
     const external = this.#external = new ExternalConnection(redis, redis.isReady);
@@ -107,8 +110,8 @@ export class ExternalNodeRedis implements RedisClient {
     this.#withdraw();
   }
 
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener, kind));
   }
 
   async close(): Promise<void> {
@@ -147,12 +150,4 @@ class Unsent {
 
 function toText(argument: RedisArgument): string | Buffer {
   return typeof argument === "number" ? String(argument) : toBuffer(argument) as string | Buffer;
-}
-
-/** Whether Redis said so, as opposed to the client. Its class can only be told by its name. */
-function isErrorReply(error: unknown): error is Error {
-  for (let of = error; of instanceof Error; of = Object.getPrototypeOf(of)) {
-    if (of.constructor.name === "ErrorReply") return true;
-  }
-  return false;
 }

@@ -1,16 +1,22 @@
+import { RedisError } from "../../errors.ts";
 import type { IoredisLike } from "./ioredis_like.ts";
-import { type MessageListener, SUBSCRIBED_WITHIN, type Subscriber } from "../subscriptions.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { decoder } from "../../util/utf8.ts";
+import {
+  namesOf,
+  type RefusedTopic,
+  SUBSCRIBED_WITHIN,
+  type Subscriber,
+  type SubscriberEvents,
+} from "../subscription_topic.ts";
 
 /**
- * Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost: who subscribes
- * has to know of that.
+ * Opens a connection like that of a client, to subscribe on. It is not made again when it is lost: who subscribes has
+ * to know of that.
  */
 export async function openSubscriber(
   client: IoredisLike,
-  channels: readonly string[],
-  message: MessageListener,
+  events: SubscriberEvents,
   signal: AbortSignal,
 ): Promise<Subscriber> {
   const redis = client.duplicate({
@@ -25,11 +31,20 @@ export async function openSubscriber(
     redis.disconnect();
     redis.stream?.destroy(); // it would wait for a server that hangs
   };
-  redis.on("error", () => {}); // followed by its end
+  redis.on("error", close); // one of the connection is followed by its end; after another it may be out of step
   redis.on("end", () => end());
-  redis.on("messageBuffer", (channel, payload) => {
-    const { buffer, byteOffset, byteLength } = payload as Uint8Array;
-    message(decoder.decode(channel as Uint8Array), new Uint8Array(buffer, byteOffset, byteLength));
+  // A sharded channel was ended by the server. The client does not say which, nor hears others after the last of them.
+  redis.on("moved", close);
+  redis.on("messageBuffer", (name, payload) => {
+    const channel = decoder.decode(name as Uint8Array);
+    events.message("channel", channel, bytesOf(payload), channel);
+  });
+  redis.on("smessageBuffer", (name, payload) => {
+    const channel = decoder.decode(name as Uint8Array);
+    events.message("sharded", channel, bytesOf(payload), channel);
+  });
+  redis.on("pmessageBuffer", (pattern, name, payload) => {
+    events.message("pattern", String(pattern), bytesOf(payload), decoder.decode(name as Uint8Array));
   });
   signal.addEventListener("abort", close, { once: true });
   // One that is accepted and never answered would be waited for without an end.
@@ -37,13 +52,6 @@ export async function openSubscriber(
   try {
     signal.throwIfAborted();
     await redis.connect();
-    await redis.subscribe(...channels);
-    return {
-      lost,
-      close,
-      add: (more) => redis.subscribe(...more),
-      remove: (some) => redis.unsubscribe(...some),
-    };
   } catch (error) {
     close();
     throw error;
@@ -51,4 +59,46 @@ export async function openSubscriber(
     clearTimeout(timer);
     signal.removeEventListener("abort", close);
   }
+  const sharded = new Set<string>();
+  return {
+    lost,
+    close,
+    async add(topics) {
+      const refused: RefusedTopic[] = [];
+      const asking = topics.filter(({ kind }) => kind !== "channel").map(async (topic) => {
+        try {
+          await (topic.kind === "pattern" ? redis.psubscribe(topic.name) : redis.ssubscribe!(topic.name));
+          if (topic.kind === "sharded") sharded.add(topic.name);
+        } catch (error) {
+          refused.push({ topic, error: refusalOf(error) });
+        }
+      });
+      const channels = namesOf(topics, "channel");
+      if (channels.length > 0) asking.push(redis.subscribe(...channels).then(() => {}));
+      await Promise.all(asking);
+      return refused;
+    },
+    async remove(topics) {
+      const [channels, patterns] = [namesOf(topics, "channel"), namesOf(topics, "pattern")];
+      const asking: Promise<unknown>[] = [];
+      for (const name of namesOf(topics, "sharded")) {
+        // Without any of them the client would take messages of other channels for replies: the last one stays.
+        if (sharded.size > 1 && sharded.delete(name)) asking.push(redis.sunsubscribe!(name));
+      }
+      if (patterns.length > 0) asking.push(redis.punsubscribe(...patterns));
+      if (channels.length > 0) asking.push(redis.unsubscribe(...channels));
+      await Promise.all(asking);
+    },
+  };
+}
+
+function bytesOf(payload: unknown): Uint8Array {
+  const { buffer, byteOffset, byteLength } = payload as Uint8Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** What the server said; anything else is thrown on. */
+function refusalOf(error: unknown): RedisError {
+  if (error instanceof Error && error.name === "ReplyError") return new RedisError(error.message);
+  throw error;
 }

@@ -5,6 +5,7 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../client.ts";
 import type { ClusterSource } from "../cluster/source.ts";
@@ -13,6 +14,7 @@ import { ExternalNodeRedis } from "./external_node_redis.ts";
 import { openSubscriber } from "./from_node_redis_subscriber.ts";
 import type { NodeRedisClusterLike, NodeRedisLike, NodeRedisOptionsLike } from "./node_redis_like.ts";
 import { Subscriptions } from "../subscriptions.ts";
+import { ALL_KINDS } from "../subscription_topic.ts";
 
 /** How long a node may be silent, how often an idle one is asked, and how long connecting may take, in milliseconds. */
 const [SILENT, PING_EVERY, CONNECT_WITHIN] = [2000, 500, 2000];
@@ -80,6 +82,7 @@ function optionsFor({ socket, pingInterval }: NodeRedisOptionsLike = {}, { host,
 /** A client of a node that Larder has opened: where it hangs, another one takes its place. */
 class OwnNode implements RedisClient {
   readonly name: string = "redis";
+  readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
   readonly #make: () => NodeRedisLike;
   readonly #subscriptions: Subscriptions;
   #redis: NodeRedisLike;
@@ -93,7 +96,7 @@ class OwnNode implements RedisClient {
     this.#redis = make();
     this.#client = this.#open();
     this.#subscriptions = new Subscriptions({
-      open: (channels, message, signal) => openSubscriber(this.#redis, channels, message, signal),
+      open: (events, signal) => openSubscriber(this.#redis, events, signal),
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
     });
   }
@@ -123,9 +126,9 @@ class OwnNode implements RedisClient {
     if (up) this.#listener?.({ state: "disconnected", reason });
   }
 
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
     if (this.#closed) return Promise.reject(new UnavailableError("subscribe", "closed"));
-    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener, kind));
   }
 
   async close(): Promise<void> {

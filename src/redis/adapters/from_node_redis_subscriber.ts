@@ -1,14 +1,21 @@
-import { UnavailableError } from "../../errors.ts";
+import { RedisError, UnavailableError } from "../../errors.ts";
 import type { NodeRedisLike } from "./node_redis_like.ts";
-import { type MessageListener, SUBSCRIBED_WITHIN, type Subscriber } from "../subscriptions.ts";
+import {
+  namesOf,
+  type RefusedTopic,
+  SUBSCRIBED_WITHIN,
+  type Subscriber,
+  type SubscriberEvents,
+  type Topic,
+} from "../subscription_topic.ts";
+import { isErrorReply } from "./replies.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { decoder } from "../../util/utf8.ts";
 
-/** Opens a connection like that of a client, and subscribes on it. It is not made again when it is lost. */
+/** Opens a connection like that of a client, to subscribe on. It is not made again when it is lost. */
 export async function openSubscriber(
   client: NodeRedisLike,
-  channels: readonly string[],
-  message: MessageListener,
+  events: SubscriberEvents,
   signal: AbortSignal,
 ): Promise<Subscriber> {
   signal.throwIfAborted();
@@ -32,6 +39,7 @@ export async function openSubscriber(
   };
   redis.on("error", () => end());
   redis.on("end", () => end());
+  redis.on("sharded-channel-moved", (name) => events.ended(String(name)));
   const connecting = redis.connect();
   // Closing does not cut an attempt to connect short.
   connecting.then(() => signal.aborted && close(), () => {});
@@ -42,17 +50,6 @@ export async function openSubscriber(
   const timer = setTimeout(() => reject(new UnavailableError("subscribe", "timeout")), SUBSCRIBED_WITHIN);
   try {
     await Promise.race([connecting, aborted]);
-    const take = (payload: Uint8Array, channel: Uint8Array) => {
-      const { buffer, byteOffset, byteLength } = payload;
-      message(decoder.decode(channel), new Uint8Array(buffer, byteOffset, byteLength));
-    };
-    await Promise.race([redis.subscribe([...channels], take, true), aborted]);
-    return {
-      lost,
-      close,
-      add: (more) => redis.subscribe([...more], take, true),
-      remove: (some) => redis.unsubscribe([...some], undefined, true),
-    };
   } catch (error) {
     close();
     throw error;
@@ -60,4 +57,38 @@ export async function openSubscriber(
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
+  const taking = (kind: Topic["kind"], pattern?: string) => (payload: Uint8Array, name: Uint8Array) => {
+    const channel = decoder.decode(name);
+    const { buffer, byteOffset, byteLength } = payload;
+    events.message(kind, pattern ?? channel, new Uint8Array(buffer, byteOffset, byteLength), channel);
+  };
+  const [take, takeSharded] = [taking("channel"), taking("sharded")];
+  return {
+    lost,
+    close,
+    async add(topics) {
+      const refused: RefusedTopic[] = [];
+      const asking = topics.filter(({ kind }) => kind !== "channel").map(async (topic) => {
+        const { kind, name } = topic;
+        try {
+          if (kind === "pattern") await redis.pSubscribe([name], taking(kind, name), true);
+          else await redis.sSubscribe([name], takeSharded, true);
+        } catch (error) {
+          if (!isErrorReply(error)) throw error;
+          refused.push({ topic, error: new RedisError(error.message) });
+        }
+      });
+      const channels = namesOf(topics, "channel");
+      if (channels.length > 0) asking.push(redis.subscribe(channels, take, true).then(() => {}));
+      await Promise.all(asking);
+      return refused;
+    },
+    async remove(topics) {
+      const [channels, patterns] = [namesOf(topics, "channel"), namesOf(topics, "pattern")];
+      const asking = namesOf(topics, "sharded").map((name) => redis.sUnsubscribe([name], undefined, true));
+      if (patterns.length > 0) asking.push(redis.pUnsubscribe(patterns, undefined, true));
+      if (channels.length > 0) asking.push(redis.unsubscribe(channels, undefined, true));
+      await Promise.all(asking);
+    },
+  };
 }

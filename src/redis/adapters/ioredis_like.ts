@@ -52,6 +52,14 @@ export interface IoredisLike {
   subscribe(...channels: string[]): Promise<unknown>;
   /** Leaves channels. */
   unsubscribe(...channels: string[]): Promise<unknown>;
+  /** Subscribes to patterns of channels. */
+  psubscribe(...patterns: string[]): Promise<unknown>;
+  /** Leaves patterns. */
+  punsubscribe(...patterns: string[]): Promise<unknown>;
+  /** Subscribes to sharded channels of one slot. */
+  ssubscribe?(...channels: string[]): Promise<unknown>;
+  /** Leaves sharded channels of one slot. */
+  sunsubscribe?(...channels: string[]): Promise<unknown>;
   /** Adds a listener. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   /** Removes a listener. */

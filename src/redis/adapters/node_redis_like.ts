@@ -34,6 +34,22 @@ export interface NodeRedisLike {
   ): Promise<unknown>;
   /** Leaves channels. */
   unsubscribe(channels: string[], listener: undefined, bufferMode: true): Promise<unknown>;
+  /** Subscribes to patterns of channels. */
+  pSubscribe(
+    patterns: string[],
+    listener: (message: Buffer, channel: Buffer) => unknown,
+    bufferMode: true,
+  ): Promise<unknown>;
+  /** Leaves patterns. */
+  pUnsubscribe(patterns: string[], listener: undefined, bufferMode: true): Promise<unknown>;
+  /** Subscribes to sharded channels of one slot. */
+  sSubscribe(
+    channels: string[],
+    listener: (message: Buffer, channel: Buffer) => unknown,
+    bufferMode: true,
+  ): Promise<unknown>;
+  /** Leaves sharded channels of one slot. */
+  sUnsubscribe(channels: string[], listener: undefined, bufferMode: true): Promise<unknown>;
   /** Closes the connection at once; from version 5 on. */
   destroy?(): unknown;
   /** Closes the connection at once; in version 4. */

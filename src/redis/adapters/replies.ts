@@ -31,3 +31,11 @@ export function toReply(value: unknown, text: boolean): RedisReply {
   if (typeof value === "object") return Object.entries(value).flat().map((item) => toReply(item, text));
   return String(value);
 }
+
+/** Whether Redis said so, as opposed to the client of `npm:redis`. Its class can only be told by its name. */
+export function isErrorReply(error: unknown): error is Error {
+  for (let of = error; of instanceof Error; of = Object.getPrototypeOf(of)) {
+    if (of.constructor.name === "ErrorReply") return true;
+  }
+  return false;
+}

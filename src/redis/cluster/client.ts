@@ -2,6 +2,7 @@ import { RedisError, UnavailableError } from "../../errors.ts";
 import { unref } from "../../util/timers.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { reconnectDelay } from "../backoff.ts";
+import { ALL_KINDS } from "../subscription_topic.ts";
 import type {
   ClusterNodes,
   ConnectionChange,
@@ -9,6 +10,7 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../client.ts";
 import { askOneAfterTheOther } from "./hedged_question.ts";
@@ -18,7 +20,7 @@ import { pipelineOn } from "./pipeline.ts";
 import { keyOf } from "./route.ts";
 import { type NodeAddress, nodeName, readSlots, readTarget, type SlotRange, SLOTS } from "./slot_map.ts";
 import type { ClusterSource } from "./source.ts";
-import { ClusterSubscription } from "./subscription.ts";
+import { type FollowingSubscription, subscribeOnCluster } from "./subscribe.ts";
 
 /** How long a node may take to tell who owns which slots, in milliseconds. */
 const ANSWERS_WITHIN = 1000;
@@ -37,9 +39,10 @@ const SOON = 50;
 export class ClusterClient implements RedisClient, ClusterNodes {
   readonly name: string;
   readonly cluster: boolean = true;
+  readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
   readonly #source: ClusterSource;
   readonly #nodes = new Map<string, ClusterNode>();
-  readonly #subscriptions = new Set<ClusterSubscription>();
+  readonly #subscriptions = new Set<FollowingSubscription>();
   #slots: (string | undefined)[] = new Array(SLOTS);
   /** Who was last seen to own a slot that is used. */
   readonly #used = new Map<number, string>();
@@ -123,9 +126,11 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     this.#lookIn(0);
   }
 
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    const subscription = new ClusterSubscription(channel, listener, {
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
+    const subscription = subscribeOnCluster(channel, listener, kind, {
       owners: () => this.#known ? new Set(this.owners) : new Set(),
+      ownerOf: (channel) => this.#nodes.get(this.#slots[hashSlot(channel)] ?? ""),
+      moved: (error) => void this.redirect(error),
       onEnd: () => void this.#subscriptions.delete(subscription),
     });
     this.#subscriptions.add(subscription);

@@ -5,6 +5,7 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../client.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
@@ -80,8 +81,12 @@ export class ClusterNode implements RedisClient {
     this.#client.reset(reason);
   }
 
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return this.#client.subscribe(channel, listener);
+  get kinds(): readonly SubscriptionKind[] {
+    return this.#client.kinds ?? ["channel"];
+  }
+
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
+    return this.#client.subscribe(channel, listener, kind);
   }
 
   onChange(listener: (change: ConnectionChange) => void): void {

@@ -1,4 +1,4 @@
-import type { RedisClient, Subscription, SubscriptionListener } from "../client.ts";
+import type { RedisClient, Subscription, SubscriptionKind, SubscriptionListener } from "../client.ts";
 
 /** What the subscription needs of the cluster. */
 export interface ClusterHost {
@@ -14,12 +14,13 @@ interface Part {
 }
 
 /**
- * One channel of a cluster. Nodes pass on to each other what is published, but lose messages without a sign when the
- * link between them breaks. So there is a subscription on each master, where all that its scripts publish arrives
- * first-hand; what others pass on arrives as well, and is not told apart.
+ * One channel of a cluster, or a pattern. Nodes pass on to each other what is published, but lose messages without a
+ * sign when the link between them breaks. So there is a subscription on each master, where
+ * all that is published there arrives first-hand; what others pass on arrives as well, and is not told apart.
  */
 export class ClusterSubscription implements Subscription {
   readonly #channel: string;
+  readonly #kind: SubscriptionKind | undefined;
   readonly #listener: SubscriptionListener;
   readonly #host: ClusterHost;
   readonly #parts = new Map<RedisClient, Part>();
@@ -27,8 +28,9 @@ export class ClusterSubscription implements Subscription {
   #live = false;
   #closed = false;
 
-  constructor(channel: string, listener: SubscriptionListener, host: ClusterHost) {
+  constructor(channel: string, listener: SubscriptionListener, host: ClusterHost, kind?: SubscriptionKind) {
     this.#channel = channel;
+    this.#kind = kind;
     this.#listener = listener;
     this.#host = host;
     this.update();
@@ -66,10 +68,11 @@ export class ClusterSubscription implements Subscription {
       if (this.#parts.get(node) === part) this.#judge();
     };
     const subscription = node.subscribe(this.#channel, {
-      message: (payload) => this.#closed || this.#listener.message(payload),
+      message: (payload, channel) => this.#closed || this.#listener.message(payload, channel),
       ready: () => change(true),
       lost: () => change(false),
-    });
+      refused: (error) => this.#closed || this.#listener.refused?.(error),
+    }, this.#kind);
     const part: Part = { subscription, live: false };
     this.#parts.set(node, part);
   }

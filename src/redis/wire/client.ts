@@ -1,6 +1,7 @@
 import { ConfigError, UnavailableError } from "../../errors.ts";
 import { unref } from "../../util/timers.ts";
 import { Subscriptions } from "../subscriptions.ts";
+import { ALL_KINDS } from "../subscription_topic.ts";
 import { reconnectDelay } from "../backoff.ts";
 import type {
   ConnectionChange,
@@ -8,6 +9,7 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../client.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../../util/real_timers.ts";
@@ -40,6 +42,7 @@ const IN_FLIGHT = 8;
 /** Larder's own client: it opens its connections, replaces and closes them. It needs nothing but the runtime. */
 export class WireClient implements RedisClient {
   readonly name: string = "larder";
+  readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
   readonly inFlight: number = IN_FLIGHT;
   readonly #address: RedisAddress;
   readonly #wireOptions: WireOptions;
@@ -63,7 +66,7 @@ export class WireClient implements RedisClient {
     this.#connectTimeout = options.connectTimeout ?? CONNECT_TIMEOUT;
     this.#clientName = options.clientName;
     this.#subscriptions = new Subscriptions({
-      open: (channels, message, signal) => openSubscriber(address, this.#options(signal), channels, message),
+      open: (events, signal) => openSubscriber(address, this.#options(signal), events),
       proofEvery: Math.min(5 * this.#heartbeatEvery, PROOF),
       announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
     });
@@ -121,8 +124,8 @@ export class WireClient implements RedisClient {
     connection?.close(reason);
   }
 
-  subscribe(channel: string, listener: SubscriptionListener): Promise<Subscription> {
-    return Promise.resolve(this.#subscriptions.subscribe(channel, listener));
+  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
+    return Promise.resolve(this.#subscriptions.subscribe(channel, listener, kind));
   }
 
   async apart(): Promise<WireClient> {
