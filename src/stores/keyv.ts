@@ -2,7 +2,7 @@ import type { Cache } from "../cache/cache.ts";
 import { escapeGlob } from "../util/glob.ts";
 import { cacheFor } from "./cache_for.ts";
 
-/** A store as Keyv 5 wants it, and with it cache-manager. */
+/** A store as Keyv 5 and 6 want it, and with Keyv 5 cache-manager. */
 export interface KeyvStore {
   /** What Keyv reads. */
   readonly opts: { readonly dialect: string; readonly url: string };
@@ -29,25 +29,32 @@ export interface KeyvStore {
 }
 
 /**
- * Makes a store for Keyv out of a cache: what is stored has a part of the keys of its own.
+ * Makes a store for Keyv out of a cache: what is stored has a part of the keys of its own. Each `Keyv` of a
+ * namespace wants a store of its own: Keyv 5 does not say whose `clear()` it is, and it is that of the last one.
  *
  * @param redis What `connect()` gave.
- * @returns The store, as in `new Keyv({ store: keyvStore(redis) })`.
+ * @returns The store, as in `new Keyv({ store: keyvStore(redis), namespace: "users" })`.
  * @throws {TypeError} If there is no cache.
  */
 export function keyvStore(redis: { readonly cache: Cache }): KeyvStore {
   const cache = cacheFor(redis, "keyv", "Keyv");
   const patternOf = (namespace: string | undefined) => namespace ? `${escapeGlob(namespace)}:*` : "*";
+  // Functions that are not async, Keyv 6 takes for those of a Map.
   const store: KeyvStore = {
     opts: { dialect: "redis", url: "" },
-    get: (key) => cache.get(key),
+    async get(key) {
+      return await cache.get(key);
+    },
     async getMany(keys) {
       const found = await cache.getMany(keys);
       return keys.map((key) => found.get(key));
     },
-    set: (key, value, ttl) =>
-      cache.set(key, value, { ttl: ttl === undefined ? 0 : `${Math.max(1, Math.ceil(ttl))}ms` }),
-    delete: (key) => cache.delete(key),
+    async set(key, value, ttl) {
+      return await cache.set(key, value, { ttl: ttl === undefined ? 0 : `${Math.max(1, Math.ceil(ttl))}ms` });
+    },
+    async delete(key) {
+      return await cache.delete(key);
+    },
     async deleteMany(keys) {
       return (await Promise.all(keys.map((key) => cache.delete(key)))).some(Boolean);
     },
@@ -55,7 +62,9 @@ export function keyvStore(redis: { readonly cache: Cache }): KeyvStore {
       if (store.namespace) await cache.invalidateByPattern(patternOf(store.namespace));
       else await cache.clear();
     },
-    has: (key) => cache.has(key),
+    async has(key) {
+      return await cache.has(key);
+    },
     async *iterator(namespace) {
       for await (const entry of cache.inspect(patternOf(namespace), { values: true })) yield [entry.key, entry.value];
     },

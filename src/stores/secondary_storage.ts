@@ -1,23 +1,32 @@
 import type { Cache } from "../cache/cache.ts";
+import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { cacheFor } from "./cache_for.ts";
+import { limitsFor } from "./limits_for.ts";
 
-/** A storage as better-auth wants it for sessions and limits. */
+/** A storage as better-auth wants it for sessions, verifications and limits. */
 export interface SecondaryStorage {
   /** Reads a text. */
   get(key: string): Promise<string | null>;
+  /** Reads a text and takes it away: of all who ask at a time, one is given it. */
+  getAndDelete(key: string): Promise<string | null>;
   /** Stores a text, for so many seconds; without a number for ever. */
   set(key: string, value: string, ttl?: number): Promise<void>;
   /** Takes it away. */
   delete(key: string): Promise<void>;
+  /** Counts a call of a window that began with the first and lasts so many seconds. Resolves to how many there were. */
+  increment(key: string, ttl: number): Promise<number>;
 }
 
+/** More calls than a window can have. */
+const MOST = 1_000_000_000;
+
 /**
- * Makes a `secondaryStorage` for better-auth out of a cache. A Redis that does not answer is a miss; what is to be
- * taken away is taken away when it is back.
+ * Makes a `secondaryStorage` for better-auth out of a cache and its limits. A Redis that does not answer is a miss; what
+ * is to be taken away is taken away when it is back, and calls are counted by each process until then.
  *
  * @param redis What `connect()` gave.
  * @returns The storage, as in `betterAuth({ secondaryStorage: secondaryStorage(redis) })`.
- * @throws {TypeError} If there is no cache.
+ * @throws {TypeError} If there is no cache, or there are no limits.
  *
  * @example A text
  * ```ts
@@ -29,22 +38,35 @@ export interface SecondaryStorage {
  * const storage = secondaryStorage(redis);
  * await storage.set("session:1", "{}", 60);
  * assert.equal(await storage.get("session:1"), "{}");
- * await storage.delete("session:1");
- * assert.equal(await storage.get("session:1"), null);
+ * assert.deepEqual([await storage.getAndDelete("session:1"), await storage.get("session:1")], ["{}", null]);
+ * assert.deepEqual([await storage.increment("10.0.0.1", 60), await storage.increment("10.0.0.1", 60)], [1, 2]);
  * ```
  */
-export function secondaryStorage(redis: { readonly cache: Cache }): SecondaryStorage {
+export function secondaryStorage<Names extends string>(
+  redis: { readonly cache: Cache; readonly rateLimit: RateLimiter<Names> },
+): SecondaryStorage {
   const cache = cacheFor(redis, "auth", "better-auth");
+  const limits = limitsFor(redis, "better-auth");
+  const get = async (key: string) => {
+    const text = await cache.get(key);
+    return typeof text === "string" ? text : null;
+  };
   return {
-    async get(key) {
-      const text = await cache.get(key);
-      return typeof text === "string" ? text : null;
+    get,
+    async getAndDelete(key) {
+      const text = await get(key);
+      return text !== null && await cache.delete(key) ? text : null;
     },
     async set(key, value, ttl = 0) {
       await cache.set(key, value, { ttl });
     },
     async delete(key) {
       await cache.invalidate(key);
+    },
+    async increment(key, ttl) {
+      const name = `BETTER-AUTH-${ttl}`;
+      const limiter = limits(name, { limit: MOST, window: ttl, algorithm: "fixed-window" });
+      return MOST - (await limiter.check(name, key)).remaining;
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
-import { describe } from "../util/describe.ts";
+import { limitsFor } from "./limits_for.ts";
 
 /** How a limit stands, as `@nestjs/throttler` wants it: times in seconds. */
 export interface ThrottlerRecord {
@@ -25,13 +25,10 @@ export interface ThrottlerStorage {
   ): Promise<ThrottlerRecord>;
 }
 
-/** Different limits of one app. */
-const MOST = 1000;
-
 /**
  * Makes a storage for `@nestjs/throttler`: no window ever has more calls than its limit, in all processes together.
- * Who is refused is let in again as soon as the window has room; what is refused does not count, so that a
- * `blockDuration` beyond the window is not heeded.
+ * Who is refused is let in again as soon as the window has room, as what is refused does not count; with a
+ * `blockDuration` longer than the window, when that is over.
  *
  * @param redis What `connect()` gave.
  * @returns The storage, as in `ThrottlerModule.forRoot({ throttlers, storage: throttlerStorage(redis) })`.
@@ -52,26 +49,37 @@ const MOST = 1000;
 export function throttlerStorage<Names extends string>(
   redis: { readonly rateLimit: RateLimiter<Names> },
 ): ThrottlerStorage {
-  if (typeof redis?.rateLimit?.define !== "function") {
-    throw new TypeError(`Cannot make a store for throttler: wanted what connect() gave, got ${describe(redis)}`);
-  }
-  const limiter = redis.rateLimit as unknown as RateLimiter<string>;
-  const defined = new Set<string>();
+  const limits = limitsFor(redis, "throttler");
   return {
-    async increment(key, ttl, limit, _blockDuration, throttlerName) {
+    async increment(key, ttl, limit, blockDuration, throttlerName) {
       const name = `THROTTLER-${throttlerName}-${limit}-${ttl}`;
-      if (!defined.has(name)) {
-        if (defined.size >= MOST) throw new RangeError(`Cannot count calls: wanted at most ${MOST} different limits`);
-        limiter.define(name, { limit, window: `${ttl}ms` });
-        defined.add(name);
+      const limiter = limits(name, { limit, window: `${ttl}ms` });
+      const block = blockDuration > ttl ? `THROTTLER-BLOCK-${throttlerName}-${blockDuration}` : undefined;
+      if (block) {
+        limits(block, { limit: 1, window: `${blockDuration}ms`, algorithm: "fixed-window" });
+        const { remaining, resetAfter } = await limiter.peek(block, key);
+        if (remaining === 0) return refusal(limit, resetAfter, resetAfter);
       }
       const { allowed, remaining, resetAfter, retryAfter } = await limiter.check(name, key);
+      if (!allowed) {
+        const over = block ? (await limiter.check(block, key)).resetAfter : retryAfter;
+        return refusal(limit, resetAfter, over);
+      }
       return {
-        totalHits: allowed ? limit - remaining : limit + 1,
+        totalHits: limit - remaining,
         timeToExpire: Math.ceil(resetAfter),
-        isBlocked: !allowed,
-        timeToBlockExpire: Math.ceil(retryAfter),
+        isBlocked: false,
+        timeToBlockExpire: 0,
       };
     },
+  };
+}
+
+function refusal(limit: number, resetAfter: number, over: number): ThrottlerRecord {
+  return {
+    totalHits: limit + 1,
+    timeToExpire: Math.ceil(resetAfter),
+    isBlocked: true,
+    timeToBlockExpire: Math.ceil(over),
   };
 }
