@@ -1,7 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
-import { cacheFor } from "./cache_for.ts";
+import { cacheFor, readOrFail, storeOrFail } from "./cache_for.ts";
 
 /** A session as `express-session` gives it to a store. */
 export interface ExpressSessionLike {
@@ -23,11 +23,18 @@ export interface ExpressSessionStore {
   touch(id: string, session: ExpressSessionLike, callback?: ExpressSessionCallback): void;
   /** Takes one away. */
   destroy(id: string, callback?: ExpressSessionCallback): void;
+  /** Reads all, each with its `id`; for people who look after them. */
+  all(callback: ExpressSessionCallback): void;
+  /** Counts all. */
+  length(callback: ExpressSessionCallback): void;
+  /** Takes all away. */
+  clear(callback?: ExpressSessionCallback): void;
 }
 
 /**
  * Makes a store for `express-session`. It saves a session as a whole, so that of two requests at a time the later one
  * wins; `session()` of `@larder/larder/express` keeps both changes, and no request brings back what another has ended.
+ * While Redis does not answer, requests that need a session get an error, so that nobody is given another for his own.
  *
  * @param Store The class `Store` of `express-session`, which the store is one of.
  * @param redis What `connect()` gave.
@@ -61,19 +68,27 @@ export function expressSessionStore<Base extends object>(
   const told = (work: Promise<unknown>, callback: ExpressSessionCallback = () => {}) => {
     work.then((result) => callback(null, result), (error) => callback(error));
   };
+  const walk = async (values: boolean) => {
+    const all: object[] = [];
+    for await (const { key, value } of cache.inspect("*", { values })) all.push({ ...value as object, id: key });
+    return all;
+  };
   const methods: ExpressSessionStore = {
-    get: (id, callback) => told(cache.get(id).then((session) => session ?? null), callback),
+    get: (id, callback) => told(readOrFail(cache, id, "session").then((session) => session ?? null), callback),
     set(id, session, callback) {
       const ttl = lastsFor(session);
-      if (ttl === 0) return methods.destroy(id, callback);
-      const data = JSON.parse(JSON.stringify(session));
-      told(cache.set(id, data, { ttl: `${ttl}ms` }).then(() => undefined), callback);
+      if (ttl === 0) methods.destroy(id, callback);
+      else told(storeOrFail(cache, id, JSON.parse(JSON.stringify(session)), `${ttl}ms`, "session"), callback);
     },
     touch(id, session, callback) {
       const ttl = lastsFor(session);
-      told((ttl === 0 ? cache.invalidate(id) : cache.touch(id, `${ttl}ms`)).then(() => undefined), callback);
+      if (ttl === 0) methods.destroy(id, callback);
+      else told(cache.touch(id, `${ttl}ms`).then(() => undefined), callback);
     },
     destroy: (id, callback) => told(cache.invalidate(id).then(() => undefined), callback),
+    all: (callback) => told(walk(true), callback),
+    length: (callback) => told(walk(false).then(({ length }) => length), callback),
+    clear: (callback) => told(cache.clear().then(() => undefined), callback),
   };
   return Object.assign(new Store(), methods);
 }

@@ -1,6 +1,6 @@
 import type { Cache } from "../cache/cache.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
-import { cacheFor } from "./cache_for.ts";
+import { cacheFor, readOrFail, storeOrFail } from "./cache_for.ts";
 import { limitsFor } from "./limits_for.ts";
 
 /** A storage as better-auth wants it for sessions, verifications and limits. */
@@ -21,8 +21,9 @@ export interface SecondaryStorage {
 const MOST = 1_000_000_000;
 
 /**
- * Makes a `secondaryStorage` for better-auth out of a cache and its limits. A Redis that does not answer is a miss; what
- * is to be taken away is taken away when it is back, and calls are counted by each process until then.
+ * Makes a `secondaryStorage` for better-auth out of a cache and its limits. While Redis does not answer, reads and
+ * writes are errors, since better-auth would take a miss for the end of a session; what is to be taken away is taken away
+ * when it is back, and calls are counted by each process until then.
  *
  * @param redis What `connect()` gave.
  * @returns The storage, as in `betterAuth({ secondaryStorage: secondaryStorage(redis) })`.
@@ -48,7 +49,7 @@ export function secondaryStorage<Names extends string>(
   const cache = cacheFor(redis, "auth", "better-auth");
   const limits = limitsFor(redis, "better-auth");
   const get = async (key: string) => {
-    const text = await cache.get(key);
+    const text = await readOrFail(cache, key, "text of better-auth");
     return typeof text === "string" ? text : null;
   };
   return {
@@ -58,7 +59,7 @@ export function secondaryStorage<Names extends string>(
       return text !== null && await cache.delete(key) ? text : null;
     },
     async set(key, value, ttl = 0) {
-      await cache.set(key, value, { ttl });
+      await storeOrFail(cache, key, value, ttl, "text of better-auth");
     },
     async delete(key) {
       await cache.invalidate(key);
@@ -66,7 +67,8 @@ export function secondaryStorage<Names extends string>(
     async increment(key, ttl) {
       const name = `BETTER-AUTH-${ttl}`;
       const limiter = limits(name, { limit: MOST, window: ttl, algorithm: "fixed-window" });
-      return MOST - (await limiter.check(name, key)).remaining;
+      const { limit, remaining } = await limiter.check(name, key);
+      return limit - remaining; // less than MOST in an outage
     },
   };
 }

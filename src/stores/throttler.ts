@@ -60,13 +60,13 @@ export function throttlerStorage<Names extends string>(
         const { remaining, resetAfter } = await limiter.peek(block, key);
         if (remaining === 0) return refusal(limit, resetAfter, resetAfter);
       }
-      const { allowed, remaining, resetAfter, retryAfter } = await limiter.check(name, key);
+      const { allowed, limit: most, remaining, resetAfter, retryAfter } = await limiter.check(name, key);
       if (!allowed) {
         const over = block ? (await limiter.check(block, key)).resetAfter : retryAfter;
         return refusal(limit, resetAfter, over);
       }
       return {
-        totalHits: limit - remaining,
+        totalHits: most - remaining, // of a part of the limit in an outage
         timeToExpire: Math.ceil(resetAfter),
         isBlocked: false,
         timeToBlockExpire: 0,

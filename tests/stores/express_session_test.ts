@@ -1,10 +1,12 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ThrottlerStorageService } from "@nestjs/throttler";
 import express from "express";
 import session from "express-session";
 import type { AddressInfo } from "node:net";
+import { connect } from "../../mod.ts";
 import { expressSessionStore, throttlerStorage } from "../../src/stores/mod.ts";
 import { onBothStores } from "../sessions/served.ts";
+import { RedisServer } from "../support/redis_server.ts";
 
 onBothStores("expressSessionStore() is a store for express-session", async (connect) => {
   await using redis = await connect();
@@ -40,6 +42,56 @@ onBothStores("expressSessionStore() is a store for express-session", async (conn
   }
 });
 
+/** Calls a method of a store. */
+// deno-lint-ignore no-explicit-any -- sessions are of any type there
+async function call(run: (callback: (error: unknown, result?: any) => void) => void): Promise<any> {
+  return await new Promise((resolve, reject) => run((error, result) => error ? reject(error) : resolve(result)));
+}
+
+// deno-lint-ignore no-explicit-any -- the package has no types
+const Store = (session as any).Store as new () => object;
+
+onBothStores("expressSessionStore() has what express-session asks for of a store", async (connect) => {
+  await using redis = await connect();
+  const store = expressSessionStore(Store, redis, { ttl: "1h" });
+  const sessions = redis.cache.namespace("express-session");
+  assertEquals(await call((done) => store.get("none", done)), null);
+  assertEquals([await call((done) => store.length(done)), await call((done) => store.all(done))], [0, []]);
+  const until = new Date(Date.now() + 60_000);
+  await call((done) => store.set("a", { cookie: { expires: until }, user: "ada" } as never, done));
+  await call((done) => store.set("b", { cookie: { expires: null } }, done));
+  assertEquals(await call((done) => store.get("a", done)), { cookie: { expires: until.toISOString() }, user: "ada" });
+  const [a, b] = [(await sessions.ttl("a"))!, (await sessions.ttl("b"))!];
+  assert(a > 40 && a <= 60, `by its cookie: ${a}`);
+  assert(b > 3580 && b <= 3600, `its cookie ends with the browser: ${b}`);
+  assertEquals(await call((done) => store.length(done)), 2);
+  const all = await call((done) => store.all(done)) as { id: string; user?: string }[];
+  assertEquals(all.map(({ id, user }) => [id, user]).sort(), [["a", "ada"], ["b", undefined]]);
+  await call((done) => store.touch("a", { cookie: { expires: new Date(Date.now() + 600_000) } }, done));
+  assert((await sessions.ttl("a"))! > 500);
+  await call((done) => store.touch("none", { cookie: {} }, done)); // is nothing, and makes none
+  assertEquals(await call((done) => store.get("none", done)), null);
+  await call((done) => store.set("a", { cookie: { expires: new Date(0) } }, done));
+  assertEquals(await call((done) => store.get("a", done)), null, "its cookie was over");
+  await call((done) => store.destroy("b", done));
+  store.destroy("b"); // without a callback
+  await call((done) => store.set("c", { cookie: {} }, done));
+  await redis.cache.set("own", 1);
+  await call((done) => store.clear(done));
+  assertEquals([await call((done) => store.length(done)), await redis.cache.get("own")], [0, 1]);
+});
+
+Deno.test("expressSessionStore() tells an outage, so that nobody gets another session for his own", async () => {
+  await using server = await RedisServer.start();
+  await using redis = await connect({ url: server.url, commandTimeout: "200ms", on: () => {} });
+  const store = expressSessionStore(Store, redis);
+  await call((done) => store.set("a", { cookie: {} }, done));
+  await server.kill();
+  await assertRejects(() => call((done) => store.get("a", done)), Error, "Cannot read session");
+  await assertRejects(() => call((done) => store.set("b", { cookie: {} }, done)), Error, "Cannot store session");
+  await assertRejects(() => call((done) => store.length(done)));
+});
+
 onBothStores("throttlerStorage() counts as the storage of @nestjs/throttler does", async (connect) => {
   await using redis = await connect();
   const own = new ThrottlerStorageService();
@@ -53,6 +105,12 @@ onBothStores("throttlerStorage() counts as the storage of @nestjs/throttler does
       assert(ours.timeToExpire > 0 && ours.timeToExpire <= 61);
     }
     assertEquals((await storage.increment("10.0.0.2", 60_000, 3, 0, "default")).totalHits, 1);
+    // Who is blocked for longer than the window is so when that is over.
+    const blocked = async () => await storage.increment("10.0.0.3", 40, 1, 60_000, "block");
+    assertEquals([(await blocked()).isBlocked, (await blocked()).isBlocked], [false, true]);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const { isBlocked, totalHits, timeToBlockExpire } = await blocked();
+    assertEquals([isBlocked, totalHits, timeToBlockExpire], [true, 2, 60]);
     assertEquals((await storage.increment("10.0.0.1", 60_000, 3, 0, "other")).totalHits, 1);
   } finally {
     own.onApplicationShutdown();

@@ -1,8 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
+import { connect } from "../../mod.ts";
 import { secondaryStorage } from "../../src/stores/mod.ts";
 import { onBothStores } from "../sessions/served.ts";
+import { RedisServer } from "../support/redis_server.ts";
 
 onBothStores("secondaryStorage() keeps texts as better-auth has them", async (connect) => {
   await using redis = await connect();
@@ -39,6 +41,18 @@ onBothStores(
     assertEquals(await both[0]!.increment("short", 0.05), 1);
   },
 );
+
+Deno.test("secondaryStorage() tells an outage, so that nobody is logged out by it", async () => {
+  await using server = await RedisServer.start();
+  await using redis = await connect({ url: server.url, commandTimeout: "200ms", on: () => {} });
+  const storage = secondaryStorage(redis);
+  await storage.set("a", "1");
+  await server.kill();
+  await assertRejects(() => storage.get("a"), Error, "Cannot read text of better-auth");
+  await assertRejects(() => storage.getAndDelete("a"), Error, "Cannot read text of better-auth");
+  await assertRejects(() => storage.set("a", "2"), Error, "Cannot store text of better-auth");
+  assertEquals([await storage.increment("ip", 60), await storage.increment("ip", 60)], [1, 2]);
+});
 
 onBothStores("better-auth has its sessions and limits in Larder", async (connect) => {
   await using redis = await connect();
