@@ -22,8 +22,8 @@ const MOST = 1_000_000_000;
 
 /**
  * Makes a `secondaryStorage` for better-auth out of a cache and its limits. While Redis does not answer, reads and
- * writes are errors, since better-auth would take a miss for the end of a session; what is to be taken away is taken away
- * when it is back, and calls are counted by each process until then.
+ * writes are errors, since better-auth would take a miss for the end of a session; what is to be taken away is taken
+ * away when it is back, and calls are counted by each process until then.
  *
  * @param redis What `connect()` gave.
  * @returns The storage, as in `betterAuth({ secondaryStorage: secondaryStorage(redis) })`.
