@@ -211,8 +211,8 @@ export class ResponseCache {
         load.leave(result);
         return answerOf(request, result, load.outcome);
       }
+      if (result === "late" || result instanceof Error) load.leave();
       if (result === "late") {
-        load.leave();
         if (load.started) {
           return gatewayTimeout("The handler did not answer in time", load.outcome as { fwd: Forwarded });
         }

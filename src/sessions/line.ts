@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { abortable } from "../util/abort.ts";
+import { endsWithin } from "../util/abort.ts";
 
 /** How often those who wait look whether the request has ended, in milliseconds. */
 const LOOK_EVERY = 250;
@@ -31,7 +31,7 @@ export class Line {
         here.runs = false; // what it has left behind comes in its turn
       }
     };
-    const turn = before ? abortable(this.#wait(before), signal).then(within) : within();
+    const turn = before ? this.#wait(before, signal).then(within) : within();
     // Who has given up the wait leaves the place to those before.
     const ended = turn.then(() => {}, () => before);
     this.#last = ended;
@@ -51,21 +51,12 @@ export class Line {
     return true;
   }
 
-  async #wait(before: Promise<void>): Promise<void> {
+  async #wait(before: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
     // A listener would tell at once, but Deno complains where the signal of a request that is answered is as much as
     // looked at.
-    while (!await endsWithin(before, LOOK_EVERY)) this.#request.signal.throwIfAborted();
+    while (!await endsWithin(before, LOOK_EVERY, signal)) {
+      signal?.throwIfAborted();
+      this.#request.signal.throwIfAborted();
+    }
   }
-}
-
-/** Resolves to whether a promise ends within so many milliseconds, whichever way. */
-export function endsWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), Math.max(0, milliseconds));
-    const end = () => {
-      clearTimeout(timer);
-      resolve(true);
-    };
-    promise.then(end, end);
-  });
 }

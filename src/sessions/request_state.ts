@@ -1,9 +1,8 @@
-import { abortable } from "../util/abort.ts";
+import { abortable, endsWithin } from "../util/abort.ts";
 import { assertOptions } from "../util/option_names.ts";
 import type { SessionCookie } from "./cookie.ts";
 import { mayLackCookie } from "./cross_site.ts";
 import { encodeFields, withoutUndefined } from "./fields.ts";
-import { endsWithin } from "./line.ts";
 import { GET } from "./option_names.ts";
 import type { Change } from "./optimistic_updates.ts";
 import type {

@@ -1,4 +1,5 @@
 import { describe } from "../util/describe.ts";
+import { Delays } from "./delays.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
 import type {
   ConnectionChange,
@@ -34,6 +35,7 @@ export class FlakyClient implements RedisClient {
   /** With which error reply commands are answered instead of being sent. */
   refusal: string | undefined;
   readonly #client: RedisClient;
+  readonly #delays = new Delays();
   readonly #lost: SubscriptionListener[] = [];
   #down = false;
   #listener: ((change: ConnectionChange) => void) | undefined;
@@ -110,7 +112,7 @@ export class FlakyClient implements RedisClient {
   /** Sends the commands, unless it is down or refuses them. */
   async pipeline(commands: readonly RedisCommand[]): Promise<(RedisReply | UnavailableError)[]> {
     this.#assertUp();
-    if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
+    await this.#delays.wait(this.delay);
     this.#assertUp();
     const { refusal } = this;
     if (refusal !== undefined) return commands.map(() => new RedisError(refusal));
@@ -148,6 +150,7 @@ export class FlakyClient implements RedisClient {
 
   /** Closes the wrapped client. */
   close(): Promise<void> {
+    this.#delays.close();
     return this.#client.close();
   }
 

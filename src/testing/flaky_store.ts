@@ -1,4 +1,5 @@
 import { describe } from "../util/describe.ts";
+import { Delays } from "./delays.ts";
 import { type ClosedBy, UnavailableError } from "../errors.ts";
 import type {
   CacheStore,
@@ -21,6 +22,7 @@ export class FlakyStore implements CacheStore {
   /** Milliseconds by which operations are delayed. */
   delay = 0;
   readonly #store: CacheStore;
+  readonly #delays = new Delays();
   #kept: (() => Promise<StoreInvalidation>)[] = [];
   /** Leases to give back. */
   #owed: (() => Promise<void>)[] = [];
@@ -152,11 +154,12 @@ export class FlakyStore implements CacheStore {
 
   /** Disposes of the wrapped store. */
   [Symbol.asyncDispose](by?: ClosedBy): PromiseLike<void> {
+    this.#delays.close();
     return this.#store[Symbol.asyncDispose](by);
   }
 
   async #run<T>(operation: string, run: () => Promise<T>): Promise<T> {
-    if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
+    await this.#delays.wait(this.delay);
     if (this.down) throw new UnavailableError(operation, "connection");
     while (this.#owed.length > 0) await this.#owed.shift()!();
     while (this.#kept.length > 0) await this.#kept.shift()!();

@@ -31,6 +31,22 @@ export function delay(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
+/** Resolves to whether a promise ends within so many milliseconds, whichever way, and before a signal comes. */
+export function endsWithin(promise: Promise<unknown>, milliseconds: number, signal?: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (ended: boolean) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", late);
+      resolve(ended);
+    };
+    const late = () => end(false);
+    const timer = setTimeout(late, Math.max(0, milliseconds));
+    signal?.addEventListener("abort", late);
+    if (signal?.aborted) late();
+    promise.then(() => end(true), () => end(true));
+  });
+}
+
 /** Somebody who waits and is told once. */
 export interface Waiter<T> {
   settled: boolean;

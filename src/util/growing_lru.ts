@@ -8,5 +8,6 @@ export function growingLru<V extends NonNullable<unknown>>(
   max: number,
   options: { readonly ttl?: number } = {},
 ): LRUCache<string, V> {
-  return new LRUCache<string, V>({ ...options, maxSize: max, sizeCalculation: () => 1 });
+  // It looks at the clock each time: else it would remember what it said by a timer that nobody can end.
+  return new LRUCache<string, V>({ ...options, maxSize: max, sizeCalculation: () => 1, ttlResolution: 0 });
 }

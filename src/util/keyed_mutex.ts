@@ -1,4 +1,4 @@
-import { abortable } from "./abort.ts";
+import { endsWithin } from "./abort.ts";
 
 /** How long anybody waits for those before, in milliseconds: one who never ends must not hold up all others. */
 const PATIENCE = 2000;
@@ -11,7 +11,7 @@ export class KeyedMutex {
   /** Runs a call when those before it with the same key have ended. The signal ends the wait for them. */
   async runExclusive<T>(key: string, run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#last.get(key);
-    const call = before ? abortable(ended(before), signal).then(run) : run();
+    const call = before ? turnAfter(before, signal).then(run) : run();
     this.#last.set(key, call);
     try {
       return await call;
@@ -21,13 +21,6 @@ export class KeyedMutex {
   }
 }
 
-function ended(promise: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, PATIENCE);
-    const end = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    promise.then(end, end);
-  });
+async function turnAfter(before: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (!await endsWithin(before, PATIENCE, signal)) signal?.throwIfAborted();
 }

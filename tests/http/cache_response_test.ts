@@ -276,3 +276,14 @@ Deno.test({
     assertEquals(await get(cacheResponse(one, options), handler), ["call 4", "MISS", 200]);
   },
 });
+
+Deno.test("cacheResponse() leaves no timer behind when a body breaks while it is read", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const cached = cacheResponse(redis, { ttl: "5m" });
+  const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("broken off")) });
+  await assertRejects(
+    () => Promise.resolve(cached(new Request(URL_), () => new Response(broken))),
+    Error,
+    "broken off",
+  );
+});

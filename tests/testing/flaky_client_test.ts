@@ -3,7 +3,9 @@ import { connect, UnavailableError } from "../../mod.ts";
 import { MemoryLimitStore, RateLimiter } from "../../src/rate_limit/mod.ts";
 import { MemorySessionStore, Sessions } from "../../src/sessions/mod.ts";
 import { WireClient } from "../../src/redis/wire/client.ts";
-import { FlakyClient, ManualClock } from "../../src/testing/mod.ts";
+import { Cache, MemoryStore } from "../../src/cache/mod.ts";
+import type { RedisClient } from "../../src/redis/mod.ts";
+import { FlakyClient, FlakyStore, ManualClock } from "../../src/testing/mod.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 Deno.test("FlakyClient fails on demand for all services, and works again", async () => {
@@ -54,4 +56,20 @@ Deno.test("ManualClock moves sessions and rate limits of the embedded stores", a
   assertEquals((await limits.check("AUTH", "a")).allowed, false);
   clock.advance("5m");
   assertEquals((await limits.check("AUTH", "a")).allowed, true);
+});
+
+Deno.test("FlakyStore and FlakyClient end their delays when they are closed", async () => {
+  const store = new FlakyStore(new MemoryStore());
+  const cache = new Cache(store);
+  store.delay = 60_000;
+  const loading = cache.getOrSet("a", () => 1).catch((error) => error);
+  await cache[Symbol.asyncDispose]();
+  assertEquals((await loading as UnavailableError).reason, "closed");
+
+  const away = { pipeline: () => Promise.resolve([]), close: () => Promise.resolve() } as unknown as RedisClient;
+  const client = new FlakyClient(away);
+  client.delay = 60_000;
+  const replies = client.pipeline([]);
+  await client.close();
+  assertEquals(await replies, []);
 });

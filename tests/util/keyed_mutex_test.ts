@@ -2,7 +2,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { SessionConflictError } from "../../src/errors.ts";
 import { MemorySessionStore } from "../../src/sessions/memory_store.ts";
+import { Line } from "../../src/sessions/line.ts";
 import { Sessions } from "../../src/sessions/sessions.ts";
+import { KeyedMutex } from "../../src/util/keyed_mutex.ts";
 
 interface Data {
   n: number;
@@ -56,4 +58,16 @@ Deno.test("Sessions.update() of a session within an update of it ends", async ()
   void ended.then(() => done = true);
   for (let i = 0; i < 100 && !done; i++) await time.tickAsync(1000);
   assert(done, "it does not hang");
+});
+
+Deno.test("Who ends the wait for those before by a signal leaves no timer behind", async () => {
+  const mutex = new KeyedMutex();
+  void mutex.runExclusive("a", () => new Promise(() => {}));
+  await assertRejects(() => mutex.runExclusive("a", () => Promise.resolve(), AbortSignal.abort(new Error("enough"))));
+  const line = new Line(new Request("https://shop.example/"));
+  void line.take(() => new Promise(() => {}), undefined);
+  const stop = new AbortController();
+  const waiting = line.take(() => Promise.resolve(), stop.signal);
+  stop.abort(new Error("enough"));
+  await assertRejects(() => waiting, Error, "enough");
 });

@@ -144,6 +144,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
     await Promise.all([...this.#nodes.values()].map((node) => node.close()));
     this.#nodes.clear();
+    await this.#looking;
   }
 
   /** A slot is used. Another server may have lost what the one before knew: who keeps state about it looks again. */

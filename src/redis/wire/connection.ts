@@ -1,7 +1,7 @@
 import { RedisError, UnavailableError } from "../../errors.ts";
 import type { RedisCommand, RedisReply, StringTaker } from "../client.ts";
 import { decoder } from "../../util/utf8.ts";
-import { setTimeout } from "../../util/real_timers.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { CommandEncoder } from "./encoder.ts";
 import { ProtocolError, ReplyParser, type ReplyTaker } from "./parser.ts";
 import type { Socket } from "./socket.ts";
@@ -53,6 +53,8 @@ export class Connection implements ReplyTaker {
   #marks = 0;
   /** Whether it keeps the process alive. */
   #held = true;
+  /** Waits for what the server said before it closed the connection. */
+  #last: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -133,6 +135,7 @@ export class Connection implements ReplyTaker {
   close(reason: unknown): void {
     if (!this.#open) return;
     this.#open = false;
+    clearTimeout(this.#last);
     this.#socket.close();
     for (const { reject } of this.#out.splice(0)) reject(reason);
     this.#end(reason);
@@ -197,7 +200,7 @@ export class Connection implements ReplyTaker {
       }
     } catch (error) {
       // What the server said before it closed the connection may be on its way, and says why.
-      setTimeout(() => this.close(error), 0);
+      if (this.#open) this.#last = setTimeout(() => this.close(error), 0);
     } finally {
       this.#writing = false;
     }

@@ -43,28 +43,34 @@ export async function openConnection(address: RedisAddress, options: OpenOptions
   const stopped = () => giveUp("closed");
   options.signal.addEventListener("abort", stopped);
   if (options.signal.aborted) stopped();
+  const attempts: Promise<Connection>[] = [];
+  const begin = () => {
+    const made = attempt(address, options.name, stop.signal);
+    made.catch(() => {}); // the one that counts says so
+    attempts.push(made);
+    return made;
+  };
   try {
-    return await race(address, options.name, stop.signal);
+    return await race(begin);
   } catch (error) {
     throw await explained(address, error, options.signal);
   } finally {
     clearTimeout(timer);
     options.signal.removeEventListener("abort", stopped);
     stop.abort(); // the attempt that was not the first to succeed
+    await Promise.allSettled(attempts); // nothing is left of it
   }
 }
 
 /** Makes an attempt, and another beside it when that takes long. */
-async function race(address: RedisAddress, name: string | undefined, signal: AbortSignal): Promise<Connection> {
+async function race(begin: () => Promise<Connection>): Promise<Connection> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>();
   const timer = setTimeout(resolve, SECOND_AFTER, undefined);
   unref(timer);
-  const first = attempt(address, name, signal);
-  first.catch(() => {});
+  const first = begin();
   const ready = await Promise.race([first, late]).finally(() => clearTimeout(timer));
   if (ready) return ready;
-  const second = attempt(address, name, signal);
-  second.catch(() => {});
+  const second = begin();
   // When one fails, it is up to the other; what the first says counts.
   const other = (error: unknown): Promise<Connection> => second.catch(() => Promise.reject(error));
   const connection = await Promise.race([first.catch(other), second.catch(() => first)]);

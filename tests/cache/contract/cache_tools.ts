@@ -5,19 +5,22 @@ import type { LarderEvent } from "../../../src/observe/events.ts";
 import type { Harness } from "./harness.ts";
 
 // Taken before any test can put fake timers in their place.
-const { setTimeout } = globalThis;
+const { setTimeout, clearTimeout } = globalThis;
+/** What has not happened after so many milliseconds does not happen: a test must not wait for ever. */
+const PATIENCE = 60_000;
 
 /** Keeps the events of a cache. */
-export class Events {
+export class Events implements AsyncDisposable {
   readonly all: LarderEvent[] = [];
-  #waiting: { type: string; count: number; resolve: () => void }[] = [];
+  #waiting: { type: string; count: number; late: ReturnType<typeof setTimeout>; resolve: () => void }[] = [];
 
   readonly on = (event: LarderEvent): void => {
     this.all.push(event);
-    this.#waiting = this.#waiting.filter(({ type, count, resolve }) => {
-      const enough = this.count(type) >= count;
-      if (enough) resolve();
-      return !enough;
+    this.#waiting = this.#waiting.filter(({ type, count, late, resolve }) => {
+      if (this.count(type) < count) return true;
+      clearTimeout(late);
+      resolve();
+      return false;
     });
   };
 
@@ -34,7 +37,16 @@ export class Events {
   /** Resolves when there have been so many of a type. */
   until(type: LarderEvent["type"], count: number): Promise<void> {
     if (this.count(type) >= count) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ type, count, resolve }));
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`There were no ${count} events ${type}`)), PATIENCE);
+      this.#waiting.push({ type, count, late, resolve });
+    });
+  }
+
+  /** Nobody waits any more. */
+  [Symbol.asyncDispose](): Promise<void> {
+    for (const { late } of this.#waiting) clearTimeout(late);
+    return Promise.resolve();
   }
 }
 
@@ -46,10 +58,15 @@ export interface Opened {
 }
 
 /** Opens a cache on the data of a harness, as one more process would. */
-export async function openOnHarness(harness: Pick<Harness, "open">, options: CacheOptions = {}): Promise<Opened> {
+export async function openOnHarness(
+  harness: Pick<Harness, "open" | "caches">,
+  options: CacheOptions = {},
+): Promise<Opened> {
   const events = new Events();
   const store = await harness.open(events.on);
-  return { cache: new Cache(store, options, events.on), store, events };
+  const cache = new Cache(store, options, events.on);
+  harness.caches.push(cache, events);
+  return { cache, store, events };
 }
 
 /** A loader that waits until it is told what to do, and counts its calls. */

@@ -16,6 +16,8 @@ export interface Harness extends AsyncDisposable {
   readonly open: (on?: EventListener) => Promise<CacheStore>;
   /** Lets so many milliseconds pass for all that is stored. */
   readonly advance: (milliseconds: number) => Promise<void>;
+  /** Closed with it, before the stores: caches whose loaders may still be about to begin. */
+  readonly caches: AsyncDisposable[];
 }
 
 /** A case of a suite. */
@@ -24,6 +26,7 @@ export type Case = (harness: Harness) => Promise<void>;
 /** The embedded store on a clock that stands still. Other "processes" share the one store. */
 export class MemoryHarness implements Harness {
   readonly kind = "memory" as const;
+  readonly caches: AsyncDisposable[] = [];
   readonly #clock = new ManualClock();
   readonly #store: MemoryStore;
 
@@ -39,6 +42,7 @@ export class MemoryHarness implements Harness {
   };
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const cache of this.caches) await cache[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
   }
 }
@@ -60,6 +64,7 @@ end`;
 /** A namespace of its own on a Redis server. Each store has a connection of its own. */
 export class RedisHarness implements Harness {
   readonly kind = "redis" as const;
+  readonly caches: AsyncDisposable[] = [];
   readonly namespace: string = `contract-${crypto.randomUUID()}`;
   readonly #server: RedisServer;
   readonly #buckets: number;
@@ -92,6 +97,7 @@ export class RedisHarness implements Harness {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const cache of this.caches) await cache[Symbol.asyncDispose]();
     for (const { store, batch } of this.#opened) {
       await store[Symbol.asyncDispose]();
       await batch.close();

@@ -151,3 +151,15 @@ Deno.test("Connection is congested while much is not answered", async () => {
   assertEquals(connection.congested, false);
   connection.close(undefined);
 });
+
+Deno.test("Connection that is closed while it sends leaves no timer behind", async () => {
+  const socket = new TestSocket();
+  const connection = new Connection(socket);
+  const gate = Promise.withResolvers<void>();
+  socket.write = () => gate.promise;
+  const reply = connection.send(echo("a"));
+  connection.close(new Error("closed by its owner"));
+  await assertRejects(() => reply, Error, "closed by its owner");
+  gate.reject(new Error("the socket is closed"));
+  await gate.promise.catch(() => {});
+});
