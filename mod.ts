@@ -205,3 +205,24 @@ export {
   type WithSessionOptions,
 } from "./src/sessions/mod.ts";
 export type { RedisClient } from "./src/redis/client.ts";
+export {
+  type AddOptions,
+  type ConsumeOptions,
+  type DeadLetter,
+  type DeadLetters,
+  type HandledMessage,
+  MessageLostError,
+  type ReadItem,
+  type ReadOptions,
+  type Stream,
+  type StreamConsumer,
+  type StreamHandler,
+  type StreamItem,
+  type StreamMessage,
+  type StreamOptions,
+  Streams,
+  type StreamsOptions,
+  type StreamStats,
+  type StreamWorker,
+  type TrimOptions,
+} from "./src/streams/mod.ts";

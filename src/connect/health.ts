@@ -1,6 +1,7 @@
 import type { CacheStats } from "../cache/stats.ts";
 import type { LockStats } from "../locks/stats.ts";
 import type { PubSubStats } from "../pubsub/stats.ts";
+import type { StreamStats } from "../streams/stats.ts";
 import type { RateLimitStats } from "../rate_limit/stats.ts";
 import type { SessionStats } from "../sessions/stats.ts";
 import { UnavailableError } from "../errors.ts";
@@ -88,6 +89,8 @@ export interface Health {
   readonly locks: LockStats;
   /** What was done with channels in this process. */
   readonly pubsub: PubSubStats;
+  /** What was done with streams in this process. */
+  readonly streams: StreamStats;
   /** This process. */
   readonly process: ProcessHealth;
 }
@@ -105,7 +108,7 @@ export interface CheckedServer {
 /** Asks every server how it is, each within the deadline of its commands. */
 export async function checkHealth(
   servers: readonly CheckedServer[],
-  services: Pick<Health, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub">,
+  services: Pick<Health, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub" | "streams">,
   closed: boolean,
   signal?: AbortSignal,
 ): Promise<Health> {

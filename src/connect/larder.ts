@@ -11,6 +11,7 @@ import type { RedisMetrics } from "../observe/redis_meter.ts";
 import type { Locks } from "../locks/locks.ts";
 import { openLocks } from "./open_locks.ts";
 import { openPubSub } from "./open_pubsub.ts";
+import { openStreams } from "./open_streams.ts";
 import { openRedis } from "./open_redis.ts";
 import { missingRoot } from "./images_root.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
@@ -18,6 +19,7 @@ import { openRateLimiter } from "./open_rate_limiter.ts";
 import type { PresetName } from "../rate_limit/presets.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
+import type { Streams } from "../streams/streams.ts";
 import { limitTimeout } from "../rate_limit/settings.ts";
 import { Probes } from "./probes.ts";
 import { waitUntilReady } from "./ready.ts";
@@ -71,6 +73,8 @@ export interface Larder<Types extends LarderTypes = LarderTypes, Limits extends 
   readonly locks: Locks;
   /** Channels between processes. */
   readonly pubsub: PubSub;
+  /** Streams: messages that are kept until they are handled. */
+  readonly streams: Streams;
   /** Raw commands on the connection of Larder. Without a Redis they reject. */
   readonly client: RawCommands;
   /** Where data live: `redis`, or `memory` for the embedded store. */
@@ -166,6 +170,7 @@ export async function connect<
   const rateLimit = openRateLimiter<Limits>(main, config, on);
   const locks = openLocks(main, config, on);
   const pubsub = openPubSub(main, config, on);
+  const streams = openStreams(main, config, on);
   for (const batch of new Set([main, cacheBatch])) {
     if (batch?.client.cluster && config.buckets === 1) tell(on, ONE_BUCKET);
     if (batch?.client.advice !== undefined) tell(on, batch.client.advice);
@@ -188,7 +193,7 @@ export async function connect<
       return { role, batch, probes };
     },
   );
-  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit, locks, pubsub }, servers);
+  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit, locks, pubsub, streams }, servers);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
@@ -200,17 +205,19 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   readonly rateLimit: RateLimiter<PresetName | Limits>;
   readonly locks: Locks;
   readonly pubsub: PubSub;
+  readonly streams: Streams;
   readonly client: RawCommands;
   readonly store: "redis" | "memory";
   readonly #servers: readonly CheckedServer[];
   #closed = false;
 
   constructor(
-    services: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub">,
+    services: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub" | "streams">,
     servers: readonly CheckedServer[],
   ) {
-    const { cache, sessions, rateLimit, locks, pubsub } = services;
-    [this.cache, this.sessions, this.rateLimit, this.locks, this.pubsub] = [cache, sessions, rateLimit, locks, pubsub];
+    const { cache, sessions, rateLimit, locks, pubsub, streams } = services;
+    [this.cache, this.sessions, this.rateLimit] = [cache, sessions, rateLimit];
+    [this.locks, this.pubsub, this.streams] = [locks, pubsub, streams];
     this.#servers = servers;
     const main = servers.find(({ role }) => role !== "cache")?.batch;
     this.store = main ? "redis" : "memory";
@@ -237,6 +244,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
         rateLimit: this.rateLimit.stats(),
         locks: this.locks.stats(),
         pubsub: this.pubsub.stats(),
+        streams: this.streams.stats(),
       },
       this.#closed,
       options.signal,
@@ -264,6 +272,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     // What is held is given up while that can still be said.
     await this.locks[Symbol.asyncDispose](by);
     await this.pubsub[Symbol.asyncDispose](by);
+    await this.streams[Symbol.asyncDispose](by);
     // Limits fail what waits before the connection is closed.
     for (const { batch } of this.#servers) batch.diagnosis.closedBy ??= by;
     await this.cache[Symbol.asyncDispose](by);

@@ -13,6 +13,8 @@ export type Measured = {
   readonly rateLimit: Pick<Larder["rateLimit"], "stats">;
   readonly locks?: Pick<Larder["locks"], "stats">;
   readonly pubsub?: Pick<Larder["pubsub"], "stats">;
+  /** Streams, whose figures are told if they are there. */
+  readonly streams?: Pick<Larder["streams"], "stats">;
   metrics(): RedisMetrics[];
 };
 
@@ -85,6 +87,7 @@ function familiesOf(redis: Measured): MetricFamily[] {
     ...limitFamilies(redis),
     ...lockFamilies(redis),
     ...channelFamilies(redis),
+    ...streamFamilies(redis),
     ...redisFamilies(redis.metrics()),
   ];
 }
@@ -147,6 +150,23 @@ function channelFamilies(redis: Measured): MetricFamily[] {
     counter("larder_channel_gaps", "Times when messages of a channel may have been missed", stats.gaps),
     gauge("larder_channel_subscriptions", "Subscriptions to channels", stats.subscriptions),
     gauge("larder_channel_waiting", "Messages of channels that wait for their loops", stats.waiting),
+  ];
+}
+
+function streamFamilies(redis: Measured): MetricFamily[] {
+  const stats = redis.streams?.stats();
+  if (!stats) return [];
+  return [
+    counter("larder_stream_added", "Messages that were added to streams", stats.added),
+    counter("larder_stream_handled", "Messages of streams that were acknowledged", stats.handled),
+    counter("larder_stream_retried", "Times when a message of a stream was put off", stats.retried),
+    counter("larder_stream_dead", "Messages of streams that were given up", stats.dead),
+    counter("larder_stream_refused", "Messages of streams that did not fit their schema", stats.refused),
+    counter("larder_stream_claimed", "Messages of streams that were taken over from others", stats.claimed),
+    counter("larder_stream_lost", "Messages of streams that were lost to others", stats.lost),
+    counter("larder_stream_gaps", "Times when messages of a stream were missing", stats.gaps),
+    gauge("larder_stream_consumers", "Consumers of streams", stats.consumers),
+    gauge("larder_stream_pending", "Messages of streams in hand", stats.pending),
   ];
 }
 

@@ -163,6 +163,50 @@ export type LarderEvent =
   | { readonly type: "channel.gap"; readonly channel: string; readonly reason: "lost" | "full" }
   /** A message of a channel cannot be read, or does not fit the schema. */
   | { readonly type: "channel.refused"; readonly channel: string; readonly issues: readonly string[] }
+  /** A message of a stream was put off, after an attempt that failed: it is tried again after so many milliseconds. */
+  | {
+    readonly type: "stream.retry";
+    readonly stream: string;
+    readonly group: string;
+    readonly id: string;
+    readonly attempt: number;
+    readonly delay: number;
+    readonly error: unknown;
+  }
+  /** A message of a stream was given up, after so many attempts: it is a dead letter. */
+  | {
+    readonly type: "stream.dead";
+    readonly stream: string;
+    readonly group: string;
+    readonly id: string;
+    readonly attempts: number;
+    readonly error: unknown;
+  }
+  /** A message of a stream cannot be read, or does not fit the schema. */
+  | {
+    readonly type: "stream.refused";
+    readonly stream: string;
+    readonly group: string;
+    readonly id: string;
+    readonly issues: readonly string[];
+  }
+  /** So many messages of a stream were taken over from a consumer that died or left. */
+  | { readonly type: "stream.claimed"; readonly stream: string; readonly group: string; readonly count: number }
+  /** So many messages that were in hand are another consumer's: this one was silent for too long. */
+  | { readonly type: "stream.lost"; readonly stream: string; readonly group: string; readonly count: number }
+  /**
+   * Messages of a stream are missing that the group has not handled: they were trimmed (`trimmed`), or the group was
+   * gone and is made anew (`lost`).
+   */
+  | {
+    readonly type: "stream.gap";
+    readonly stream: string;
+    readonly group: string;
+    readonly reason: "trimmed" | "lost";
+    readonly missing?: number;
+  }
+  /** A consumer cannot reach the store, and goes on when it is back. Told once for each outage. */
+  | { readonly type: "stream.error"; readonly stream: string; readonly group: string; readonly error: unknown }
   /** Something works, but probably not as meant. */
   | { readonly type: "warning"; readonly message: string };
 

@@ -58,6 +58,13 @@ const LEVEL: Readonly<Record<LarderEvent["type"], LogLevel>> = {
   "lock.lost": "warn",
   "channel.gap": "warn",
   "channel.refused": "warn",
+  "stream.retry": "warn",
+  "stream.dead": "warn",
+  "stream.refused": "warn",
+  "stream.claimed": "info",
+  "stream.lost": "warn",
+  "stream.gap": "warn",
+  "stream.error": "warn",
   warning: "warn",
 };
 

@@ -25,6 +25,11 @@ const NAMES: Readonly<Record<string, string>> = {
   "acquire lock": "locks.acquire",
   "extend lock": "locks.extend",
   "release lock": "locks.release",
+  "add to a stream": "streams.add",
+  "read from a stream": "streams.take",
+  "acknowledge a message": "streams.ack",
+  "retry a message": "streams.retry",
+  "give a message up": "streams.deadLetter",
   "check health": "health",
 };
 

@@ -13,6 +13,9 @@ const OF_CLIENTS = [
   ...["psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"],
 ];
 
+/** Commands that are several, by their first argument. */
+const CONTAINERS: ReadonlySet<string> = new Set(["XGROUP", "XINFO"]);
+
 /** Sends what its user asks for, which the ACL of the app is not made for. */
 const OF_USERS = "db_redis_commands.ts";
 
@@ -28,7 +31,9 @@ async function* sources(folder: URL): AsyncGenerator<string> {
 async function commandsInSource(): Promise<Set<string>> {
   const found = new Set(OF_CLIENTS);
   for await (const text of sources(SRC)) {
-    for (const [, name] of text.matchAll(/\b(?:redis\.p?call|call)\(\s*'([A-Za-z]+)'/g)) found.add(name!.toLowerCase());
+    for (const [, name, next] of text.matchAll(/\b(?:redis\.p?call|call)\(\s*'([A-Za-z]+)'(?:, '([A-Z]+)')?/g)) {
+      found.add(`${name}${CONTAINERS.has(name!) ? `|${next}` : ""}`.toLowerCase());
+    }
     for (const [, name, args] of text.matchAll(/\bbatch\.send\(\s*"([A-Z]+)", \[([^\]]*)/g)) {
       const subcommand = name === "CLUSTER" ? `|${/^"([A-Z]+)"/.exec(args!)![1]}` : "";
       found.add(`${name}${subcommand}`.toLowerCase());
@@ -60,6 +65,7 @@ Deno.test({
         await useLimits(larder.rateLimit);
         await useLocks(larder.locks);
         await useChannels(larder.pubsub);
+        await useStreams(larder.streams);
         const health = await larder.health();
         assertEquals([health.status, health.redis[0]!.memory?.policy], ["ok", "volatile-lfu"]);
         await until(async () => (await commandCounts(redis.server)).subscribe, "the cache listens");
@@ -141,6 +147,27 @@ async function useChannels(pubsub: Larder["pubsub"]) {
   await pubsub.channel<number>("room", { sharded: true }).publish(9);
   assertEquals((await all.next()).value, { channel: "news:1", value: 8 });
   assertEquals((await sharded.next()).value, { value: 9 });
+}
+
+async function useStreams(streams: Larder["streams"]) {
+  const jobs = streams.stream<number>("jobs", { maxLength: 1000 });
+  await jobs.add(1, { key: "k", id: "first" });
+  await jobs.add(2, { key: "k" });
+  const loop = jobs.consume("g", { lease: "300ms" });
+  const { value: one } = await loop.next();
+  assertEquals(await one!.retry("once more", { delay: 0 }), true);
+  const { value: again } = await loop.next();
+  assertEquals([await again!.deadLetter("enough"), (await jobs.pending("g")).length], [true, 1]);
+  await loop.return(); // what is left goes to another
+  const seen = Promise.withResolvers<number>();
+  await using _worker = jobs.consume("g", {}, ({ value }) => seen.resolve(value));
+  assertEquals(await seen.promise, 2);
+  for await (const { id } of jobs.deadLetters.list()) await jobs.deadLetters.putBack(id);
+  await jobs.deadLetters.remove(["1-1"]);
+  for await (const { value } of jobs.read({ follow: true })) if (value === 1) break;
+  assertEquals((await jobs.info()).groups.length, 1);
+  await jobs.trim();
+  await jobs.trim({ maxLength: 1 });
 }
 
 async function useLocks(locks: Larder["locks"]) {

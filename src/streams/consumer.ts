@@ -1,0 +1,346 @@
+import { UnavailableError } from "../errors.ts";
+import type { EventListener } from "../observe/events.ts";
+import { tracesMessages } from "../observe/telemetry.ts";
+import { reconnectDelay } from "../redis/backoff.ts";
+import { isPassing } from "../redis/refusals.ts";
+import type { MessageCodec } from "../values/message_codec.ts";
+import type { StandardSchema } from "../values/standard_schema.ts";
+import { Appetite } from "./appetite.ts";
+import { Hand } from "./hand.ts";
+import { gapItem, type StreamItem } from "./item.ts";
+import type { Consuming } from "./options.ts";
+import { Places } from "./places.ts";
+import type { StreamCounts } from "./stats.ts";
+import type { StreamStore, TakeAnswer } from "./store.ts";
+import type { HeldPlace, Work } from "./work.ts";
+
+/** How many messages of a group are pending at most: beyond, nothing more is read. */
+const MOST_PENDING = 10_000;
+/** How soon a group is looked at again of which too many are pending, and one whose words may be missed (ms). */
+const FULL_AGAIN = 100;
+const DEAF = 500;
+
+/** What a consumer needs. */
+export interface ConsumerParts<Value> extends Consuming {
+  readonly store: StreamStore;
+  readonly stream: string;
+  readonly group: string;
+  readonly maxDead: number;
+  readonly codec: MessageCodec;
+  readonly schema: StandardSchema<unknown, Value> | undefined;
+  readonly counts: StreamCounts;
+  readonly on: EventListener | undefined;
+  /** Whether a handler takes the messages, which is waited for, or a loop. */
+  readonly handler: boolean;
+  /** Called when it has ended. */
+  readonly ended: () => void;
+}
+
+/** A consumer of a group: fetches messages, and hands them out one by one. */
+export class GroupConsumer<Value> {
+  readonly #parts: ConsumerParts<Value>;
+  readonly #places: Places;
+  readonly #hand: Hand;
+  readonly #appetite: Appetite;
+  readonly #gaps: StreamItem<Value>[] = [];
+  readonly #running: Promise<void>;
+  #listening: Promise<AsyncDisposable | undefined>;
+  #live = false;
+  /** Whether the group was there, as far as this consumer knows. */
+  #known = false;
+  #stopping = false;
+  #over = false;
+  #error: unknown;
+  #told = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #wakes = new Set<() => void>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #idle = false;
+  #ended: Promise<void> | undefined;
+
+  constructor(parts: ConsumerParts<Value>, signal: AbortSignal | undefined) {
+    this.#parts = parts;
+    const { store, stream, group, lease, concurrency, batch, counts } = parts;
+    const lost = (place: HeldPlace) => {
+      const count = this.#hand.lose(place);
+      if (count > 0) parts.on?.({ type: "stream.lost", stream, group, count });
+      this.#wake();
+    };
+    this.#places = new Places({ store, stream, group, lease, lost });
+    this.#appetite = new Appetite(concurrency, batch);
+    this.#hand = new Hand({
+      ...{ ...parts, owner: this.#places.owner, again: this.#again },
+      changed: () => this.#wake(),
+      handled: () => this.#appetite.handled(),
+    });
+    counts.consumers++;
+    const listener = {
+      wake: (left: boolean) => void (left ? this.#beat() : undefined, this.#hunger()),
+      ready: () => void (this.#live = true, this.#hunger()),
+      lost: () => void (this.#live = false),
+    };
+    this.#listening = store.listen(stream, listener).catch((error) => void this.#fail(error));
+    this.#running = this.#run();
+    this.#beat(); // somebody may have left
+    this.#tick();
+    const abort = () => void (parts.handler ? this.shutdown() : this.#stop());
+
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
+    this.#running.then(() => signal?.removeEventListener("abort", abort));
+  }
+
+  /** The next message, when there is one and it may be handled; nothing when it is over. */
+  next(): Promise<StreamItem<Value> | undefined> {
+    const next = this.#turn.then(() => this.#next());
+    this.#turn = next.catch(() => {});
+    return next;
+  }
+
+  /** Takes nothing more, and ends when what is in hand is done with. */
+  async shutdown(): Promise<void> {
+    this.#stopping = true;
+    this.#wake();
+    while (this.#hand.begun > 0 && !this.#over) await this.#wait();
+    await this.end();
+  }
+
+  /** Ends it at once: what is not acknowledged goes to others. */
+  end(): Promise<void> {
+    return this.#ended ??= this.#end();
+  }
+
+  #stop(): void {
+    this.#stopping = true;
+    this.#wake();
+    // A loop that waits for more is done with what it had; else it is once it asks for more.
+    if (this.#idle || this.#hand.begun === 0) void this.end();
+  }
+
+  async #next(): Promise<StreamItem<Value> | undefined> {
+    for (;;) {
+      const gap = this.#over ? undefined : this.#gaps.shift();
+      if (gap) return gap;
+      if (this.#over || this.#stopping || this.#error !== undefined) {
+        const error = this.#over ? undefined : this.#error;
+        // A loop that asks for more is done with what it had.
+        if (!this.#parts.handler || this.#error !== undefined) await this.end();
+        this.#error = undefined;
+        if (error !== undefined) throw error;
+        return undefined;
+      }
+      const work = this.#hand.begun < this.#parts.concurrency ? this.#hand.shift() : undefined;
+      if (work) {
+        this.#wake(); // there is room
+        const item = await this.#begin(work);
+        if (item) return item;
+        continue;
+      }
+      this.#idle = true;
+      await this.#wait();
+      this.#idle = false;
+    }
+  }
+
+  /** Begins with a message, if it is still this consumer's. */
+  async #begin(work: Work): Promise<StreamItem<Value> | undefined> {
+    const { store, stream, group, codec, schema, maxAttempts, counts, on, handler } = this.#parts;
+    const { place, entry } = work;
+    const at = { stream, group, place: place.name, owner: this.#places.owner };
+    try {
+      // The first that runs after a pause knows that the place may be another's.
+      if (performance.now() >= place.until) await this.#places.beat();
+      if (!place.works.has(work)) return undefined;
+      if (work.uncounted && !await store.retry(at, entry.id, work.attempt)) return void this.#places.lose(place);
+      work.uncounted = false;
+    } catch (error) {
+      this.#hand.again(work);
+      if (!await this.#again(error, 0)) throw error;
+      return undefined;
+    }
+    const refused = entry.payload ? undefined : ["It was written by something else"];
+    const read = refused ? { issues: refused } : await codec.decode(entry.payload!, schema);
+    if (!place.works.has(work) || this.#over) return undefined;
+    const message = this.#hand.begin(work);
+    if (work.attempt > maxAttempts) {
+      void message.deadLetter(work.error ?? "Its consumer died").catch(() => {});
+      return undefined;
+    }
+    if ("issues" in read) {
+      counts.refused++;
+      on?.({ type: "stream.refused", stream, group, id: entry.id, issues: read.issues });
+      if (!handler) return { ...message, issues: read.issues };
+      void message.deadLetter(`It does not fit: ${read.issues.join("; ")}`).catch(() => {});
+      return undefined;
+    }
+    if (read.headers && !handler) tracesMessages()?.received("streams.consume", read.headers);
+    return { ...message, ...read };
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stopping && !this.#over;) {
+      try {
+        const drained = this.#drained();
+        const [place, wanted] = drained ? [drained, 0] : this.#pick();
+        if (!place) {
+          await this.#wait();
+          continue;
+        }
+        if (drained) await this.#leave(drained);
+        else await this.#fetch(place, wanted);
+        failures = 0;
+        this.#told = false;
+      } catch (error) {
+        if (!await this.#again(error, failures++)) return this.#over ? undefined : this.#fail(error);
+      }
+    }
+  }
+
+  /** From where to fetch, and how many. What was taken over comes first, and only what can begin. */
+  #pick(): [HeldPlace | undefined, number] {
+    const { begun, ready, size } = this.#hand;
+    const free = this.#parts.concurrency - begun - ready;
+    for (const place of this.#places.all.values()) {
+      if (place.own || !place.hungry || free <= 0) continue;
+      return [place, free];
+    }
+    const { own } = this.#places;
+    const wanted = own.hungry ? this.#appetite.wanted(begun + ready, ready, size) : 0;
+    return wanted > 0 ? [own, wanted] : [undefined, 0];
+  }
+
+  #drained(): HeldPlace | undefined {
+    for (const place of this.#places.all.values()) {
+      if (!place.own && !place.hungry && place.works.size === 0) return place;
+    }
+    return undefined;
+  }
+
+  /** Gives back what was taken over and is done with. */
+  async #leave(place: HeldPlace): Promise<void> {
+    const { store, stream, group } = this.#parts;
+    const at = { stream, group, place: place.name, owner: this.#places.owner };
+    if (await store.leave(at, [], true)) this.#places.all.delete(place.name);
+    else place.hungry = true;
+  }
+
+  async #fetch(place: HeldPlace, wanted: number): Promise<void> {
+    const { store, stream, group, lease, from } = this.#parts;
+    const { generation } = store;
+    if (generation !== place.generation && place.until > 0) {
+      // After a restart something may be pending again.
+      place.again = true;
+      place.after = "0-0";
+    }
+    place.generation = generation;
+    place.hungry = false;
+    const sent = performance.now();
+    const inHand = place.again ? [...place.works].map(({ entry }) => entry.id) : [];
+    let answer: TakeAnswer;
+    try {
+      answer = await store.take({
+        ...{ stream, group, place: place.name, owner: this.#places.owner, lease, wanted, inHand },
+        ...{ after: place.after, from: place.own ? from : undefined, most: MOST_PENDING },
+      });
+    } catch (error) {
+      place.hungry = true;
+      throw error;
+    }
+    if (!answer.held) return this.#places.lose(place);
+    place.until = this.#places.heldFrom(sent);
+    place.after = answer.after;
+    if (answer.empty) place.again = false;
+    else if (!answer.full) place.hungry = true;
+    if (answer.full) setTimeout(() => this.#hunger(), FULL_AGAIN);
+    if (answer.made && this.#known) this.#gap("lost", undefined);
+    this.#known = true;
+    if (answer.dropped + answer.missed > 0) this.#gap("trimmed", answer.dropped + answer.missed);
+    this.#appetite.fetched(answer.entries.map(({ payload }) => payload?.length ?? 0));
+    if (!place.own) this.#claimed(answer.entries.length);
+    this.#hand.add(place, answer.entries);
+    if (answer.entries.length > 0) this.#wake();
+  }
+
+  #claimed(count: number): void {
+    const { counts, on, stream, group } = this.#parts;
+    if (count === 0) return;
+    counts.claimed += count;
+    on?.({ type: "stream.claimed", stream, group, count });
+  }
+
+  #gap(reason: "trimmed" | "lost", missing: number | undefined): void {
+    const { counts, on, stream, group, handler } = this.#parts;
+    counts.gaps++;
+    on?.({ type: "stream.gap", stream, group, reason, ...(missing !== undefined && { missing }) });
+    if (!handler) this.#gaps.push(gapItem(reason, missing));
+    this.#wake();
+  }
+
+  /** After a failure, waits before something is tried again; tells whether it is. */
+  readonly #again = async (error: unknown, attempt: number): Promise<boolean> => {
+    if (this.#over || !isPassing(error)) return false;
+    const { on, stream, group } = this.#parts;
+    if (!this.#told) on?.({ type: "stream.error", stream, group, error });
+    this.#told = true;
+    const until = performance.now() + reconnectDelay(attempt);
+    const timer = setTimeout(() => this.#wake(), until - performance.now() + 1);
+    while (performance.now() < until && !this.#over) await this.#wait();
+    clearTimeout(timer);
+    return !this.#over;
+  };
+
+  readonly #tick = (): void => {
+    const { lease } = this.#parts;
+    if (this.#over) return;
+    this.#timer = setTimeout(() => {
+      this.#beat();
+      this.#hunger();
+      this.#tick();
+    }, this.#live ? lease / 3 : Math.min(lease / 3, DEAF));
+  };
+
+  #beat(): void {
+    if (this.#over) return;
+    this.#places.beat().then(() => this.#wake(), () => {}); // what fails is tried again with the next
+  }
+
+  /** There may be something to take. */
+  #hunger(): void {
+    for (const place of this.#places.all.values()) place.hungry = true;
+    this.#wake();
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => this.#wakes.add(resolve));
+  }
+
+  #wake(): void {
+    const wakes = [...this.#wakes];
+    this.#wakes.clear();
+    for (const wake of wakes) wake();
+  }
+
+  #fail(error: unknown): void {
+    this.#error ??= error;
+    this.#stopping = true;
+    this.#wake();
+  }
+
+  async #end(): Promise<void> {
+    const { store, stream, group, counts, ended } = this.#parts;
+    this.#stopping = this.#over = true;
+    clearTimeout(this.#timer);
+    this.#wake();
+    await Promise.all([this.#running, this.#hand.idle()]);
+    const listening = await this.#listening;
+    await listening?.[Symbol.asyncDispose]();
+    const untouched = this.#hand.end(new UnavailableError(`go on with a message of stream "${stream}"`, "closed"));
+    await Promise.all([...this.#places.all.values()].map(async (place) => {
+      if (place.until === 0) return;
+      const at = { stream, group, place: place.name, owner: this.#places.owner };
+      await store.leave(at, untouched.get(place) ?? [], false).catch(() => {}); // its time ends by itself then
+    }));
+    counts.consumers--;
+    ended();
+  }
+}

@@ -1,0 +1,413 @@
+/**
+ * The Lua scripts of streams.
+ *
+ * | key | what |
+ * |---|---|
+ * | `x:` name | stream: the messages: `v` what was written, `n` a number that grows by one, `k` key, `g` group |
+ * | `xn:` name | the number of the last message |
+ * | `xw:` name | is there while somebody waits for a message |
+ * | `xd:` name | stream: what was given up, and `i` its id, `g` its group, `a` attempts, `e` the error, `t` when (ms) |
+ * | `xi:` name, id | the id of the message that was added under this name |
+ * | `xg:` name, group | hash: place → until when (ms) and whose it is; `>` → the number of the last message read |
+ * | `xk:` name, group | hash: key → id of its last message that was read and is perhaps pending |
+ *
+ * A place is a consumer of the group in the server's sense, and outlives the process that holds it: who takes it over
+ * goes on with what is pending there, from its first message on. A message whose key has others pending joins them in
+ * their place. So all messages of a key are with one process at a time, in their order.
+ *
+ * @module
+ */
+import { Script } from "../../redis/script.ts";
+
+const TIME = `
+local us = tonumber(ARGV[1])
+if not us then
+  local time = redis.call('TIME')
+  us = time[1] * 1000000 + time[2]
+end
+local now = math.floor(us / 1000)
+`;
+
+/** Whose a place is, if anybody's. */
+const OWNER = `
+local function owner(place)
+  local held = redis.call('HGET', KEYS[2], place)
+  local till, who = string.match(held or '', '^(%d+) (.*)$')
+  return who, tonumber(till)
+end
+local function hold(place, till, who) redis.call('HSET', KEYS[2], place, string.format('%.0f %s', till, who)) end
+`;
+
+/** A word to those who wait. */
+const WAKE = `
+local function wake(key, channel, word)
+  if redis.call('DEL', key) == 1 then redis.call('PUBLISH', channel, word) end
+end
+`;
+
+/** A field of a message. */
+const FIELD = `
+local function field(fields, name)
+  for i = 1, #fields, 2 do if fields[i] == name then return fields[i + 1] end end
+  return nil
+end
+`;
+
+/** Messages that are scanned in one call at most, for one whose key is free. */
+const SCANNED = 1000;
+/** Milliseconds that it is remembered that somebody waits. */
+const WAITS = 60_000;
+
+/**
+ * Adds a message.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the number. KEYS[3]: who waits. KEYS[4], if it is added once: under which name.
+ *
+ * ARGV: most messages, or empty · channel · for how long the name is remembered (ms) · fields and their values.
+ *
+ * Replies with its id, and whether it was added.
+ */
+export const ADD: Script = new Script(`
+${WAKE}
+if KEYS[4] then
+  local before = redis.call('MGET', KEYS[4])[1]
+  if before then return { before, 0 } end
+end
+local add = { KEYS[1] }
+if ARGV[1] ~= '' then
+  add[2], add[3], add[4] = 'MAXLEN', '~', ARGV[1]
+end
+add[#add + 1] = '*'
+for i = 4, #ARGV do add[#add + 1] = ARGV[i] end
+add[#add + 1] = 'n'
+add[#add + 1] = redis.call('INCR', KEYS[2])
+local id = redis.call('XADD', unpack(add))
+if KEYS[4] then redis.call('PSETEX', KEYS[4], ARGV[3], id) end
+wake(KEYS[3], ARGV[2], '+')
+return { id, 1 }
+`);
+
+/**
+ * Hands out messages.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the places. KEYS[3]: the keys. KEYS[4]: who waits.
+ *
+ * ARGV: the time in µs for tests, or empty · group · place · owner · lease (ms) · wanted · after which id · where a
+ * group begins, or empty: only what is pending · most pending · channel · ids in hand, with spaces around.
+ *
+ * Replies with whether the place is held, whether the group was made, how many were dropped and missed, whether there
+ * is nothing more, whether too many are pending, up to where all is in hand, and the messages: id, attempt, fields.
+ */
+export const TAKE: Script = new Script(`
+${TIME}${OWNER}${WAKE}${FIELD}
+local stream, group, place, me = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+local wanted, after, from = tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local who = owner(place)
+if (who and who ~= me) or (not who and from == '') then return { 0, 0, 0, 0, 1, 0, after, {} } end
+local made, dropped, missed, empty, full = 0, 0, 0, 0, 0
+local pending = redis.pcall('XPENDING', stream, group, '(' .. after, '+', wanted, place)
+if pending.err then
+  if not string.find(pending.err, 'NOGROUP') then return pending end
+  if from == '' then return { 0, 0, 0, 0, 1, 0, after, {} } end
+  redis.call('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
+  redis.call('DEL', KEYS[2], KEYS[3])
+  made, pending = 1, {}
+end
+hold(place, now + tonumber(ARGV[5]), me)
+local out, gone = {}, {}
+for _, entry in ipairs(pending) do
+  local id, attempt = entry[1], entry[4] + 1
+  after = id
+  if not string.find(ARGV[11], ' ' .. id .. ' ', 1, true) then
+    local found = redis.call('XRANGE', stream, id, id)[1]
+    if found then
+      redis.call('XCLAIM', stream, group, place, 0, id, 'RETRYCOUNT', attempt, 'JUSTID')
+      out[#out + 1] = { id, attempt, found[2] }
+    else
+      redis.call('XACK', stream, group, id)
+      gone[id] = true
+      dropped = dropped + 1
+    end
+  end
+end
+if dropped > 0 then
+  local keys = redis.call('HGETALL', KEYS[3])
+  for i = 1, #keys, 2 do if gone[keys[i + 1]] then redis.call('HDEL', KEYS[3], keys[i]) end end
+end
+local parked = false
+if #pending < wanted and from == '' then empty = 1 end
+if #pending < wanted and from ~= '' then
+  local room = tonumber(ARGV[9]) - redis.call('XPENDING', stream, group)[1]
+  local scanned, last = 0, tonumber(redis.call('HGET', KEYS[2], '>') or '')
+  local before = last
+  if room <= 0 then full = 1 end
+  while #out < wanted and room > 0 and scanned < ${SCANNED} do
+    local count = math.min(wanted - #out, room)
+    local reply = redis.call('XREADGROUP', 'GROUP', group, place, 'COUNT', count, 'STREAMS', stream, '>')
+    local entries = reply and reply[1] and reply[1][2] or {}
+    for _, entry in ipairs(entries) do
+      local id, fields = entry[1], entry[2]
+      local key, number, only = field(fields, 'k'), tonumber(field(fields, 'n') or ''), field(fields, 'g')
+      if number then
+        if last and number > last + 1 then missed = missed + number - last - 1 end
+        if not last or number > last then last = number end
+      end
+      scanned, room = scanned + 1, room - 1
+      local with
+      if only and only ~= group then
+        redis.call('XACK', stream, group, id)
+      else
+        if key then
+          local others = redis.call('HGET', KEYS[3], key)
+          local other = others and redis.call('XPENDING', stream, group, others, others, 1)[1]
+          if other and other[2] ~= place then with = other[2] end
+          redis.call('HSET', KEYS[3], key, id)
+        end
+        if with then
+          redis.call('XCLAIM', stream, group, with, 0, id, 'RETRYCOUNT', 0, 'JUSTID')
+          parked = true
+        else
+          out[#out + 1] = { id, 1, fields }
+          after = id
+        end
+      end
+    end
+    if #entries < count then
+      empty = 1
+      break
+    end
+  end
+  if last ~= before then redis.call('HSET', KEYS[2], '>', string.format('%.0f', last)) end
+end
+if parked then wake(KEYS[4], ARGV[10], '+') end
+if empty == 1 and #out < wanted then redis.call('PSETEX', KEYS[4], ${WAITS}, '1') end
+return { 1, made, dropped, missed, empty, full, after, out }
+`);
+
+/**
+ * Is done with messages.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the places. KEYS[3]: the keys.
+ * ARGV: group · place · owner · for each message its id and key, or empty.
+ *
+ * Replies for each whether it was pending; with nothing where the place is another's.
+ */
+export const ACK: Script = new Script(`
+${OWNER}
+local who = owner(ARGV[2])
+if who and who ~= ARGV[3] then return false end
+local done = {}
+for i = 4, #ARGV, 2 do
+  local id, key = ARGV[i], ARGV[i + 1]
+  done[#done + 1] = redis.call('XACK', KEYS[1], ARGV[1], id)
+  if key ~= '' and redis.call('HGET', KEYS[3], key) == id then redis.call('HDEL', KEYS[3], key) end
+end
+return done
+`);
+
+/**
+ * Counts an attempt.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the places. ARGV: group · place · owner · id · attempt.
+ *
+ * Replies whether the place is held and the message pending there.
+ */
+export const RETRY: Script = new Script(`
+${OWNER}
+if owner(ARGV[2]) ~= ARGV[3] then return 0 end
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[4], 1, ARGV[2])
+if pending.err or not pending[1] then return 0 end
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[4], 'RETRYCOUNT', ARGV[5], 'JUSTID')
+return 1
+`);
+
+/**
+ * Gives a message up.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the places. KEYS[3]: the keys. KEYS[4]: what was given up.
+ *
+ * ARGV: the time in µs for tests, or empty · group · place · owner · id · key, or empty · most that are kept · fields
+ * and their values.
+ *
+ * Replies whether it was pending.
+ */
+export const BURY: Script = new Script(`
+${TIME}${OWNER}
+local who = owner(ARGV[3])
+if who and who ~= ARGV[4] then return 0 end
+if redis.call('XACK', KEYS[1], ARGV[2], ARGV[5]) == 0 then return 0 end
+if ARGV[6] ~= '' and redis.call('HGET', KEYS[3], ARGV[6]) == ARGV[5] then redis.call('HDEL', KEYS[3], ARGV[6]) end
+local add = { KEYS[4], 'MAXLEN', '~', ARGV[7], '*', 'i', ARGV[5], 'g', ARGV[2], 't', string.format('%.0f', now) }
+for i = 8, #ARGV do add[#add + 1] = ARGV[i] end
+redis.call('XADD', unpack(add))
+return 1
+`);
+
+/**
+ * Keeps places alive, and takes over one whose time is over.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the places. ARGV: the time in µs for tests, or empty · group · owner · lease (ms) ·
+ * places.
+ *
+ * Replies with whether each is still held, and with the name of one that was taken over.
+ */
+export const BEAT: Script = new Script(`
+${TIME}${OWNER}
+local stream, group, me, lease = KEYS[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local held, own = {}, {}
+for i = 5, #ARGV do
+  own[ARGV[i]] = true
+  local mine = owner(ARGV[i]) == me
+  if mine then hold(ARGV[i], now + lease, me) end
+  held[#held + 1] = mine and 1 or 0
+end
+local function left(place)
+  local pending = redis.pcall('XPENDING', stream, group, '-', '+', 1, place)
+  if not pending.err and pending[1] then return true end
+  redis.call('HDEL', KEYS[2], place)
+  if not pending.err then redis.call('XGROUP', 'DELCONSUMER', stream, group, place) end
+  return false
+end
+local places = redis.call('HGETALL', KEYS[2])
+for i = 1, #places, 2 do
+  local place = places[i]
+  local till = tonumber(string.match(places[i + 1], '^(%d+) '))
+  if place ~= '>' and not own[place] and (not till or till <= now) and left(place) then
+    hold(place, now + lease, me)
+    return { held, place }
+  end
+end
+-- Consumers whose place was lost, or that somebody else has made.
+local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
+if consumers.err then return { held } end
+for _, consumer in ipairs(consumers) do
+  local got = {}
+  for i = 1, #consumer, 2 do got[consumer[i]] = consumer[i + 1] end
+  local name, pending = got['name'], got['pending']
+  if pending > 0 and got['idle'] >= lease and not own[name] and not redis.call('HGET', KEYS[2], name) then
+    hold(name, now + lease, me)
+    return { held, name }
+  end
+end
+return { held }
+`);
+
+/**
+ * Gives a place back.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the places. KEYS[3]: who waits.
+ *
+ * ARGV: group · place · owner · channel · `1` if only where nothing is pending · for each message that nobody has
+ * begun with its id and the attempts before.
+ *
+ * Replies whether the place is gone, or free.
+ */
+export const LEAVE: Script = new Script(`
+${OWNER}
+local group, place = ARGV[1], ARGV[2]
+if owner(place) ~= ARGV[3] then return 1 end
+local pending = redis.pcall('XPENDING', KEYS[1], group, '-', '+', 1, place)
+if pending.err or not pending[1] then
+  redis.call('HDEL', KEYS[2], place)
+  if not pending.err then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, place) end
+  return 1
+end
+if ARGV[5] == '1' then return 0 end
+for i = 6, #ARGV, 2 do
+  redis.call('XCLAIM', KEYS[1], group, place, 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
+end
+hold(place, 0, ARGV[3])
+redis.call('DEL', KEYS[3])
+redis.call('PUBLISH', ARGV[4], '-')
+return 1
+`);
+
+/**
+ * Reads messages.
+ *
+ * KEYS[1]: the stream. KEYS[2]: who waits. ARGV: from · to · how many.
+ */
+export const READ: Script = new Script(`
+local entries = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])
+if #entries < tonumber(ARGV[3]) then redis.call('PSETEX', KEYS[2], ${WAITS}, '1') end
+return entries
+`);
+
+/**
+ * Tells of a stream.
+ *
+ * KEYS[1]: it. KEYS[2]: what was given up.
+ *
+ * Replies with how many messages there are and were given up, the ids of the first and the last, and of each group its
+ * name, how many are pending, how many wait, and the id of the last that was handed out.
+ */
+export const INFO: Script = new Script(`
+local length, dead = redis.call('XLEN', KEYS[1]), redis.call('XLEN', KEYS[2])
+local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local out = { length, dead, first and first[1] or false, last and last[1] or false }
+if groups.err then return out end
+for _, group in ipairs(groups) do
+  local got = {}
+  for i = 1, #group, 2 do got[group[i]] = group[i + 1] end
+  out[#out + 1] = { got['name'], got['pending'], got['lag'] or false, got['last-delivered-id'] }
+end
+return out
+`);
+
+/**
+ * Removes messages that all groups are done with.
+ *
+ * KEYS[1]: the stream. Replies with how many.
+ */
+export const TRIM_HANDLED: Script = new Script(`
+local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+if groups.err or #groups == 0 then return 0 end
+local function before(a, b)
+  local am, as = string.match(a, '^(%d+)-(%d+)$')
+  local bm, bs = string.match(b, '^(%d+)-(%d+)$')
+  am, as, bm, bs = tonumber(am), tonumber(as), tonumber(bm), tonumber(bs)
+  return am < bm or (am == bm and as < bs)
+end
+local least, pending
+for _, group in ipairs(groups) do
+  local got = {}
+  for i = 1, #group, 2 do got[group[i]] = group[i + 1] end
+  local summary = redis.call('XPENDING', KEYS[1], got['name'])
+  local first = summary[1] > 0 and summary[2] or false
+  local upto = first or got['last-delivered-id']
+  if not least or before(upto, least) or (upto == least and first) then least, pending = upto, first end
+end
+local removed = redis.call('XTRIM', KEYS[1], 'MINID', least)
+-- The last that was handed out is done with, if it is not pending.
+if not pending then removed = removed + redis.call('XDEL', KEYS[1], least) end
+return removed
+`);
+
+/**
+ * Adds again what was given up, for its group.
+ *
+ * KEYS[1]: the stream. KEYS[2]: the number. KEYS[3]: who waits. KEYS[4]: what was given up. ARGV: its id · channel.
+ *
+ * Replies with its new id, if it was there.
+ */
+export const REVIVE: Script = new Script(`
+${WAKE}${FIELD}
+local found = redis.call('XRANGE', KEYS[4], ARGV[1], ARGV[1])[1]
+if not found then return false end
+local add = { KEYS[1], '*' }
+for _, name in ipairs({ 'v', 'k', 'g' }) do
+  local value = field(found[2], name)
+  if value then
+    add[#add + 1] = name
+    add[#add + 1] = value
+  end
+end
+add[#add + 1] = 'n'
+add[#add + 1] = redis.call('INCR', KEYS[2])
+local id = redis.call('XADD', unpack(add))
+redis.call('XDEL', KEYS[4], ARGV[1])
+wake(KEYS[3], ARGV[2], '+')
+return id
+`);
