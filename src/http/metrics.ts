@@ -4,7 +4,9 @@ import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { RateLimitCounts } from "../rate_limit/stats.ts";
 import { LATENCY_BOUNDS, type RedisMetrics } from "../observe/redis_meter.ts";
 import { timingSafeEqual } from "../util/timing_safe_equal.ts";
-import { CONTENT_TYPES, type MetricFamily, type MetricsFormat, type Sample, writeMetrics } from "./open_metrics.ts";
+import { channelFamilies, lockFamilies, streamFamilies } from "./coordination_metrics.ts";
+import { counter, gauge, labelled, type MetricFamily, type Sample } from "./metric_family.ts";
+import { CONTENT_TYPES, type MetricsFormat, writeMetrics } from "./open_metrics.ts";
 
 /** The part of what `connect()` gives that is measured; whatever its types are. */
 export type Measured = {
@@ -85,9 +87,9 @@ function familiesOf(redis: Measured): MetricFamily[] {
     ...cacheFamilies(redis),
     ...sessionFamilies(redis),
     ...limitFamilies(redis),
-    ...lockFamilies(redis),
-    ...channelFamilies(redis),
-    ...streamFamilies(redis),
+    ...lockFamilies(redis.locks?.stats()),
+    ...channelFamilies(redis.pubsub?.stats()),
+    ...streamFamilies(redis.streams?.stats()),
     ...redisFamilies(redis.metrics()),
   ];
 }
@@ -123,50 +125,6 @@ function limitFamilies(redis: Measured): MetricFamily[] {
     per("larder_rate_limit_degraded", "Checks decided by a policy, Redis not answering", ({ degraded }) => [
       { value: degraded },
     ]),
-  ];
-}
-
-function lockFamilies(redis: Measured): MetricFamily[] {
-  const stats = redis.locks?.stats();
-  if (!stats) return [];
-  return [
-    counter("larder_lock_acquired", "Locks and permits that were acquired", stats.acquired),
-    counter("larder_lock_waited", "Locks and permits for which somebody stood in line", stats.waited),
-    counter("larder_lock_timeouts", "Locks and permits that were not free in time", stats.timedOut),
-    counter("larder_lock_lost", "Locks and permits that were lost while they were held", stats.lost),
-    gauge("larder_lock_held", "Locks and permits that are held", stats.held),
-    gauge("larder_lock_waiting", "Those who wait for a lock or a permit", stats.waiting),
-  ];
-}
-
-function channelFamilies(redis: Measured): MetricFamily[] {
-  const stats = redis.pubsub?.stats();
-  if (!stats) return [];
-  return [
-    counter("larder_channel_published", "Messages that were published on channels", stats.published),
-    counter("larder_channel_received", "Messages of channels that arrived", stats.received),
-    counter("larder_channel_dropped", "Messages of channels that were dropped, a loop being slow", stats.dropped),
-    counter("larder_channel_refused", "Messages of channels that did not fit their schema", stats.refused),
-    counter("larder_channel_gaps", "Times when messages of a channel may have been missed", stats.gaps),
-    gauge("larder_channel_subscriptions", "Subscriptions to channels", stats.subscriptions),
-    gauge("larder_channel_waiting", "Messages of channels that wait for their loops", stats.waiting),
-  ];
-}
-
-function streamFamilies(redis: Measured): MetricFamily[] {
-  const stats = redis.streams?.stats();
-  if (!stats) return [];
-  return [
-    counter("larder_stream_added", "Messages that were added to streams", stats.added),
-    counter("larder_stream_handled", "Messages of streams that were acknowledged", stats.handled),
-    counter("larder_stream_retried", "Times when a message of a stream was put off", stats.retried),
-    counter("larder_stream_dead", "Messages of streams that were given up", stats.dead),
-    counter("larder_stream_refused", "Messages of streams that did not fit their schema", stats.refused),
-    counter("larder_stream_claimed", "Messages of streams that were taken over from others", stats.claimed),
-    counter("larder_stream_lost", "Messages of streams that were lost to others", stats.lost),
-    counter("larder_stream_gaps", "Times when messages of a stream were missing", stats.gaps),
-    gauge("larder_stream_consumers", "Consumers of streams", stats.consumers),
-    gauge("larder_stream_pending", "Messages of streams in hand", stats.pending),
   ];
 }
 
@@ -221,24 +179,6 @@ function redisFamilies(servers: readonly RedisMetrics[]): MetricFamily[] {
     },
     { name: "larder_redis_failures", type: "counter", help: "Calls that Redis did not answer", samples: failures },
   ];
-}
-
-function counter(name: string, help: string, value: number): MetricFamily {
-  return { name, type: "counter", help, samples: [{ value }] };
-}
-
-function gauge(name: string, help: string, value: number): MetricFamily {
-  return { name, type: "gauge", help, samples: [{ value }] };
-}
-
-function labelled(
-  name: string,
-  help: string,
-  label: string,
-  values: Readonly<Record<string, number>>,
-): MetricFamily {
-  const samples = Object.entries(values).map(([key, value]): Sample => ({ labels: { [label]: key }, value }));
-  return { name, type: "counter", help, samples };
 }
 
 /** Whether OpenMetrics is wanted, and not less than plain text (RFC 9110, section 12.5.1): with `q=0` it is not. */

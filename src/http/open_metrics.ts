@@ -1,21 +1,4 @@
-/** One sample: labels and a value. `suffix` is what OpenMetrics appends to the name, as in `_bucket`. */
-export interface Sample {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
-  readonly suffix?: string;
-}
-
-/** Samples of one kind. */
-export interface MetricFamily {
-  /** Its name with its unit, without `_total`. */
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  /** What it is, in a sentence without a full stop. */
-  readonly help: string;
-  /** The unit with which the name ends, if there is one. */
-  readonly unit?: string;
-  readonly samples: readonly Sample[];
-}
+import type { MetricFamily } from "./metric_family.ts";
 
 /** The two forms in which Prometheus takes metrics. */
 export type MetricsFormat = "openmetrics" | "prometheus";

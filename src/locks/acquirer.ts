@@ -7,7 +7,7 @@ import { Lines, Turn } from "./lines.ts";
 import { DRIFT, HeldLock } from "./lock.ts";
 import { lockTracer } from "../observe/telemetry.ts";
 import type { LockTimes } from "./options.ts";
-import type { LockStats } from "./stats.ts";
+import type { AcquirerStats } from "./stats.ts";
 import type { Grant, LockStore, TakeAnswer, TakeRequest } from "./store.ts";
 
 /** What is asked for. */
@@ -57,7 +57,7 @@ export class Acquirer {
   readonly #lines = new Lines();
   /** What is being acquired. */
   readonly #asking = new Set<Promise<unknown>>();
-  readonly #counts = { acquired: 0, waited: 0, timedOut: 0, lost: 0 };
+  readonly #counts = { acquired: 0, waited: 0, waitSeconds: 0, timedOut: 0, busy: 0, lost: 0 };
   readonly #closing = new AbortController();
   #listens = false;
   #closed: ClosedBy | undefined;
@@ -70,7 +70,7 @@ export class Acquirer {
   }
 
   /** What was done so far. */
-  stats(): LockStats {
+  stats(): AcquirerStats {
     return { ...this.#counts, held: this.#keeper.locks.size, waiting: this.#lines.size };
   }
 
@@ -111,7 +111,10 @@ export class Acquirer {
     try {
       const answer = await this.#store.take(ask, signal);
       if ("token" in answer) return await this.#hold(request, owner, answer.token, began, began);
-      if (wait === 0) return undefined;
+      if (wait === 0) {
+        this.#counts.busy++;
+        return undefined;
+      }
       return await this.#wait(request, turn, { ...ask, wait }, began, { ...answer, since: began });
     } catch (error) {
       // What was sent may have been done all the same.
@@ -143,6 +146,7 @@ export class Acquirer {
   ): Promise<HeldLock | undefined> {
     const { owner, ttl } = ask;
     const end = began + ask.wait;
+    const joined = performance.now();
     this.#counts.waited++;
     this.#lines.join(turn);
     try {
@@ -179,6 +183,7 @@ export class Acquirer {
       this.#told(request.name, began, false);
       return undefined;
     } finally {
+      this.#counts.waitSeconds += (performance.now() - joined) / 1000;
       this.#lines.leave(turn, Math.max(ttl, answer.retryIn) + SLACK);
     }
   }

@@ -22,7 +22,7 @@ import {
   tryTimesOf,
 } from "./options.ts";
 import { NamedSemaphore, type Semaphore } from "./semaphore.ts";
-import type { LockStats } from "./stats.ts";
+import { CallCounts, type LockStats } from "./stats.ts";
 import type { LockStore } from "./store.ts";
 
 /**
@@ -49,6 +49,8 @@ import type { LockStore } from "./store.ts";
 export class Locks implements AsyncDisposable {
   readonly #acquirer: Acquirer;
   readonly #store: LockStore;
+  readonly #idempotent = new CallCounts("ran", "kept", "running");
+  readonly #once = new CallCounts("ran", "skipped");
   /** The locks that are held around a call. */
   readonly #around = new AsyncLocalStorage<ReadonlyMap<string, HeldLock>>();
 
@@ -195,7 +197,8 @@ export class Locks implements AsyncDisposable {
     if (typeof job !== "function") {
       throw new TypeError(`Cannot run once: wanted a function as the job, got ${describe(job)}`);
     }
-    return await runOnce(this.#acquirer, this.#store, name, once, job);
+    const call = runOnce(this.#acquirer, this.#store, name, once, job);
+    return await this.#once.count(call, ({ ran }) => ran ? "ran" : "skipped");
   }
 
   /**
@@ -239,12 +242,13 @@ export class Locks implements AsyncDisposable {
     if (typeof job !== "function") {
       throw new TypeError(`Cannot run what is idempotent: wanted a function as the job, got ${describe(job)}`);
     }
-    return await runIdempotent(this.#acquirer, this.#store, key, times, job);
+    const call = runIdempotent(this.#acquirer, this.#store, key, times, job);
+    return await this.#idempotent.count(call, ({ state }) => state);
   }
 
   /** What was done in this process so far. */
   stats(): LockStats {
-    return this.#acquirer.stats();
+    return { ...this.#acquirer.stats(), idempotent: this.#idempotent.get(), once: this.#once.get() };
   }
 
   /**

@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import parse from "parse-prometheus-text-format";
 import { connect, type Larder } from "../../mod.ts";
 import { metricsHandler } from "../../src/http/mod.ts";
 import { writeMetrics } from "../../src/http/open_metrics.ts";
 import { testWith } from "../support/program.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/until.ts";
 
 const OPEN_METRICS = "application/openmetrics-text; version=1.0.0";
 
@@ -32,6 +33,32 @@ async function work({ cache }: Larder): Promise<void> {
   await cache.getOrSet("b", () => 2);
   await cache.getOrSet("c", () => Promise.reject(new Error("no"))).catch(() => {});
   await cache.invalidateByTag("t");
+}
+
+/** Uses locks and channels in every way that is counted. */
+async function coordinate(
+  { locks, pubsub }: Larder,
+  look: (subscription: AsyncIterator<unknown>) => Promise<void>,
+): Promise<void> {
+  const lock = await locks.acquire("report");
+  await locks.tryAcquire("report");
+  await assertRejects(() => locks.acquire("report", { wait: "20ms" }), Error);
+  for (let i = 0; i < 2; i++) {
+    await locks.idempotent("pay", { ttl: "1h" }, () => ({ value: 1, keep: new Uint8Array([1]) }));
+    await locks.once("clean", { every: "1h" }, () => {});
+  }
+  const orders = pubsub.channel<number>("orders");
+  const messages = orders.subscribe({ buffer: 2, onFull: "drop-oldest" });
+  const subscription = messages[Symbol.asyncIterator]();
+  const first = subscription.next();
+  await messages.ready;
+  await orders.publish(1);
+  await first;
+  for (const order of [2, 3, 4]) await orders.publish(order);
+  await until(() => pubsub.stats().received === 4, "messages");
+  await look(subscription);
+  await subscription.return?.();
+  await lock.release();
 }
 
 Deno.test("metricsHandler() counts what the cache does", async () => {
@@ -71,6 +98,29 @@ Deno.test("metricsHandler() and Larder.health() count sessions and limits", asyn
   const text = await (await metricsHandler(redis)(new Request("http://localhost/metrics"))).text();
   assert(text.includes('larder_sessions_total{change="created"} 2'), text);
   assert(text.includes('larder_rate_limit_checks_total{preset="AUTH",decision="refused"} 3'), text);
+});
+
+Deno.test("metricsHandler() counts locks, what is done once, and channels", async () => {
+  await using redis = await connect({ url: "memory:" });
+  await coordinate(redis, async (subscription) => {
+    const found = await families(redis);
+    const values = (name: string) =>
+      (found.get(name)?.metrics ?? []).map(({ labels, value }) => `${labels?.result ?? ""}${value}`);
+    assertEquals(values("larder_lock_acquired_total"), ["5"]); // and for each call of the others
+    assertEquals(values("larder_lock_busy_total"), ["1"]);
+    assertEquals(values("larder_lock_waited_total"), ["1"]);
+    assertEquals(values("larder_lock_timeouts_total"), ["1"]);
+    assert(Number(values("larder_lock_wait_seconds_total")[0]) > 0);
+    assertEquals([values("larder_lock_held"), values("larder_lock_waiting")], [["1"], ["0"]]);
+    assertEquals(values("larder_idempotent_calls_total"), ["ran1", "kept1", "running0", "failed0"]);
+    assertEquals(values("larder_once_calls_total"), ["ran1", "skipped1", "failed0"]);
+    assertEquals(values("larder_channel_published_total"), ["4"]);
+    assertEquals(values("larder_channel_received_total"), ["4"]);
+    assertEquals(values("larder_channel_dropped_total"), ["1"]);
+    assertEquals(values("larder_channel_gaps_total"), ["0"]);
+    assertEquals([values("larder_channel_subscriptions"), values("larder_channel_waiting")], [["1"], ["2"]]);
+    assertEquals(found.get("larder_lock_held")!.type, "GAUGE");
+  });
 });
 
 Deno.test({
@@ -157,6 +207,7 @@ Deno.test(
     await using server = await RedisServer.start();
     await using redis = await connect({ url: server.url });
     await work(redis);
+    await coordinate(redis, () => Promise.resolve());
     const process = new Deno.Command(promtool, {
       args: ["check", "metrics"],
       stdin: "piped",

@@ -197,7 +197,37 @@ contract("Locks tell what happens", async (world) => {
     { type: "lock.acquired", name: "x", token: lock.token },
     { type: "lock.waited", name: "x", acquired: false },
   ] as never);
-  assertEquals(a.stats(), { acquired: 1, waited: 2, timedOut: 1, lost: 0, held: 0, waiting: 0 });
+  const { waitSeconds, idempotent, once, ...stats } = a.stats();
+  assertEquals(stats, { acquired: 1, waited: 2, timedOut: 1, busy: 0, lost: 0, held: 0, waiting: 0 });
+  assert(waitSeconds > 0.02, String(waitSeconds));
+  assertEquals([idempotent, once], [{ ran: 0, kept: 0, running: 0, failed: 0 }, { ran: 0, skipped: 0, failed: 0 }]);
+});
+
+contract("Locks count who found one taken, and what is done once", async (world) => {
+  const [a, b] = await Promise.all([world.open(), world.open()]);
+  const lock = (await a.tryAcquire("x"))!;
+  assertEquals(await b.tryAcquire("x"), undefined);
+  await lock.release();
+  assertEquals([a.stats().busy, b.stats().busy], [0, 1]);
+  const turn = Promise.withResolvers<void>();
+  const keep = new Uint8Array([1]);
+  const begun = Promise.withResolvers<void>();
+  const first = a.idempotent("pay", { ttl: "1h" }, async () => {
+    begun.resolve();
+    await turn.promise;
+    return { value: 1, keep };
+  });
+  await begun.promise;
+  assertEquals((await a.idempotent("pay", { ttl: "1h" }, () => ({ value: 2, keep }))).state, "running");
+  turn.resolve();
+  await first;
+  assertEquals((await a.idempotent("pay", { ttl: "1h" }, () => ({ value: 3, keep }))).state, "kept");
+  await assertRejects(() => a.idempotent("broken", { ttl: "1h" }, () => Promise.reject(new Error("no"))), Error, "no");
+  for (let i = 0; i < 2; i++) await a.once("clean", { every: "1h" }, () => {});
+  await assertRejects(() => a.once("dirty", { every: "1h" }, () => Promise.reject(new Error("no"))), Error, "no");
+  const { idempotent, once } = a.stats();
+  assertEquals(idempotent, { ran: 1, kept: 1, running: 1, failed: 1 });
+  assertEquals(once, { ran: 1, skipped: 1, failed: 1 });
 });
 
 Deno.test("Locks refuse what cannot be meant, before anything is sent", async (t) => {

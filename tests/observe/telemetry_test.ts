@@ -13,10 +13,25 @@ interface Span {
   status?: { code?: number };
 }
 
+interface Attributed {
+  attributes?: { key: string; value: Record<string, unknown> }[];
+}
+
+interface Metric {
+  name: string;
+  histogram?: { dataPoints: Attributed[] };
+}
+
+function attributesOf({ attributes = [] }: Attributed): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+}
+
 /** Takes what a process exports by OTLP over HTTP, as JSON. */
 class Receiver implements AsyncDisposable {
   readonly spans: Span[] = [];
   readonly metrics: string[] = [];
+  /** What each point of the metric of durations says of itself. */
+  readonly durations: Record<string, unknown>[] = [];
   text = "";
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -30,7 +45,11 @@ class Receiver implements AsyncDisposable {
         for (const { spans } of scopeSpans) this.spans.push(...spans);
       }
       for (const { scopeMetrics } of pathname === "/v1/metrics" ? body.resourceMetrics : []) {
-        for (const { metrics } of scopeMetrics) for (const { name } of metrics) this.metrics.push(name);
+        for (const metric of scopeMetrics.flatMap(({ metrics }: { metrics: Metric[] }) => metrics) as Metric[]) {
+          this.metrics.push(metric.name);
+          if (metric.name !== "db.client.operation.duration") continue;
+          for (const point of metric.histogram!.dataPoints) this.durations.push(attributesOf(point));
+        }
       }
       return Response.json({});
     });
@@ -88,7 +107,8 @@ Deno.test({
     assertEquals(named("cache.load").map(({ status }) => status?.code ?? 0).sort(), [0, 0, 2]);
     const [locks] = named("locks");
     for (const step of ["lock.acquire", "lock.hold"]) {
-      assertEquals(named(step).map(({ parentSpanId, kind }) => [parentSpanId, kind]), [[locks!.spanId, 1]], step);
+      const steps = named(step).filter(({ traceId }) => traceId === locks!.traceId);
+      assertEquals(steps.map(({ parentSpanId, kind }) => [parentSpanId, kind]), [[locks!.spanId, 1]], step);
     }
     assertEquals(named("work")[0]!.parentSpanId, named("lock.hold")[0]!.spanId);
     const [publish] = named("channel.publish");
@@ -100,6 +120,20 @@ Deno.test({
     const [copies] = named("copies");
     assertEquals(receiver.spans.filter(({ traceId }) => traceId === copies!.traceId), [copies!]);
     assert(receiver.metrics.includes("db.client.operation.duration"));
+    // What is done has its name, by which service ever.
+    const clients = receiver.spans.filter(({ kind }) => kind === 3);
+    const written = new Map(clients.map((span) => [span.name, attributesOf(span)]));
+    for (const name of ["locks.acquire", "locks.release", "locks.idempotent", "locks.once", "pubsub.publish"]) {
+      assert(written.get(name)?.["larder.operation"], `${name}: ${JSON.stringify([...written])}`);
+    }
+    for (const attributes of receiver.durations) {
+      assert(/^[A-Z]/.test(String(attributes["db.operation.name"])), JSON.stringify(attributes));
+      assert(typeof attributes["larder.operation"] === "string", JSON.stringify(attributes));
+    }
+    const operations = new Set(receiver.durations.map((attributes) => attributes["larder.operation"]));
+    for (const what of ["read cache entries", "acquire lock", "keep what was done", "keep last run", "publish"]) {
+      assert(operations.has(what), `${what}: ${JSON.stringify([...operations])}`);
+    }
     assertFalse(receiver.text.includes("secret-"), "keys and messages stay where they are");
   },
 });

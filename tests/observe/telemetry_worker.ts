@@ -25,6 +25,10 @@ await trace.getTracer("app").startActiveSpan("locks", async (span) => {
   span.end();
 });
 
+const keep = new TextEncoder().encode("secret-kept");
+await redis.locks.idempotent("secret-payment", { ttl: "1h" }, () => ({ value: 1, keep }));
+await redis.locks.once("secret-job", { every: "1h" }, () => {});
+
 const orders = redis.pubsub.channel<number>("secret-channel");
 await using messages = orders.subscribe();
 await messages.ready;
