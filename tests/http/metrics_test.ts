@@ -38,7 +38,7 @@ async function work({ cache }: Larder): Promise<void> {
 /** Uses locks and channels in every way that is counted. */
 async function coordinate(
   { locks, pubsub }: Larder,
-  look: (subscription: AsyncIterator<unknown>) => Promise<void>,
+  look: () => Promise<void>,
 ): Promise<void> {
   const lock = await locks.acquire("report");
   await locks.tryAcquire("report");
@@ -56,7 +56,7 @@ async function coordinate(
   await first;
   for (const order of [2, 3, 4]) await orders.publish(order);
   await until(() => pubsub.stats().received === 4, "messages");
-  await look(subscription);
+  await look();
   await subscription.return?.();
   await lock.release();
 }
@@ -102,7 +102,7 @@ Deno.test("metricsHandler() and Larder.health() count sessions and limits", asyn
 
 Deno.test("metricsHandler() counts locks, what is done once, and channels", async () => {
   await using redis = await connect({ url: "memory:" });
-  await coordinate(redis, async (subscription) => {
+  await coordinate(redis, async () => {
     const found = await families(redis);
     const values = (name: string) =>
       (found.get(name)?.metrics ?? []).map(({ labels, value }) => `${labels?.result ?? ""}${value}`);
