@@ -24,6 +24,7 @@ import { limitTimeout } from "../rate_limit/settings.ts";
 import { Probes } from "./probes.ts";
 import { waitUntilReady } from "./ready.ts";
 import { type RawCommands, rawCommands } from "../redis/raw_commands.ts";
+import { rememberServer } from "./server_of.ts";
 import { openSessions } from "./open_sessions.ts";
 import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -193,7 +194,8 @@ export async function connect<
       return { role, batch, probes };
     },
   );
-  return new Services<TypesWith<Types, Data>, Limits>({ cache, sessions, rateLimit, locks, pubsub, streams }, servers);
+  const services = { cache, sessions, rateLimit, locks, pubsub, streams };
+  return rememberServer(new Services<TypesWith<Types, Data>, Limits>(services, servers), server);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });

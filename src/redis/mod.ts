@@ -19,4 +19,5 @@ export * from "./adapters/from_db_redis.ts";
 export * from "./adapters/from_ioredis.ts";
 export * from "./adapters/ioredis_like.ts";
 export * from "./adapters/from_node_redis.ts";
+export { type BullConnection, bullConnection, type BullTlsOptions } from "../connect/bull_connection.ts";
 export type { RawCommands, RawReply } from "./raw_commands.ts";
