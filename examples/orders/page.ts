@@ -19,7 +19,8 @@ export const PAGE: string = `<!doctype html>
   function show(orders) {
     for (const order of orders) shown.set(order.id, order);
     const sorted = [...shown.values()].sort((a, b) => a.id - b.id);
-    list.replaceChildren(...sorted.map(({ item }) => Object.assign(document.createElement("li"), { textContent: item })));
+    const line = ({ item }) => Object.assign(document.createElement("li"), { textContent: item });
+    list.replaceChildren(...sorted.map(line));
   }
 
   async function readAll() {
