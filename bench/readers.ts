@@ -1,7 +1,7 @@
 import { deepEqual } from "node:assert/strict";
-import type { LarderPeer } from "./peers/larder.ts";
+import type { Run } from "./drive.ts";
 import type { Peer } from "./peers/peer.ts";
-import type { Contender } from "./rounds.ts";
+
 import { KEYS, VALUES } from "./workload.ts";
 
 /** Stores all products. */
@@ -11,24 +11,9 @@ export async function fill(peers: readonly Peer[]): Promise<void> {
   }
 }
 
-/** Reading by each of the peers. */
-export function readers(peers: readonly Peer[]): Promise<Contender[]> {
-  return checked(peers.map((peer) => ({ name: peer.reading, run: (i) => peer.read(i) })));
-}
-
-/** Reading by Larder in both ways. */
-export function ourReaders(larder: LarderPeer): Promise<Contender[]> {
-  return checked([
-    { name: "get", run: (i) => larder.read(i) },
-    { name: "getOrSet", run: (i) => larder.readThrough(i) },
-  ]);
-}
-
-/** Makes sure that each of them hits: a benchmark of misses is soon written. */
-async function checked(contenders: Contender[]): Promise<Contender[]> {
-  for (const { run } of contenders) {
-    const value = await run(7);
-    deepEqual(typeof value === "string" ? JSON.parse(value) : value, VALUES[7]);
-  }
-  return contenders;
+/** Makes sure that a read hits: a benchmark of misses is soon written. */
+export async function checked(run: Run): Promise<Run> {
+  const value = await run(7);
+  deepEqual(typeof value === "string" ? JSON.parse(value) : value, VALUES[7]);
+  return run;
 }

@@ -1,4 +1,5 @@
 import { collectGarbage } from "./collect_garbage.ts";
+import { drive, driveFor } from "./drive.ts";
 import { median, type Row } from "./row.ts";
 
 /** One of those that do the same work. */
@@ -41,10 +42,10 @@ export async function inRounds(
     for (let i = 0; i < contenders.length; i++) {
       const contender = contenders[(i + Math.max(0, round)) % contenders.length]!;
       if (round < 0) {
-        const rate = await driveFor(contender, callers, slice);
+        const rate = await driveFor(contender.run, callers, slice);
         amounts.set(contender.name, Math.max(callers, Math.round(rate * slice / 1000)));
       } else {
-        rates.get(contender.name)!.push(await drive(contender, callers, amounts.get(contender.name)!));
+        rates.get(contender.name)!.push(await drive(contender.run, callers, amounts.get(contender.name)!));
       }
     }
   }
@@ -72,26 +73,4 @@ export function compare(
       };
     })
   );
-}
-
-/** Does the work `amount` times and tells how often per second. */
-async function drive({ run }: Contender, callers: number, amount: number): Promise<number> {
-  let next = 0;
-  const caller = async () => {
-    while (next < amount) await run(next++);
-  };
-  const start = performance.now();
-  await Promise.all(Array.from({ length: callers }, caller));
-  return amount * 1000 / (performance.now() - start);
-}
-
-/** Does the work for so many milliseconds and tells how often per second. */
-async function driveFor({ run }: Contender, callers: number, milliseconds: number): Promise<number> {
-  let done = 0;
-  const start = performance.now();
-  const caller = async () => {
-    while (performance.now() - start < milliseconds) await run(done++);
-  };
-  await Promise.all(Array.from({ length: callers }, caller));
-  return done * 1000 / (performance.now() - start);
 }

@@ -1,41 +1,21 @@
-import { openBentocache } from "./bentocache.ts";
-import { openCacheManager } from "./cache_manager.ts";
-import { openCachified } from "./cachified.ts";
-import { openDbRedis, REAL_CLIENT } from "./db_redis.ts";
-import { openIoredis } from "./ioredis.ts";
-import { openLarder } from "./larder.ts";
-import { openNodeRedis } from "./node_redis.ts";
-import type { LarderPeer } from "./larder.ts";
-import type { Peer, TaggedPeer } from "./peer.ts";
+import { REAL_CLIENT } from "./db_redis.ts";
 
-/** Larder and all others, connected to the same server. */
-export interface AllPeers extends AsyncDisposable {
-  /** Larder. */
-  readonly larder: LarderPeer;
-  /** The one that knows tags too. */
-  readonly bentocache: TaggedPeer;
-  /** The others, bentocache among them. */
-  readonly others: readonly Peer[];
-}
+/** All others that read, by the names of `contenders/reads.ts`. */
+export const OTHER_READERS: readonly string[] = [
+  ...(REAL_CLIENT ? ["@db/redis get"] : []),
+  "bentocache getOrSet",
+  "cache-manager get",
+  "cachified",
+  "ioredis auto-pipelined get + parse",
+  "node-redis get + parse",
+];
 
-/** Opens them all. */
-export async function openAll(url: string): Promise<AllPeers> {
-  const larder = await openLarder(url);
-  const bentocache = await openBentocache(url);
-  const others = [
-    ...(REAL_CLIENT ? [await openDbRedis(url)] : []),
-    bentocache,
-    await openCacheManager(url),
-    await openCachified(url),
-    await openIoredis(url),
-    await openNodeRedis(url),
-  ];
-  return {
-    larder,
-    bentocache,
-    others,
-    async [Symbol.asyncDispose]() {
-      for (const peer of [larder, ...others]) await peer[Symbol.asyncDispose]();
-    },
-  };
-}
+/** All others that write, by the names of `contenders/writes.ts`. */
+export const OTHER_WRITERS: readonly string[] = [
+  ...(REAL_CLIENT ? ["@db/redis set"] : []),
+  "bentocache set",
+  "cache-manager set",
+  "cachified, forced",
+  "ioredis auto-pipelined stringify + set",
+  "node-redis stringify + set",
+];

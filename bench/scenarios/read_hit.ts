@@ -1,9 +1,9 @@
-import { openAll } from "../peers/all.ts";
-import { openLarder } from "../peers/larder.ts";
-import { fill, ourReaders, readers } from "../readers.ts";
-import { compare, inRounds } from "../rounds.ts";
+import { inProcesses } from "../contender_processes.ts";
+import { OTHER_READERS } from "../peers/all.ts";
+import { compare } from "../rounds.ts";
 import type { Scenario } from "../scenario.ts";
 
+const READS = import.meta.resolve("../contenders/reads.ts");
 /** What is aimed at with 64 callers. */
 const GOALS = {
   "@db/redis get": 20,
@@ -24,21 +24,16 @@ export const READ_HIT_256: Scenario = readHit("read-hit-256", 256, { "node-redis
 /** The same by few. */
 export const READ_HIT_8: Scenario = readHit("read-hit-8", 8, { "node-redis get + parse": 1 });
 
-/** Hits on entries that are older than an invalidation of another tag, as most are in a service that runs. */
+/** Hits by a process that was started after the invalidation, and has the server look each tag up. */
 export const READ_HIT_INVALIDATED: Scenario = {
   name: "read-hit-invalidated",
   async run({ server, rounds }) {
-    await using all = await openAll(server.url);
-    const { larder, bentocache, others } = all;
-    await fill([larder, ...others]);
-    await larder.invalidateByTag("another");
-    await bentocache.invalidateByTag("another");
-    // A process that was there heard of the invalidation; one that starts later has the server look each tag up.
-    await using late = await openLarder(server.url);
-    const later = (await ourReaders(late)).map(({ name, run }) => ({ name: `${name}, started later`, run }));
-    const own = [...await ourReaders(larder), ...later];
-    const rates = await inRounds([...own, ...await readers([bentocache, others.at(-1)!])], { callers: 64, rounds });
-    return compare("read hit, 64 callers, another tag was invalidated", rates, own.map(({ name }) => name));
+    const later = ["get, started later", "getOrSet, started later"];
+    const peers = ["bentocache getOrSet", "node-redis get + parse"];
+    const names = ["get", ...later, ...peers];
+    const rates = await inProcesses(READS, names, [server.url], { callers: 64, rounds });
+    rates.delete("get"); // it has filled the cache
+    return compare("read hit, 64 callers, another tag was invalidated", rates, later);
   },
 };
 
@@ -51,19 +46,13 @@ function readHit(
   return {
     name,
     async run({ server, rounds }) {
-      await using all = await openAll(server.url);
-      const { larder, others } = all;
-      await fill([larder, ...others]);
-      // Without an invalidation, no tag is looked at: that would flatter.
-      await larder.invalidateByTag("another");
-      const own = await ourReaders(larder);
-      const rates = await inRounds([...own, ...await readers(others)], { callers, rounds });
+      const names = ["get", "getOrSet", ...OTHER_READERS];
+      const rates = await inProcesses(READS, names, [server.url], { callers, rounds });
       const work = `read hit, 3 tags, ${callers} ${callers === 1 ? "caller" : "callers"}`;
-      const [get, getOrSet] = own.map(({ name }) => name) as [string, string];
       const without = (name: string) => new Map([...rates].filter(([other]) => other !== name));
       return [
-        ...compare(work, without(getOrSet), [get], goals),
-        ...compare(work, without(get), [getOrSet], goalsOfLoads),
+        ...compare(work, without("getOrSet"), ["get"], goals),
+        ...compare(work, without("get"), ["getOrSet"], goalsOfLoads),
       ];
     },
   };

@@ -1,18 +1,15 @@
-import { openAll } from "../peers/all.ts";
-import { compare, inRounds } from "../rounds.ts";
+import { inProcesses } from "../contender_processes.ts";
+import { OTHER_WRITERS } from "../peers/all.ts";
+import { compare } from "../rounds.ts";
 import type { Scenario } from "../scenario.ts";
+
+const WRITES = import.meta.resolve("../contenders/writes.ts");
 
 /** Stores with three tags; only Larder and bentocache keep the tags. */
 export const WRITE: Scenario = {
   name: "write",
   async run({ server, rounds }) {
-    await using all = await openAll(server.url);
-    const contenders = [all.larder, ...all.others].map((peer) => ({
-      name: peer.writing,
-      run: (i: number) => peer.write(i),
-    }));
-    const rates = await inRounds(contenders, { callers: 64, rounds });
-    const goals = { "node-redis stringify + set": 0.6 };
-    return compare("write, 3 tags, 64 callers", rates, [all.larder.writing], goals);
+    const rates = await inProcesses(WRITES, ["set", ...OTHER_WRITERS], [server.url], { callers: 64, rounds });
+    return compare("write, 3 tags, 64 callers", rates, ["set"], { "node-redis stringify + set": 0.6 });
   },
 };
