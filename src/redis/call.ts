@@ -13,9 +13,14 @@ export interface Call extends RedisCommand {
    * Commands that go out in front of it, in the same write: their replies come along, and an error among them rejects
    * the call. For whoever counts or traces, all of it is one call.
    */
-  readonly before?: readonly RedisCommand[];
+  readonly before?: readonly RedisCommand[] | undefined;
+  /**
+   * Whether errors are a part of the answer: they are handed over in place, and count as no failure. Whoever wants that
+   * asks again in another way, and hears of what is wrong then.
+   */
+  readonly takesErrors?: boolean | undefined;
   /** Told when it is about to be written, by `performance.now()`. */
-  written?(now: number): void;
+  readonly written?: ((now: number) => void) | undefined;
   /** Takes the reply, and those to the commands in front of it; error replies go to `reject`. */
   resolve(reply: RedisReply, before?: readonly RedisReply[]): void;
   /** Takes a failure. */

@@ -14,8 +14,11 @@ export interface Write extends Due {
 }
 
 /** Begins the deadlines: what was waited for until now was not the server. Tells when the first of them ends, too. */
-export function beginWrite(calls: readonly Waiting[], timeout: number): { write: Write; first: number } {
-  const sentAt = performance.now();
+export function beginWrite(
+  calls: readonly Waiting[],
+  timeout: number,
+  sentAt: number,
+): { write: Write; first: number } {
   let first = sentAt + timeout;
   const write = { calls, sentAt, deadline: first, gracePeriod: timeout / 2, gracePeriods: 0 };
   for (const call of calls) {
@@ -59,6 +62,12 @@ export function answerCalls(
     if (call.settled) continue;
     const before = call.before === undefined ? NONE : replies.slice(first, next - 1);
     let reply = replies[next - 1];
+    if (call.takesErrors && answered(before) && reply !== undefined && !(reply instanceof UnavailableError)) {
+      call.settled = true;
+      observer?.answered(call.operation, milliseconds, call.name);
+      call.resolve(reply, before);
+      continue;
+    }
     for (let i = before.length - 1; i >= 0; i--) if (before[i] instanceof Error) reply = before[i];
     if (redirect && reply instanceof RedisError && redirect(call, reply)) continue;
     call.settled = true;
@@ -77,6 +86,11 @@ export function answerCalls(
     }
   }
   return demoted;
+}
+
+/** Whether all of it came from the server. */
+function answered(replies: readonly (RedisReply | UnavailableError | undefined)[]): replies is readonly RedisReply[] {
+  return !replies.some((reply) => reply === undefined || reply instanceof UnavailableError);
 }
 
 /** Fails the calls that were not answered. */

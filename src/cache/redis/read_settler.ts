@@ -1,5 +1,5 @@
 import { VERSION, WireEntry } from "../entry.ts";
-import { Coldness } from "./coldness.ts";
+import { Coldness } from "../../redis/coldness.ts";
 import type { EntryReader } from "./entry_reader.ts";
 import { judgeRead, type Moment } from "./judge_read.ts";
 import type { TagLookup } from "../invalidations.ts";

@@ -10,6 +10,8 @@ export type ReplyPart = Uint8Array | false | ReplyPart[];
 /** Flags of a session in a reply. */
 const TOUCHED = 1;
 const CONFLICT = 2;
+/** What stands for none of them. */
+export const NO_FLAGS: Uint8Array = new Uint8Array(1);
 const VERSION = 1;
 const HEAD = 50;
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { KnownEntries } from "../../../src/cache/known_entries.ts";
-import { Coldness } from "../../../src/cache/redis/coldness.ts";
+import { Coldness } from "../../../src/redis/coldness.ts";
 import { NO_LEDGER, readMarks } from "../../../src/cache/redis/ledger_marks.ts";
 import { Probe } from "../../../src/cache/redis/probe.ts";
 import { ReadsOut } from "../../../src/cache/redis/reads_out.ts";

@@ -2,8 +2,8 @@
 const COLD = 0.4;
 
 /**
- * Whether those who would load find nothing, mostly. If so, the script that grants leases is asked at once, which saves
- * a round trip; else it is not asked at all, which saves the server most of the work of a hit.
+ * Whether what is read without a script finds nothing that will do, mostly. If so, the script that is asked then is
+ * asked at once, which saves a round trip; else it is not asked at all, which saves the server most of the work.
  */
 export class Coldness {
   readonly #reads: number;
