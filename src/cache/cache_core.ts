@@ -132,9 +132,12 @@ export class CacheCore {
     const { payload, flags } = encoded;
     const { fresh, stale, error } = lifetimeOf(policy);
     const written = store.write(key, { payload, flags, fresh, stale, error, tags, loadTime: 0 });
-    return this.reader.attempt("write", key, written, signal, failures).then((stored = false) => {
+    return abortable(written, signal).then((stored) => {
       if (stored) this.stats.sets++;
       return stored;
+    }, (error) => {
+      if (!this.reader.failed("write", key, error, signal, failures)) throw error;
+      return false;
     });
   }
 

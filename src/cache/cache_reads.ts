@@ -9,9 +9,10 @@ import { Failures } from "./failures.ts";
 import { GET, INSPECT, VERSIONED } from "./option_names.ts";
 import type { GetOptions, Inspected, InspectOptions, Lookup, OperationOptions, VersionOptions } from "./options.ts";
 import { inTurns } from "./pace.ts";
-import type { ReadThrough, Wanted } from "./read_through.ts";
+import type { ReadThrough } from "./read_through.ts";
 import type { Read } from "./store.ts";
 import { versionIn, versionOf } from "./version.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** What a reader wants who says nothing. */
 const ANYTHING: Wanted<never> = Object.freeze({ schema: undefined, signal: undefined, version: undefined });

@@ -5,11 +5,12 @@ import { assertKey, assertTags } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { NONE } from "./cache_arguments.ts";
 import type { CacheCore } from "./cache_core.ts";
+import type { Encoded } from "./codec.ts";
 import { CacheReads } from "./cache_reads.ts";
 import { Failures } from "./failures.ts";
 import { OPERATION, setOptionsOf } from "./option_names.ts";
 import type { OperationOptions, SetOptions } from "./options.ts";
-import { policyOf, ttlOf } from "./policy.ts";
+import { type Policy, policyOf, ttlOf } from "./policy.ts";
 import { setMany } from "./set_many.ts";
 import { versionOf } from "./version.ts";
 
@@ -32,17 +33,30 @@ export class CacheWrites extends CacheReads {
    * @returns Whether it was stored. If not, what was there before is not served either.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
-  async set(key: string, value: unknown, options: SetOptions | Duration = NONE): Promise<boolean> {
-    const settings = setOptionsOf(options);
-    assertKey(key, this.#core.maxKeyBytes, "write to the cache");
-    const tags = assertTags(settings.tags, "write to the cache");
-    const policy = policyOf(settings, this.#core.reader.policy);
-    const { signal } = settings;
-    const encoded = this.#core.values.encode(key, value, versionOf(settings.version));
-    if (!(encoded instanceof Promise)) {
-      return await this.#core.write(this.#core.store, key, encoded, tags, policy, signal);
+  set(key: string, value: unknown, options: SetOptions | Duration = NONE): Promise<boolean> {
+    try {
+      const settings = setOptionsOf(options);
+      assertKey(key, this.#core.maxKeyBytes, "write to the cache");
+      const tags = assertTags(settings.tags, "write to the cache");
+      const policy = policyOf(settings, this.#core.reader.policy);
+      const { signal } = settings;
+      const encoded = this.#core.values.encode(key, value, versionOf(settings.version));
+      return encoded instanceof Promise
+        ? this.#setLater(key, encoded, tags, policy, signal)
+        : this.#core.write(this.#core.store, key, encoded, tags, policy, signal);
+    } catch (error) {
+      return Promise.reject(error); // no async function: one more promise is a few per cent of a write
     }
-    // What is compressed takes time: what is called meanwhile comes behind it.
+  }
+
+  /** What is compressed takes time: what is called meanwhile comes behind it. */
+  async #setLater(
+    key: string,
+    encoded: Promise<Encoded>,
+    tags: readonly string[],
+    policy: Policy,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     const call = this.#core.store.begin([key], tags);
     let written: Promise<boolean>;
     try {

@@ -21,9 +21,15 @@ export function loadRequestOf<T>(
   const varies = typeof ttl === "function";
   const resolved = loadPolicyOf(options, loads);
   const kept = policyOf({ ttl: varies ? undefined : ttl, staleWhileRevalidate, staleIfError, jitter }, policy);
-  const { refreshAhead } = resolved;
+  const { lease, timeout, hardTimeout, beta, refreshAhead, waitTimeout, unstorable } = resolved;
+  // Spelled out: this is done for each hit, and spreading is slow.
   return {
-    ...resolved,
+    lease,
+    timeout,
+    hardTimeout,
+    beta,
+    waitTimeout,
+    unstorable,
     refreshAhead: refreshAhead === 0 || varies ? refreshAhead : early.within(refreshAhead, kept.ttl),
     loader,
     policy: kept,

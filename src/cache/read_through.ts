@@ -1,6 +1,7 @@
 import { abortable } from "../util/abort.ts";
 import { assertKey } from "../util/keys.ts";
 import type { CacheContext } from "./cache_context.ts";
+import { counted } from "./counted.ts";
 import { EarlyRefresh } from "./early_refresh.ts";
 import type { Failures } from "./failures.ts";
 import { withHardTimeout } from "./hard_timeout.ts";
@@ -17,6 +18,7 @@ import type { StandardSchema } from "../values/standard_schema.ts";
 import { isStoreFailure } from "./store_failure.ts";
 import type { Read } from "./store.ts";
 import type { Found } from "./values.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** Reads through the copies in this process, the store and, at last, a loader; and counts what it finds. */
 export class ReadThrough {
@@ -65,7 +67,7 @@ export class ReadThrough {
       return Promise.reject(error);
     }
     return reading.then((read) => this.#valueIn(key, read, wanted, mark), (error) => {
-      if (!this.#failed("read", key, error, wanted.signal)) throw error;
+      if (!this.failed("read", key, error, wanted.signal)) throw error;
       return this.#valueIn(key, undefined, wanted, mark);
     });
   }
@@ -114,7 +116,7 @@ export class ReadThrough {
     { schema, version, signal }: Wanted<T>,
     mark: number,
   ): Found<T> | Promise<Found<T>> {
-    if (read?.state !== "fresh") return this.#counted<T>(key, undefined);
+    if (read?.state !== "fresh") return counted<T>(this.#host, key, undefined);
     const found = this.#host.values.read(key, read.entry!, schema, version);
     if (found instanceof Promise) {
       return abortable(found, signal).then((found) => this.#kept(key, read, found, schema, mark));
@@ -130,11 +132,11 @@ export class ReadThrough {
     mark: number,
   ): Found<T> {
     if (found) this.#fill(key, read, found, schema, mark);
-    return this.#counted(key, found);
+    return counted(this.#host, key, found);
   }
 
   /** Counts a failure of the store. `false` when it is none: that is for the caller. */
-  #failed(
+  failed(
     operation: string,
     key: string,
     error: unknown,
@@ -148,60 +150,80 @@ export class ReadThrough {
     return true;
   }
 
-  /** A fresh value, or whatever comes of not having one. */
-  async getOrSet<T>(key: string, request: LoadRequest<T>, signal: AbortSignal | undefined): Promise<T> {
-    const { schema, version, lease, fresh } = request;
-    if (this.#local && !fresh) {
-      const copy = this.#local.get(key);
-      const copied = this.#copied(key, copy, schema, version);
-      const found = copied instanceof Promise ? await abortable(copied, signal) : copied;
-      if (found) {
-        // The time is not asked for where it does not matter: that alone is a good part of a hit.
-        if (request.beta !== 0 || request.refreshAhead !== 0) {
-          const { writtenAsOf: asOf, until, loadTime } = copy!;
-          this.#early.consider(key, request, { value: found.value, asOf, left: until - performance.now(), loadTime });
-        }
-        return found.value;
-      }
-    }
-    const { hardTimeout } = request;
-    if (hardTimeout !== undefined) {
-      return await withHardTimeout(
-        key,
-        hardTimeout,
-        signal,
-        (signal, onCycle) => this.getOrSet(key, { ...request, hardTimeout: undefined, onCycle }, signal),
+  /** A fresh value, or whatever comes of not having one. No async function: see {@linkcode ReadThrough.get}. */
+  getOrSet<T>(key: string, request: LoadRequest<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (!this.#local || request.fresh) return this.#getOrSetStored(key, request, signal);
+    const copy = this.#local.get(key);
+    const copied = this.#copied(key, copy, request.schema, request.version);
+    if (copied instanceof Promise) {
+      return abortable(copied, signal).then((found) =>
+        found ? this.#refreshed(key, request, copy!, found.value) : this.#getOrSetStored(key, request, signal)
       );
     }
+    if (!copied) return this.#getOrSetStored(key, request, signal);
+    return Promise.resolve(this.#refreshed(key, request, copy!, copied.value));
+  }
+
+  /** The value of a copy, which is refreshed behind the scenes if it is time. */
+  #refreshed<T>(key: string, request: LoadRequest<T>, copy: Copy, value: T): T {
+    // The time is not asked for where it does not matter: that alone is a good part of a hit.
+    if (request.beta !== 0 || request.refreshAhead !== 0) {
+      const { writtenAsOf: asOf, until, loadTime } = copy;
+      this.#early.consider(key, request, { value, asOf, left: until - performance.now(), loadTime });
+    }
+    return value;
+  }
+
+  #getOrSetStored<T>(key: string, request: LoadRequest<T>, signal: AbortSignal | undefined): Promise<T> {
+    const { lease, fresh, hardTimeout } = request;
+    if (hardTimeout !== undefined) {
+      const within = { ...request, hardTimeout: undefined };
+      const work = (signal: AbortSignal, onCycle: (error: unknown) => void) =>
+        this.getOrSet(key, { ...within, onCycle }, signal);
+      return withHardTimeout(key, hardTimeout, signal, work);
+    }
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const mark = this.#mark();
     const began = this.loading.started;
-    signal?.throwIfAborted();
     const { store, steals } = this.#host;
     const reading = fresh
       ? steals.read(key, true, () => store.read(key, { lease, proof: PROOF, ...ANEW }))
       : store.read(key, { lease, proof: PROOF, signal });
-    let read: Read | undefined;
-    try {
-      read = await (signal ? abortable(reading, signal) : reading);
-    } catch (error) {
-      if (!this.#failed("read", key, error, signal, request.failures)) {
+    return abortable(reading, signal).then(
+      (read) => this.#freshOrLoaded(key, request, signal, reading, read, mark, began),
+      (error) => {
+        if (this.failed("read", key, error, signal, request.failures)) {
+          return this.#freshOrLoaded(key, request, signal, reading, undefined, mark, began);
+        }
         this.loading.abandon(key, reading);
         throw error;
-      }
-    }
+      },
+    );
+  }
+
+  /** The value in what was read, if it is fresh, else what comes of a load. At once where that is possible. */
+  #freshOrLoaded<T>(
+    key: string,
+    request: LoadRequest<T>,
+    signal: AbortSignal | undefined,
+    reading: Promise<Read>,
+    read: Read | undefined,
+    mark: number,
+    began: number,
+  ): T | Promise<T> {
     request.asked?.();
-    let found: Found<T>;
-    if (read?.entry) {
-      const decoded = this.#host.values.read(key, read.entry, schema, version);
-      found = decoded instanceof Promise ? await this.#inTime(key, reading, decoded, signal) : decoded;
-      if (found && read.state === "fresh") {
-        const { asOf, freshUntil, loadTime } = read.entry;
-        this.#early.consider(key, request, { value: found.value, asOf, left: freshUntil - read.now, loadTime });
-        this.#fill(key, read, found, schema, mark);
-        return this.#counted(key, found)!.value;
+    const settle = (found: Found<T>): T | Promise<T> => {
+      if (!found || read!.state !== "fresh") {
+        return new MissResolver(this.#host, key, request, signal, began).settle(read, found);
       }
-    }
-    return await new MissResolver(this.#host, key, request, signal, began).settle(read, found);
+      const { asOf, freshUntil, loadTime } = read!.entry!;
+      this.#early.consider(key, request, { value: found.value, asOf, left: freshUntil - read!.now, loadTime });
+      this.#fill(key, read!, found, request.schema, mark);
+      return counted(this.#host, key, found)!.value;
+    };
+    if (!read?.entry) return settle(undefined);
+    const decoded = this.#host.values.read(key, read.entry, request.schema, request.version);
+    return decoded instanceof Promise ? this.#inTime(key, reading, decoded, signal).then(settle) : settle(decoded);
   }
 
   /**
@@ -218,7 +240,7 @@ export class ReadThrough {
     try {
       return await this.#reading(key, signal);
     } catch (error) {
-      if (!this.#failed("read", key, error, signal, failures)) throw error;
+      if (!this.failed("read", key, error, signal, failures)) throw error;
     }
   }
 
@@ -231,7 +253,7 @@ export class ReadThrough {
     failures?: Failures,
   ): Promise<T | undefined> {
     return abortable(work, signal).catch((error) => {
-      if (!this.#failed(operation, key, error, signal, failures)) throw error;
+      if (!this.failed(operation, key, error, signal, failures)) throw error;
       return undefined;
     });
   }
@@ -253,8 +275,8 @@ export class ReadThrough {
     if (!copy || copy.version !== version) return undefined;
     const { values } = this.#host;
     const found = copy.shared ? values.check(key, copy.shared.value, schema) : values.read(key, copy, schema, version);
-    if (found instanceof Promise) return found.then((found) => found && this.#counted(key, found));
-    return found && this.#counted(key, found);
+    if (found instanceof Promise) return found.then((found) => found && counted(this.#host, key, found));
+    return found && counted(this.#host, key, found);
   }
 
   /** Ends the wait for a value that takes time to decode; nobody loads on behalf of its caller then. */
@@ -271,26 +293,4 @@ export class ReadThrough {
       throw error;
     }
   }
-
-  #counted<T>(key: string, found: Found<T>): Found<T> {
-    const { stats, on } = this.#host;
-    if (found) {
-      stats.hits++;
-      on?.({ type: "cache.hit", key, stale: false });
-    } else {
-      stats.misses++;
-      on?.({ type: "cache.miss", key });
-    }
-    return found;
-  }
-}
-
-/** What a reader wants. */
-export interface Wanted<T> {
-  /** What the value must fit. */
-  readonly schema: StandardSchema<unknown, T> | undefined;
-  /** Its version. */
-  readonly version: string | undefined;
-  /** Ends the wait. */
-  readonly signal: AbortSignal | undefined;
 }

@@ -207,10 +207,12 @@ export class Batch {
   #flush(): void {
     // Without a connection, calls wait for one until their deadline.
     if (this.#out.full || this.#admission.closed || !this.client.connected) return;
-    const calls = this.#queue.take();
+    if (!this.#queue.any) return;
+    const now = performance.now();
+    const calls = this.#queue.take(now);
     if (calls.length === 0) return;
     if (this.#lanes) return this.#deal(calls, this.#lanes);
-    const { write, first } = beginWrite(calls, this.commandTimeout);
+    const { write, first } = beginWrite(calls, this.commandTimeout, now);
     this.#out.add(write);
     this.#deadlineTimer.set(first);
     const commands = commandsOf(calls);

@@ -32,14 +32,14 @@ export interface RedisCommand {
   /** The arguments, in order. */
   readonly args: readonly RedisArgument[];
   /** Whether strings in the reply are wanted as text. It is somebody else's command then: the reply may be anything. */
-  readonly text?: boolean;
+  readonly text?: boolean | undefined;
   /**
    * Takes the strings of the list that it is answered with, one by one as they come, where a client can hand them over
    * so: the reply is how many they were then. Many short strings cost half as much without a view for each.
    */
-  readonly into?: StringTaker;
+  readonly into?: StringTaker | undefined;
   /** On a cluster, a key: the command goes to the master that has it, as one that names no key itself. */
-  readonly route?: string;
+  readonly route?: string | undefined;
 }
 
 /**

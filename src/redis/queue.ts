@@ -85,15 +85,15 @@ export class Queue {
     return deadline;
   }
 
-  /** Takes all that is to be written now. What joins meanwhile is for the next write. */
-  take(): Waiting[] {
-    this.#seal();
+  /** Takes all that is to be written now, by `performance.now()`. What joins meanwhile is for the next write. */
+  take(now: number): Waiting[] {
+    this.#seal(now);
     const calls = this.#calls.filter((call) => !call.settled);
     this.#calls = [];
     // Reads that were collected go last: they see what was written in the same tick.
     const sources = this.#sources;
     this.#sources = [];
-    this.#takeAll(sources, calls);
+    this.#takeAll(sources, calls, now);
     return calls;
   }
 
@@ -127,24 +127,22 @@ export class Queue {
   }
 
   /** Takes what was collected in order: what comes from now on comes after it. */
-  #seal(): void {
+  #seal(now?: number): void {
     if (this.#ordered.length === 0) return;
     const ordered = this.#ordered;
     this.#ordered = [];
-    this.#takeAll(ordered, this.#calls);
+    this.#takeAll(ordered, this.#calls, now ?? performance.now());
   }
 
   /** Has sources hand over what they collected. */
-  #takeAll(sources: readonly WaitingSource[], into: Waiting[]): void {
-    const now = sources.length === 0 ? 0 : performance.now();
+  #takeAll(sources: readonly WaitingSource[], into: Waiting[], now: number): void {
     for (const { source, since, deadline, gracePeriods } of sources) {
       const timeout = this.#timeoutOf(source);
       const gracePeriod = this.#gracePeriodOf(source);
       // What joins again has come at the same time.
       this.#wasBusy = now - since > LATE;
-      for (const call of source.take()) {
-        into.push({ ...call, timeout, since, deadline, gracePeriod, gracePeriods, settled: false });
-      }
+      const begun = { timeout, since, deadline, gracePeriod, gracePeriods };
+      for (const call of source.take()) into.push(waiting(call, begun));
       this.#wasBusy = false;
     }
   }
@@ -157,6 +155,34 @@ export class Queue {
   #gracePeriodOf({ timeout = Infinity }: CallSource): number {
     return Math.min(timeout, this.#timeout / 2);
   }
+}
+
+/** A call that waits. Spelled out, so that all have one shape: this is done for each write. */
+function waiting(
+  call: Call,
+  begun: Pick<Waiting, "timeout" | "since" | "deadline" | "gracePeriod" | "gracePeriods">,
+): Waiting {
+  const { timeout, since, deadline, gracePeriod, gracePeriods } = begun;
+  return {
+    name: call.name,
+    args: call.args,
+    text: call.text,
+    into: call.into,
+    route: call.route,
+    operation: call.operation,
+    within: call.within,
+    before: call.before,
+    takesErrors: call.takesErrors,
+    written: call.written,
+    resolve: call.resolve,
+    reject: call.reject,
+    timeout,
+    since,
+    deadline,
+    gracePeriod,
+    gracePeriods,
+    settled: false,
+  };
 }
 
 /** Gives a call up, if it is due, and tells whether it was. */

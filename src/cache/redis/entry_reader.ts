@@ -1,12 +1,18 @@
 import { WireEntry } from "../entry.ts";
 import { JsonBatch } from "../../values/json_batch.ts";
 
+/**
+ * What the last entries stood in, and its view: those that came in one piece share one, since making one costs as much
+ * as reading an entry.
+ */
+let lastBytes: Uint8Array = new Uint8Array(0);
+let lastView = new DataView(lastBytes.buffer);
+
 /** Reads the entries of one write's replies. */
 export class EntryReader {
   /** Reads the values of what is wanted together. */
   readonly json: JsonBatch = new JsonBatch();
   #bytes: Uint8Array | undefined;
-  #view: DataView | undefined;
 
   /**
    * The entry in a value, which it keeps.
@@ -15,7 +21,7 @@ export class EntryReader {
    */
   read(value: Uint8Array): WireEntry {
     const { buffer, byteOffset, length } = value;
-    const bytes = buffer === this.#bytes?.buffer ? this.#bytes : new Uint8Array(buffer as ArrayBuffer);
+    const bytes = buffer === this.#bytes?.buffer ? this.#bytes : this.#bytes = new Uint8Array(buffer as ArrayBuffer);
     return this.readAt(bytes, byteOffset, byteOffset + length);
   }
 
@@ -25,11 +31,10 @@ export class EntryReader {
    * @throws {RangeError} If it is no entry.
    */
   readAt(bytes: Uint8Array, from: number, end: number): WireEntry {
-    // Values that came in one piece share one view: making one costs as much as reading an entry.
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes !== lastBytes) {
+      lastBytes = bytes;
+      lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    return new WireEntry(bytes, from, end, this.#view);
+    return new WireEntry(bytes, from, end, lastView);
   }
 }

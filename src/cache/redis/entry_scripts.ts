@@ -39,11 +39,16 @@ local function write(key, given)
   read_numbers(given)
   local as_of = read_at
   if token ~= 0 then
-    local h = header(redis.pcall('GETRANGE', key, 0, 67))
-    if not h or h.token ~= token then return 0 end
-    local tags = string.sub(given, 77, 76 + struct.unpack('>I4', given, 73))
-    if from ~= epoch or as_of <= floor or tags_invalidated(tags, (struct.unpack('>I2', given, 51))) >= as_of then
-      local kept = not h.placeholder and redis.pcall('SETRANGE', key, 48, struct.pack('>dd', 0, 0))
+    local held = redis.pcall('GETRANGE', key, 0, 67)
+    if #held < 68 or string.byte(held) ~= 1 or struct.unpack('>d', held, 49) ~= token then return 0 end
+    -- Tags need not be looked up where nothing was invalidated since.
+    local hard = 0
+    if newest >= as_of then
+      local tags = string.sub(given, 77, 76 + struct.unpack('>I4', given, 73))
+      hard = tags_invalidated(tags, (struct.unpack('>I2', given, 51)))
+    end
+    if from ~= epoch or as_of <= floor or hard >= as_of then
+      local kept = string.byte(held, 2) < 128 and redis.pcall('SETRANGE', key, 48, struct.pack('>dd', 0, 0))
       if type(kept) == 'table' then full = kept end
       if type(kept) ~= 'number' then redis.call('DEL', key) end
       changed[#changed + 1] = key

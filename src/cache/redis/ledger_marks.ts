@@ -1,5 +1,5 @@
 import { RedisError } from "../../errors.ts";
-import type { RedisReply } from "../../redis/client.ts";
+import type { RedisReply, StringTaker } from "../../redis/client.ts";
 import { decoder } from "../../util/utf8.ts";
 
 /**
@@ -43,18 +43,36 @@ export function readMarks(scores: RedisReply | undefined, time: RedisReply | und
   };
 }
 
+/** Takes the scores as they come, where a client hands them over so: no view is made of any. */
+export class ScoresTaker {
+  readonly #scores: number[] = [];
+
+  /** Takes the next one. */
+  readonly take: StringTaker = (bytes, from, end) => {
+    this.#scores.push(from < 0 ? 0 : numberIn(bytes, from, end));
+  };
+
+  /** The reply as it was taken, the last one where it was asked for again; or as it is, if it was not handed over. */
+  reply(reply: RedisReply | undefined): RedisReply | undefined {
+    return reply === MARKS.length ? this.#scores.slice(-MARKS.length) : reply;
+  }
+}
+
 const [ZERO, NINE, MINUS] = [0x30, 0x39, 0x2d];
 
 /** A number of the server; 0 where there is none. */
 function numberOf(reply: RedisReply | undefined): number {
   if (reply === null || reply === undefined) return 0;
-  if (!(reply instanceof Uint8Array)) return Number(reply) || 0;
-  // Whole numbers by hand: a decoder takes longer than all else that is done for a hit.
-  const negative = reply[0] === MINUS;
+  return reply instanceof Uint8Array ? numberIn(reply, 0, reply.length) : Number(reply) || 0;
+}
+
+/** The number from one position to another. By hand: a decoder takes longer than all else that is done for a hit. */
+function numberIn(bytes: Uint8Array, from: number, end: number): number {
+  const negative = bytes[from] === MINUS;
   let value = 0;
-  for (let i = negative ? 1 : 0; i < reply.length; i++) {
-    const byte = reply[i]!;
-    if (byte < ZERO || byte > NINE) return Number(decoder.decode(reply)) || 0;
+  for (let i = negative ? from + 1 : from; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte < ZERO || byte > NINE) return Number(decoder.decode(bytes.subarray(from, end))) || 0;
     value = value * 10 + byte - ZERO;
   }
   return negative ? -value : value;

@@ -23,7 +23,7 @@ import { RedisError, UnavailableError } from "../../errors.ts";
 import type { Call } from "../../redis/batch.ts";
 import type { RedisCommand, RedisReply, StringTaker } from "../../redis/client.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
-import { MARKS, type Marks, readMarks } from "./ledger_marks.ts";
+import { MARKS, type Marks, readMarks, ScoresTaker } from "./ledger_marks.ts";
 import type { WireEntry } from "../entry.ts";
 import { EntryReader } from "./entry_reader.ts";
 import type { PendingRead } from "./pending_read.ts";
@@ -47,6 +47,7 @@ export interface PlainReadHost {
 
 /** The commands for the marks, in front of the first call. */
 interface InFront {
+  readonly taker: ScoresTaker;
   readonly commands: readonly RedisCommand[];
   readonly written: (now: number) => void;
 }
@@ -85,8 +86,9 @@ export class PlainRead {
       if (size === "sized") sized.push(i);
       else others.push(size === "long" ? this.#length(i) : this.#beginning(i));
     }
-    const scores = { name: "ZMSCORE", args: [ledger, ...MARKS] };
-    const time = { name: "TIME", args: [], route: ledger };
+    const taker = new ScoresTaker();
+    const scores: RedisCommand = { name: "ZMSCORE", args: [ledger, ...MARKS], into: taker.take };
+    const time: RedisCommand = { name: "TIME", args: [], route: ledger };
     const written = (now: number) => {
       this.sentAt = now;
       this.#host.written(this.reads, now);
@@ -94,9 +96,9 @@ export class PlainRead {
     const calls: Call[] = [];
     for (let i = 0; i < sized.length; i += KEYS_PER_CALL) {
       const part = sized.length <= KEYS_PER_CALL ? sized : sized.slice(i, i + KEYS_PER_CALL);
-      calls.push(this.#values(part, i === 0 ? { commands: [scores, time], written } : undefined));
+      calls.push(this.#values(part, i === 0 ? { taker, commands: [scores, time], written } : undefined));
     }
-    if (calls.length === 0) calls.push(this.#call(time, () => {}, () => {}, { commands: [scores], written }));
+    if (calls.length === 0) calls.push(this.#call(time, () => {}, () => {}, { taker, commands: [scores], written }));
     calls.push(...others);
     this.#missing = calls.length;
     return calls;
@@ -156,13 +158,14 @@ export class PlainRead {
     return {
       name,
       args,
-      ...(into && { into }),
-      ...(route !== undefined && { route }),
+      into,
+      route,
       operation: OPERATION,
-      ...(marks && { before: marks.commands, written: marks.written }),
+      before: marks?.commands,
+      written: marks?.written,
       resolve: (reply, before) => {
         // The reply to `TIME` is the second in front, or that of the call.
-        if (marks) this.marks = attempt(() => readMarks(before?.[0], before?.[1] ?? reply));
+        if (marks) this.marks = attempt(() => readMarks(marks.taker.reply(before?.[0]), before?.[1] ?? reply));
         resolve(reply);
         this.#answered();
       },

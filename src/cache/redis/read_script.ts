@@ -146,15 +146,19 @@ end
 if not sound(records, TAGS, 10000, same) or not sound(barriers, PATTERNS, 4000, barred)
   or forget and not unmixed() then reborn() end
 
+-- What carries a lease where there is no entry: the same for all that are granted here.
+local carrier, carried
 local function grant(key, keep)
   local ok
   if keep then
     ok = redis.pcall('SETRANGE', key, 48, struct.pack('>dd', token, now + proof))
     if type(ok) == 'number' then redis.call('PEXPIRE', key, lease, 'GT') end
   else
-    ok = redis.pcall('SET', key,
-      struct.pack('>BBI2I4dddddddI4', 1, 128, 0, 0, epoch, math.max(us, last + 1), 0, 0, 0, token, now + proof, 0),
-      'PX', lease)
+    if carried ~= epoch then
+      carried, carrier = epoch,
+        struct.pack('>BBI2I4dddddddI4', 1, 128, 0, 0, epoch, math.max(us, last + 1), 0, 0, 0, token, now + proof, 0)
+    end
+    ok = redis.pcall('SET', key, carrier, 'PX', lease)
   end
   -- A full server refuses the lease; the caller then loads without one.
   if type(ok) == 'table' and ok.err then return 0 end

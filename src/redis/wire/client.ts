@@ -57,7 +57,8 @@ export class WireClient implements RedisClient {
   #running: Promise<void> | undefined;
   readonly #stop = new AbortController();
   #wake: (() => void) | undefined;
-  #lastUse = 0;
+  /** Whether it was used since it was looked last. */
+  #used = false;
 
   constructor(address: RedisAddress, options: WireOptions = {}) {
     this.#address = address;
@@ -114,7 +115,7 @@ export class WireClient implements RedisClient {
   pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
     const connection = this.#connection;
     if (!connection) return Promise.reject(new UnavailableError("send commands", "connection"));
-    this.#lastUse = performance.now();
+    this.#used = true;
     return connection.send(commands);
   }
 
@@ -152,7 +153,7 @@ export class WireClient implements RedisClient {
         attempt = 0;
         this.#connection = connection;
         this.#generation++;
-        this.#lastUse = performance.now();
+        this.#used = true;
         this.#listener?.({ state: "connected" });
         started();
         const heartbeat = this.#beat(connection);
@@ -181,7 +182,9 @@ export class WireClient implements RedisClient {
   /** Finds out that an idle connection is dead before the next command does. */
   #beat(connection: Connection): ReturnType<typeof setInterval> {
     const timer = setInterval(async () => {
-      if (connection.busy || performance.now() - this.#lastUse < this.#heartbeatEvery) return;
+      const used = this.#used;
+      this.#used = false;
+      if (connection.busy || used) return;
       const late = setTimeout(() => {
         if (this.#connection === connection) this.reset(new UnavailableError("ping", "timeout"));
       }, this.#connectTimeout);
