@@ -6,18 +6,17 @@ import { isPassing } from "../redis/refusals.ts";
 import type { MessageCodec } from "../values/message_codec.ts";
 import type { StandardSchema } from "../values/standard_schema.ts";
 import { Appetite } from "./appetite.ts";
+import { Bell } from "./bell.ts";
+import { Fetcher } from "./fetcher.ts";
 import { Hand } from "./hand.ts";
 import { gapItem, type StreamItem } from "./item.ts";
 import type { Consuming } from "./options.ts";
 import { Places } from "./places.ts";
 import type { StreamCounts } from "./stats.ts";
-import type { StreamStore, TakeAnswer } from "./store.ts";
+import type { StreamStore } from "./store.ts";
 import type { HeldPlace, Work } from "./work.ts";
 
-/** How many messages of a group are pending at most: beyond, nothing more is read. */
-const MOST_PENDING = 10_000;
-/** How soon a group is looked at again of which too many are pending, and one whose words may be missed (ms). */
-const FULL_AGAIN = 100;
+/** How soon it is looked for more where words may be missed, in milliseconds. */
 const DEAF = 500;
 
 /** What a consumer needs. */
@@ -41,19 +40,17 @@ export class GroupConsumer<Value> {
   readonly #parts: ConsumerParts<Value>;
   readonly #places: Places;
   readonly #hand: Hand;
-  readonly #appetite: Appetite;
+  readonly #fetcher: Fetcher;
+  readonly #bell = new Bell();
   readonly #gaps: StreamItem<Value>[] = [];
   readonly #running: Promise<void>;
   #listening: Promise<AsyncDisposable | undefined>;
   #live = false;
-  /** Whether the group was there, as far as this consumer knows. */
-  #known = false;
   #stopping = false;
   #over = false;
   #error: unknown;
   #told = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #wakes = new Set<() => void>();
   #turn: Promise<unknown> = Promise.resolve();
   #idle = false;
   #ended: Promise<void> | undefined;
@@ -64,14 +61,19 @@ export class GroupConsumer<Value> {
     const lost = (place: HeldPlace) => {
       const count = this.#hand.lose(place);
       if (count > 0) parts.on?.({ type: "stream.lost", stream, group, count });
-      this.#wake();
+      this.#bell.ring();
     };
     this.#places = new Places({ store, stream, group, lease, lost });
-    this.#appetite = new Appetite(concurrency, batch);
+    const appetite = new Appetite(concurrency, batch);
     this.#hand = new Hand({
       ...{ ...parts, owner: this.#places.owner, again: this.#again },
-      changed: () => this.#wake(),
-      handled: () => this.#appetite.handled(),
+      changed: () => this.#bell.ring(),
+      handled: () => appetite.handled(),
+    });
+    this.#fetcher = new Fetcher({
+      ...{ ...parts, places: this.#places, hand: this.#hand, appetite },
+      gap: (reason, missing) => this.#gap(reason, missing),
+      hunger: () => this.#hunger(),
     });
     counts.consumers++;
     const listener = {
@@ -84,7 +86,6 @@ export class GroupConsumer<Value> {
     this.#beat(); // somebody may have left
     this.#tick();
     const abort = () => void (parts.handler ? this.shutdown() : this.#stop());
-
     if (signal?.aborted) abort();
     else signal?.addEventListener("abort", abort, { once: true });
     this.#running.then(() => signal?.removeEventListener("abort", abort));
@@ -100,8 +101,8 @@ export class GroupConsumer<Value> {
   /** Takes nothing more, and ends when what is in hand is done with. */
   async shutdown(): Promise<void> {
     this.#stopping = true;
-    this.#wake();
-    while (this.#hand.begun > 0 && !this.#over) await this.#wait();
+    this.#bell.ring();
+    while (this.#hand.begun > 0 && !this.#over) await this.#bell.wait();
     await this.end();
   }
 
@@ -112,7 +113,7 @@ export class GroupConsumer<Value> {
 
   #stop(): void {
     this.#stopping = true;
-    this.#wake();
+    this.#bell.ring();
     // A loop that waits for more is done with what it had; else it is once it asks for more.
     if (this.#idle || this.#hand.begun === 0) void this.end();
   }
@@ -131,13 +132,13 @@ export class GroupConsumer<Value> {
       }
       const work = this.#hand.begun < this.#parts.concurrency ? this.#hand.shift() : undefined;
       if (work) {
-        this.#wake(); // there is room
+        this.#bell.ring(); // there is room
         const item = await this.#begin(work);
         if (item) return item;
         continue;
       }
       this.#idle = true;
-      await this.#wait();
+      await this.#bell.wait();
       this.#idle = false;
     }
   }
@@ -180,92 +181,18 @@ export class GroupConsumer<Value> {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stopping && !this.#over;) {
       try {
-        const drained = this.#drained();
-        const [place, wanted] = drained ? [drained, 0] : this.#pick();
-        if (!place) {
-          await this.#wait();
+        const rung = this.#bell.wait(); // what rings meanwhile is heard
+        if (!await this.#fetcher.step()) {
+          await rung;
           continue;
         }
-        if (drained) await this.#leave(drained);
-        else await this.#fetch(place, wanted);
         failures = 0;
         this.#told = false;
+        this.#bell.ring();
       } catch (error) {
         if (!await this.#again(error, failures++)) return this.#over ? undefined : this.#fail(error);
       }
     }
-  }
-
-  /** From where to fetch, and how many. What was taken over comes first, and only what can begin. */
-  #pick(): [HeldPlace | undefined, number] {
-    const { begun, ready, size } = this.#hand;
-    const free = this.#parts.concurrency - begun - ready;
-    for (const place of this.#places.all.values()) {
-      if (place.own || !place.hungry || free <= 0) continue;
-      return [place, free];
-    }
-    const { own } = this.#places;
-    const wanted = own.hungry ? this.#appetite.wanted(begun + ready, ready, size) : 0;
-    return wanted > 0 ? [own, wanted] : [undefined, 0];
-  }
-
-  #drained(): HeldPlace | undefined {
-    for (const place of this.#places.all.values()) {
-      if (!place.own && !place.hungry && place.works.size === 0) return place;
-    }
-    return undefined;
-  }
-
-  /** Gives back what was taken over and is done with. */
-  async #leave(place: HeldPlace): Promise<void> {
-    const { store, stream, group } = this.#parts;
-    const at = { stream, group, place: place.name, owner: this.#places.owner };
-    if (await store.leave(at, [], true)) this.#places.all.delete(place.name);
-    else place.hungry = true;
-  }
-
-  async #fetch(place: HeldPlace, wanted: number): Promise<void> {
-    const { store, stream, group, lease, from } = this.#parts;
-    const { generation } = store;
-    if (generation !== place.generation && place.until > 0) {
-      // After a restart something may be pending again.
-      place.again = true;
-      place.after = "0-0";
-    }
-    place.generation = generation;
-    place.hungry = false;
-    const sent = performance.now();
-    const inHand = place.again ? [...place.works].map(({ entry }) => entry.id) : [];
-    let answer: TakeAnswer;
-    try {
-      answer = await store.take({
-        ...{ stream, group, place: place.name, owner: this.#places.owner, lease, wanted, inHand },
-        ...{ after: place.after, from: place.own ? from : undefined, most: MOST_PENDING },
-      });
-    } catch (error) {
-      place.hungry = true;
-      throw error;
-    }
-    if (!answer.held) return this.#places.lose(place);
-    place.until = this.#places.heldFrom(sent);
-    place.after = answer.after;
-    if (answer.empty) place.again = false;
-    else if (!answer.full) place.hungry = true;
-    if (answer.full) setTimeout(() => this.#hunger(), FULL_AGAIN);
-    if (answer.made && this.#known) this.#gap("lost", undefined);
-    this.#known = true;
-    if (answer.dropped + answer.missed > 0) this.#gap("trimmed", answer.dropped + answer.missed);
-    this.#appetite.fetched(answer.entries.map(({ payload }) => payload?.length ?? 0));
-    if (!place.own) this.#claimed(answer.entries.length);
-    this.#hand.add(place, answer.entries);
-    if (answer.entries.length > 0) this.#wake();
-  }
-
-  #claimed(count: number): void {
-    const { counts, on, stream, group } = this.#parts;
-    if (count === 0) return;
-    counts.claimed += count;
-    on?.({ type: "stream.claimed", stream, group, count });
   }
 
   #gap(reason: "trimmed" | "lost", missing: number | undefined): void {
@@ -273,7 +200,7 @@ export class GroupConsumer<Value> {
     counts.gaps++;
     on?.({ type: "stream.gap", stream, group, reason, ...(missing !== undefined && { missing }) });
     if (!handler) this.#gaps.push(gapItem(reason, missing));
-    this.#wake();
+    this.#bell.ring();
   }
 
   /** After a failure, waits before something is tried again; tells whether it is. */
@@ -283,8 +210,8 @@ export class GroupConsumer<Value> {
     if (!this.#told) on?.({ type: "stream.error", stream, group, error });
     this.#told = true;
     const until = performance.now() + reconnectDelay(attempt);
-    const timer = setTimeout(() => this.#wake(), until - performance.now() + 1);
-    while (performance.now() < until && !this.#over) await this.#wait();
+    const timer = setTimeout(() => this.#bell.ring(), until - performance.now() + 1);
+    while (performance.now() < until && !this.#over) await this.#bell.wait();
     clearTimeout(timer);
     return !this.#over;
   };
@@ -301,36 +228,27 @@ export class GroupConsumer<Value> {
 
   #beat(): void {
     if (this.#over) return;
-    this.#places.beat().then(() => this.#wake(), () => {}); // what fails is tried again with the next
+    this.#places.beat().then(() => this.#bell.ring(), () => {}); // what fails is tried again with the next
   }
 
   /** There may be something to take. */
   #hunger(): void {
     for (const place of this.#places.all.values()) place.hungry = true;
-    this.#wake();
-  }
-
-  #wait(): Promise<void> {
-    return new Promise((resolve) => this.#wakes.add(resolve));
-  }
-
-  #wake(): void {
-    const wakes = [...this.#wakes];
-    this.#wakes.clear();
-    for (const wake of wakes) wake();
+    this.#bell.ring();
   }
 
   #fail(error: unknown): void {
     this.#error ??= error;
     this.#stopping = true;
-    this.#wake();
+    this.#bell.ring();
   }
 
   async #end(): Promise<void> {
     const { store, stream, group, counts, ended } = this.#parts;
     this.#stopping = this.#over = true;
     clearTimeout(this.#timer);
-    this.#wake();
+    this.#fetcher.end();
+    this.#bell.ring();
     await Promise.all([this.#running, this.#hand.idle()]);
     const listening = await this.#listening;
     await listening?.[Symbol.asyncDispose]();
