@@ -9,6 +9,7 @@ import type { EventListener } from "../observe/events.ts";
 import type { ImageOptions } from "../images/options.ts";
 import { isNamespace, NAMESPACE_WANTED } from "../util/keys.ts";
 import type { PubSubOptions } from "../pubsub/options.ts";
+import type { StreamsOptions } from "../streams/options.ts";
 import type { RateLimitOptions } from "../rate_limit/options.ts";
 import { type RedisServerConfig, resolveServers, type ServerConfig } from "./servers.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
@@ -43,6 +44,7 @@ export interface Config {
   readonly rateLimit: RateLimitOptions;
   /** The options of channels. */
   readonly pubsub: PubSubOptions;
+  readonly streams: StreamsOptions;
   /** The listener for events. */
   readonly on: EventListener | undefined;
 }
@@ -67,6 +69,7 @@ export function resolveConfig(options: ConnectOptions = {}, env: Environment = r
     ...(given.images && { images: given.images }),
     rateLimit: given.rateLimit ?? {},
     pubsub: given.pubsub ?? {},
+    streams: given.streams ?? {},
     on: given.on,
   };
 }

@@ -8,9 +8,9 @@ import type { Config } from "./config.ts";
 /** The streams of `connect()`: on its Redis, or in this process; their values are written as those of the cache. */
 export function openStreams(
   batch: Batch | undefined,
-  { namespace, buckets, cache: { serializer } }: Pick<Config, "namespace" | "buckets" | "cache">,
+  { namespace, buckets, cache: { serializer }, streams }: Pick<Config, "namespace" | "buckets" | "cache" | "streams">,
   on: EventListener | undefined,
 ): Streams {
   const store = batch ? new RedisStreamStore(batch, { namespace, buckets }) : new MemoryStreamStore();
-  return new Streams(store, { serializer }, on);
+  return new Streams(store, { ...streams, serializer: streams.serializer ?? serializer }, on);
 }

@@ -3,6 +3,7 @@ import type { Duration } from "../util/duration.ts";
 import type { EventListener } from "../observe/events.ts";
 import type { ImageOptions } from "../images/options.ts";
 import type { PubSubOptions } from "../pubsub/options.ts";
+import type { StreamsOptions } from "../streams/options.ts";
 import type { RateLimitOptions } from "../rate_limit/options.ts";
 import type { RedisClient } from "../redis/client.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
@@ -143,6 +144,8 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
   rateLimit?: RateLimitOptions<Limits> | undefined;
   /** How channels work: how long messages may be, and how many wait. */
   pubsub?: PubSubOptions | undefined;
+  /** How streams work: how long messages may be. */
+  streams?: StreamsOptions | undefined;
   /**
    * Told everything that happens; see `logEvents()`.
    *

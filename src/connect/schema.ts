@@ -9,7 +9,18 @@ import { clientWanted, isRedisClient } from "./client_hint.ts";
 import type { RedisClient } from "../redis/client.ts";
 import { MAX_DB } from "./redis_url.ts";
 import { duration, type Shape, text, whole } from "./schema_checks.ts";
-import { cache, compress, cookie, images, local, memory, pubsub, rateLimit, sessions } from "./schema_services.ts";
+import {
+  cache,
+  compress,
+  cookie,
+  images,
+  local,
+  memory,
+  pubsub,
+  rateLimit,
+  sessions,
+  streams,
+} from "./schema_services.ts";
 
 /** Deadlines become timers, and those hold 24 days at most. */
 export const COMMAND_TIMEOUT: DurationLimits = { min: 1, max: 3_600_000 };
@@ -49,6 +60,7 @@ const shape = {
   ).optional(),
   rateLimit: z.strictObject(rateLimit, { error: "an object with options of rate limits" }).optional(),
   pubsub: z.strictObject(pubsub, { error: "an object with options of channels" }).optional(),
+  streams: z.strictObject(streams, { error: "an object with options of streams" }).optional(),
   on: z.custom<ConnectOptions["on"]>((value) => typeof value === "function", { error: "a function" }).optional(),
 } satisfies Shape<ConnectOptions>;
 
@@ -94,6 +106,7 @@ function wantedOption(name: string, path: string): string {
     "cache.compress": compress,
     images,
     pubsub,
+    streams,
     rateLimit,
     sessions,
     "sessions.cookie": cookie,

@@ -4,6 +4,7 @@ import { LEASE, MOST_BYTES, TIMER } from "../cache/option_ranges.ts";
 import type { CacheOptions } from "../cache/options.ts";
 import type { ImageOptions } from "../images/options.ts";
 import { ERROR_TTL } from "../images/settings.ts";
+import { MOST_MESSAGE_BYTES, type StreamsOptions } from "../streams/options.ts";
 import { MOST, ON_FULL, type PubSubOptions } from "../pubsub/options.ts";
 import { addressReader, PREFIX_RANGE, TRUST_WANTED, type TrustProxy } from "../rate_limit/address.ts";
 import type { RateLimitOptions } from "../rate_limit/options.ts";
@@ -119,6 +120,11 @@ export const rateLimit: Shape<RateLimitOptions> = {
   legacyHeaders: z.union([z.enum(["epoch", "delta"]), z.literal(false)], { error: '"epoch", "delta" or false' })
     .optional(),
   exposeHeaders: YES_OR_NO,
+};
+
+export const streams: Shape<StreamsOptions> = {
+  serializer: functions("a serializer with serialize() and deserialize()", "serialize", "deserialize"),
+  maxBytes: whole(1, MOST_MESSAGE_BYTES),
 };
 
 export const pubsub: Shape<PubSubOptions> = {

@@ -131,7 +131,8 @@ export interface Consuming {
 }
 
 const MIB = 1_048_576;
-const MOST_BYTES = 64 * MIB;
+/** How many bytes a message may have at most. */
+export const MOST_MESSAGE_BYTES: number = 64 * MIB;
 const BILLION = 1_000_000_000;
 const MOST_AT_A_TIME = 10_000;
 const DAY = 86_400_000;
@@ -157,7 +158,7 @@ const SIGNAL = optionNames<{ signal?: AbortSignal }>({ signal: true });
 /** Checks the options of all streams; gives how many bytes a message may have. */
 export function maxBytesOf(options: StreamsOptions): number {
   assertOptions(options, STREAMS, "make streams");
-  return whole("make streams", "maxBytes", options.maxBytes ?? MIB, 1, MOST_BYTES);
+  return whole("make streams", "maxBytes", options.maxBytes ?? MIB, 1, MOST_MESSAGE_BYTES);
 }
 
 /** Checks the options of a stream. */
@@ -174,7 +175,7 @@ export function streamOptionsOf(
   return {
     maxLength: maxLength === undefined ? undefined : whole(action, "maxLength", maxLength, 1, BILLION),
     maxDead: whole(action, "maxDead", maxDead, 1, BILLION),
-    maxBytes: whole(action, "maxBytes", maxBytes, 1, MOST_BYTES),
+    maxBytes: whole(action, "maxBytes", maxBytes, 1, MOST_MESSAGE_BYTES),
   };
 }
 

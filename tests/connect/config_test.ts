@@ -13,6 +13,7 @@ Deno.test("resolveConfig() without anything is the embedded store and all defaul
     sessions: {},
     rateLimit: {},
     pubsub: {},
+    streams: {},
     on: undefined,
   });
   assertEquals(resolveConfig(undefined, () => undefined).server, { kind: "memory", implicit: true });
@@ -207,7 +208,8 @@ Deno.test("resolveConfig() names all options when none is near", () => {
     assertEquals(
       refusal(options).message,
       `Cannot use ${setting}: wanted an option that there is (url, cacheUrl, client, username, password, passwordFile, db, tls, ` +
-        "namespace, buckets, commandTimeout, connectTimeout, heartbeat, slowerThan, cache, sessions, images, rateLimit, on), got an unknown name",
+        "namespace, buckets, commandTimeout, connectTimeout, heartbeat, slowerThan, cache, sessions, images, rateLimit, " +
+        "pubsub, streams, on), got an unknown name",
     );
   }
 });
