@@ -9,6 +9,9 @@ const NAMED: Record<string, DebianProgram> = {
   "valkey-8": { package: "valkey-server", path: "usr/bin/valkey-server", suite: "trixie" },
 };
 
+/** What the tests are to pass on, as values of TEST_REDIS; the first is what is installed. */
+export const ENGINES: readonly string[] = ["redis-server", ...Object.keys(NAMED)];
+
 /** A Redis for tests and benchmarks. */
 export interface FoundRedis {
   /** What it is, for people. */

@@ -198,6 +198,9 @@ function warningsOf({ role, answers, error, memory, writable, nodes = [] }: Redi
     warnings.push(`${name} uses ${Math.round(memory.usage * 100)} % of maxmemory (${memory.policy})`);
   }
   if (writable === false) warnings.push(`${name} takes no writes`);
+  if (memory === undefined) {
+    warnings.push(`${name} tells no figures (INFO), so nobody is warned when its memory is full`);
+  }
   return warnings;
 }
 

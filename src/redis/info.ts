@@ -1,6 +1,8 @@
 /** What a Redis server tells about itself. What it does not tell, or may not be asked for, is absent. */
 export interface RedisFigures {
-  /** Its version. */
+  /** What it is, as it says itself: `redis`, or `valkey`. */
+  readonly engine?: string;
+  /** Its version; of Valkey, its own and not that of the Redis which it is compatible with. */
   readonly version?: string;
   /** Seconds since it started. */
   readonly uptime?: number;
@@ -51,7 +53,8 @@ export function parseRedisInfo(text: string): RedisFigures {
   const put = <K extends keyof RedisFigures>(name: K, value: RedisFigures[K] | undefined) => {
     if (value !== undefined && !Number.isNaN(value)) figures[name] = value;
   };
-  put("version", fields.get("redis_version"));
+  put("engine", fields.get("server_name") ?? (fields.has("redis_version") ? "redis" : undefined));
+  put("version", fields.get("valkey_version") ?? fields.get("redis_version"));
   put("uptime", number("uptime_in_seconds"));
   put("replication", fields.get("role"));
   put("opsPerSecond", number("instantaneous_ops_per_sec"));
