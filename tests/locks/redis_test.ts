@@ -5,6 +5,7 @@ import { LockLostError } from "../../src/locks/mod.ts";
 import { RedisLockStore } from "../../src/locks/redis/store.ts";
 import { WireClient } from "../../src/redis/wire/client.ts";
 import { Batch } from "../../src/redis/batch.ts";
+import type { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 import { redisWorld } from "./stores.ts";
 
@@ -102,7 +103,7 @@ Deno.test("after a restart without persistence the number grows, and who waited 
   const lock = await a.acquire("x", { ttl: "2s" });
   const waits = b.acquire("x", { wait: "120s" });
   await until(() => b.stats().waiting === 1, "b waits");
-  await world.server!.restart({ flush: true });
+  await (world.server as RedisServer).restart({ flush: true });
   const next = await waits;
   assertGreater(next.token, lock.token);
   await until(() => lock.signal.aborted, "the holder is told");

@@ -2,7 +2,7 @@ import { Locks } from "../../src/locks/locks.ts";
 import { MemoryLockStore } from "../../src/locks/memory_store.ts";
 import { connect } from "../../src/connect/larder.ts";
 import type { LarderEvent } from "../../src/observe/events.ts";
-import { RedisServer } from "../support/redis_server.ts";
+import { type ContractServer, NAMED, openNamed, startContractServer, WITH_LOCAL } from "../support/contract_target.ts";
 
 /** Some processes, as they look to each other, on one store. */
 export interface LockWorld extends AsyncDisposable {
@@ -12,7 +12,7 @@ export interface LockWorld extends AsyncDisposable {
   /** The keys that are left. */
   left(): Promise<number>;
   /** The server, where there is one. */
-  readonly server?: RedisServer;
+  readonly server?: ContractServer;
 }
 
 /** The embedded store. */
@@ -43,21 +43,23 @@ export function memoryWorld(): LockWorld {
 
 /** Redis, with a connection for each process. */
 export async function redisWorld(buckets = 1): Promise<LockWorld> {
-  const server = await RedisServer.start();
-  const opened: AsyncDisposable[] = [];
+  const server = await startContractServer();
+  const opened: (() => unknown)[] = [];
   return {
     name: `redis, ${buckets} buckets`,
     server,
     async open(on) {
-      const options = { url: server.url, namespace: "locks", buckets, commandTimeout: "5s" };
-      const redis = await connect({ ...options, on: on ?? (() => {}) });
-      opened.push(redis);
+      const options = { namespace: "locks", buckets, commandTimeout: "5s", cache: { local: WITH_LOCAL } } as const;
+      const named = NAMED && await openNamed(server);
+      const where = named ? { client: named.client } : { url: server.url };
+      const redis = await connect({ ...where, ...options, on: on ?? (() => {}) });
+      opened.push(() => redis.close(), () => named?.close());
       await redis.ready({ timeout: "20s" });
       return redis.locks;
     },
     left: async () => (await server.cli("KEYS", "*:lock*") as string[]).length,
     async [Symbol.asyncDispose]() {
-      for (const redis of opened) await redis[Symbol.asyncDispose]();
+      for (const close of opened) await close();
       await server[Symbol.asyncDispose]();
     },
   };

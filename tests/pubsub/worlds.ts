@@ -1,7 +1,7 @@
 import { type ChannelSubscription, connect, type Larder } from "../../mod.ts";
+import { NAMED, ON_MEMORY, ON_REDIS, openNamed, startContractServer, WITH_LOCAL } from "../support/contract_target.ts";
 import { openOnCluster } from "../support/open_on_cluster.ts";
 import { RedisCluster } from "../support/redis_cluster.ts";
-import { RedisServer } from "../support/redis_server.ts";
 import { EventLog } from "../support/until.ts";
 
 /** Where channels are; two processes, or one that stands for both. */
@@ -20,14 +20,22 @@ async function memoryWorld(): Promise<World> {
 
 async function redisWorld(): Promise<World> {
   const log = new EventLog();
-  const server = await RedisServer.start();
-  const open = () => connect({ url: server.url, namespace: "news", commandTimeout: "5s", on: log.on });
-  const [a, b] = await Promise.all([open(), open()]);
+  const server = await startContractServer();
+  const named = NAMED ? await Promise.all([1, 2].map(() => openNamed(server))) : [];
+  const open = async (i: number) => {
+    const where = named[i] ? { client: named[i].client } : { url: server.url };
+    return await connect({
+      ...{ ...where, namespace: "news", commandTimeout: "5s", on: log.on },
+      cache: { local: WITH_LOCAL },
+    });
+  };
+  const [a, b] = await Promise.all([open(0), open(1)]);
   await Promise.all([a.ready({ timeout: "20s" }), b.ready({ timeout: "20s" })]);
   return {
     ...{ name: "redis", a, b, log },
     async [Symbol.asyncDispose]() {
       await Promise.all([a.close(), b.close()]);
+      for (const { close } of named) await close();
       await server[Symbol.asyncDispose]();
     },
   };
@@ -47,10 +55,16 @@ async function clusterWorld(): Promise<World> {
   };
 }
 
+const WORLDS = [
+  ...ON_MEMORY ? [memoryWorld] : [],
+  ...ON_REDIS ? [redisWorld] : [],
+  ...NAMED === undefined && RedisCluster.possible && ON_REDIS ? [clusterWorld] : [],
+];
+
 /** Declares a test of what holds wherever channels are. */
 export function contract(name: string, check: (world: World) => Promise<void>): void {
   Deno.test(name, async (t) => {
-    for (const open of [memoryWorld, redisWorld, ...RedisCluster.possible ? [clusterWorld] : []]) {
+    for (const open of WORLDS) {
       await using world = await open();
       await t.step(world.name, async () => await check(world));
     }

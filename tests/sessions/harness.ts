@@ -1,5 +1,4 @@
 import { type EventListener, safeListener } from "../../src/observe/events.ts";
-import { WireClient } from "../../src/redis/wire/client.ts";
 import { Batch } from "../../src/redis/batch.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { MemorySessionStore } from "../../src/sessions/memory_store.ts";
@@ -8,7 +7,7 @@ import { RedisSessionStore } from "../../src/sessions/redis/store.ts";
 import { touchEveryOf } from "../../src/sessions/resolve_options.ts";
 import { Sessions } from "../../src/sessions/sessions.ts";
 import { ManualClock } from "../../src/testing/manual_clock.ts";
-import type { RedisServer } from "../support/redis_server.ts";
+import { type ContractServer, openForContract } from "../support/contract_target.ts";
 
 /** Where the sessions under test are kept, and the means to let time pass there. */
 export interface SessionHarness extends AsyncDisposable {
@@ -72,15 +71,18 @@ for _, key in ipairs(KEYS) do
   if left > ms then redis.call('PEXPIRE', key, left - ms) elseif left >= 0 then redis.call('DEL', key) end
 end`;
 
+/** What is needed of a server. */
+type ServerOfHarness = Pick<ContractServer, "hostname" | "port" | "cli">;
+
 /** A namespace of its own on a Redis server. All sessions that are opened have a connection of their own. */
 export class RedisSessionHarness implements SessionHarness {
   readonly kind = "redis" as const;
   readonly namespace: string = `sessions-${crypto.randomUUID()}`;
-  readonly #server: RedisServer;
+  readonly #server: ServerOfHarness;
   readonly #buckets: number;
-  readonly #batches: Batch[] = [];
+  readonly #opened: { batch: Batch; close(): unknown }[] = [];
 
-  constructor(server: RedisServer, options: { buckets?: number } = {}) {
+  constructor(server: ServerOfHarness, options: { buckets?: number } = {}) {
     this.#server = server;
     this.#buckets = options.buckets ?? 1;
   }
@@ -95,12 +97,11 @@ export class RedisSessionHarness implements SessionHarness {
     options: SessionsOptions = {},
     on?: EventListener,
   ): Promise<Sessions> {
-    const { hostname, port } = this.#server;
-    const client = new WireClient({ hostname, port });
+    const { client, start, close } = await openForContract(this.#server);
     // Nothing here is about deadlines, and the machine may be busy.
     const batch = new Batch(wrap(client), { commandTimeout: 10_000, on: safeListener(on) });
-    this.#batches.push(batch);
-    await client.start();
+    this.#opened.push({ batch, close });
+    await start?.();
     const { touchEvery: _, ...rest } = options;
     const store = new RedisSessionStore(batch, {
       namespace: this.namespace,
@@ -123,6 +124,9 @@ export class RedisSessionHarness implements SessionHarness {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const batch of this.#batches) await batch.close();
+    for (const { batch, close } of this.#opened) {
+      await batch.close();
+      await close();
+    }
   }
 }

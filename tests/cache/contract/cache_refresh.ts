@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { LoaderContext } from "../../../src/cache/options.ts";
 import type { Case } from "./harness.ts";
 import { Gate, openOnHarness, outcome, pause, Source } from "./cache_tools.ts";
+import { WITH_LOCAL } from "../../support/contract_target.ts";
 
 /** Fresh for 10 s, stale for 20 s more, a fallback for 60 s beyond its freshness. */
 const WINDOWS = { ttl: 10, staleWhileRevalidate: 20, staleIfError: 60 };
@@ -223,7 +224,11 @@ export const cacheRefresh: Readonly<Record<string, Case>> = {
 
   "What callers do to a value does not reach the loader, nor the cache through it": async (harness) => {
     for (const wait of [STALE, EXPIRED]) {
-      const { cache, events } = await openOnHarness(harness, { ...WINDOWS, timeout: "20ms" });
+      const { cache, events } = await openOnHarness(harness, {
+        ...WINDOWS,
+        timeout: "20ms",
+        ...(WITH_LOCAL && { local: { protect: "clone" } }), // else nobody can change what he is given
+      });
       await cache.set("a", { list: [1] });
       await harness.advance(wait);
       const gate = new Gate<void>();

@@ -2,6 +2,7 @@ import { Cache } from "../../../src/cache/cache.ts";
 import type { CacheOptions } from "../../../src/cache/options.ts";
 import type { CacheStore } from "../../../src/cache/store.ts";
 import type { LarderEvent } from "../../../src/observe/events.ts";
+import { WITH_LOCAL } from "../../support/contract_target.ts";
 import type { Harness } from "./harness.ts";
 
 // Taken before any test can put fake timers in their place.
@@ -64,7 +65,7 @@ export async function openOnHarness(
 ): Promise<Opened> {
   const events = new Events();
   const store = await harness.open(events.on);
-  const cache = new Cache(store, options, events.on);
+  const cache = new Cache(store, { ...(WITH_LOCAL && { local: true }), ...options }, events.on);
   harness.caches.push(cache, events);
   return { cache, store, events };
 }

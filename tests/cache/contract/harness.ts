@@ -1,11 +1,13 @@
 import { MemoryStore } from "../../../src/cache/memory_store.ts";
 import { RedisStore } from "../../../src/cache/redis/store.ts";
+import { channelOf } from "../../../src/cache/redis/change_message.ts";
 import type { CacheStore } from "../../../src/cache/store.ts";
 import type { EventListener } from "../../../src/observe/events.ts";
-import { WireClient } from "../../../src/redis/wire/client.ts";
 import { Batch } from "../../../src/redis/batch.ts";
 import { ManualClock } from "../../../src/testing/manual_clock.ts";
-import type { RedisServer } from "../../support/redis_server.ts";
+import { type ContractServer, openForContract, WITH_LOCAL } from "../../support/contract_target.ts";
+
+import { until } from "../../support/until.ts";
 
 export { runCases } from "../../support/run_cases.ts";
 
@@ -61,35 +63,53 @@ for _, key in ipairs(KEYS) do
   end
 end`;
 
+function listens(store: RedisStore): boolean {
+  using watch = store.watch("~live");
+  return watch.live;
+}
+
+/** What is needed of a server. */
+type ServerOfHarness = Pick<ContractServer, "hostname" | "port" | "cli">;
+
 /** A namespace of its own on a Redis server. Each store has a connection of its own. */
 export class RedisHarness implements Harness {
   readonly kind = "redis" as const;
   readonly caches: AsyncDisposable[] = [];
   readonly namespace: string = `contract-${crypto.randomUUID()}`;
-  readonly #server: RedisServer;
+  readonly #server: ServerOfHarness;
   readonly #buckets: number;
-  readonly #opened: { store: RedisStore; batch: Batch }[] = [];
+  readonly #opened: { store: RedisStore; batch: Batch; close(): unknown }[] = [];
 
-  constructor(server: RedisServer, options: { buckets?: number } = {}) {
+  constructor(server: ServerOfHarness, options: { buckets?: number } = {}) {
     this.#server = server;
     this.#buckets = options.buckets ?? 1;
   }
 
   readonly open = async (on?: EventListener): Promise<RedisStore> => {
-    const { hostname, port } = this.#server;
-    const client = new WireClient({ hostname, port });
+    const { client, start, close } = await openForContract(this.#server);
     // Nothing here is about deadlines, and the machine may be busy.
     const batch = new Batch(client, { commandTimeout: 10_000, on });
     const store = new RedisStore(batch, { namespace: this.namespace, buckets: this.#buckets, on });
-    this.#opened.push({ store, batch });
-    await client.start();
+    this.#opened.push({ store, batch, close });
+    await start?.();
+    if (WITH_LOCAL) await until(() => listens(store), "changes are told");
     return store;
   };
 
   readonly advance = async (milliseconds: number): Promise<void> => {
     const keys = await this.keys();
     if (keys.length > 0) await this.#server.cli("EVAL", AGE, keys.length, ...keys, milliseconds);
+    if (WITH_LOCAL) await this.#forgetCopies();
   };
+
+  /** Copies have clocks of their own, which nobody can set: those of before are gone. */
+  async #forgetCopies(): Promise<void> {
+    const watches = this.#opened.map(({ store }) => store.watch("~aged"));
+    const told = watches.map((watch) => watch.next(10_000));
+    await this.#server.cli("PUBLISH", channelOf(this.namespace, 0), "e\x01");
+    await Promise.all(told);
+    for (const watch of watches) watch[Symbol.dispose]();
+  }
 
   /** The entries in Redis. */
   async keys(): Promise<string[]> {
@@ -98,9 +118,10 @@ export class RedisHarness implements Harness {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const cache of this.caches) await cache[Symbol.asyncDispose]();
-    for (const { store, batch } of this.#opened) {
+    for (const { store, batch, close } of this.#opened) {
       await store[Symbol.asyncDispose]();
       await batch.close();
+      await close();
     }
   }
 }

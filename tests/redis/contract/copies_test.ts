@@ -1,11 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect, type Larder } from "../../../mod.ts";
 import type { RedisClient } from "../../../src/redis/client.ts";
+import { SUBSCRIBING } from "../../support/contract_target.ts";
 import { RedisCluster } from "../../support/redis_cluster.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { EventLog, until } from "../../support/until.ts";
 import { clientReplies } from "./client_replies.ts";
-import { type Kind, KINDS } from "./kinds.ts";
+import type { Kind } from "../../support/client_kinds.ts";
 
 /** A Larder on a client of some kind. */
 async function open(kind: Kind, port: number, log: EventLog): Promise<{ redis: Larder } & AsyncDisposable> {
@@ -56,7 +57,7 @@ async function servesCopies(kind: Kind, port: number): Promise<void> {
 
 Deno.test("Each client serves copies in the process, and hears of changes", async (t) => {
   await using server = await RedisServer.start();
-  for (const kind of KINDS.filter(({ cluster }) => !cluster)) {
+  for (const kind of SUBSCRIBING.filter(({ cluster }) => !cluster)) {
     await t.step(kind.name, () => servesCopies(kind, server.port));
   }
 });
@@ -67,7 +68,7 @@ Deno.test({
   fn: async (t) => {
     await using cluster = await RedisCluster.start();
     const { port } = cluster.nodes[0]!;
-    for (const kind of KINDS.filter(({ cluster }) => cluster)) {
+    for (const kind of SUBSCRIBING.filter(({ cluster }) => cluster)) {
       await t.step(`${kind.name}: replies`, async () => {
         const { client, close } = await kind.open(port);
         await until(() => allConnected(client), "it knows the nodes");

@@ -1,21 +1,49 @@
+import { connect as connectDbRedis } from "@db/redis";
 import { Cluster, Redis } from "ioredis";
 import { Cluster as ValkeyCluster, Redis as Valkey } from "iovalkey";
 import { createClient, createCluster } from "redis";
-import { fromIoredis } from "../../../src/redis/adapters/from_ioredis.ts";
-import { fromNodeRedis } from "../../../src/redis/adapters/from_node_redis.ts";
-import type { RedisClient } from "../../../src/redis/client.ts";
-import { WireClient } from "../../../src/redis/wire/client.ts";
+import { type DbRedisLike, fromDbRedis } from "../../src/redis/adapters/from_db_redis.ts";
+import { fromIoredis } from "../../src/redis/adapters/from_ioredis.ts";
+import { fromNodeRedis } from "../../src/redis/adapters/from_node_redis.ts";
+import type { RedisClient } from "../../src/redis/client.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
+import { HAS_DB_REDIS } from "./jsr.ts";
+
+/** A client, and how its owner closes it. */
+export interface OpenedKind {
+  readonly client: RedisClient;
+  /** Uses it as its owner does, if it is not Larder's own. */
+  ping?(): Promise<unknown>;
+  close(): unknown;
+}
 
 /** A kind of client as its owner opens it, of one server or of a cluster. */
 export interface Kind {
   readonly name: string;
   /** Whether it is for a cluster. */
   readonly cluster: boolean;
+  /** Whether it can be subscribed with. @default {true} */
+  readonly subscribes?: boolean;
   /** Opens one on a server, or on the cluster of which it is a node. */
-  open(port: number): Promise<{ client: RedisClient; close(): unknown }>;
+  open(port: number): Promise<OpenedKind>;
 }
 
 const QUIET = () => {};
+
+const DB_REDIS: Kind = {
+  name: "@db/redis",
+  cluster: false,
+  subscribes: false,
+  open: async (port) => {
+    const redis = await connectDbRedis({ hostname: "127.0.0.1", port, maxRetryCount: 0, noDelay: true });
+    return {
+      client: fromDbRedis(redis as unknown as DbRedisLike),
+      ping: () => redis.sendCommand("PING"),
+      close: () => redis.close(),
+    };
+  },
+};
+
 const socket = { socketTimeout: 2000, reconnectStrategy: () => 50 };
 
 /** The part of ioredis and iovalkey that is needed here. */
@@ -30,7 +58,7 @@ async function end(redis: Ended): Promise<void> {
   await ended;
 }
 
-/** All kinds that can subscribe. */
+/** All kinds. */
 export const KINDS: readonly Kind[] = [
   {
     name: "url",
@@ -41,6 +69,7 @@ export const KINDS: readonly Kind[] = [
       return { client, close: QUIET };
     },
   },
+  ...HAS_DB_REDIS ? [DB_REDIS] : [],
   ...([2, 3] as const).map((protocol): Kind => ({
     name: `ioredis, RESP ${protocol}`,
     cluster: false,
@@ -48,7 +77,7 @@ export const KINDS: readonly Kind[] = [
       const redis = new Redis(port, "127.0.0.1", { maxRetriesPerRequest: 0, protocol });
       redis.on("error", QUIET);
       await redis.ping();
-      return { client: fromIoredis(redis), close: () => end(redis) };
+      return { client: fromIoredis(redis), ping: () => redis.ping(), close: () => end(redis) };
     },
   })),
   {
@@ -58,7 +87,7 @@ export const KINDS: readonly Kind[] = [
       const redis = new Valkey(port, "127.0.0.1", { maxRetriesPerRequest: 0 });
       redis.on("error", QUIET);
       await redis.ping();
-      return { client: fromIoredis(redis), close: () => end(redis) };
+      return { client: fromIoredis(redis), ping: () => redis.ping(), close: () => end(redis) };
     },
   },
   ...([2, 3] as const).map((RESP): Kind => ({
@@ -68,7 +97,7 @@ export const KINDS: readonly Kind[] = [
       const redis = createClient({ url: `redis://127.0.0.1:${port}`, RESP, socket, pingInterval: 500 });
       redis.on("error", QUIET);
       await redis.connect();
-      return { client: fromNodeRedis(redis), close: () => redis.destroy() };
+      return { client: fromNodeRedis(redis), ping: () => redis.ping(), close: () => redis.destroy() };
     },
   })),
   ...([2, 3] as const).map((protocol): Kind => ({
