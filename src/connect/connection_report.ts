@@ -25,6 +25,9 @@ export function connectionReport(print: (line: string) => void = warn): EventLis
       case "redis.disconnected":
         lost(event);
         break;
+      case "warning":
+        print(`Larder: ${event.message}.`);
+        break;
       case "redis.refused":
         print(
           `Larder: ${nameOf(event)} refuses what is needed to ${event.operation}: ${sentence(event.error)} ${

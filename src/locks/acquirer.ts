@@ -27,6 +27,8 @@ const AGAIN = 1000;
  * looks.
  */
 const SLACK = 20;
+/** Milliseconds between two looks of the first in this process where nobody can be told, for want of a subscription. */
+const LOOK = 100;
 
 /** The answer of a store, and when it was asked, by `performance.now()`. */
 type Answer = Extract<TakeAnswer, { readonly retryIn: number }> & { readonly since: number };
@@ -60,6 +62,7 @@ export class Acquirer {
   readonly #counts = { acquired: 0, waited: 0, waitSeconds: 0, timedOut: 0, busy: 0, lost: 0 };
   readonly #closing = new AbortController();
   #listens = false;
+  #listening: Promise<void> | undefined;
   #closed: ClosedBy | undefined;
 
   constructor(store: LockStore, on: EventListener | undefined) {
@@ -150,14 +153,11 @@ export class Acquirer {
     this.#counts.waited++;
     this.#lines.join(turn);
     try {
-      // Where nobody can be told, the first in line has to look.
-      if (!this.#listens) {
-        this.#listens = await this.#listen();
-        turn.wake();
-      }
+      // Until it can be told, the first in line has to look.
+      if (!this.#listens) this.#listening ??= this.#listen();
       for (;;) {
         const look = answer.retryIn + SLACK;
-        this.#lines.look(turn, this.#listens ? Math.max(SLACK, look) : Math.min(look, AGAIN));
+        this.#lines.look(turn, this.#listens ? Math.max(SLACK, look) : LOOK);
         await turn.wait(Math.max(0, end - performance.now()), request.signal);
         this.#assertOpen();
         const given = turn.grant && grantedAt(turn.grant, answer, ttl);
@@ -168,7 +168,9 @@ export class Acquirer {
         turn.grant = undefined;
         if (performance.now() >= end) break;
         const since = performance.now();
-        const next: TakeAnswer = await this.#store.take(ask, request.signal).catch((error) => {
+        // Who cannot be told stands in no line: what he is given there would be nobody's.
+        const asked = this.#listens ? ask : { ...ask, wait: 0 };
+        const next: TakeAnswer = await this.#store.take(asked, request.signal).catch((error) => {
           if (request.signal?.aborted || !(error instanceof UnavailableError) || error.reason === "closed") throw error;
           return { retryIn: AGAIN };
         });
@@ -184,16 +186,22 @@ export class Acquirer {
       return undefined;
     } finally {
       this.#counts.waitSeconds += (performance.now() - joined) / 1000;
-      this.#lines.leave(turn, Math.max(ttl, answer.retryIn) + SLACK);
+      this.#lines.leave(turn, this.#listens ? Math.max(ttl, answer.retryIn) + SLACK : SLACK);
     }
   }
 
-  async #listen(): Promise<boolean> {
+  /** Lets those who wait stand in line once they can be told. */
+  #listen(): Promise<void> {
     const listener = {
       granted: (owner: string, grant?: Grant) => this.#lines.wake(owner, grant),
       again: () => this.#lines.wakeAll(),
     };
-    return await this.#store.listen(this.#instance, listener).then(() => true, () => false);
+    const listening = this.#store.listen(this.#instance, listener).then(() => {
+      this.#listens = true;
+      this.#lines.wakeAll();
+    }).catch(() => {}).finally(() => this.#listening = undefined); // who waits next tries again
+    this.track(listening);
+    return listening;
   }
 
   async #hold(

@@ -64,6 +64,8 @@ export interface SubscriptionListener {
    * again; the rest when there is another connection.
    */
   refused?(error: RedisError): void;
+  /** The server refuses channels, or the message that proves them. Attempts go on. */
+  denied?(error: RedisError): void;
 }
 
 /** A subscription, until it is disposed of. */

@@ -113,6 +113,11 @@ export class Diagnosis {
     this.#on?.({ type: "redis.refused", operation, code: error.code, error, ...this.#where });
   }
 
+  /** Something that somebody has to know of how the server is used. */
+  warn(message: string): void {
+    this.#on?.({ type: "warning", message });
+  }
+
   /** An operation was answered as it should. */
   worked(operation: string): void {
     if (this.#refused.size > 0) this.#refused.delete(operation);

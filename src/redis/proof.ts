@@ -3,6 +3,8 @@ import { unref } from "../util/timers.ts";
 
 /** How soon a first proof that did not arrive is sent again, in milliseconds. */
 const PROOF_RETRY = 50;
+/** How soon a later one is asked for again at the latest. */
+const MISSING = 1000;
 
 /** Sends proofs of life through the server, and gives the connection up when they do not come back. */
 export class Proof {
@@ -69,7 +71,7 @@ export class Proof {
       // The first proof may overtake the subscription itself, so it gets more tries.
       if (++this.#misses > (this.#arrived > 0 ? 2 : 40)) return this.#giveUp();
       this.#send(String(++this.#sent)).catch(() => {});
-      this.#next(this.#arrived > 0 ? this.#every / 5 : PROOF_RETRY);
+      this.#next(this.#arrived > 0 ? Math.min(this.#every / 5, MISSING) : PROOF_RETRY);
     }, milliseconds);
     unref(timer);
   }

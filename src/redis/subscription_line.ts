@@ -1,9 +1,10 @@
 import { decoder } from "../util/utf8.ts";
 import { reconnectDelay } from "./backoff.ts";
 import { unref } from "../util/timers.ts";
-import { UnavailableError } from "../errors.ts";
+import { RedisError, UnavailableError } from "../errors.ts";
 import { clearTimeout, queueMicrotask, setTimeout } from "../util/real_timers.ts";
 import { Proof } from "./proof.ts";
+import { isRefusal } from "./refusals.ts";
 import type { Member } from "./subscription_member.ts";
 import {
   isTransient,
@@ -15,7 +16,8 @@ import {
   type Topic,
 } from "./subscription_topic.ts";
 
-const PROOF_EVERY = 5000;
+/** So that an idle process stays below 10,000 commands a day, for which some providers charge nothing. */
+const PROOF_EVERY = 10_000;
 /** After how many milliseconds what was refused for now is tried again. */
 const AGAIN_IN = 200;
 
@@ -105,8 +107,8 @@ export class SubscriptionLine {
         refused.push(...await this.#subscribe(subscriber, [...topics, proofTopic]));
         proof = this.#prove(proofTopic, subscriber);
         await subscriber.lost;
-      } catch {
-        // Refused or not reached; the next attempt follows, for ever.
+      } catch (error) {
+        this.#denied(error); // or not reached; the next attempt follows, for ever
       } finally {
         proof?.stop();
         subscriber?.close();
@@ -136,10 +138,23 @@ export class SubscriptionLine {
 
   #prove({ name }: Topic, subscriber: Subscriber): Proof {
     return new Proof(
-      (text) => this.#host.announce(name, text),
+      (text) => this.#announce(name, text),
       () => subscriber.close(),
       this.#host.proofEvery ?? PROOF_EVERY,
     );
+  }
+
+  async #announce(channel: string, text: string): Promise<void> {
+    const [reply] = await this.#host.publisher.pipeline([{ name: "PUBLISH", args: [channel, text] }]);
+    if (reply instanceof RedisError) this.#denied(reply);
+  }
+
+  /** Somebody has to know what no attempt will change. */
+  #denied(error: unknown): void {
+    // Clients of others have errors of their own, with the reply as their text.
+    const reply = error instanceof Error && !(error instanceof RedisError) ? new RedisError(error.message) : error;
+    if (!isRefusal(reply) || isTransient(reply) || this.#stop.signal.aborted) return;
+    for (const some of this.#members.values()) for (const { listener } of some) listener.denied?.(reply);
   }
 
   #has(member: Member): boolean {

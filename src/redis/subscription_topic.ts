@@ -1,5 +1,5 @@
 import type { RedisError } from "../errors.ts";
-import type { SubscriptionKind } from "./client.ts";
+import type { RedisClient, SubscriptionKind } from "./client.ts";
 
 /** What is subscribed to. */
 export interface Topic {
@@ -40,9 +40,9 @@ export interface Subscriber {
 export interface SubscriptionHost {
   /** Opens a connection for subscriptions; gives it up when `signal` says so. */
   open(events: SubscriberEvents, signal: AbortSignal): Promise<Subscriber>;
-  /** Publishes on a channel through another connection. */
-  announce(channel: string, text: string): Promise<void>;
-  /** How often the connection proves that messages still arrive, in milliseconds. @default {5000} */
+  /** Publishes through another connection. */
+  readonly publisher: Pick<RedisClient, "pipeline">;
+  /** How often the connection proves that messages still arrive, in milliseconds. @default {10_000} */
   readonly proofEvery?: number;
 }
 

@@ -51,6 +51,23 @@ Deno.test("The ACL of the default user, as which Redis replays its AOF, has what
   assertEquals(await commandsOf("default"), await commandsOf("app"));
 });
 
+Deno.test("docs/managed.md lists the commands that Larder needs and the Lua libraries that its scripts use", async () => {
+  const document = await Deno.readTextFile(new URL("../../docs/managed.md", import.meta.url));
+  const listed = /^## What Larder needs\n\n```text\n([^`]*)```\n/m.exec(document)![1]!;
+  assertEquals(
+    listed.split(/\s+/).filter(Boolean).map((name) => name.toLowerCase()).sort(),
+    [
+      ...await commandsOf("app"),
+    ].sort(),
+  );
+  const used = new Set<string>();
+  for await (const text of sources(SRC)) {
+    for (const [, name] of text.matchAll(/\b(cjson|cmsgpack|bit|struct)\.[a-z]+\(/g)) used.add(name!);
+  }
+  const libraries = /^Lua libraries: (.*)\.$/m.exec(document)![1]!;
+  assertEquals(libraries.split(", ").map((name) => name.replaceAll("`", "")), [...used].sort());
+});
+
 Deno.test({
   name: "The ACL of the app lets all services work",
   ignore: !possible,

@@ -1,3 +1,4 @@
+import type { RedisError } from "../../errors.ts";
 import type { RedisClient, Subscription } from "../../redis/client.ts";
 import { MAX_KEY_BYTES } from "../../util/keys.ts";
 import { channelOf, readChange } from "./change_message.ts";
@@ -21,6 +22,8 @@ export interface ChangeChannelListener {
   lost(): void;
   /** It cannot be heard with this client. */
   failed(error: unknown): void;
+  /** The server does not let it be heard. */
+  refused(error: RedisError): void;
 }
 
 /** How old the newest proof may be, in milliseconds: so far behind a copy can be at most. */
@@ -113,6 +116,10 @@ export class ChangeChannel implements AsyncDisposable {
         this.#provenAt = -Infinity;
         this.#silent = undefined;
         this.#listener.lost();
+      },
+      denied: (error) => {
+        this.#reason = error;
+        this.#listener.refused(error);
       },
     });
   }

@@ -1,11 +1,12 @@
-import type { EventListener } from "../../observe/events.ts";
-import type { RedisClient } from "../../redis/client.ts";
+import type { Batch } from "../../redis/batch.ts";
 import { connectionText } from "../../redis/connection_text.ts";
 import { KeyWaiters } from "../key_waiters.ts";
 import type { ChangeListener, Changes, Watch } from "../store.ts";
 import { ChangeChannel, type ChangeChannelListener } from "./change_channel.ts";
 import { Doubts } from "./doubts.ts";
 import type { Slots } from "./slots.ts";
+
+const OPERATION = "hear of changes";
 
 /** Ends the channels of stores that nobody uses any more. */
 const CHANNELS = new FinalizationRegistry<ChangeChannel>((channel) =>
@@ -22,16 +23,16 @@ export class ChangeFeed implements AsyncDisposable {
   #copies: ChangeListener | undefined;
 
   constructor(
-    client: RedisClient,
+    batch: Batch,
     namespace: string,
     slots: Slots,
     replay: { readonly behind: boolean },
-    on: EventListener | undefined,
   ) {
+    const { client, diagnosis } = batch;
     this.#slots = slots;
     this.#replay = replay;
     this.#doubts = new Doubts(() => slots.look(), () => this.changedAll());
-    this.#channel = new ChangeChannel(client, namespace, listenerOf(new WeakRef(this), client.name, on));
+    this.#channel = new ChangeChannel(client, namespace, listenerOf(new WeakRef(this), client.name, diagnosis));
     CHANNELS.register(this, this.#channel);
   }
 
@@ -97,16 +98,24 @@ export class ChangeFeed implements AsyncDisposable {
 }
 
 /** What hears of changes. It does not hold the feed: of a store that nobody uses any more, that is forgotten too. */
-function listenerOf(feed: WeakRef<ChangeFeed>, client: string, on: EventListener | undefined): ChangeChannelListener {
+function listenerOf(
+  feed: WeakRef<ChangeFeed>,
+  client: string,
+  diagnosis: Batch["diagnosis"],
+): ChangeChannelListener {
   const lookAgain = () => feed.deref()?.lookAgain();
   return {
     key: (key) => feed.deref()?.received(key),
     invalidated: (tag) => feed.deref()?.receivedInvalidation(tag),
     all: lookAgain,
     look: () => feed.deref()?.look() ?? Promise.resolve(""),
-    ready: lookAgain,
+    ready: () => {
+      diagnosis.worked(OPERATION);
+      lookAgain();
+    },
     lost: lookAgain,
-    failed: (reason) => on?.({ type: "warning", message: deafness(client, reason) }),
+    refused: (error) => diagnosis.refused(OPERATION, error),
+    failed: (reason) => diagnosis.warn(deafness(client, reason)),
   };
 }
 

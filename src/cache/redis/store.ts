@@ -65,7 +65,7 @@ export class RedisStore implements CacheStore {
     this.#slots = new Slots(batch, namespace, buckets, on, longestEntry(maxBytes));
     this.#sweeper = new PatternSweeper(this.#slots.all, on);
     this.#invalidator = new Invalidator(batch, this.#slots.all, this.#sweeper, on);
-    this.#changes = new ChangeFeed(batch.client, namespace, this.#slots, this.#invalidator, on);
+    this.#changes = new ChangeFeed(batch, namespace, this.#slots, this.#invalidator);
     this.#invalidator.changes = this.#changes;
   }
 

@@ -10,6 +10,9 @@ import { decoder } from "../../util/utf8.ts";
 import type { ExtendRequest, KeptValue, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
 import { EXTEND, KEEP_DONE, KEEP_RUN, TAKE } from "./scripts.ts";
 
+/** What is attempted by who stands in line. */
+const LISTEN = "wait for a lock";
+
 /** How a Redis store of locks works. */
 export interface RedisLockStoreOptions {
   /** First part of all keys. */
@@ -57,7 +60,7 @@ export class RedisLockStore implements LockStore {
       this.#listening = undefined;
       throw error;
     });
-    return this.#batch.hold(this.#listening, new Deadline(this.timeout), "wait for a lock");
+    return this.#batch.hold(this.#listening, new Deadline(this.timeout), LISTEN);
   }
 
   async take({ key, owner, ttl, permits, wait }: TakeRequest, signal?: AbortSignal): Promise<TakeAnswer> {
@@ -194,11 +197,13 @@ export class RedisLockStore implements LockStore {
       this.#subscription = this.#batch.client.subscribe(this.#channel(instance), {
         message: (payload) => this.#granted(decoder.decode(payload), listener),
         ready: () => {
+          this.#batch.diagnosis.worked(LISTEN);
           if (!first) return listener.again();
           first = false;
           resolve();
         },
         lost: () => {},
+        denied: (error) => this.#batch.diagnosis.refused(LISTEN, error),
       });
       this.#subscription.catch(reject);
     });

@@ -8,6 +8,8 @@ import type { ChannelListener, ChannelStore, ChannelTopic } from "../store.ts";
 
 /** How many messages of a cluster are remembered, where each may arrive from every master. */
 const REMEMBERED = 4096;
+/** What is attempted. */
+const SUBSCRIBE = "subscribe";
 /** What tells one message from all others, in front of it. */
 const ID = 16;
 
@@ -54,8 +56,8 @@ export class RedisChannelStore implements ChannelStore {
   }
 
   async subscribe({ kind, name }: ChannelTopic, listener: ChannelListener): Promise<AsyncDisposable> {
-    if (this.#closed) throw new UnavailableError("subscribe", "closed", { closedBy: this.#closed });
-    const { client } = this.#batch;
+    if (this.#closed) throw new UnavailableError(SUBSCRIBE, "closed", { closedBy: this.#closed });
+    const { client, diagnosis } = this.#batch;
     const { length } = this.#prefix;
     const isNew = client.cluster ? oncePerMessage() : () => true;
     const take: Omit<SubscriptionListener, "refused"> = {
@@ -64,11 +66,15 @@ export class RedisChannelStore implements ChannelStore {
         // Somebody else's, which cannot be read.
         else if (bytes.length < ID) listener.message(new Uint8Array(0), channel.slice(length));
       },
-      ready: () => listener.ready(),
+      ready: () => {
+        diagnosis.worked(SUBSCRIBE);
+        listener.ready();
+      },
       lost: () => listener.lost(),
+      denied: (error) => diagnosis.refused(SUBSCRIBE, error),
     };
     const fail = (error: RedisError) => {
-      if (!isTransient(error)) listener.failed(unavailable(error, "subscribe") as Error);
+      if (!isTransient(error)) listener.failed(unavailable(error, SUBSCRIBE) as Error);
     };
     if (kind !== "pattern") return await client.subscribe(this.#prefix + name, { ...take, refused: fail }, kind);
     const all = () => {

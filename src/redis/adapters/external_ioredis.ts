@@ -38,7 +38,7 @@ export class ExternalIoredis implements RedisClient {
     this.#opened = opened;
     this.#subscriptions = new Subscriptions({
       open: (events, signal) => openSubscriber(redis, events, signal),
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+      publisher: this,
     });
     const external = this.#external = new ExternalConnection(redis, redis.status === "ready");
     external.on("connect", () => this.#watch());

@@ -46,7 +46,7 @@ export class ExternalNodeRedis implements RedisClient {
     this.#redis = redis;
     this.#subscriptions = new Subscriptions({
       open: (events, signal) => openSubscriber(redis, events, signal),
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+      publisher: this,
     });
     const external = this.#external = new ExternalConnection(redis, redis.isReady);
     external.on("ready", () => external.connected());

@@ -97,7 +97,7 @@ class OwnNode implements RedisClient {
     this.#client = this.#open();
     this.#subscriptions = new Subscriptions({
       open: (events, signal) => openSubscriber(this.#redis, events, signal),
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+      publisher: this,
     });
   }
 

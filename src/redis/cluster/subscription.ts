@@ -72,6 +72,7 @@ export class ClusterSubscription implements Subscription {
       ready: () => change(true),
       lost: () => change(false),
       refused: (error) => this.#closed || this.#listener.refused?.(error),
+      denied: (error) => this.#closed || this.#listener.denied?.(error),
     }, this.#kind);
     const part: Part = { subscription, live: false };
     this.#parts.set(node, part);

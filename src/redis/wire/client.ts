@@ -33,7 +33,7 @@ export interface WireOptions {
 const CONNECT_TIMEOUT = 2000;
 const HEARTBEAT = 30_000;
 /** How often a subscription proves that messages still arrive, at least, in milliseconds. */
-const PROOF = 5000;
+const PROOF = 10_000;
 /**
  * Writes that may be out at a time: over a network that spares waits, and when a connection is lost all of them are.
  */
@@ -69,7 +69,7 @@ export class WireClient implements RedisClient {
     this.#subscriptions = new Subscriptions({
       open: (events, signal) => openSubscriber(address, this.#options(signal), events),
       proofEvery: Math.min(5 * this.#heartbeatEvery, PROOF),
-      announce: async (name, text) => void await this.pipeline([{ name: "PUBLISH", args: [name, text] }]),
+      publisher: this,
     });
   }
 
