@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Larder } from "../../mod.ts";
+import { LARDER } from "../../examples/nest/larder_module.ts";
 import { open } from "../../examples/nest/main.ts";
+import { until } from "../support/until.ts";
 
 async function ask(url: string, init: RequestInit = {}): Promise<{ status: number; headers: Headers; text: string }> {
   const response = await fetch(url, init);
@@ -22,6 +25,10 @@ Deno.test("The example for NestJS: services, guard, interceptor, sessions, healt
     const list = await ask(`${url}/users?page=1`);
     assertEquals((await ask(`${url}/users?page=1`)).text, list.text);
     assert((await ask(`${url}/users?page=2`)).text !== list.text);
+    // What is stale is given at once, and made anew.
+    await app.get<Larder>(LARDER).cache.invalidateByTag("users", { mode: "stale" });
+    assertEquals((await ask(`${url}/users?page=1`)).text, list.text);
+    await until(async () => (await ask(`${url}/users?page=1`)).text !== list.text, "the list is made anew");
     // Sessions.
     const login = await ask(`${url}/login`, post);
     assertEquals(login.text, '{"user":"ada"}');

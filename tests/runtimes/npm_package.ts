@@ -1,5 +1,7 @@
 /** What the scripts of the tests import besides, as an app would: of the versions that all tests have. */
-const BESIDE = ["express", "fastify", "hono", "ioredis", "redis"];
+const BESIDE = ["elysia", "express", "fastify", "h3", "hono", "ioredis", "redis"];
+/** What the example for NestJS imports. */
+const NEST = ["@nestjs/common", "@nestjs/core", "@nestjs/platform-express", "reflect-metadata", "rxjs"];
 /** What none of the other tests has. */
 const MORE = { "@hono/node-server": "2.1.9" };
 /** Where Larder goes in a project. */
@@ -45,12 +47,14 @@ export class NpmProject implements AsyncDisposable {
     const project = new NpmProject(`${await Deno.makeTempDir({ prefix: "larder-npm-" })}/`);
     await project.#write(node);
     for (const name of scripts) await Deno.copyFile(new URL(name, import.meta.url), `${project.folder}${name}`);
+    await copySources(new URL("tests/http/services/", ROOT), `${project.folder}http/services/`);
+    await copySources(new URL("examples/nest/", ROOT), `${project.folder}nest/`);
     return project;
   }
 
   async #write(node: string): Promise<void> {
     const { exports, imports, scopes, version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-    const beside = Object.entries<string>(scopes["file:///"]).filter(([name]) => BESIDE.includes(name));
+    const beside = Object.entries<string>(scopes["file:///"]).filter(([name]) => [...BESIDE, ...NEST].includes(name));
     const npm = [...Object.entries<string>(imports), ...beside].flatMap(([name, target]) => {
       const match = /^npm:(?:@[^@]+|[^@]+)@(.+)$/.exec(target);
       return match ? [[name, match[1]!]] : [];

@@ -3,7 +3,7 @@ import { findProgram, type Program, testWith } from "../support/program.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { NpmProject } from "./npm_package.ts";
 
-const SCRIPTS = ["embedded.mjs", "frameworks.mjs", "redis.mjs", "who_asks.mjs"];
+const SCRIPTS = ["embedded.mjs", "frameworks.mjs", "nest.mjs", "redis.mjs", "who_asks.mjs"];
 const RUNTIMES: readonly [program: Program, name: string, version: RegExp][] = [
   ["node22", "Node.js 22", /^v22\./],
   ["bun", "Bun", /^1\./],
@@ -23,7 +23,10 @@ for (const [program, name, version] of RUNTIMES) {
       });
       await t.step("the embedded store", async () => await run("embedded.mjs"));
       await t.step("who asks", async () => await run("who_asks.mjs"));
-      if (program === "node22") await t.step("Express and Fastify", async () => await run("frameworks.mjs"));
+      if (program === "node22") {
+        await t.step("services in frameworks", async () => await run("frameworks.mjs"));
+        await t.step("the example for NestJS", async () => await run("nest.mjs"));
+      }
       await using server = await RedisServer.start();
       for (const client of ["url", "ioredis", "node-redis"]) {
         await t.step(
