@@ -1,12 +1,14 @@
 // deno-lint-ignore-file no-console -- what it prints is looked at
 // Services with all of Larder in the frameworks that are named, on the runtime that runs this. Fails by an exception.
 import { connect } from "@larder/larder";
-import { check } from "./http/services/check.mjs";
 
+// Beside it in the project, elsewhere in the repository.
+const from = async (module) => await import(new URL(`./http/services/${module}.mjs`, import.meta.url).href);
+const { check } = await from("check");
 const started = performance.now();
 for (const name of ["express", "fastify", "hono", "h3", "elysia", "node_handler"]) {
   const redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
-  const { open } = await import(`./http/services/${name}.mjs`);
+  const { open } = await from(name);
   await check(open, redis).catch((error) => {
     throw new Error(`${name}: ${error.message}`, { cause: error });
   });
@@ -14,7 +16,7 @@ for (const name of ["express", "fastify", "hono", "h3", "elysia", "node_handler"
 }
 for (const name of ["sveltekit", "astro"]) {
   const redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
-  const { [name]: open } = await import("./http/services/shapes.mjs");
+  const { [name]: open } = await from("shapes");
   await check(open, redis);
   await redis.close();
 }

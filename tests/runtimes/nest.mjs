@@ -1,8 +1,11 @@
 // deno-lint-ignore-file no-console -- what it prints is looked at
 // The example for NestJS on the runtime that runs this, with a page that is made anew. Fails by an exception.
 import assert from "node:assert/strict";
-import { LARDER } from "./nest/larder_module.ts";
-import { open } from "./nest/main.ts";
+
+// Beside it in the project, elsewhere in the repository.
+const from = async (module) => await import(new URL(`./nest/${module}.ts`, import.meta.url).href);
+const { LARDER } = await from("larder_module");
+const { open } = await from("main");
 
 async function ask(url, init = {}) {
   const response = await fetch(url, init);
