@@ -1,25 +1,30 @@
 import type { Channel } from "../pubsub/pubsub.ts";
-import { type ChannelItem, type ChannelSubscription, Subscribed } from "../pubsub/subscription.ts";
+import type { Stream } from "../streams/stream.ts";
 import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
+import { channelSource, isStream, type SseMessage, type SseSource, streamSource } from "./sse_source.ts";
 
 /**
  * Options of {@linkcode sse}.
  *
- * @typeParam Value What is published on the channel.
+ * @typeParam Value What is published on the channel, or added to the stream.
  */
 export interface SseOptions<Value> {
   /**
    * What a message is to the page; `undefined` leaves it out. Where it throws, or gives what is no event, the page is
-   * told of a `gap`, and there is an event `channel.refused`.
+   * told of a `gap`, and there is an event `channel.refused` where it is one of a channel.
    *
    * @default {the value as JSON}
    */
   event?: ((value: Value, item: SseItem) => SseEvent | undefined) | undefined;
   /** How often a comment shows that the connection is alive, from 1 s to an hour. @default {"15s"} */
   heartbeat?: Duration | undefined;
-  /** How many messages wait for a client that is slow, from 1 to 1,000,000. @default {1000} */
+  /**
+   * How many messages of a channel wait for a client that is slow, from 1 to 1,000,000. A stream keeps its own.
+   *
+   * @default {1000}
+   */
   buffer?: number | undefined;
   /** Ends the events, as those of a server that is shut down: it waits for all responses. */
   signal?: AbortSignal | undefined;
@@ -27,6 +32,8 @@ export interface SseOptions<Value> {
 
 /** What is known of a message beside its value. */
 export interface SseItem {
+  /** Its id, if it is one of a stream. */
+  readonly id?: string | undefined;
   /** Its channel, where a pattern of channels is subscribed to. */
   readonly channel?: string | undefined;
 }
@@ -46,14 +53,17 @@ const PATIENCE = 2000;
 const encoder = new TextEncoder();
 
 /**
- * Answers a request with the messages of a channel as Server-Sent Events: to `new EventSource(url)` in a page. It ends
- * when the client goes, or Larder is closed. Where messages may be missing there is an event of the type `gap`, so that
- * the page can read anew what is stored; so there is at the begin of a connection that the browser has made again
- * (`Last-Event-ID`), since channels keep nothing.
+ * Answers a request with the messages of a channel or a stream as Server-Sent Events: to `new EventSource(url)` in a
+ * page. It ends when the client goes, or Larder is closed. Where messages may be missing there is an event of the type
+ * `gap`, so that the page can read anew what is stored.
  *
- * @typeParam Value What is published on the channel.
+ * A stream is read from now on; a browser that connects again says by `Last-Event-ID` what it has seen, and is told
+ * what came since, with a `gap` only where that is not kept any more. A channel keeps nothing, so there is a `gap` at
+ * the begin of such a connection.
+ *
+ * @typeParam Value What is published on the channel, or added to the stream.
  * @param request The request.
- * @param channel Where the messages are: a channel, or a pattern of channels.
+ * @param source Where the messages are: a channel, a pattern of channels, or a stream.
  * @param options What a message is to the page, how often to show that the connection is alive.
  * @returns The response, as soon as messages arrive; while Redis is away after 2 s, and a `gap` when they do.
  * @throws {TypeError | RangeError} If an argument cannot be used.
@@ -78,14 +88,15 @@ const encoder = new TextEncoder();
  */
 export async function sse<Value>(
   request: Request,
-  channel: Pick<Channel<Value>, "subscribe">,
+  source: Pick<Channel<Value>, "subscribe"> | Stream<Value>,
   options: SseOptions<Value> = {},
 ): Promise<Response> {
   if (!(request instanceof Request)) {
     throw new TypeError(`Cannot ${ACTION}: wanted a Request, got ${describe(request)}`);
   }
-  if (typeof channel?.subscribe !== "function") {
-    throw new TypeError(`Cannot ${ACTION}: wanted a channel or a pattern of redis.pubsub, got ${describe(channel)}`);
+  if (!isStream(source) && typeof source?.subscribe !== "function") {
+    const wanted = "wanted a channel or a pattern of redis.pubsub, or a stream of redis.streams";
+    throw new TypeError(`Cannot ${ACTION}: ${wanted}, got ${describe(source)}`);
   }
   assertOptions(options, OPTIONS, ACTION);
   const { event = asJson, heartbeat = "15s", buffer, signal } = options;
@@ -97,8 +108,12 @@ export async function sse<Value>(
   }
   const every = toMilliseconds(heartbeat, "heartbeat", { min: 1000, max: 3_600_000 });
   const ends = signal ? AbortSignal.any([request.signal, signal]) : request.signal;
-  const messages = channel.subscribe({ signal: ends, ...(buffer !== undefined && { buffer }) });
-  const stream = new EventStream(messages, event, every, request.headers.has("last-event-id"));
+  if (buffer !== undefined && isStream(source)) {
+    throw new TypeError(`Cannot ${ACTION}: wanted "buffer" for a channel alone, got it for a stream`);
+  }
+  const lastEventId = request.headers.get("last-event-id");
+  const messages = isStream(source) ? streamSource(source, ends, lastEventId) : channelSource(source, ends, buffer);
+  const stream = new EventStream(messages, event, every, lastEventId !== null);
   await stream.ready();
   const headers = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
   return new Response(stream.body, { headers });
@@ -113,39 +128,39 @@ function asJson(value: unknown): SseEvent {
 /** The events of one client. */
 class EventStream<Value> {
   readonly body: ReadableStream<Uint8Array>;
-  readonly #messages: ChannelSubscription<Value>;
+  readonly #source: SseSource<Value>;
   readonly #event: (value: Value, item: SseItem) => SseEvent | undefined;
   readonly #every: number;
-  #next: Promise<IteratorResult<ChannelItem<Value>, undefined>> | undefined;
+  #next: ReturnType<SseSource<Value>["next"]> | undefined;
   /** Resolves when messages arrive, where that took too long to be waited for. */
   #late: Promise<"ready"> | undefined;
   #id = 0;
 
   constructor(
-    messages: ChannelSubscription<Value>,
+    source: SseSource<Value>,
     event: (value: Value, item: SseItem) => SseEvent | undefined,
     every: number,
     again: boolean,
   ) {
-    this.#messages = messages;
+    this.#source = source;
     this.#event = event;
     this.#every = every;
     this.body = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        if (again) controller.enqueue(this.#write({ event: "gap", data: "" }));
+        if (again && !source.replays) controller.enqueue(this.#gap());
       },
       pull: async (controller) => {
         const text = await this.#pull();
         if (text) controller.enqueue(text);
         else controller.close();
       },
-      cancel: async () => void await this.#messages.return(),
+      cancel: () => this.#source.end(),
     }, { highWaterMark: 0 });
   }
 
   /** Waits until messages arrive. While Redis is away, a page had better be told nothing than be refused for ever. */
   async ready(): Promise<void> {
-    const ready = this.#messages.ready.then(() => "ready" as const);
+    const ready = this.#source.ready.then(() => "ready" as const);
     const late = Promise.withResolvers<"late">();
     const timer = setTimeout(() => late.resolve("late"), PATIENCE);
     const which = await Promise.race([ready, late.promise]).finally(() => clearTimeout(timer));
@@ -155,43 +170,56 @@ class EventStream<Value> {
   /** The next event, or a comment when there is none for so long; `undefined` at the end. */
   async #pull(): Promise<Uint8Array | undefined> {
     for (;;) {
-      this.#next ??= this.#messages.next();
+      this.#next ??= this.#source.next();
       const idle = Promise.withResolvers<"idle">();
       const timer = setTimeout(() => idle.resolve("idle"), this.#every);
       const all = [this.#next, idle.promise, ...this.#late ? [this.#late] : []];
       const item = await Promise.race(all).finally(() => clearTimeout(timer));
       if (item === "ready") {
         this.#late = undefined;
-        return this.#write({ event: "gap", data: "" });
+        if (this.#source.replays) continue; // it says so itself
+        return this.#gap();
       }
       if (item === "idle") return encoder.encode(": \n\n");
       this.#next = undefined;
       if (item.done) return undefined;
-      const { gap, issues, value } = item.value;
-      if (gap) return this.#write({ event: "gap", data: "" });
-      const event = issues ? undefined : this.#eventOf(value as Value, item.value as SseItem);
-      if (event) return this.#write(event);
+      const message = item.value;
+      if (message.gap) return this.#gap();
+      const event = message.issues ? undefined : this.#eventOf(message);
+      if (event === "gap") return this.#gap(message.id);
+      if (event) return this.#write(event, message.id);
+      // Without data it is no event, and the browser knows how far it is.
+      if (message.id !== undefined) return encoder.encode(`id: ${message.id}\n\n`);
     }
   }
 
   /** What a message is to the page. One that cannot be told is a gap: it must not end what all others are told. */
-  #eventOf(value: Value, item: SseItem): SseEvent | undefined {
+  #eventOf({ value, id, channel }: SseMessage<Value>): SseEvent | "gap" | undefined {
     try {
-      const given = this.#event(value, item);
+      const given = this.#event(value as Value, {
+        ...(id !== undefined && { id }),
+        ...(channel !== undefined && { channel }),
+      });
       if (given === undefined || given === null) return undefined;
       const { event, data } = given;
       if (typeof data === "string" && (event === undefined || typeof event === "string")) return given;
       throw new TypeError(`wanted an event as { data: "…" }, with text as "data", got ${describe(given)}`);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      if (this.#messages instanceof Subscribed) this.#messages.refuse([`It cannot be told as an event: ${why}`]);
-      return { event: "gap", data: "" };
+      this.#source.refuse([`It cannot be told as an event: ${why}`]);
+      return "gap";
     }
   }
 
-  #write({ event, data }: SseEvent): Uint8Array {
+  #gap(id?: string): Uint8Array {
+    return this.#write({ event: "gap", data: "" }, id);
+  }
+
+  /** An event. Those of a stream have its ids; a gap there has none, so that the browser keeps the one it has. */
+  #write({ event, data }: SseEvent, id?: string): Uint8Array {
+    const number = this.#source.replays ? id : `${++this.#id}`;
     const type = event === undefined ? "" : `event: ${event.replace(/[\r\n]+/g, " ")}\n`;
     const lines = data.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`).join("");
-    return encoder.encode(`id: ${++this.#id}\n${type}${lines}\n`);
+    return encoder.encode(`${number === undefined ? "" : `id: ${number}\n`}${type}${lines}\n`);
   }
 }
