@@ -1,6 +1,7 @@
 import type { Larder } from "@larder/larder";
 import { bullConnection } from "@larder/larder/redis";
 import { Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
 
 /** What a report is about. */
 export interface Request {
@@ -16,15 +17,26 @@ const NAME = "reports";
 /** BullMQ has its keys beside those of Larder. */
 const PREFIX = "larder-queue";
 
+/**
+ * A connection of its own. BullMQ makes one of the options by itself where it finds `ioredis` in `node_modules`, which
+ * Deno need not have.
+ */
+function open(redis: Larder): Redis {
+  const client = new Redis(bullConnection(redis));
+  client.on("error", () => {}); // it connects again; that the server is away, the events of Larder tell
+  return client;
+}
+
 /** Reports that take long: they are made by a worker, each once, and kept in the cache. */
 export class Reports implements AsyncDisposable {
   readonly #redis: Larder;
+  readonly #client: Redis;
   readonly #queue: Queue<Request, Report>;
 
   constructor(redis: Larder) {
     this.#redis = redis;
-    this.#queue = new Queue(NAME, { connection: bullConnection(redis), prefix: PREFIX });
-    this.#queue.on("error", () => {}); // told by the events of Larder: it is the same server
+    this.#client = open(redis);
+    this.#queue = new Queue(NAME, { connection: this.#client, prefix: PREFIX });
   }
 
   /** The report if it was made, or else the number of its job. */
@@ -39,6 +51,7 @@ export class Reports implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue.close();
+    this.#client.disconnect();
   }
 }
 
@@ -49,9 +62,14 @@ export function startWorker(redis: Larder, make: (month: string) => Promise<numb
     await redis.cache.set(keyOf(month), report, { ttl: "1h", tags: ["reports"] });
     return report;
   };
-  const worker = new Worker<Request, Report>(NAME, work, { connection: bullConnection(redis), prefix: PREFIX });
-  worker.on("error", () => {});
-  return { [Symbol.asyncDispose]: () => worker.close() };
+  const client = open(redis);
+  const worker = new Worker<Request, Report>(NAME, work, { connection: client, prefix: PREFIX });
+  return {
+    async [Symbol.asyncDispose]() {
+      await worker.close();
+      client.disconnect();
+    },
+  };
 }
 
 function keyOf(month: string): string {

@@ -53,11 +53,13 @@ export interface BullTlsOptions {
  * import { connect } from "@larder/larder";
  * import { bullConnection } from "@larder/larder/redis";
  * import { Queue, Worker } from "npm:bullmq";
+ * import { Redis } from "npm:ioredis";
  *
  * await using redis = await connect({ url: "rediss://app:secret@redis:6379" });
- * const connection = bullConnection(redis);
- * const queue = new Queue("reports", { connection });
- * const worker = new Worker("reports", (job) => redis.cache.set(`report:${job.id}`, job.data), { connection });
+ * // Node.js, with ioredis in node_modules, takes the options themselves.
+ * const [one, two] = [1, 2].map(() => new Redis(bullConnection(redis)));
+ * const queue = new Queue("reports", { connection: one });
+ * const worker = new Worker("reports", (job) => redis.cache.set(`report:${job.id}`, job.data), { connection: two });
  * ```
  */
 export function bullConnection(redis: { readonly store: "redis" | "memory" }): BullConnection {

@@ -1,8 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { connect } from "../../mod.ts";
 import { handler } from "../../examples/queue/handler.ts";
+import { StreamReports } from "../../examples/queue/stream_reports.ts";
 import { Reports, startWorker } from "../../examples/queue/reports.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { onBothStores } from "../sessions/served.ts";
 import { until } from "../support/until.ts";
 
 Deno.test({
@@ -46,4 +48,23 @@ Deno.test({
     await until(() => made.length === 2, "it is made again");
     assertEquals((await server.cli("KEYS", "*") as string[]).length, 0); // it is all in database 2
   },
+});
+
+onBothStores("The example of a queue without BullMQ: a stream has a report made for all who ask", async (open) => {
+  await using redis = await open({ on: () => {} });
+  const reports = new StreamReports(redis);
+  const made: string[] = [];
+  let failures = 1;
+  await using _worker = reports.startWorker((month) => {
+    if (failures-- > 0) return Promise.reject(new Error("not yet"));
+    made.push(month);
+    return Promise.resolve(42);
+  });
+  const serve = handler(reports);
+  const get = () => serve(new Request("http://localhost/reports/2026-11"));
+  const asked = await Promise.all(Array.from({ length: 10 }, get));
+  assertEquals(new Set(asked.map(({ status }) => status)), new Set([202]));
+  await until(async () => (await get()).status === 200, "it is made");
+  assertEquals(await (await get()).json(), { month: "2026-11", total: 42 });
+  assertEquals(made, ["2026-11"]); // once, after one attempt that failed
 });
