@@ -9,8 +9,7 @@ const resolved = Promise.resolve();
 /** Runs something once at the end of a tick, however often it is asked for meanwhile. */
 export class WriteSchedule {
   readonly #run: () => void;
-  /** Those that are left; 0 = nothing is scheduled. */
-  #turns = 0;
+  #set = false;
 
   constructor(run: () => void) {
     this.#run = run;
@@ -18,13 +17,15 @@ export class WriteSchedule {
 
   /** Asks for it. */
   set(): void {
-    if (this.#turns > 0) return;
-    this.#turns = TURNS;
-    void resolved.then(this.#turn);
+    if (this.#set) return;
+    this.#set = true;
+    void this.#wait();
   }
 
-  readonly #turn = (): void => {
-    if (--this.#turns > 0) void resolved.then(this.#turn);
-    else this.#run();
-  };
+  /** A turn by `await` makes no promise of its own. */
+  async #wait(): Promise<void> {
+    for (let turn = 0; turn < TURNS; turn++) await resolved;
+    this.#set = false;
+    this.#run();
+  }
 }

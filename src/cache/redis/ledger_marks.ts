@@ -45,16 +45,18 @@ export function readMarks(scores: RedisReply | undefined, time: RedisReply | und
 
 /** Takes the scores as they come, where a client hands them over so: no view is made of any. */
 export class ScoresTaker {
-  readonly #scores: number[] = [];
+  // Of this length from the start: an array that grows takes room for many more.
+  readonly #scores: number[] = MARKS.map(() => 0);
+  #next = 0;
 
-  /** Takes the next one. */
+  /** Takes the next one; where it is asked for again, all of them anew. */
   readonly take: StringTaker = (bytes, from, end) => {
-    this.#scores.push(from < 0 ? 0 : numberIn(bytes, from, end));
+    this.#scores[this.#next++ % MARKS.length] = from < 0 ? 0 : numberIn(bytes, from, end);
   };
 
-  /** The reply as it was taken, the last one where it was asked for again; or as it is, if it was not handed over. */
+  /** The reply as it was taken, or as it is, if it was not handed over. */
   reply(reply: RedisReply | undefined): RedisReply | undefined {
-    return reply === MARKS.length ? this.#scores.slice(-MARKS.length) : reply;
+    return reply === MARKS.length ? this.#scores : reply;
   }
 }
 

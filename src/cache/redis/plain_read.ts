@@ -79,33 +79,35 @@ export class PlainRead {
   /** The calls, in order. The marks go in front of the first. */
   calls(): Call[] {
     const { ledger } = this.#host;
-    const sized: number[] = [];
-    const others: Call[] = [];
-    for (let i = 0; i < this.reads.length; i++) {
-      const { size } = this.reads[i]!;
-      if (size === "sized") sized.push(i);
-      else others.push(size === "long" ? this.#length(i) : this.#beginning(i));
-    }
+    const { reads } = this;
+    // Nearly always all of them: no array grows then, since one that does takes room for many more.
+    const all = reads.map((_, i) => i);
+    const sized = reads.every(isSized) ? all : all.filter((i) => isSized(reads[i]!));
     const taker = new ScoresTaker();
     const scores: RedisCommand = { name: "ZMSCORE", args: [ledger, ...MARKS], into: taker.take };
     const time: RedisCommand = { name: "TIME", args: [], route: ledger };
     const written = (now: number) => {
       this.sentAt = now;
-      this.#host.written(this.reads, now);
+      this.#host.written(reads, now);
     };
-    const calls: Call[] = [];
-    for (let i = 0; i < sized.length; i += KEYS_PER_CALL) {
-      const part = sized.length <= KEYS_PER_CALL ? sized : sized.slice(i, i + KEYS_PER_CALL);
-      calls.push(this.#values(part, i === 0 ? { taker, commands: [scores, time], written } : undefined));
+    const calls = [
+      sized.length === 0
+        ? this.#call(time, () => {}, () => {}, { taker, commands: [scores], written })
+        : this.#values(partOf(sized, 0), { taker, commands: [scores, time], written }),
+    ];
+    for (let i = KEYS_PER_CALL; i < sized.length; i += KEYS_PER_CALL) calls.push(this.#values(partOf(sized, i)));
+    if (sized !== all) {
+      for (let i = 0; i < reads.length; i++) {
+        const { size } = reads[i]!;
+        if (size !== "sized") calls.push(size === "long" ? this.#length(i) : this.#beginning(i));
+      }
     }
-    if (calls.length === 0) calls.push(this.#call(time, () => {}, () => {}, { taker, commands: [scores], written }));
-    calls.push(...others);
     this.#missing = calls.length;
     return calls;
   }
 
   /** Whole values of which is known how long they are. */
-  #values(indexes: readonly number[], marks: InFront | undefined): Call {
+  #values(indexes: readonly number[], marks?: InFront): Call {
     const args = indexes.map((i) => this.#host.prefix + this.reads[i]!.key);
     let next = 0;
     const into: StringTaker = (bytes, from, end) => {
@@ -180,6 +182,15 @@ export class PlainRead {
   #answered(): void {
     if (--this.#missing === 0) this.#host.answered(this);
   }
+}
+
+function isSized({ size }: PendingRead): boolean {
+  return size === "sized";
+}
+
+/** What goes as one call. */
+function partOf(indexes: readonly number[], from: number): readonly number[] {
+  return indexes.length <= KEYS_PER_CALL ? indexes : indexes.slice(from, from + KEYS_PER_CALL);
 }
 
 function valueOf(reply: RedisReply): Found {
