@@ -63,7 +63,9 @@ export class Fetcher {
   #pick(): [HeldPlace | undefined, number] {
     const { concurrency, places, hand: { begun, ready, size }, appetite } = this.#parts;
     const free = concurrency - begun - ready;
-    for (const place of places.all.values()) if (!place.own && place.hungry && free > 0) return [place, free];
+    if (free > 0 && places.all.size > 1 && !this.#parts.hand.suspect) {
+      for (const place of places.all.values()) if (!place.own && place.hungry) return [place, free];
+    }
     const { own } = places;
     const wanted = own.hungry ? appetite.wanted(begun + ready, ready, size) : 0;
     return wanted > 0 ? [own, wanted] : [undefined, 0];

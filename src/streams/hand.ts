@@ -6,7 +6,7 @@ import { assertOptions, optionNames } from "../util/option_names.ts";
 import { errorText, type StreamMessage } from "./item.ts";
 import type { Consuming } from "./options.ts";
 import type { StreamCounts } from "./stats.ts";
-import type { StreamStore, TakenEntry } from "./store.ts";
+import { type StreamStore, SUSPECT, type TakenEntry } from "./store.ts";
 import { type HeldPlace, Lines, type Work } from "./work.ts";
 
 /** What is needed for messages in hand. */
@@ -51,6 +51,12 @@ export class Hand {
   /** How many can begin. */
   get ready(): number {
     return this.#lines.ready;
+  }
+
+  /** Whether one is in hand that was taken over and may be what kills consumers. */
+  get suspect(): boolean {
+    for (const { place, entry: { attempt } } of this.#works) if (!place.own && attempt >= SUSPECT) return true;
+    return false;
   }
 
   /** How many there are. */

@@ -1,7 +1,7 @@
 import { compareIds } from "./ids.ts";
 import type { MemoryEntry, MemoryLog } from "./memory_log.ts";
 import type { BeatAnswer, BeatRequest, GroupInfo, PendingEntry, Settled, TakeAnswer, TakeRequest } from "./store.ts";
-import type { TakenEntry } from "./store.ts";
+import { SUSPECT, type TakenEntry } from "./store.ts";
 
 /** Messages that are scanned in one call at most, for one whose key is free. */
 const SCANNED = 1000;
@@ -62,10 +62,12 @@ export class MemoryGroup {
     if (!place) this.#places.set(name, place = { till: 0, owner, pending: new Map(), last: "0-0" });
     place.till = now + lease;
     const entries: TakenEntry[] = [];
-    let [dropped, seen] = [0, 0];
+    let [dropped, seen, cut] = [0, 0, false];
     for (const [id, pending] of compareIds(place.last, after) > 0 ? [...place.pending] : []) {
       if (compareIds(id, after) <= 0) continue;
-      if (seen === wanted) break;
+      const alone = from === undefined && pending.attempts + 1 >= SUSPECT;
+      cut = alone && entries.length > 0;
+      if (seen === wanted || cut) break;
       seen++;
       after = id;
       if (inHand.includes(id)) continue;
@@ -74,13 +76,15 @@ export class MemoryGroup {
         pending.attempts++;
         pending.since = now;
         entries.push({ ...entry, attempt: pending.attempts });
+        cut = alone;
+        if (cut) break;
       } else {
         this.#remove({ id, key: undefined });
         dropped++;
       }
     }
     let missed = 0;
-    let [empty, full] = [seen < wanted && from === undefined, false];
+    let [empty, full] = [seen < wanted && from === undefined && !cut, false];
     if (seen < wanted && from !== undefined) {
       full = this.#where.size >= most;
       for (let scanned = 0; entries.length < wanted && this.#where.size < most && scanned < SCANNED; scanned++) {

@@ -18,6 +18,12 @@ export interface TakenEntry extends StreamEntry {
   readonly attempt: number;
 }
 
+/**
+ * From which attempt on a message that is taken over is handed out by itself, one at a time for a consumer: it was in
+ * hand when two have died, and may be what kills them. What was in hand beside it must not become a dead letter, too.
+ */
+export const SUSPECT = 3;
+
 /** What is added. */
 export interface AddRequest {
   /** The name of the stream. */

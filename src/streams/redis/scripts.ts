@@ -18,6 +18,7 @@
  * @module
  */
 import { Script } from "../../redis/script.ts";
+import { SUSPECT } from "../store.ts";
 
 const TIME = `
 local us = tonumber(ARGV[1])
@@ -115,14 +116,21 @@ if pending.err then
 end
 hold(place, now + tonumber(ARGV[5]), me)
 local out, gone = {}, {}
+local cut = false
 for _, entry in ipairs(pending) do
   local id, attempt = entry[1], entry[4] + 1
+  -- What was in hand when consumers died is handed out by itself: it may be what kills them.
+  local alone = from == '' and attempt >= ${SUSPECT}
+  cut = alone and #out > 0
+  if cut then break end
   after = id
   if not string.find(ARGV[11], ' ' .. id .. ' ', 1, true) then
     local found = redis.call('XRANGE', stream, id, id)[1]
     if found then
       redis.call('XCLAIM', stream, group, place, 0, id, 'RETRYCOUNT', attempt, 'JUSTID')
       out[#out + 1] = { id, attempt, found[2] }
+      cut = alone
+      if cut then break end
     else
       redis.call('XACK', stream, group, id)
       gone[id] = true
@@ -135,7 +143,7 @@ if dropped > 0 then
   for i = 1, #keys, 2 do if gone[keys[i + 1]] then redis.call('HDEL', KEYS[3], keys[i]) end end
 end
 local parked = false
-if #pending < wanted and from == '' then empty = 1 end
+if #pending < wanted and from == '' and not cut then empty = 1 end
 if #pending < wanted and from ~= '' then
   local room = tonumber(ARGV[9]) - redis.call('XPENDING', stream, group)[1]
   local scanned, last = 0, tonumber(redis.call('HGET', KEYS[2], '>') or '')
