@@ -64,4 +64,25 @@ onDocument("000", {
     for (let i = 0; i < 3; i++) allowed.push((await limiter.check("PARTNER", "acme")).allowed);
     assertEquals(allowed, [true, true, false]);
   },
+  "services talk to each other as it happens": async ({ pubsub }) => {
+    const orders = pubsub.channel<{ id: number }>("orders");
+    await using messages = orders.subscribe();
+    await messages.ready;
+    await orders.publish({ id: 7 });
+    for await (const { value, gap } of messages) {
+      if (gap) continue;
+      assertEquals(value, { id: 7 });
+      break;
+    }
+  },
+  "one service at a time has what is shared": async ({ locks }) => {
+    let running = 0;
+    const report = () =>
+      locks.withLock("report", { wait: "20s" }, async () => {
+        assertEquals(++running, 1);
+        await Promise.resolve();
+        running--;
+      });
+    await Promise.all([report(), report(), report()]);
+  },
 });

@@ -1,8 +1,12 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import fastify from "fastify";
 import { type CacheNames, larder } from "../../src/http/fastify.ts";
+import { healthHandler } from "../../src/http/mod.ts";
+import { Cache, MemoryStore } from "../../src/cache/mod.ts";
 import type { Larder } from "../../mod.ts";
-import { onDocument, Users } from "./seed.ts";
+import { FlakyStore } from "../../src/testing/mod.ts";
+import { z } from "zod";
+import { connect, onDocument, Users } from "./seed.ts";
 
 /** An app with the names of the document. */
 async function withApp(redis: Larder, run: (app: CacheNames & { inject: unknown }) => Promise<void>): Promise<void> {
@@ -131,5 +135,104 @@ onDocument("001", {
     for (const key of ["a", "a", "a", "b"]) await cache.get(key);
     const { hits, misses, hitRate } = cache.stats();
     assertEquals([hits, misses, hitRate], [3, 1, 0.75]);
+  },
+  "commands of one's own go over the same connection, together in one write": async ({ client, store }) => {
+    const send = (name: string, ...args: string[]) => client.sendCommand(name, args);
+    if (store === "memory") return void await assertRejects(() => send("SET", "key", "value"), Error);
+    const replies = await Promise.all([
+      send("SET", "key", "value"),
+      send("GET", "key"),
+      send("HSET", "hash", "field", "value"),
+      send("LPUSH", "list", "item"),
+    ]);
+    assertEquals(replies, ["OK", "value", 1, 1]);
+  },
+  "a health endpoint tells whether the cache is well": async (redis) => {
+    const response = await healthHandler(redis)(new Request("http://localhost/health?ready"));
+    assertEquals([response.status, (await response.json()).status], [200, "ok"]);
+  },
+  "what happens to the connection is told": async (_, open) => {
+    const events: string[] = [];
+    await using redis = await open({ on: ({ type }) => events.push(type) });
+    await redis.cache.get("a");
+    assertEquals(events.includes("redis.connected"), redis.store === "redis");
+    assert(events.includes("cache.miss"));
+  },
+  "what is cached is listed with its value and lifetime": async ({ cache }) => {
+    await cache.setMany([["user:1", { name: "Ada" }], ["order:1", 1]], { ttl: 300 });
+    const all = await Array.fromAsync(cache.inspect("user:*", { values: true }));
+    assertEquals(all.map(({ key, value }) => [key, value]), [["user:1", { name: "Ada" }]]);
+    assert(all[0]!.ttl > 280 && all[0]!.ttl <= 300);
+  },
+  "only what a schema lets through is kept": async ({ cache }) => {
+    const schema = z.object({ id: z.number(), name: z.string() });
+    const user = { id: 123, name: "John Doe", password: "secret123" };
+    const read = () => cache.getOrSet("user:123", () => schema.parse(user), { ttl: 300, schema });
+    assertEquals([await read(), await read()], Array(2).fill({ id: 123, name: "John Doe" }));
+  },
+  "tenants are kept apart by namespaces": async ({ cache }) => {
+    const [acme, other] = ["acme", "other"].map((tenant) => cache.namespace(`tenant-${tenant}`));
+    await acme!.set("users", ["ada"]);
+    assertEquals([await acme!.get("users"), await other!.get("users")], [["ada"], undefined]);
+    await acme!.clear();
+    assertEquals(await acme!.get("users"), undefined);
+  },
+  "a cache that fails lets the database answer": async () => {
+    await using redis = await connect({ url: "redis://127.0.0.1:1", commandTimeout: "100ms", on: () => {} });
+    const users = new Users();
+    users.put("1", { name: "Ada" });
+    assertEquals(await redis.cache.getOrSet("user:1", () => users.find("1"), { ttl: 900 }), { name: "Ada" });
+    assertEquals([await redis.cache.get("user:1"), await redis.cache.set("user:1", 1)], [undefined, false]);
+  },
+  "what belongs to a user goes by a tag when he changes": async ({ cache }) => {
+    for (const key of ["user:1", "user:profile:1", "user:email:ada@example.com"]) {
+      await cache.set(key, 1, { ttl: 900, tags: ["user:1"] });
+    }
+    await cache.invalidateByTag("user:1");
+    assertEquals((await cache.getMany(["user:1", "user:profile:1", "user:email:ada@example.com"])).size, 0);
+  },
+  "it is told how much memory Redis has in use": async (redis) => {
+    const { redis: servers, warnings } = await redis.health();
+    assertEquals(warnings, []);
+    if (redis.store === "memory") return assertEquals(servers, []);
+    assert(servers[0]!.memory!.used > 0); // from 80 % of maxmemory on there is a warning
+  },
+  "tests begin with an empty cache, and have one that fails": async ({ cache }) => {
+    await cache.set("user:123", 1);
+    await cache.clear();
+    assertEquals(await cache.get("user:123"), undefined);
+    const store = new FlakyStore(new MemoryStore());
+    await using flaky = new Cache(store);
+    store.down = true;
+    assertEquals(await flaky.getOrSet("user:123", () => ({ name: "Ada" })), { name: "Ada" });
+  },
+  "slow operations are told": async (_, open) => {
+    const slow: string[] = [];
+    await using redis = await open({
+      slowerThan: "5ms",
+      on: (event) => void (event.type === "redis.slow" && slow.push(event.operation)),
+    });
+    await redis.cache.get("a");
+    if (redis.store === "memory") return assertEquals(slow, []);
+    const busy = "local t = redis.call('TIME'); repeat local n = redis.call('TIME') until " +
+      "(n[1] - t[1]) * 1000000 + n[2] - t[2] > 20000";
+    await redis.client.sendCommand("EVAL", [busy, "0"]);
+    assert(slow.includes("run EVAL"), slow.join());
+  },
+  "a version of what is cached does not read another": async ({ cache }) => {
+    const read = (version: number) => cache.getOrSet("user:1", () => `v${version}`, { ttl: 60, version });
+    assertEquals([await read(1), await read(2)], ["v1", "v2"]);
+  },
+  "in development the cache is off": async (_, open) => {
+    await using redis = await open({ cache: { enabled: false } });
+    assertEquals([await redis.cache.set("a", 1), await redis.cache.get("a")], [false, undefined]);
+  },
+  "what is cached moves from one version to the next": async ({ cache }) => {
+    const [v1, v2] = [cache.namespace("v1"), cache.namespace("v2")];
+    await v1.setMany([["user:1", { name: "Ada" }], ["user:2", { name: "Bob" }]], { ttl: 300 });
+    for await (const { key, value, ttl } of v1.inspect("*", { values: true })) await v2.set(key, value, ttl);
+    await cache.drop("v1");
+    assertEquals([await v2.get("user:1"), await v1.get("user:1")], [{ name: "Ada" }, undefined]);
+    assert((await v2.ttl("user:2"))! > 280);
   },
 });

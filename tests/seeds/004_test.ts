@@ -75,4 +75,14 @@ onDocument("004", {
     await cache.clear();
     assertEquals([await cache.has("a"), await cache.has("b")], [false, false]);
   },
+  "a notification is queued, and sent by one of the workers": async ({ streams }) => {
+    const notifications = streams.stream<{ to: string }>("notifications");
+    await notifications.add({ to: "ada" });
+    for await (const item of notifications.consume("senders")) {
+      assertEquals(item.value, { to: "ada" });
+      await item.ack();
+      break;
+    }
+    assertEquals(await notifications.pending("senders"), []);
+  },
 });

@@ -1,18 +1,28 @@
 import { connect, type Larder } from "../../mod.ts";
 import type { ConnectOptions } from "../../src/connect/options.ts";
-import { onBothStores } from "../sessions/served.ts";
+import type { Open } from "../sessions/served.ts";
+import { RedisServer } from "../support/redis_server.ts";
 
 /** What somebody does who reads a document of a service that is to move to Larder. */
-export type Operations = Readonly<Record<string, (redis: Larder) => Promise<void> | void>>;
+export type Operations = Readonly<Record<string, (redis: Larder, open: Open) => Promise<void> | void>>;
 
-/** Declares a test for each operation of a document, on the embedded store and on Redis. */
+/** Declares a test for each operation of a document, on the embedded store and on a Redis that they share. */
 export function onDocument(number: string, operations: Operations, options: Partial<ConnectOptions> = {}): void {
-  for (const [name, run] of Object.entries(operations)) {
-    onBothStores(`Document ${number}: ${name}`, async (open) => {
-      await using redis = await open(options);
-      await run(redis);
-    });
-  }
+  const each = async (t: Deno.TestContext, url: string) => {
+    for (const [index, [name, run]] of Object.entries(operations).entries()) {
+      const open: Open = (own) =>
+        connect({ commandTimeout: "10s", url, namespace: `operation${index}`, ...options, ...own });
+      await t.step(name, async () => {
+        await using redis = await open();
+        await run(redis, open);
+      });
+    }
+  };
+  Deno.test(`Document ${number}, embedded`, async (t) => await each(t, "memory:"));
+  Deno.test(`Document ${number}, on Redis`, async (t) => {
+    await using server = await RedisServer.start();
+    await each(t, server.url);
+  });
 }
 
 /** A database of users that counts how often it is asked. */
