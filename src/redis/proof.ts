@@ -57,6 +57,11 @@ export class Proof {
     this.#next(this.#every);
   }
 
+  /** Something else arrived: the connection is there, and a proof that is late waits behind that. */
+  alive(): void {
+    this.#misses = 0;
+  }
+
   /** Ends: what was not proven is not. */
   stop(): void {
     clearTimeout(this.#timer);

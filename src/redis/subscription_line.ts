@@ -123,6 +123,7 @@ export class SubscriptionLine {
   readonly #events: SubscriberEvents = {
     message: (kind, name, payload, channel) => {
       if (this.#stop.signal.aborted) return;
+      this.#proof?.alive();
       const members = this.#members.get(keyOf({ kind, name }));
       if (members) { for (const member of [...members]) member.listener.message(payload, channel); }
       else this.#proofs.get(name)?.(Number(decoder.decode(payload)));

@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console
-import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import { connect } from "../../mod.ts";
 import { readUntil, REDIS_CLIENT, startDeno } from "../examples/child.ts";
 import { sized } from "../support/effort.ts";
@@ -91,9 +91,12 @@ Deno.test({
         assertLess(report.grown, 200 * 2 ** 20, figures);
       }
       const [silenced, beside] = reports as [Report, Report];
-      assertEquals(beside.fast.gaps, 1, JSON.stringify(reports)); // the restart
-      assert(silenced.fast.gaps >= 2, JSON.stringify(reports)); // that, and the silence
-      assertLessOrEqual(silenced.fast.gaps, 3, JSON.stringify(reports));
+      // A loss is told in front of what arrives first, and again if some arrived before that was certain.
+      const told = (report: Report, losses: number) => {
+        assert(report.fast.gaps >= losses && report.fast.gaps <= 2 * losses, JSON.stringify(reports));
+      };
+      told(beside, 1); // the restart
+      told(silenced, 2); // that, and the silence
       assert(beside.fast.received >= 0.7 * published.size, JSON.stringify(reports));
       if (Deno.env.has("TEST_EFFORT")) console.log(MESSAGES, published.size, JSON.stringify(reports));
     } finally {
