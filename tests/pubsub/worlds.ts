@@ -57,7 +57,7 @@ async function clusterWorld(): Promise<World> {
 
 const WORLDS = [
   ...ON_MEMORY ? [memoryWorld] : [],
-  ...ON_REDIS ? [redisWorld] : [],
+  ...ON_REDIS && NAMED?.subscribes !== false ? [redisWorld] : [],
   ...NAMED === undefined && RedisCluster.possible && ON_REDIS ? [clusterWorld] : [],
 ];
 
