@@ -17,6 +17,7 @@ import { RESPONSE_HIT } from "./response_hit.ts";
 import { SESSIONS_GET } from "./sessions_get.ts";
 import { SERVER_COST } from "./server_cost.ts";
 import { SEVERAL_PROCESSES } from "./several_processes.ts";
+import { STREAMS } from "./streams.ts";
 import { SHARED_FATE } from "./shared_fate.ts";
 import { WARM_IMAGES } from "./warm_images.ts";
 import { WRITE } from "./write.ts";
@@ -48,5 +49,6 @@ export const SCENARIOS: readonly Scenario[] = [
   RATE_LIMIT,
   LOCKS,
   CHANNELS,
+  STREAMS,
   SHARED_FATE,
 ];
