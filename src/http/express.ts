@@ -243,6 +243,7 @@ async function rerun(app: App, request: Request, taken: NodeTaken): Promise<void
   const bottom = capture(outgoing);
   const end = () => outgoing.emit("close");
   request.signal.addEventListener("abort", end, { once: true });
+  socket.once("close", end); // as Express does where a handler failed that has sent a part
   const reached = Promise.withResolvers<void>();
   taken.come = reached.resolve;
   app(incoming, outgoing);

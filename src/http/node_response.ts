@@ -112,7 +112,12 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     return destroy?.apply(own, why);
   };
   const replaced: Loose = {
-    writeHead: (status, first, second) => (begin(status as number, first, second), target),
+    writeHead(status, first, second) {
+      // Node.js throws here, and what is made so ends with its connection.
+      if (head && !over) fail("its head was sent once more");
+      begin(status as number, first, second);
+      return target;
+    },
     // By name, since middleware may have put its own in their places.
     _implicitHeader: () => void own.writeHead!(own.statusCode),
     flushHeaders: () => void (head || own._implicitHeader!()),

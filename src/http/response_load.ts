@@ -130,8 +130,9 @@ export class ResponseLoad {
         return context.skip(NOT_KEPT);
       }
       const body = await this.#read(this.#split(response), late.signal);
+      const isCut = Number(body?.length) < Number(response.headers.get("content-length")); // less than was said
       // A body may look at a session as it is made.
-      if (!body || visitor.isPersonal || visitor.has("asked")) {
+      if (!body || isCut || visitor.isPersonal || visitor.has("asked")) {
         notKept();
         return context.skip(NOT_KEPT);
       }

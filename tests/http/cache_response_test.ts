@@ -287,3 +287,20 @@ Deno.test("cacheResponse() leaves no timer behind when a body breaks while it is
     "broken off",
   );
 });
+
+Deno.test("cacheResponse() does not keep a body that is less than its Content-Length says", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const cached = cacheResponse(redis, { ttl: "1m" });
+  let made = 0;
+  const ask = async (length: number) => {
+    const response = await cached(new Request(`http://localhost/${length}`), () => {
+      made++;
+      return new Response("0123456789", { headers: { "content-length": String(length) } });
+    });
+    return [await response.text(), response.headers.get("x-cache")];
+  };
+  assertEquals([await ask(10), await ask(10), made], [["0123456789", "MISS"], ["0123456789", "HIT"], 1]);
+  await ask(20);
+  await ask(20);
+  assertEquals(made, 3);
+});

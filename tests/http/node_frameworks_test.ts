@@ -29,6 +29,7 @@ type Any = any;
 const frameworks: Readonly<Record<string, Open>> = {
   "Express": async (redis, { page, options }) => {
     const app = express() as Any;
+    app.set("env", "test"); // says nothing of errors
     app.get("/health", forExpress.health(redis));
     app.get("/metrics", forExpress.metrics(redis));
     app.use((_: unknown, response: ServerResponse, next: () => void) => {
@@ -48,6 +49,11 @@ const frameworks: Readonly<Record<string, Open>> = {
     app.get("/pages/broken", () => {
       throw new Error("broken");
     });
+    app.get("/pages/late", async (_: unknown, response: Any) => {
+      response.type("text").write("begun");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      throw new Error("late");
+    });
     app.get("/pages/:name", async (request: Any, response: Any) => {
       const { text, headers } = await page(request.headers);
       response.set(headers).send(text);
@@ -59,7 +65,9 @@ const frameworks: Readonly<Record<string, Open>> = {
     });
     app.get("/limited", (_: unknown, response: Any) => void response.send("in"));
     app.post("/pages/:name", (_: unknown, response: Any) => void response.send("changed"));
-    app.use((_error: Error, _request: unknown, response: Any, _next: unknown) => void response.status(500).send("oh"));
+    app.use((_error: Error, _request: unknown, response: Any, next: Any) =>
+      response.headersSent ? next(_error) : void response.status(500).send("oh")
+    );
     const server = app.listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     return {
@@ -92,6 +100,12 @@ const frameworks: Readonly<Record<string, Open>> = {
       pages.get("/pages/me", async (request: Any) => (await forFastify.sessionOf(request).get())?.userId ?? "nobody");
       pages.get("/pages/broken", () => {
         throw new Error("broken");
+      });
+      pages.get("/pages/late", async (_: unknown, reply: Any) => {
+        reply.raw.writeHead(200, { "content-type": "text/plain" });
+        reply.raw.write("begun");
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        throw new Error("late");
       });
       pages.get("/pages/:name", async (request: Any, reply: Any) => {
         const { text, headers } = await page(request.headers);
@@ -191,6 +205,22 @@ for (const [framework, open] of Object.entries(frameworks)) {
     assert(all.every(({ body }) => body === "for all"));
     assertEquals(seen.length, 3, "one load for all");
     assertEquals((await visit(`${shop.url}/stream`)).body, "first second");
+  });
+
+  Deno.test(`${framework}: what broke off is neither whole nor kept`, async () => {
+    await using redis = await connect({ url: "memory:" });
+    await using shop = await open(redis, { page: () => Promise.resolve({ text: "page", headers: {} }) });
+    for (let i = 0; i < 2; i++) {
+      const response = await fetch(`${shop.url}/pages/late`, { signal: AbortSignal.timeout(20_000) });
+      const text = await response.text().catch((error: Error) => {
+        if (error.name === "TimeoutError") throw error;
+        return undefined;
+      });
+      // Where nothing has gone out yet, the visitor gets the error.
+      const whole = text !== undefined && response.status === 200;
+      assertEquals([whole, response.headers.get("x-cache") === "HIT"], [false, false], `${i}: ${text}`);
+    }
+    assertEquals((await visit(`${shop.url}/pages/a`)).body, "page");
   });
 
   Deno.test(`${framework}: sessions in front of the cache, limits, health and metrics`, async () => {
