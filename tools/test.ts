@@ -11,13 +11,14 @@ import { writeDocTests } from "./doc_tests.ts";
 import { importMapArguments } from "./jsr.ts";
 import { findRedis, type FoundRedis, NO_REDIS } from "./redis.ts";
 import { findProgram, type Program, PROGRAMS } from "../tests/support/program.ts";
+import { writeTestGroups } from "./test_groups.ts";
 import { argumentsFor, explainIgnored, parseCounts, parseFailed, parseIgnored, traitsOf } from "./test_output.ts";
 import type { IgnoredTest } from "./test_output.ts";
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 /** Where tests are, the examples of the documents among them. */
 const EVERYTHING = ["tests", "mod.ts", "src", "README.md", "docs"];
-/** Where the samples of documents are put. */
+/** Where the samples of documents are put, and modules of several test files. */
 const DOCUMENTS = `.doc_tests/${Deno.pid}`;
 /** Where is kept what the last run ignored. */
 const IGNORED = `${ROOT}.cache/ignored.json`;
@@ -102,7 +103,7 @@ async function chosen(args: string[]): Promise<string[]> {
   const options = args.filter((_, i) => !named[i]);
   const files = named.includes(true) ? args.filter((_, i) => named[i]) : EVERYTHING;
   const { modules, others } = await writeDocTests(ROOT, DOCUMENTS, files);
-  return [...options, ...others, ...modules];
+  return [...options, ...await writeTestGroups(ROOT, DOCUMENTS, others), ...modules];
 }
 
 async function main(args: string[]): Promise<number> {

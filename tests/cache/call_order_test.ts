@@ -12,12 +12,14 @@ import { type Harness, MemoryHarness, RedisHarness } from "./contract/harness.ts
 import { sized } from "../support/effort.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
-const KEYS = Array.from({ length: 1200 }, (_, i) => `key:${i}`);
+/** More than go to the server in one call, and than are worked on in one turn. */
+const MANY = sized(700, 1200);
+const KEYS = Array.from({ length: MANY }, (_, i) => `key:${i}`);
 /** What is looked at: the first goes out at once, the last long after. */
 const LOOKED_AT = [KEYS[0]!, KEYS.at(-1)!];
 const OPTIONS = { ttl: 600, staleWhileRevalidate: 600, tags: ["t"] };
 const TEXT = "x".repeat(200);
-const MANY_TAGS = [...Array.from({ length: 1200 }, (_, i) => `tag:${i}`), "t"];
+const MANY_TAGS = [...Array.from({ length: MANY }, (_, i) => `tag:${i}`), "t"];
 
 type Work = (cache: Cache) => Promise<unknown>;
 

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import FakeTimers from "@sinonjs/fake-timers";
 import { connect } from "../../mod.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -26,7 +27,7 @@ Deno.test({
   name: "A clock that is faked before connect() leaves no dead connection behind, whenever it is put back",
   ignore: !RedisServer.controllable,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await server.kill();
     const time = new FakeTime();
     await using redis = await connect({ url: server.url, cache: { local: true }, on: () => {} });
@@ -51,7 +52,7 @@ Deno.test({
   name: "A test framework that fakes timers, microtasks and the clock all at once leaves Redis reachable",
   ignore: !RedisServer.controllable,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     const clock = FakeTimers.install({ now: 0, ignoreMissingTimers: true });
     try {
       await using redis = await connect({ url: server.url, cache: { local: true } });

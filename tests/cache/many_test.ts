@@ -3,6 +3,7 @@ import type { ManyLoader } from "../../src/cache/load_many.ts";
 import { openOnHarness, outcome, pause, Source } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 /** A loader of several that says what it was asked for, and waits until it may answer. */
@@ -241,11 +242,11 @@ Deno.test("Cache.getOrSetMany() on the embedded store", async (t) => {
 });
 
 Deno.test("Cache.getOrSetMany() on Redis", async (t) => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await runCases(t, many, () => new RedisHarness(server));
 });
 
 Deno.test("Cache.getOrSetMany() on Redis with several buckets", async (t) => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await runCases(t, many, () => new RedisHarness(server, { buckets: 3 }));
 });

@@ -5,6 +5,7 @@ import { Gate, openOnHarness, outcome } from "./contract/cache_tools.ts";
 import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { openCache, untilCopied } from "../support/open_cache.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -203,7 +204,7 @@ Deno.test("Cache.namespace() on the embedded store", async (t) => {
 });
 
 Deno.test("Cache.namespace() on Redis", async (t) => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await runCases(t, namespace, () => new RedisHarness(server));
 });
 
@@ -211,7 +212,7 @@ Deno.test({
   name: "Cache.drop() leaves no key behind, and takes copies in other processes along",
   ignore: !RedisServer.controllable,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using opened = await openCache(server, { local: true });
     await using other = await openCache(server);
     const v2 = opened.cache.namespace("v2");
@@ -243,7 +244,7 @@ Deno.test({
   name: "A ledger outlives the entries by an hour, counted from the last write, and goes by itself",
   ignore: !RedisServer.controllable,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using opened = await openCache(server);
     const v2 = opened.cache.namespace("v2");
     const [ledger] = await (async () => {
@@ -287,7 +288,7 @@ Deno.test({
   name: "500 namespaces with copies share one subscription and reserve no memory",
   ignore: !RedisServer.controllable,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using one = await openCache(server, { local: true });
     await using two = await openCache(server);
     // Of this test alone: others run in the same process.
@@ -313,7 +314,7 @@ Deno.test({
   name: "Cache.namespace() keeps copies of its own",
   ignore: !RedisServer.controllable,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using opened = await openCache(server, { local: true });
     await using other = await openCache(server);
     const { cache } = opened;

@@ -7,6 +7,7 @@ import { Batch } from "../../src/redis/batch.ts";
 import { isDeepStrictEqual } from "node:util";
 import { FakeClock, Outcome, ScriptedClient } from "../redis/scripted_client.ts";
 import { openCache, untilCopied } from "../support/open_cache.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -28,7 +29,7 @@ function entry(value: string, given: Partial<NewEntry> = {}): NewEntry {
 }
 
 Deno.test("Cache keeps the order of what is done in one tick", async (t) => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await using opened = await openCache(server, { ttl: 60 });
   const { cache } = opened;
   for (const buckets of [1, 4]) {
@@ -100,7 +101,7 @@ Deno.test("Cache keeps the order of what is done in one tick", async (t) => {
 });
 
 Deno.test("RedisStore.write() answers each of the writes of one tick by itself", async (t) => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await using opened = await openCache(server);
   const { store } = opened;
   const valueOf = async (key: string) => text((await store.read(key)).entry?.payload);
@@ -174,7 +175,7 @@ Deno.test({
   name: "RedisStore.write() tells each of the writes of one tick what a full server said",
   ignore,
   fn: async () => {
-    await using server = await RedisServer.start({ config: { "maxmemory-policy": "noeviction" } });
+    await using server = await RedisServer.start({ rights: APP_RIGHTS, config: { "maxmemory-policy": "noeviction" } });
     await using opened = await openCache(server, { ttl: 60 });
     const { cache, log } = opened;
     for (const key of ["a", "b", "c"]) await cache.set(key, "old");
@@ -190,7 +191,7 @@ Deno.test({
   name: "RedisStore.write() on a full server removes what was there, though a loader is refused in the same tick",
   ignore,
   fn: async () => {
-    await using server = await RedisServer.start({ config: { "maxmemory-policy": "noeviction" } });
+    await using server = await RedisServer.start({ rights: APP_RIGHTS, config: { "maxmemory-policy": "noeviction" } });
     await using opened = await openCache(server, { ttl: 60 });
     const { cache, store, log } = opened;
     await cache.set("victim", "old");
@@ -208,7 +209,7 @@ Deno.test({
 });
 
 Deno.test("Copies in other processes hear of all that was written or removed in one tick", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await using writing = await openCache(server, { ttl: 60 });
   await using reading = await openCache(server, { ttl: 60, local: true });
   const keys = ["a", "b:c", "ü", "d e"];
@@ -223,7 +224,7 @@ Deno.test("Copies in other processes hear of all that was written or removed in 
 });
 
 Deno.test("Keys and tags may begin with a byte order mark", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await using writing = await openCache(server, { ttl: 60 });
   await using reading = await openCache(server, { ttl: 60, local: true });
   const [key, tag] = ["\uFEFFkey", "\uFEFFtag"];

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runDeno } from "../examples/child.ts";
 import { EFFORT } from "../support/effort.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
-import { renderAcl } from "./deployed_redis.ts";
 
 /** Where the integration suites are: those of all services, on a Redis of their own. */
 const ROOMS = [
@@ -51,7 +51,10 @@ const LONG = [
   "tests/sessions/expiry_test.ts",
 ];
 
-/** What each service does, once: run by default. With `TEST_EFFORT=10` all suites are. */
+/**
+ * What each service does, once: these always run with the rights of the app. With `TEST_EFFORT=10` all suites do, in a
+ * process of their own.
+ */
 const CORE = [
   "tests/cache/contract/cache_redis_test.ts",
   "tests/cache/fake_clock_test.ts",
@@ -80,12 +83,6 @@ async function suites(): Promise<string[]> {
   return found.sort();
 }
 
-/** The rights of the app, in any namespace, since tests have their own. */
-async function rights(): Promise<string> {
-  const app = (await renderAcl()).split("\n").find((line) => line.startsWith("user app "))!;
-  return `resetkeys ~{*}:* resetchannels &*:* ${app.slice(app.indexOf("-@all"))}`;
-}
-
 async function runSuites(files: string[], rights: string): Promise<{ code: number; text: string }> {
   const standIns = import.meta.resolve("@db/redis").includes("/tests/offline/");
   const importMap = standIns ? ["--import-map=tests/offline/import_map.json"] : [];
@@ -96,18 +93,27 @@ async function runSuites(files: string[], rights: string): Promise<{ code: numbe
   return { code, text: output + errors };
 }
 
-Deno.test({
-  name: "The integration suites pass with the rights of the app, and nothing is refused",
-  ignore: !RedisServer.controllable,
-  async fn() {
-    const files = await suites();
-    for (const wanted of CORE) assert(files.includes(wanted), wanted);
-    const chosen = EFFORT >= 10 ? files : CORE;
-    const { code, text } = await runSuites(chosen, await rights());
-    assertEquals(code, 0, text.slice(-5000));
-    assert(Number(/^ok \| (\d+) passed/m.exec(text)?.[1]) >= chosen.length, text.slice(-500));
-  },
+Deno.test("Suites of all services run with the rights of the app", async () => {
+  const files = await suites();
+  for (const path of CORE) {
+    assert(files.includes(path), path);
+    const text = await Deno.readTextFile(new URL(`../../${path}`, import.meta.url));
+    assert(!text.includes("RedisServer.start()") && /APP_RIGHTS|startContractServer|onBothStores/.test(text), path);
+  }
 });
+
+if (EFFORT >= 10) {
+  Deno.test({
+    name: "All integration suites pass with the rights of the app, and nothing is refused",
+    ignore: !RedisServer.controllable,
+    async fn() {
+      const files = await suites();
+      const { code, text } = await runSuites(files, APP_RIGHTS);
+      assertEquals(code, 0, text.slice(-5000));
+      assert(Number(/^ok \| (\d+) passed/m.exec(text)?.[1]) >= files.length, text.slice(-500));
+    },
+  });
+}
 
 Deno.test("The suites that are left out are there", async () => {
   for (const path of [...WITH_OWN_COMMANDS, ...LONG]) await Deno.stat(new URL(`../../${path}`, import.meta.url));
@@ -117,7 +123,7 @@ Deno.test({
   name: "The integration suites fail where a right is missing",
   ignore: !RedisServer.controllable,
   async fn() {
-    const missing = (await rights()).replace(" +rename", "");
+    const missing = APP_RIGHTS.replace(" +rename", "");
     const { code, text } = await runSuites(
       ["tests/sessions/contract_test.ts", "--filter=/^Sessions on Redis$/"],
       missing,

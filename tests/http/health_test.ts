@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { connect } from "../../mod.ts";
 import { type ConnectionInfo, healthHandler, type HealthHandlerOptions } from "../../src/http/mod.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -23,7 +24,7 @@ Deno.test({
   name: "Larder.health() tells how Redis is, and when its memory is nearly full",
   ignore,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using redis = await connect({ url: server.url });
     await redis.cache.set("a", "x".repeat(100_000));
     const before = await redis.health();
@@ -49,7 +50,7 @@ Deno.test({
   name: "Larder.health() is degraded while Redis is away or hangs, and ok again by itself",
   ignore,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using redis = await connect({ url: server.url, commandTimeout: "200ms" });
     assertEquals((await redis.health()).status, "ok");
     await server.kill();
@@ -71,7 +72,7 @@ Deno.test({
   name: "Larder.health() is degraded where Redis takes no writes",
   ignore,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using redis = await connect({ url: server.url });
     await server.cli("REPLICAOF", "127.0.0.1", "1");
     const { status, warnings } = await redis.health();
@@ -83,7 +84,7 @@ Deno.test({
   name: "Larder.health() does without the right to ask for figures",
   ignore,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await server.cli("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-info");
     await using redis = await connect({ url: server.url, username: "app", password: "secret" });
     const { status, redis: servers } = await redis.health();
@@ -165,7 +166,7 @@ Deno.test({
   name: "healthHandler() asks Redis once for all who ask at about the same time",
   ignore,
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using redis = await connect({ url: server.url });
     const handler = healthHandler(redis, { maxAge: "1h" });
     await server.cli("CONFIG", "RESETSTAT");

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConfigError, connect, type ConnectOptions, type Larder, NotFoundError } from "../../mod.ts";
 import { commandCounts, timesAsked } from "../support/open_cache.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 import { fixture, FIXTURES, Folder, MemorySource } from "./support.ts";
@@ -22,7 +23,7 @@ async function everywhere(
 ): Promise<void> {
   await t.step("on the embedded store", () => run((options) => connect({ url: "memory:", ...options })));
   await t.step("on Redis", async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     const namespace = `images-${crypto.randomUUID()}`;
     await run((options) => open(server, { namespace, ...options }));
   });
@@ -63,7 +64,7 @@ Deno.test("Larder.cache has metadata of images", async (t) => {
 });
 
 Deno.test("Larder.cache gives all fixtures the same from Redis as from the files", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   const options = { namespace: `images-${crypto.randomUUID()}`, images: { root: FIXTURES } };
   await using one = await open(server, options);
   await using two = await open(server, options);
@@ -89,7 +90,7 @@ Deno.test("Larder.cache has an image read once by all processes, and looked at b
 });
 
 Deno.test("Larder.cache gives hits from the process: Redis is not asked", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   const source = new MemorySource();
   source.put("a.png", PNG);
   const namespace = `images-${crypto.randomUUID()}`;
@@ -104,7 +105,7 @@ Deno.test("Larder.cache gives hits from the process: Redis is not asked", async 
 });
 
 Deno.test("Larder.cache.invalidateImage() reaches other processes within a second", async (t) => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   const source = new MemorySource();
   const options = { namespace: `images-${crypto.randomUUID()}`, images: { source, revalidateAfter: "1h" } };
   await using one = await open(server, options);
@@ -135,7 +136,7 @@ Deno.test({
   name: "Larder.cache gives metadata while Redis is away",
   ignore: !RedisServer.controllable,
   async fn() {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     const source = new MemorySource();
     source.put("a.png", PNG);
     await using redis = await open(server, { images: { source }, commandTimeout: "200ms" });
@@ -171,7 +172,7 @@ Deno.test("connect() checks the options of images, and says where they are missi
 });
 
 Deno.test("connect() with copies of everything has one set of them", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   const namespace = `images-${crypto.randomUUID()}`;
   await using redis = await open(server, { namespace, cache: { local: true }, images: { root: FIXTURES } });
   await redis.cache.set("a", 1);

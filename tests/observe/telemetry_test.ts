@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { importMap } from "../support/deno_process.ts";
+import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
 interface Span {
@@ -68,7 +69,7 @@ Deno.test({
   name: "Larder tells OpenTelemetry what goes to Redis and what is loaded, within the span of the caller",
   ignore: !RedisServer.controllable || !("telemetry" in Deno), // Deno 2.1 has none
   fn: async () => {
-    await using server = await RedisServer.start();
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
     await using receiver = new Receiver();
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [

@@ -3,6 +3,7 @@ import type { RedisClient } from "../../src/redis/client.ts";
 import { WireClient } from "../../src/redis/wire/client.ts";
 import { type Kind, KINDS, type OpenedKind } from "./client_kinds.ts";
 import { RedisCluster } from "./redis_cluster.ts";
+import { APP_RIGHTS } from "./app_rights.ts";
 import { RedisServer } from "./redis_server.ts";
 import type { RespReply } from "./resp.ts";
 import { until } from "./until.ts";
@@ -44,9 +45,10 @@ export interface ContractServer extends AsyncDisposable {
   cli(...command: (string | number)[]): Promise<RespReply>;
 }
 
-/** Starts what the client under test is for: a server, or a cluster of three. */
+/** Starts what the client under test is for: a server, or a cluster of three. Larder's own has the rights of the app. */
 export async function startContractServer(): Promise<ContractServer> {
-  return NAMED?.cluster ? new ClusterAsServer(await RedisCluster.start()) : await RedisServer.start();
+  if (NAMED?.cluster) return new ClusterAsServer(await RedisCluster.start());
+  return await RedisServer.start(NAMED ? {} : { rights: APP_RIGHTS });
 }
 
 /** Opens the client that is named, once it knows where everything is. */

@@ -9,6 +9,11 @@ export interface RedisServerOptions {
   config?: Record<string, string | number>;
   /** Who `cli()` is, if not the default user. */
   login?: { username: string; password: string };
+  /**
+   * What the default user may do, as in `APP_RIGHTS`; `cli()` may do everything. Whatever was refused is an error at the
+   * end. `LARDER_TEST_REDIS_RIGHTS` takes its place. @default {everything}
+   */
+  rights?: string;
 }
 
 // Taken before any test can put fake timers in their place.
@@ -54,8 +59,10 @@ export class RedisServer implements AsyncDisposable {
    * @throws {Error} If it does not start, or if the server at hand cannot have these options.
    */
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
-    const { args = [], config = {}, login = loginOf(args) } = options;
-    const all = ["--save", "", "--appendonly", "no", ...restricted(login), ...args];
+    const { args = [], config = {} } = options;
+    const rights = Deno.env.get("LARDER_TEST_REDIS_RIGHTS") ?? options.rights;
+    const login = options.login ?? loginOf(args, rights);
+    const all = ["--save", "", "--appendonly", "no", ...restricted(login, rights), ...args];
     for (const [name, value] of Object.entries(config)) all.push(`--${name}`, String(value));
     const url = Deno.env.get("LARDER_TEST_REDIS_URL");
     if (url) {
@@ -194,22 +201,20 @@ export class RedisServer implements AsyncDisposable {
 /** Who `cli()` is where the default user has no more rights than it needs. */
 const ADMIN = { username: "admin", password: "administrator" };
 
-/** With LARDER_TEST_REDIS_RIGHTS, servers that have no users of their own restrict the default user to those rights. */
-function loginOf(args: string[]): typeof ADMIN | undefined {
-  const rights = Deno.env.get("LARDER_TEST_REDIS_RIGHTS");
+/** Servers that have no users of their own restrict the default user to the rights that are given. */
+function loginOf(args: string[], rights: string | undefined): typeof ADMIN | undefined {
   return rights && !args.some((arg) => /^--(requirepass|aclfile|user)$/.test(arg)) ? ADMIN : undefined;
 }
 
-function restricted(login: { username: string } | undefined): string[] {
+function restricted(login: { username: string } | undefined, rights: string = ""): string[] {
   if (login !== ADMIN) return [];
-  const rights = Deno.env.get("LARDER_TEST_REDIS_RIGHTS")!.split(" ");
   const { username, password } = ADMIN;
   return [
     "--user",
     "default",
     "on",
     "nopass",
-    ...rights,
+    ...rights.split(" "),
     "--user",
     username,
     "on",

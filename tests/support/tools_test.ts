@@ -7,6 +7,7 @@ import {
   parseIgnored,
   traitsOf,
 } from "../../tools/test_output.ts";
+import { groupsOf, LONGEST, writeTestGroups } from "../../tools/test_groups.ts";
 
 Deno.test("parseCounts() reads the last summary in every form that it has", () => {
   const cases: [string, { passed: number; failed: number } | undefined][] = [
@@ -84,4 +85,28 @@ Deno.test("argumentsFor() chooses tests by their whole name", () => {
     '--filter=/^(?:"a" < b & c \\(needs promtool\\)|d)$/',
     "tests/a_test.ts",
   ]);
+});
+
+Deno.test("groupsOf() has the longest files begin first, by themselves, and each file once", async () => {
+  const files = [...Array.from({ length: 20 }, (_, i) => `tests/a/${i}_test.ts`), LONGEST[3]!, LONGEST[1]!];
+  const groups = groupsOf(files);
+  assertEquals(groups.slice(0, 2), [[LONGEST[1]!], [LONGEST[3]!]]);
+  assertEquals(groups.map(({ length }) => length), [1, 1, 8, 8, 4]);
+  assertEquals(new Set(groups.flat()), new Set(files));
+  for (const path of LONGEST) await Deno.stat(new URL(`../../${path}`, import.meta.url));
+});
+
+Deno.test("writeTestGroups() makes modules of what is in folders of tests, and leaves files and all else alone", async () => {
+  const root = `${await Deno.makeTempDir()}/`;
+  await Deno.mkdir(`${root}tests/a/b`, { recursive: true });
+  for (const path of ["a/one_test.ts", "a/b/two_test.ts", "a/tool.ts"]) {
+    await Deno.writeTextFile(`${root}tests/${path}`, "");
+  }
+  const paths = await writeTestGroups(root, ".doc_tests/1", ["./tests/a/", "tests/a/one_test.ts", "src"]);
+  assertEquals(paths, ["tests/a/one_test.ts", "src", ".doc_tests/1/000_a_b_test.ts"]);
+  assertEquals(
+    await Deno.readTextFile(`${root}${paths[2]}`),
+    'import "../../tests/a/b/two_test.ts";\nimport "../../tests/a/one_test.ts";\n',
+  );
+  await Deno.remove(root, { recursive: true });
 });

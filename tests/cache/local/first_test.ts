@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { openCache } from "../../support/open_cache.ts";
+import { APP_RIGHTS } from "../../support/app_rights.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
 interface Row {
@@ -13,7 +14,7 @@ function assertFrozen(row: Row): void {
 }
 
 Deno.test("Cache with copies gives the first caller the same frozen value as the later ones", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await using opened = await openCache(server, { local: true });
   const { cache } = opened;
   const row: Row = { name: "Ada", tags: ["a"] };
@@ -38,7 +39,7 @@ Deno.test("Cache with copies gives the first caller the same frozen value as the
 });
 
 Deno.test("Cache with copies gives stale values frozen, and its loaders one that they may change", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await using opened = await openCache(server, { local: true });
   const { cache } = opened;
   const load = (): Row => ({ name: "Ada", tags: ["a"] });
@@ -57,7 +58,7 @@ Deno.test("Cache with copies gives stale values frozen, and its loaders one that
 });
 
 Deno.test("Cache with cloned copies gives the first caller one of its own", async () => {
-  await using server = await RedisServer.start();
+  await using server = await RedisServer.start({ rights: APP_RIGHTS });
   await using opened = await openCache(server, { local: { protect: "clone" } });
   const row: Row = { name: "Ada", tags: ["a"] };
   const first = await opened.cache.getOrSet("a", () => row);
