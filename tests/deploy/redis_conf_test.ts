@@ -77,6 +77,6 @@ Deno.test("users.acl.tmpl has no line that Redis would stumble over, and nothing
   assertEquals(lines.filter((line) => /@[A-Z_]+@/.test(line)), []);
   assertStringIncludes(
     lines[1]!,
-    "~{shop.v2}:* ~{shop.v2:*}:* ~{shop.v2.*}:* resetchannels &shop.v2:* &shop.v2.*:* -@all",
+    "~{shop.v2}:* ~{shop.v2:*}:* ~{shop.v2.*}:* resetchannels &shop.v2:* &shop.v2.*:* &shop.v2:ch:* -@all",
   );
 });

@@ -4,7 +4,7 @@ import { WireClient } from "../../src/redis/wire/client.ts";
 import { type Kind, KINDS, type OpenedKind } from "./client_kinds.ts";
 import { RedisCluster } from "./redis_cluster.ts";
 import { APP_RIGHTS } from "./app_rights.ts";
-import { RedisServer } from "./redis_server.ts";
+import { RedisServer, type RedisServerOptions } from "./redis_server.ts";
 import type { RespReply } from "./resp.ts";
 import { until } from "./until.ts";
 
@@ -45,10 +45,15 @@ export interface ContractServer extends AsyncDisposable {
   cli(...command: (string | number)[]): Promise<RespReply>;
 }
 
-/** Starts what the client under test is for: a server, or a cluster of three. Larder's own has the rights of the app. */
-export async function startContractServer(): Promise<ContractServer> {
+/**
+ * Starts what the client under test is for: a server, or a cluster of three. Larder's own has the rights of the app,
+ * unless a suite says otherwise.
+ */
+export async function startContractServer(
+  options: RedisServerOptions = { rights: APP_RIGHTS },
+): Promise<ContractServer> {
   if (NAMED?.cluster) return new ClusterAsServer(await RedisCluster.start());
-  return await RedisServer.start(NAMED ? {} : { rights: APP_RIGHTS });
+  return await RedisServer.start(NAMED ? {} : options);
 }
 
 /** Opens the client that is named, once it knows where everything is. */

@@ -10,8 +10,8 @@ export interface RedisServerOptions {
   /** Who `cli()` is, if not the default user. */
   login?: { username: string; password: string };
   /**
-   * What the default user may do, as in `APP_RIGHTS`; `cli()` may do everything. Whatever was refused is an error at the
-   * end. `LARDER_TEST_REDIS_RIGHTS` takes its place. @default {everything}
+   * What the default user may do, as in `APP_RIGHTS`; `cli()` may do everything. Whatever was refused is an error at
+   * the end. `LARDER_TEST_REDIS_RIGHTS` takes its place. @default {everything}
    */
   rights?: string;
 }
