@@ -13,6 +13,7 @@ import {
   cache,
   compress,
   cookie,
+  durable,
   images,
   local,
   memory,
@@ -108,7 +109,9 @@ function wantedOption(name: string, path: string): string {
     pubsub,
     streams,
     rateLimit,
+    "rateLimit.durability": durable,
     sessions,
+    "sessions.durability": durable,
     "sessions.cookie": cookie,
   };
   return wantedName(name, Object.keys(sections[path]!), path);

@@ -9,6 +9,7 @@ import { MOST, ON_FULL, type PubSubOptions } from "../pubsub/options.ts";
 import { addressReader, PREFIX_RANGE, TRUST_WANTED, type TrustProxy } from "../rate_limit/address.ts";
 import type { RateLimitOptions } from "../rate_limit/options.ts";
 import { LIMIT_TIMEOUT, LOCAL_SHARE } from "../rate_limit/settings.ts";
+import { type Durability, REPLICA_TIMEOUT, REPLICAS } from "../redis/durability.ts";
 import { SECRET_LENGTH } from "../sessions/signature.ts";
 import type { SessionCookieOptions } from "../sessions/cookie_options.ts";
 import type { SessionsOptions } from "../sessions/options.ts";
@@ -72,6 +73,17 @@ export const cookie: Shape<SessionCookieOptions> = {
   insecure: YES_OR_NO,
 };
 
+const REPLICA_COUNT = `a whole number from ${REPLICAS.min} to ${REPLICAS.max}`;
+
+export const durable: Shape<Durability> = {
+  replicas: z.int({ error: REPLICA_COUNT }).min(REPLICAS.min, { error: REPLICA_COUNT }).max(REPLICAS.max, {
+    error: REPLICA_COUNT,
+  }),
+  timeout: duration(REPLICA_TIMEOUT),
+};
+
+const durability = z.strictObject(durable, { error: "{ replicas, timeout }" }).optional();
+
 const SECRETS = `an array of strings of at least ${SECRET_LENGTH} characters`;
 
 export const sessions: Shape<SessionsOptions> = {
@@ -86,6 +98,7 @@ export const sessions: Shape<SessionsOptions> = {
   cookie: z.strictObject(cookie, { error: "an object with options of the cookie" }).optional(),
   secrets: z.array(z.string({ error: SECRETS }).min(SECRET_LENGTH, { error: SECRETS }), { error: SECRETS }).optional(),
   onUnavailable: z.enum(["throw", "none"], { error: '"throw" or "none"' }).optional(),
+  durability,
   schema: z.custom<SessionsOptions["schema"]>(isStandardSchema, {
     error: "a Standard Schema, such as one of Zod",
   })
@@ -120,6 +133,7 @@ export const rateLimit: Shape<RateLimitOptions> = {
   legacyHeaders: z.union([z.enum(["epoch", "delta"]), z.literal(false)], { error: '"epoch", "delta" or false' })
     .optional(),
   exposeHeaders: YES_OR_NO,
+  durability,
 };
 
 export const streams: Shape<StreamsOptions> = {

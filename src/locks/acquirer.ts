@@ -221,7 +221,7 @@ export class Acquirer {
     this.#assertOpen();
     this.#keeper.add(lock);
     if (durability) {
-      lock.replicated = (await this.#store.replicate?.(key, durability) ?? 0) >= durability.replicas;
+      lock.replicated = await this.#store.replicate?.({ key, owner, ttl }, durability) ?? false;
       this.#assertOpen();
       if (signal?.aborted) this.#keeper.drop(lock); // whoever catches it gives it up
       signal?.throwIfAborted();

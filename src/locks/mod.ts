@@ -32,6 +32,7 @@ export type {
   TryLockOptions,
 } from "./options.ts";
 export type { LockStats } from "./stats.ts";
+export type { Durability } from "../redis/durability.ts";
 export type { ReplicaWait } from "../redis/wait_for_replicas.ts";
 export { MemoryLockStore, type MemoryLockStoreOptions } from "./memory_store.ts";
 export type {

@@ -1,15 +1,11 @@
+import { type Durability, durabilityOf } from "../redis/durability.ts";
 import type { ReplicaWait } from "../redis/wait_for_replicas.ts";
 import { describe } from "../util/describe.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import { assertOptions, type OptionNames, optionNames } from "../util/option_names.ts";
 
 /** On how many replicas a lock has to be before its job begins. */
-export interface LockDurability {
-  /** How many replicas: from 1 to 100. */
-  replicas: number;
-  /** How long to wait for them: from 1 ms to a minute. @default {"100ms"} */
-  timeout?: Duration | undefined;
-}
+export type LockDurability = Durability;
 
 /** Options of a lock that does not wait. */
 export interface TryLockOptions {
@@ -79,7 +75,6 @@ export interface LockTimes {
 
 const DAY = 86_400_000;
 const MOST_PERMITS = 1000;
-const MOST_REPLICAS = 100;
 const TRY: OptionNames = optionNames<TryLockOptions>({ ttl: true, durability: true, signal: true });
 const LOCK: OptionNames = optionNames<LockOptions>({ ttl: true, wait: true, durability: true, signal: true });
 const ONCE: OptionNames = optionNames<OnceOptions>({
@@ -101,7 +96,6 @@ const SEMAPHORE: OptionNames = optionNames<SemaphoreOptions>({
   wait: true,
   durability: true,
 });
-const DURABILITY: OptionNames = optionNames<LockDurability>({ replicas: true, timeout: true });
 
 /**
  * Checks options and fills in what is not given.
@@ -117,17 +111,6 @@ export function timesOf(options: LockOptions, action: string, defaults: LockOpti
     signal,
     durability: durabilityOf(options.durability === undefined ? defaults.durability : options.durability, action),
   };
-}
-
-function durabilityOf(given: LockDurability | undefined, action: string): ReplicaWait | undefined {
-  if (given === undefined) return undefined;
-  assertOptions(given, DURABILITY, action);
-  const { replicas, timeout = "100ms" } = given;
-  if (!Number.isInteger(replicas) || replicas < 1 || replicas > MOST_REPLICAS) {
-    const message = `Cannot ${action}: wanted "replicas" from 1 to ${MOST_REPLICAS}, got ${describe(replicas)}`;
-    throw typeof replicas === "number" ? new RangeError(message) : new TypeError(message);
-  }
-  return { replicas, timeout: Math.ceil(toMilliseconds(timeout, "timeout", { min: 1, max: 60_000 })) };
 }
 
 /** The same where there is no wait. */

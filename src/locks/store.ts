@@ -88,10 +88,10 @@ export interface LockStore extends AsyncDisposable {
   /** Says that it cannot wait for replicas, where it has some but cannot. */
   assertReplicates?(): void;
   /**
-   * Waits until replicas have what was done to a key, so many milliseconds at most; tells how many have. Without it
-   * there are none.
+   * Extends what is held, and waits until so many replicas have it; tells whether they had it in time. Without it there
+   * are none.
    */
-  replicate?(key: string, wait: ReplicaWait): Promise<number>;
+  replicate?(request: ExtendRequest, wait: ReplicaWait): Promise<boolean>;
   /** Extends what is still held, and tells of each whether it was. */
   extend(requests: readonly ExtendRequest[]): Promise<boolean[]>;
   /** Ends it. */

@@ -207,6 +207,8 @@ export type LarderEvent =
   }
   /** A consumer cannot reach the store, and goes on when it is back. Told once for each outage. */
   | { readonly type: "stream.error"; readonly stream: string; readonly group: string; readonly error: unknown }
+  /** What an operation wrote did not reach so many replicas in time, or nobody knows: a failover may lose it. */
+  | { readonly type: "replicas.missed"; readonly operation: string; readonly replicas: number }
   /** Something works, but probably not as meant. */
   | { readonly type: "warning"; readonly message: string };
 

@@ -65,6 +65,7 @@ const LEVEL: Readonly<Record<LarderEvent["type"], LogLevel>> = {
   "stream.lost": "warn",
   "stream.gap": "warn",
   "stream.error": "warn",
+  "replicas.missed": "warn",
   warning: "warn",
 };
 

@@ -14,6 +14,7 @@ export class CheckResult implements RateLimitResult {
   readonly moreAfter: number;
   readonly degraded: boolean;
   readonly source: DecisionSource;
+  declare readonly replicated?: boolean;
   readonly #results: readonly RateLimitState[] | undefined;
   readonly #style: HeaderStyle;
 
@@ -28,6 +29,7 @@ export class CheckResult implements RateLimitResult {
     this.moreAfter = withinWindow(state.moreAfter, state.window);
     this.degraded = state.degraded;
     this.source = state.source;
+    if (state.replicated !== undefined) this.replicated = state.replicated;
     this.#style = style;
     this.#results = results?.map((one) => ({
       ...one,

@@ -1,7 +1,11 @@
 import { type ClosedBy, RedisError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
 import { DenyCache } from "./deny_cache.ts";
+import type { Durability } from "../redis/durability.ts";
+import { ReplicaCalls } from "../redis/replica_calls.ts";
+import type { Replication } from "../redis/replication.ts";
 import { FallbackLimiter } from "./fallback.ts";
+import type { CheckOptions } from "./options.ts";
 import { assertWhole, type Preset } from "./presets.ts";
 import type { DecisionSource, RateLimitState } from "./result.ts";
 import type { LimitStore, Reserved, Standing, Step } from "./store.ts";
@@ -12,9 +16,14 @@ export interface DeciderOptions {
   readonly localShare: number;
   /** How many refusals are remembered. */
   readonly maxDenials: number;
+  /** On how many replicas what is counted has to be, where calls say nothing else. */
+  readonly durability: Durability | undefined;
   /** Told when the store does not answer, and when it does again. */
   readonly on: EventListener | undefined;
 }
+
+/** What is said of one count. */
+type CountOptions = Pick<CheckOptions, "durability" | "signal">;
 
 /** What came of a check. */
 export interface Decision {
@@ -36,17 +45,19 @@ export class Decider implements AsyncDisposable {
   readonly #on: EventListener | undefined;
   readonly #denied: DenyCache | undefined;
   readonly #fallback: FallbackLimiter;
+  readonly #replicas: ReplicaCalls;
   #degraded = false;
   /** Whether the store answers, but refuses writes: what writes nothing says nothing about that. */
   #refuses = false;
   /** When the first check was asked since the last reply: to look at the clock for each takes its time. */
   #since: number | undefined;
 
-  constructor(store: LimitStore, { localShare, maxDenials, on }: DeciderOptions) {
+  constructor(store: LimitStore, { localShare, maxDenials, durability, on }: DeciderOptions) {
     this.#store = store;
     this.#on = on;
     this.#denied = store.kind === "redis" && maxDenials > 0 ? new DenyCache(maxDenials) : undefined;
     this.#fallback = new FallbackLimiter(localShare);
+    this.#replicas = new ReplicaCalls(store, durability, "open rate limits", on);
   }
 
   /** Milliseconds after which the store is given up now, if it can be. */
@@ -55,7 +66,26 @@ export class Decider implements AsyncDisposable {
   }
 
   /** Checks one limit. */
-  async check(step: Step<Preset>, signal: AbortSignal | undefined): Promise<Decision> {
+  check(step: Step<Preset>, { durability, signal }: CountOptions): Promise<Decision> {
+    const replication = this.#replicas.begin(durability, "check rate limit");
+    const decision = this.#check(step, signal, replication);
+    return replication ? this.#replicated(decision, replication, signal) : decision;
+  }
+
+  async #replicated(
+    decided: Promise<Decision>,
+    replication: Replication,
+    signal: AbortSignal | undefined,
+  ): Promise<Decision> {
+    const { state, reserved } = await decided;
+    return { state: await this.#replicas.told(state, replication, "count rate limit", signal), reserved };
+  }
+
+  async #check(
+    step: Step<Preset>,
+    signal: AbortSignal | undefined,
+    replication: Replication | undefined,
+  ): Promise<Decision> {
     const { rule, id, cost } = step;
     const denied = this.#denied;
     const known = denied?.find(rule.name, id, cost);
@@ -69,7 +99,7 @@ export class Decider implements AsyncDisposable {
     const steps = [step];
     let standings: readonly Standing[];
     try {
-      standings = await this.#store.run(steps, signal);
+      standings = await this.#store.run(steps, signal, replication);
     } catch (error) {
       this.#since = undefined;
       const decided = await this.#decide(steps, error, signal);
@@ -87,22 +117,35 @@ export class Decider implements AsyncDisposable {
    *
    * @throws {RangeError} If some can never pass together.
    */
-  async checkAll(steps: readonly Step<Preset>[], signal: AbortSignal | undefined): Promise<RateLimitState[]> {
+  async checkAll(
+    steps: readonly Step<Preset>[],
+    { durability, signal }: CountOptions,
+  ): Promise<RateLimitState[]> {
+    const replication = this.#replicas.begin(durability, "check rate limits");
     const alone = assertPossible(steps);
     const denied = this.#denied;
     const [since, forgotten] = [denied?.now() ?? 0, denied?.forgotten ?? 0];
-    const { states, standings } = await this.#run(steps, signal);
+    const { states, standings } = await this.#run(steps, signal, replication);
     states.forEach(({ allowed, degraded }, i) => {
       const { rule, id, cost } = steps[i]!;
       if (!allowed && !degraded && alone[i]) denied?.add(rule.name, id, cost, standings[i]!, since, forgotten);
     });
-    return states;
+    if (!replication) return states;
+    const replicated = await this.#replicas.end(replication, "count rate limit", signal);
+    return states.map((state) => ({ ...state, replicated }));
   }
 
-  /** Takes a step that is no check. */
-  async take(step: Step<Preset>, signal: AbortSignal | undefined): Promise<RateLimitState> {
-    const { states } = await this.#run([step], signal);
+  /** Looks. */
+  async peek(step: Step<Preset>, signal: AbortSignal | undefined): Promise<RateLimitState> {
+    const { states } = await this.#run([step], signal, undefined);
     return states[0]!;
+  }
+
+  /** Takes from a limit, whether or not there is that much. */
+  async penalize(step: Step<Preset>, { durability, signal }: CountOptions): Promise<RateLimitState> {
+    const replication = this.#replicas.begin(durability, "penalize rate limit");
+    const { states } = await this.#run([step], signal, replication);
+    return await this.#replicas.told(states[0]!, replication, "count rate limit", signal);
   }
 
   /**
@@ -140,9 +183,10 @@ export class Decider implements AsyncDisposable {
   async #run(
     steps: readonly Step<Preset>[],
     signal: AbortSignal | undefined,
+    replication: Replication | undefined,
   ): Promise<Decided> {
     try {
-      const standings = await this.#store.run(steps, signal);
+      const standings = await this.#store.run(steps, signal, replication);
       if (this.#degraded) this.#succeeded(steps, standings);
       const source = this.#store.kind;
       return {

@@ -1,5 +1,5 @@
 import type { ConnectionInfo } from "./address.ts";
-import type { CheckOptions, LimitEntry } from "./options.ts";
+import type { LimitEntry, PeekOptions } from "./options.ts";
 import type { RateLimitResult } from "./result.ts";
 
 /** What a gate needs of the limits; `RateLimiter` has it. */
@@ -11,7 +11,7 @@ export interface Limiter {
   /** By what clients are told apart: their address. */
   address(request: Request, info?: ConnectionInfo): string;
   /** How a limit stands. */
-  peek(name: string, id: string, options?: CheckOptions): Promise<RateLimitResult>;
+  peek(name: string, id: string, options?: PeekOptions): Promise<RateLimitResult>;
   /** Counts a call for several limits, or for none. */
   checkAll(entries: readonly LimitEntry[]): Promise<RateLimitResult>;
 }

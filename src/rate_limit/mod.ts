@@ -19,7 +19,7 @@ export type { RateLimitCounts, RateLimitStats } from "./stats.ts";
 export type { DecisionSource, RateLimitResult, RateLimitState } from "./result.ts";
 export type { Limiter } from "./limiter.ts";
 export type { Reservation } from "./reservation.ts";
-export type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
+export type { CheckOptions, LimitEntry, PeekOptions, RateLimitOptions } from "./options.ts";
 export type { OutagePolicy, PresetName, PresetOptions } from "./presets.ts";
 export {
   addressKey,
@@ -44,4 +44,7 @@ export type {
 export { MemoryLimitStore, type MemoryLimitStoreOptions } from "./memory_store.ts";
 export type { Action, Algorithm, LimitStore, Reserved, Rule, Standing, Step } from "./store.ts";
 export type { ClosedBy } from "../errors.ts";
+export type { Durability } from "../redis/durability.ts";
+export type { Replication } from "../redis/replication.ts";
+export type { ReplicaWait } from "../redis/wait_for_replicas.ts";
 export type { Duration } from "../util/duration.ts";

@@ -3,7 +3,7 @@ import { describe } from "../util/describe.ts";
 import type { EventListener } from "../observe/events.ts";
 import { assertKey } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
-import { CHECK } from "./option_names.ts";
+import { CHECK, PEEK } from "./option_names.ts";
 import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
 import { assertWhole, type Preset, presetOf, type PresetOptions, PRESETS } from "./presets.ts";
 import type { Action, Step } from "./store.ts";
@@ -54,7 +54,7 @@ export class Presets {
    * @throws {TypeError | RangeError} If there is none of this name, or the id or the cost cannot be used.
    */
   step(action: Action, name: string, id: string, options: CheckOptions = NONE): Step<Preset> {
-    if (options !== NONE) assertOptions(options, CHECK, `${action} rate limit`);
+    if (options !== NONE) assertOptions(options, action === "peek" ? PEEK : CHECK, `${action} rate limit`);
     return this.#step(action, name, id, options.cost);
   }
 

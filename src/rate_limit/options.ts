@@ -1,3 +1,4 @@
+import type { Durability } from "../redis/durability.ts";
 import type { Duration } from "../util/duration.ts";
 import type { TrustProxy } from "./address.ts";
 import type { PresetName, PresetOptions } from "./presets.ts";
@@ -56,14 +57,33 @@ export interface RateLimitOptions<Names extends string = string> {
    * @default {false}
    */
   exposeHeaders?: boolean | undefined;
+  /**
+   * Waits until so many replicas have what was counted, after each check that is allowed, and each penalty:
+   * `replicated` of the result says whether they had it in time, and `replicas.missed` is the event where they had not.
+   * What is refused writes nothing and waits for none. Each call may say it for itself. Needs a client that can open
+   * another connection.
+   *
+   * @default {none}
+   */
+  durability?: Durability | undefined;
 }
 
-/** Options of one check. */
-export interface CheckOptions {
+/** Options of a look at a limit. */
+export interface PeekOptions {
   /** How much it takes of the limit: a whole number from 1 to the limit. @default {1} */
   cost?: number | undefined;
   /** Ends the wait with the signal's reason. What was already sent to Redis counts all the same. */
   signal?: AbortSignal | undefined;
+}
+
+/** Options of one check. */
+export interface CheckOptions extends PeekOptions {
+  /**
+   * Waits until so many replicas have what was counted: `replicated` says whether they had it in time.
+   *
+   * @default {the `durability` of the limits}
+   */
+  durability?: Durability | undefined;
 }
 
 /**

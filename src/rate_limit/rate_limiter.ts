@@ -9,8 +9,8 @@ import { Gate, guarded } from "./guard.ts";
 import type { HeaderStyle } from "./headers.ts";
 import { Decider } from "./decisions.ts";
 import { NONE, Presets } from "./named_presets.ts";
-import { OPERATION } from "./option_names.ts";
-import type { CheckOptions, LimitEntry, RateLimitOptions } from "./options.ts";
+import { COUNT, OPERATION } from "./option_names.ts";
+import type { CheckOptions, LimitEntry, PeekOptions, RateLimitOptions } from "./options.ts";
 import { assertWhole, MAX_LIMIT, type PresetName, type PresetOptions } from "./presets.ts";
 import { refundOf, type Reservation, ReservedResult } from "./reservation.ts";
 import { CheckResult, tightest } from "./check_result.ts";
@@ -67,7 +67,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     const { style, localShare, maxDenials } = settingsOf(options);
     this.#on = safeListener(on);
     this.#decisions = new Decisions(this.#on);
-    this.#decider = new Decider(store, { localShare, maxDenials, on: this.#on });
+    this.#decider = new Decider(store, { localShare, maxDenials, durability: options.durability, on: this.#on });
     this.#style = style;
     this.#clients = new Clients(options, this.#on);
     setSchemeReader(this, options.trustProxy);
@@ -102,7 +102,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async check(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
     const step = this.#presets.step("check", name, id, options);
-    const { state } = await this.#decider.check(step, options.signal);
+    const { state } = await this.#decider.check(step, options);
     return this.#result(state, id);
   }
 
@@ -117,16 +117,16 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async checkAll(
     entries: readonly LimitEntry<Names>[],
-    options: { signal?: AbortSignal | undefined } = NONE,
+    options: Omit<CheckOptions, "cost"> = NONE,
   ): Promise<RateLimitResult> {
-    if (options !== NONE) assertOptions(options, OPERATION, "check rate limits");
+    if (options !== NONE) assertOptions(options, COUNT, "check rate limits");
     const steps = this.#presets.steps(entries);
     const first = steps[0]!;
     if (steps.length === 1) {
-      const { state } = await this.#decider.check(first, options.signal);
+      const { state } = await this.#decider.check(first, options);
       return this.#result(state, first.id);
     }
-    const states = await this.#decider.checkAll(steps, options.signal);
+    const states = await this.#decider.checkAll(steps, options);
     const tight = tightest(states);
     this.#decisions.countAll(tight, states, (i) => steps[i]!.id);
     return new CheckResult(tight, this.#style, states);
@@ -141,9 +141,9 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    * @returns How it stands; `allowed` says whether such a call would be.
    * @throws {TypeError | RangeError} As {@linkcode RateLimiter.check} does.
    */
-  async peek(name: Names, id: string, options: CheckOptions = NONE): Promise<RateLimitResult> {
+  async peek(name: Names, id: string, options: PeekOptions = NONE): Promise<RateLimitResult> {
     const step = this.#presets.step("peek", name, id, options);
-    return new CheckResult(await this.#decider.take(step, options.signal), this.#style);
+    return new CheckResult(await this.#decider.peek(step, options.signal), this.#style);
   }
 
   /**
@@ -158,7 +158,7 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
    */
   async reserve(name: Names, id: string, options: CheckOptions = NONE): Promise<Reservation> {
     const step = this.#presets.step("reserve", name, id, options);
-    const { state, reserved } = await this.#decider.check(step, options.signal);
+    const { state, reserved } = await this.#decider.check(step, options);
     const refund = refundOf(step, reserved);
     const takeBack = async (signal: AbortSignal | undefined) => {
       const taken = refund(this.#presets.get(name));
@@ -182,12 +182,12 @@ export class RateLimiter<Names extends string = PresetName> implements AsyncDisp
     name: Names,
     id: string,
     amount: number = 1,
-    options: { signal?: AbortSignal | undefined } = NONE,
+    options: Omit<CheckOptions, "cost"> = NONE,
   ): Promise<RateLimitResult> {
-    if (options !== NONE) assertOptions(options, OPERATION, "penalize rate limit");
+    if (options !== NONE) assertOptions(options, COUNT, "penalize rate limit");
     const step = this.#presets.step("penalize", name, id);
     assertWhole(amount, MAX_LIMIT, `penalize "${name}"`, "as the amount");
-    const state = await this.#decider.take({ ...step, cost: Math.min(amount, step.rule.most) }, options.signal);
+    const state = await this.#decider.penalize({ ...step, cost: Math.min(amount, step.rule.most) }, options);
     // What was said is how it stands for the next call.
     const allowed = state.allowed && state.remaining > 0;
     return new CheckResult({ ...state, allowed, retryAfter: allowed ? 0 : state.moreAfter }, this.#style);

@@ -26,6 +26,11 @@ export interface RateLimitState {
   readonly degraded: boolean;
   /** Who decided. */
   readonly source: DecisionSource;
+  /**
+   * Whether as many replicas as `durability` wants had the count in time, so that a failover to one of them keeps it:
+   * `false` for what was refused, or not counted by Redis. Without that option there is none.
+   */
+  readonly replicated?: boolean;
 }
 
 /** What came of a check. */

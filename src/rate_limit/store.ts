@@ -1,4 +1,5 @@
 import type { ClosedBy } from "../errors.ts";
+import type { Replication } from "../redis/replication.ts";
 
 /**
  * How a limit is counted.
@@ -95,14 +96,17 @@ export interface LimitStore extends AsyncDisposable {
   readonly kind: "memory" | "redis";
   /** Milliseconds after which steps are given up now, where they can be. */
   readonly timeout?: number;
+  /** Says that it cannot wait for replicas, where it has some but cannot. */
+  assertReplicates?(): void;
   /**
    * Takes steps together: if one of several checks is refused, none of them counts.
    *
    * @param steps What to do.
    * @param signal Ends the wait; what was already sent counts all the same.
+   * @param replication Is told of what is counted, where replicas are to have it; a store without any tells it nothing.
    * @throws {UnavailableError} If the store does not answer in time.
    */
-  run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]>;
+  run(steps: readonly Step[], signal?: AbortSignal, replication?: Replication): Promise<Standing[]>;
 }
 
 /** The longest that the ticket of a refund is kept, in milliseconds. */

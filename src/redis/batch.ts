@@ -17,6 +17,7 @@ import { gracePeriod, whileMoving } from "./grace_period.ts";
 import { type BatchObserver, observerOf, type WriteTracer } from "../observe/batch_observer.ts";
 import { Queue, refuse } from "./queue.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { LONGEST_WAIT, ReplicaWaiter } from "./wait_for_replicas.ts";
 import { answerCalls, beginWrite, commandsOf, failCalls, tookLonger, type Write } from "./write.ts";
 import { WriteSchedule } from "./write_schedule.ts";
 import { WritesOut } from "./writes_out.ts";
@@ -47,6 +48,8 @@ export class Batch {
   readonly #roundTrip = new RoundTrip();
   /** What the server has been sent. */
   readonly scripts: KnownScripts;
+  /** Waits for replicas, over another connection. */
+  readonly replicas: ReplicaWaiter;
   readonly #out: WritesOut;
   readonly #admission: Admission;
   readonly #lanes: Lanes<Batch> | undefined;
@@ -70,6 +73,7 @@ export class Batch {
     this.#observer = observerOf(options);
     this.#trace = options.trace;
     this.scripts = new KnownScripts(client);
+    this.replicas = new ReplicaWaiter(client, (apart) => new Batch(apart, { commandTimeout: LONGEST_WAIT }));
     const diagnosis = this.diagnosis = new Diagnosis(client, options, () => this.nodes.map((node) => node.diagnosis));
     this.#queue = new Queue(this.commandTimeout, this.#error);
     this.#held = new Held(this.commandTimeout / 2, (operation) => diagnosis.unavailable(operation, "timeout"), () => {
@@ -80,16 +84,13 @@ export class Batch {
     client.onChange((change) => {
       if (change.state === "connected") {
         this.#breaker.probe();
-        diagnosis.changed(change);
-        this.#goOn();
-      } else {
+      } else if (change.error !== undefined) {
         // A reconnect that failed means that waiting is in vain; a mere loss may be mended within the deadline.
-        if (change.error !== undefined) {
-          this.#breaker.trip();
-          this.#queue.fail("connection", change.error);
-        }
-        diagnosis.changed(change);
+        this.#breaker.trip();
+        this.#queue.fail("connection", change.error);
       }
+      diagnosis.changed(change);
+      if (change.state === "connected") this.#goOn();
     });
   }
 
@@ -138,15 +139,15 @@ export class Batch {
   adopt(calls: readonly Waiting[]): void {
     for (const call of calls) {
       const refused = this.#refusal(call.operation, undefined);
-      if (refused) {
-        refuse(call, refused);
-        continue;
-      }
-      this.#queue.add(call);
-      this.#deadlineTimer.set(call.deadline);
+      if (refused) refuse(call, refused);
+      else this.#queue.add(call);
+      if (!refused) this.#deadlineTimer.set(call.deadline);
     }
     this.#flush();
   }
+
+  /** Gives away what waits to be written. */
+  readonly withdraw = (): readonly Waiting[] => this.#queue.take(performance.now());
 
   /**
    * Asks for `source.take()` when the next write goes out. Call it once for what is collected until then.
@@ -180,7 +181,7 @@ export class Batch {
     for (const write of this.#out.all) this.#failed(write, undefined);
     this.#deadlineTimer.stop();
     this.#queue.fail("closed");
-    if (this.#lanes) await this.#lanes.close(this.diagnosis.closedBy);
+    await Promise.all([this.replicas[Symbol.asyncDispose](), this.#lanes?.close(this.diagnosis.closedBy)]);
     await this.client.close();
   }
 

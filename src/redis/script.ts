@@ -5,16 +5,27 @@ import type { Call, SendOptions } from "./call.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
 import { Deadline } from "./deadline.ts";
 
+const MARK = "redis.pcall('PSETEX', table.remove(KEYS), table.remove(ARGV), '')\n";
+
 /** A Lua script: sent by its hash, and whole only when the server does not know it (yet, or any more). */
 export class Script {
   /** The Lua text. */
   readonly text: string;
   /** SHA-1 of the text, as EVALSHA wants it. */
   readonly sha: string;
+  #marked: Script | undefined;
 
   constructor(text: string) {
     this.text = text;
     this.sha = createHash("sha1").update(text).digest("hex");
+  }
+
+  /**
+   * The same, which writes a mark first. KEYS has one more, the mark; ARGV too, for how long it is kept (ms). A server
+   * that has no room for a mark does what the script does without it.
+   */
+  get marked(): Script {
+    return this.#marked ??= new Script(MARK + this.text);
   }
 
   /** Whether the server at the end of this connection is not known to have it: sent whole, it takes one round trip. */

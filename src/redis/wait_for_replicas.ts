@@ -1,7 +1,8 @@
 import { clearTimeout, setTimeout } from "../util/real_timers.ts";
 import { unref } from "../util/timers.ts";
-import { Batch } from "./batch.ts";
-import type { RedisClient } from "./client.ts";
+import type { Call, CallSource } from "./call.ts";
+import type { RedisClient, RedisCommand } from "./client.ts";
+import { Deadline } from "./deadline.ts";
 
 /** On how many replicas a write has to be, and how long to wait for that. */
 export interface ReplicaWait {
@@ -13,104 +14,179 @@ export interface ReplicaWait {
 
 /** Somebody who waits. */
 interface Waiter extends ReplicaWait {
+  readonly mark: string;
+  /** Whether it was told. */
+  ended: boolean;
   readonly end: (count: number) => void;
 }
 
-/** Milliseconds after which what marks the end of the writes is gone. */
-const MARK_KEPT = 1;
-/** Milliseconds that the server has to say that it was not in time. */
+/** What sends over the other connection. */
+interface Sender {
+  join(source: CallSource): void;
+  close(): Promise<void>;
+}
+
+/** Milliseconds that the server has to say that replicas were not in time. */
 const SPARE = 1000;
 /** The longest that anybody waits, in milliseconds. */
-const LONGEST = 120_000;
+export const LONGEST_WAIT = 120_000;
+const OPERATION = "wait for replicas";
+
+/** For how many milliseconds a mark is kept where nobody takes it away: as long as somebody may wait for it. */
+export function keptFor({ timeout }: ReplicaWait): number {
+  return 2 * (timeout + SPARE) + 1000;
+}
 
 /**
- * Waits until replicas have what was written before (`WAIT`), on a connection of its own, on which the server
- * answers nothing else meanwhile. It is opened for the first who waits. All who come while others wait share the next
- * round.
+ * Waits until replicas have what was written (`WAIT`), on a connection of its own, on which the server answers nothing
+ * else meanwhile. It is opened for the first who waits. All who come in one tick, or while others wait, share one
+ * round; on a cluster each node has rounds of its own.
  *
- * `WAIT` is about the writes of its own connection: so each round writes a key in front, which replicas have only after
- * all that was written earlier, over whatever connection.
+ * `WAIT` is about the writes of its own connection, and says nothing of which server that leads to. So who writes
+ * leaves a mark in the same step. Each round takes the marks away, which is a write that replicas have only after all
+ * that was written earlier, over whatever connection, and which finds a mark only where what was written with it is: a
+ * server that took over without it has none.
  */
 export class ReplicaWaiter implements AsyncDisposable {
   readonly #client: RedisClient;
-  readonly #mark: string;
-  #batch: Promise<Batch> | undefined;
-  #waiting: Waiter[] = [];
-  #running: Promise<void> | undefined;
+  readonly #open: (apart: RedisClient) => Sender;
+  readonly #instance = crypto.randomUUID().slice(0, 18);
+  #marks = 0;
+  #sender: Promise<Sender> | undefined;
+  /** The rounds, by the address of their node. */
+  readonly #rounds = new Map<string, Round>();
   #closed = false;
 
   /**
    * Creates one. Nothing is opened.
    *
    * @param client The client that writes; it has to know how to open another connection.
-   * @param mark The key that is written, for a moment; on a cluster, in the slot of what was written.
+   * @param open Makes what sends over that.
    */
-  constructor(client: RedisClient, mark: string) {
+  constructor(client: RedisClient, open: (apart: RedisClient) => Sender) {
     this.#client = client;
-    this.#mark = mark;
+    this.#open = open;
+  }
+
+  /** A key that nobody else uses, in the slot of a hash tag. */
+  mark(tag: string): string {
+    return `{${tag}}:w:${this.#instance}:${(this.#marks++).toString(36)}`;
   }
 
   /**
-   * Waits until so many replicas have all that was written before this call.
+   * Waits until so many replicas have what was written together with a mark. Each mark is for one wait.
    *
+   * @param mark The mark.
    * @param wait How many, and for how long.
-   * @returns How many replicas have it; 0 where nobody knows.
+   * @returns How many have it; 0 where nobody knows.
    */
-  wait({ replicas, timeout }: ReplicaWait): Promise<number> {
+  async wait(mark: string, { replicas, timeout }: ReplicaWait): Promise<number> {
+    if (this.#closed) return 0;
     const { promise, resolve } = Promise.withResolvers<number>();
-    const late = setTimeout(() => resolve(0), timeout + SPARE);
+    // A round may have begun just before.
+    const late = setTimeout(() => waiter.end(0), 2 * timeout + SPARE);
     unref(late);
-    const end = (count: number) => (clearTimeout(late), resolve(count));
-    if (this.#closed) end(0);
-    else this.#waiting.push({ replicas, timeout, end });
-    this.#running ??= Promise.resolve().then(() => this.#run());
-    return promise;
+    const waiter: Waiter = {
+      mark,
+      replicas,
+      timeout,
+      ended: false,
+      end: (count) => {
+        waiter.ended = true;
+        clearTimeout(late);
+        resolve(count);
+      },
+    };
+    this.#connection().then((sender) => this.#join(sender, waiter), () => waiter.end(0));
+    return await promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    const batch = await this.#batch?.catch(() => undefined);
-    await batch?.close();
-    await this.#running;
+    const sender = await this.#sender?.catch(() => undefined);
+    await sender?.close();
   }
 
-  async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const waiters = this.#waiting;
-      this.#waiting = [];
-      const replicas = Math.max(...waiters.map(({ replicas }) => replicas));
-      const timeout = Math.max(...waiters.map(({ timeout }) => timeout));
-      const count = await this.#ask(replicas, timeout).catch(() => 0);
-      for (const { end } of waiters) end(count);
-    }
-    this.#running = undefined;
+  #join(sender: Sender, waiter: Waiter): void {
+    const node = this.#client.nodes?.of([{ name: "DEL", args: [waiter.mark] }]);
+    const name = node?.address ?? "";
+    let round = this.#rounds.get(name);
+    if (!round) this.#rounds.set(name, round = new Round(sender, () => this.#rounds.delete(name)));
+    round.add(waiter);
   }
 
-  async #ask(replicas: number, timeout: number): Promise<number> {
-    const batch = await (this.#batch ??= this.#open().catch((error) => {
-      this.#batch = undefined;
+  #connection(): Promise<Sender> {
+    return this.#sender ??= this.#connect().catch((error) => {
+      this.#sender = undefined;
       throw error;
-    }));
-    const operation = "wait for replicas";
-    const within = timeout + SPARE;
-    try {
-      const [, count] = await Promise.all([
-        batch.send("PSETEX", [this.#mark, MARK_KEPT, ""], { operation, timeout: within }),
-        batch.send("WAIT", [replicas, timeout], { operation, timeout: within, route: this.#mark }),
-      ]);
-      return typeof count === "number" ? count : 0;
-    } catch {
-      // What is silent may stay so: the next round has another connection.
-      this.#batch = undefined;
-      await batch.close();
-      return 0;
-    }
+    });
   }
 
-  async #open(): Promise<Batch> {
-    const client = await this.#client.apart!();
-    const batch = new Batch(client, { commandTimeout: LONGEST });
-    if (this.#closed) await batch.close();
-    return batch;
+  async #connect(): Promise<Sender> {
+    const sender = this.#open(await this.#client.apart!());
+    if (this.#closed) await sender.close();
+    return sender;
+  }
+}
+
+/** One `WAIT` after the other. */
+class Round implements CallSource {
+  readonly operation: string = OPERATION;
+  readonly #sender: Sender;
+  readonly #ended: () => void;
+  #waiting: Waiter[] = [];
+  #runs = false;
+
+  /** `ended` is called when nobody waits any more. */
+  constructor(sender: Sender, ended: () => void) {
+    this.#sender = sender;
+    this.#ended = ended;
+  }
+
+  add(waiter: Waiter): void {
+    this.#waiting.push(waiter);
+    if (this.#runs) return;
+    this.#runs = true;
+    this.#sender.join(this);
+  }
+
+  take(): Call[] {
+    const waiters = this.#waiting.filter(({ ended }) => !ended);
+    this.#waiting = [];
+    if (waiters.length === 0) {
+      this.#next();
+      return [];
+    }
+    const replicas = Math.max(...waiters.map(({ replicas }) => replicas));
+    const timeout = Math.max(...waiters.map(({ timeout }) => timeout));
+    return [{
+      name: "WAIT",
+      args: [replicas, timeout],
+      before: waiters.map(({ mark }): RedisCommand => ({ name: "DEL", args: [mark] })),
+      operation: OPERATION,
+      within: new Deadline(timeout + SPARE),
+      resolve: (count, taken = []) => {
+        const had = typeof count === "number" ? count : 0;
+        waiters.forEach((waiter, i) => waiter.end(taken[i] === 1 ? had : 0));
+        this.#next();
+      },
+      reject: () => {
+        for (const waiter of waiters) waiter.end(0);
+        this.#next();
+      },
+    }];
+  }
+
+  fail(): void {
+    const waiters = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiters) waiter.end(0);
+    this.#next();
+  }
+
+  #next(): void {
+    this.#runs = this.#waiting.length > 0;
+    if (this.#runs) this.#sender.join(this);
+    else this.#ended();
   }
 }

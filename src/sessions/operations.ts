@@ -1,6 +1,7 @@
 import { describe } from "../util/describe.ts";
 import { SessionConflictError, UnavailableError } from "../errors.ts";
 import type { EventListener } from "../observe/events.ts";
+import type { Durability } from "../redis/durability.ts";
 import { assertTags, assertUserId } from "../util/keys.ts";
 import { type Change, OptimisticUpdates } from "./optimistic_updates.ts";
 import { assertSize, encodeFields, encodePatch, sizeOfFields } from "./fields.ts";
@@ -9,15 +10,24 @@ import type {
   GetSessionOptions,
   RegenerateSessionOptions,
   SessionOperationOptions,
+  SessionsEnded,
   UpdateSessionOptions,
 } from "./options.ts";
 import type { SessionDecoder } from "./decoder.ts";
+import type { Replication } from "../redis/replication.ts";
+import type { ReplicaCalls } from "../redis/replica_calls.ts";
 import { Regeneration } from "./regeneration.ts";
 import { type Limits, resolveCreate, resolveRegenerate } from "./resolve_options.ts";
 import type { Session } from "./session.ts";
 import { isToken } from "./session_arguments.ts";
 import type { FoundSession, SessionAccess } from "./session_access.ts";
-import { type PlacedSession, type SessionStore, type StoredSession, UnreadableSessionError } from "./store.ts";
+import {
+  type PlacedSession,
+  type SessionEndOptions,
+  type SessionStore,
+  type StoredSession,
+  UnreadableSessionError,
+} from "./store.ts";
 import type { TokenFormat } from "./token.ts";
 
 const NOTHING = { bytes: 0, fields: 0 };
@@ -31,6 +41,7 @@ export interface Means<Data extends object> {
   readonly on: EventListener;
   /** Whether reads go on without a session when the store does not answer. */
   readonly tolerant: boolean;
+  readonly replicas: ReplicaCalls;
 }
 
 /**
@@ -44,18 +55,20 @@ export class Operations<Data extends object> {
   readonly #decoder: SessionDecoder<Data>;
   readonly #on: EventListener;
   readonly #tolerant: boolean;
+  readonly #replicas: ReplicaCalls;
   readonly #updates: OptimisticUpdates<Data>;
   readonly #regeneration: Regeneration;
   /** For requests. */
   readonly access: SessionAccess<Data>;
 
-  constructor({ store, format, limits, decoder, on, tolerant }: Means<Data>) {
+  constructor({ store, format, limits, decoder, on, tolerant, replicas }: Means<Data>) {
     this.#store = store;
     this.#format = format;
     this.#limits = limits;
     this.#decoder = decoder;
     this.#on = on;
     this.#tolerant = tolerant;
+    this.#replicas = replicas;
     this.#updates = new OptimisticUpdates(store, decoder);
     this.#regeneration = new Regeneration(store, format, limits);
     this.access = {
@@ -64,7 +77,10 @@ export class Operations<Data extends object> {
       update: (id, change, options) => this.update(id, change, options, true),
       pop: (id, field, options) => this.pop(id, field, options, true),
       regenerate: (id, options) => this.regenerate(id, options, true),
-      destroy: (id, options) => this.end(this.#format.handleOf(id), { ...options, grace: limits.grace }),
+      destroy: async (id, { signal }) => {
+        const options = { signal, grace: limits.grace };
+        return (await this.destroy(this.#format.handleOf(id), options, undefined)).destroyed;
+      },
     };
   }
 
@@ -83,6 +99,7 @@ export class Operations<Data extends object> {
     const { signal } = options;
     const record = { userId: user, fields, since, ...resolveCreate(options, this.#limits) };
     await this.#decoder.check(data, action);
+    const replication = this.#replicas.begin(options.durability, action);
     const { grace } = this.#limits;
     const within = this.#store.deadline?.();
     const old = replaced === undefined ? undefined : this.#format.handleOf(replaced);
@@ -91,12 +108,15 @@ export class Operations<Data extends object> {
       const handle = this.#format.handleOf(id);
       const beside = old !== undefined && this.#format.isBeside(old, handle);
       const replaces = beside ? { handle: old, grace, sealed: this.#format.seal(replaced!, id) } : undefined;
-      const placed = await this.#store.create(handle, { ...record, replaces }, { signal, within });
+      const placed = await this.#store.create(handle, { ...record, replaces }, { signal, within, replication });
       if (!placed) continue; // 256 random bits came up twice
       this.#placed(placed);
       this.#on({ type: "session.create", handle, userId: user });
-      if (old !== undefined && !beside) await this.#store.take(old, { signal, within, grace, follow: true });
-      return await this.#decoder.decodeOrThrow(id, placed.session, action);
+      if (old !== undefined && !beside) {
+        await this.#store.take(old, { signal, within, replication, grace, follow: true });
+      }
+      const session = await this.#decoder.decodeOrThrow(id, placed.session, action);
+      return await this.#replicas.told(session, replication, action, signal);
     }
   }
 
@@ -137,17 +157,19 @@ export class Operations<Data extends object> {
     const patch = typeof change === "function" ? undefined : { ...encodePatch(change, action), ...more };
     if (!isToken(id, this.#format, action)) return { missing: "unknown" };
     const handle = this.#format.handleOf(id);
+    const replication = this.#replicas.begin(options.durability, action);
     // What the data are afterwards can only be checked in view of all of them.
     if (!patch || this.#decoder.checks) {
-      const apply = this.#updates.apply(id, handle, change, { ifVersion, signal, follow, ...more });
+      const apply = this.#updates.apply(id, handle, change, { ifVersion, signal, follow, replication, ...more });
       const changed = await this.#readable(handle, apply);
       if (changed === "unreadable") return { missing: changed };
-      return await this.#found(id, handle, changed, action);
+      return await this.#found(id, handle, changed, action, replication, signal);
     }
-    const answer = await this.#readable(handle, this.#store.update(handle, patch, ifVersion, { signal, follow }));
+    const update = this.#store.update(handle, patch, ifVersion, { signal, follow, replication });
+    const answer = await this.#readable(handle, update);
     if (answer === "unreadable") return { missing: answer };
     if (answer?.conflict) throw new SessionConflictError(answer.session.version);
-    return await this.#found(id, handle, answer?.session, action);
+    return await this.#found(id, handle, answer?.session, action, replication, signal);
   }
 
   async pop(
@@ -195,29 +217,34 @@ export class Operations<Data extends object> {
     if (!isToken(id, this.#format, action)) return { missing: "unknown" };
     const handle = this.#format.handleOf(id);
     const within = this.#store.deadline?.();
+    const replication = this.#replicas.begin(options.durability, action);
     if (this.#decoder.checks) {
       const before = await this.#updates.peek(handle, { signal, follow, within });
       if (!before) return { missing: "unknown" };
       await this.#decoder.checkChange(before, data, action);
     }
-    const renewed = await this.#readable(handle, this.#regeneration.run(id, wanted, { signal, follow, within }));
+    const regeneration = this.#regeneration.run(id, wanted, { signal, follow, within, replication });
+    const renewed = await this.#readable(handle, regeneration);
     if (renewed === "unreadable") return { missing: renewed };
     if (!renewed) return { missing: "unknown" };
     const { id: to, placed } = renewed;
     this.#placed(placed);
     if (!placed.steps) this.#on({ type: "session.regenerate", from: handle, handle: placed.session.handle });
-    return { session: await this.#decoder.decodeOrThrow(to, placed.session, action) };
+    const session = await this.#decoder.decodeOrThrow(to, placed.session, action);
+    return { session: await this.#replicas.told(session, replication, action, signal) };
   }
 
   /** Ends a session; one that is remembered to have ended is told from one that is not known. */
-  async end(
+  async destroy(
     handle: string,
-    options: SessionOperationOptions & { userId?: string | undefined; grace?: number },
-  ): Promise<boolean | "ended"> {
-    const { signal, userId, grace = 0 } = options;
-    const destroyed = await this.#store.destroy(handle, { signal, userId, grace });
+    options: SessionEndOptions,
+    durability: Durability | undefined,
+  ): Promise<SessionsEnded<boolean | "ended">> {
+    const action = "destroy session";
+    const replication = this.#replicas.begin(durability, action);
+    const destroyed = await this.#store.destroy(handle, { ...options, replication });
     if (destroyed === true) this.#on({ type: "session.destroy", handle });
-    return destroyed;
+    return { destroyed, replicated: await this.#replicas.end(replication, action, options.signal) };
   }
 
   /** Refuses a change after which the data of one of a user's sessions would not fit the schema. */
@@ -251,9 +278,13 @@ export class Operations<Data extends object> {
     handle: string,
     stored: StoredSession | undefined,
     action: string,
+    replication?: Replication,
+    signal?: AbortSignal,
   ): Promise<FoundSession<Data>> {
     if (!stored) return { missing: "unknown" };
-    return { session: await this.#decoder.decodeOrThrow(id, stored, action), renewed: stored.handle !== handle };
+    const session = await this.#decoder.decodeOrThrow(id, stored, action);
+    const renewed = stored.handle !== handle;
+    return { session: await this.#replicas.told(session, replication, action, signal), renewed };
   }
 
   #placed({ session, evicted }: PlacedSession): void {

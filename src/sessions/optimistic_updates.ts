@@ -70,7 +70,7 @@ export class OptimisticUpdates<Data extends object> {
     change: Change<Data>,
     options: ChangeOptions,
   ): Promise<StoredSession | undefined> {
-    const { ifVersion, signal, follow, tags, maxBytes } = options;
+    const { ifVersion, signal, follow, tags, maxBytes, replication } = options;
     const within = this.#store.deadline?.();
     let current = await this.peek(handle, { signal, follow, within });
     for (let tries = 0; current && tries < TRIES; tries++) {
@@ -82,7 +82,7 @@ export class OptimisticUpdates<Data extends object> {
       await this.#decoder.checkChange(current, fields, ACTION);
       // How long the change takes is not the fault of Redis.
       if (within) within.extend(within.end + performance.now() - begun);
-      const answer = await this.#store.update(handle, patch, current.version, { signal, follow, within });
+      const answer = await this.#store.update(handle, patch, current.version, { signal, follow, within, replication });
       if (!answer?.conflict) return answer?.session;
       current = answer.session;
       // Many others want the same: those who wait a little do not all come at once again.

@@ -2,6 +2,7 @@ import { type OptionNames, optionNames } from "../util/option_names.ts";
 import type {
   CreateSessionOptions,
   DestroyAllOptions,
+  EndSessionOptions,
   GetSessionOptions,
   ListSessionsOptions,
   RegenerateSessionOptions,
@@ -15,6 +16,7 @@ import type {
 // The order is that in which a message names them.
 
 export const OPERATION: OptionNames = optionNames<SessionOperationOptions>({ signal: true });
+export const END: OptionNames = optionNames<EndSessionOptions>({ durability: true, signal: true });
 export const CREATE: OptionNames = optionNames<CreateSessionOptions>({
   tags: true,
   ttl: true,
@@ -22,11 +24,17 @@ export const CREATE: OptionNames = optionNames<CreateSessionOptions>({
   request: true,
   address: true,
   persistent: true,
+  durability: true,
   signal: true,
 });
 export const GET: OptionNames = optionNames<GetSessionOptions>({ roll: true, signal: true });
-export const UPDATE: OptionNames = optionNames<UpdateSessionOptions>({ ifVersion: true, tags: true, signal: true });
-export const UPDATE_ALL: OptionNames = optionNames<UpdateAllOptions>({ tags: true, signal: true });
+export const UPDATE: OptionNames = optionNames<UpdateSessionOptions>({
+  ifVersion: true,
+  tags: true,
+  durability: true,
+  signal: true,
+});
+export const UPDATE_ALL: OptionNames = optionNames<UpdateAllOptions>({ tags: true, durability: true, signal: true });
 export const LIST: OptionNames = optionNames<ListSessionsOptions>({ limit: true, cursor: true, signal: true });
 export const REGENERATE: OptionNames = optionNames<RegenerateSessionOptions>({
   userId: true,
@@ -37,9 +45,14 @@ export const REGENERATE: OptionNames = optionNames<RegenerateSessionOptions>({
   persistent: true,
   request: true,
   address: true,
+  durability: true,
   signal: true,
 });
-export const DESTROY_ALL: OptionNames = optionNames<DestroyAllOptions>({ except: true, signal: true });
+export const DESTROY_ALL: OptionNames = optionNames<DestroyAllOptions>({
+  except: true,
+  durability: true,
+  signal: true,
+});
 export const TYPED: OptionNames = optionNames<TypedSessionsOptions<object>>({ schema: true });
 export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
   ttl: true,
@@ -51,5 +64,6 @@ export const SESSIONS: OptionNames = optionNames<SessionsOptions>({
   cookie: true,
   secrets: true,
   onUnavailable: true,
+  durability: true,
   schema: true,
 });

@@ -1,4 +1,5 @@
 import type { StandardSchema } from "../values/standard_schema.ts";
+import type { Durability } from "../redis/durability.ts";
 import type { Duration } from "../util/duration.ts";
 import type { SessionCookieOptions } from "./cookie_options.ts";
 import type { SessionData, SessionPatchOf } from "./session.ts";
@@ -61,6 +62,15 @@ export interface SessionsOptions<Data extends object = SessionData> {
    */
   onUnavailable?: "throw" | "none" | undefined;
   /**
+   * Waits until so many replicas have what a call writes, after each login, change and end of sessions: `replicated` of
+   * the session says whether they had it in time, and `replicas.missed` is the event where they had not. Reads wait for
+   * none, nor does what writes down the use of a session. Each call may say it for itself. Needs a client that can open
+   * another connection.
+   *
+   * @default {none}
+   */
+  durability?: Durability | undefined;
+  /**
    * What the data are: any validator of the Standard Schema family. It gives them their type, and checks them as
    * {@linkcode Sessions.typed} does.
    *
@@ -86,6 +96,32 @@ export interface SessionOperationOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** How a session, or several, are ended. */
+export interface EndSessionOptions extends SessionOperationOptions {
+  /**
+   * Waits until so many replicas have it: `replicated` says whether they had it in time.
+   *
+   * @default {the `durability` of the sessions}
+   */
+  durability?: Durability | undefined;
+}
+
+/** What became of sessions that were ended, and whether replicas know it. */
+export interface SessionsEnded<Count extends boolean | number | "ended" = number> {
+  /** Whether there was one, or how many. */
+  readonly destroyed: Count;
+  /** Whether as many replicas as `durability` wants knew it in time; `false` on the embedded store. */
+  readonly replicated: boolean;
+}
+
+/** What became of a change of the sessions of a user, and whether replicas have it. */
+export interface SessionsUpdated {
+  /** How many sessions there were. */
+  readonly updated: number;
+  /** Whether as many replicas as `durability` wants had it in time; `false` on the embedded store. */
+  readonly replicated: boolean;
+}
+
 /** How a session is begun. */
 export interface CreateSessionOptions {
   /** Up to 64 names by which `destroyByTag()` finds it. @default {[]} */
@@ -103,6 +139,12 @@ export interface CreateSessionOptions {
   address?: string | null | undefined;
   /** Whether its cookie outlives the browser: "remember me". @default {`persistent` of the cookie} */
   persistent?: boolean | undefined;
+  /**
+   * Waits until so many replicas have it: `replicated` says whether they had it in time.
+   *
+   * @default {the `durability` of the sessions}
+   */
+  durability?: Durability | undefined;
   /** Ends the wait with the signal's reason. What was already sent to the store takes effect all the same. */
   signal?: AbortSignal | undefined;
 }
@@ -115,6 +157,12 @@ export interface GetSessionOptions extends SessionOperationOptions {
 
 /** How a session is changed. */
 export interface UpdateSessionOptions extends SessionOperationOptions {
+  /**
+   * Waits until so many replicas have it: `replicated` says whether they had it in time.
+   *
+   * @default {the `durability` of the sessions}
+   */
+  durability?: Durability | undefined;
   /** The `version` that the session must have, else a `SessionConflictError` is thrown. */
   ifVersion?: number | undefined;
   /** Its tags from now on. @default {those that it has} */
@@ -123,6 +171,12 @@ export interface UpdateSessionOptions extends SessionOperationOptions {
 
 /** How the sessions of a user are changed. */
 export interface UpdateAllOptions extends SessionOperationOptions {
+  /**
+   * Waits until so many replicas have it: `replicated` says whether they had it in time.
+   *
+   * @default {the `durability` of the sessions}
+   */
+  durability?: Durability | undefined;
   /** Their tags from now on. @default {those that they have} */
   tags?: readonly string[] | undefined;
 }
@@ -169,7 +223,7 @@ export interface RegenerateSessionOptions<Data extends object = SessionData> ext
 }
 
 /** How the sessions of a user are ended. */
-export interface DestroyAllOptions extends SessionOperationOptions {
+export interface DestroyAllOptions extends EndSessionOptions {
   /** The session that stays: its id, or an object with its handle, such as the session itself. */
   except?: string | { readonly handle: string } | undefined;
 }

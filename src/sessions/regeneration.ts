@@ -56,7 +56,7 @@ export class Regeneration {
 
   /** Where the sessions of the user are in another hash slot, it is taken from here and put there. */
   async #move(handle: string, wanted: Wanted, options: SessionFollowOptions): Promise<Renewed | undefined> {
-    const { signal, within } = options;
+    const { signal, within, replication } = options;
     const { userId = "", patch } = wanted;
     const { grace, maxBytes } = this.#limits;
     const since = performance.now();
@@ -75,7 +75,7 @@ export class Regeneration {
     while (true) {
       const id = this.#format.create(userId);
       const record = { userId, tags, device, fields, idle, absolute, maxPerUser, whenFull, persistent, since };
-      const placed = await this.#store.create(this.#format.handleOf(id), record, { signal, within });
+      const placed = await this.#store.create(this.#format.handleOf(id), record, { signal, within, replication });
       if (placed) return { id, placed };
     }
   }

@@ -104,8 +104,8 @@ export class RequestState<Data extends object> {
     const patch = typeof change === "function" ? await change({} as Data) : change;
     if (encodeFields(patch, "update session").size === 0) return undefined;
     if (this.#current) return await this.update(patch, options); // the function began one
-    const { signal, tags } = options;
-    return await this.create(null, withoutUndefined(patch) as Data, { signal, tags });
+    const { signal, tags, durability } = options;
+    return await this.create(null, withoutUndefined(patch) as Data, { signal, tags, durability });
   }
 
   /** Takes a field out of its data. */

@@ -48,6 +48,11 @@ export interface Session<Data extends object = SessionData> extends SessionInfo 
   readonly persistent?: boolean;
   /** Whether the expiry moved or the id is new: the cookie must be sent again. */
   readonly touched: boolean;
+  /**
+   * Whether as many replicas as `durability` wants had what this call wrote, in time, so that a failover to one of them
+   * keeps it. Without that option there is none; on the embedded store it is `false`.
+   */
+  readonly replicated?: boolean;
 }
 
 /**

@@ -3,12 +3,15 @@ import type { EventListener } from "../observe/events.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { SessionCookie } from "./cookie.ts";
 import type { Operations } from "./operations.ts";
-import { CREATE, GET, OPERATION, REGENERATE, TYPED, UPDATE } from "./option_names.ts";
+import { CREATE, END, GET, OPERATION, REGENERATE, TYPED, UPDATE } from "./option_names.ts";
+import type { Durability } from "../redis/durability.ts";
 import type {
   CreateSessionOptions,
+  EndSessionOptions,
   GetSessionOptions,
   RegenerateSessionOptions,
   SessionOperationOptions,
+  SessionsEnded,
   SessionsOptions,
   SessionToDestroy,
   TypedSessionsOptions,
@@ -186,16 +189,31 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
    * @returns Whether it was there.
    * @throws {UnavailableError} If the store does not answer.
    */
+  destroy(session: string | SessionToDestroy | undefined, options?: SessionOperationOptions): Promise<boolean>;
+  /**
+   * Ends a session, and waits for replicas.
+   *
+   * @param session As above.
+   * @param options On how many replicas it has to be, a signal.
+   * @returns Whether it was there, and whether replicas know that it ended.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  destroy(
+    session: string | SessionToDestroy | undefined,
+    options: EndSessionOptions & { readonly durability: Durability },
+  ): Promise<SessionsEnded<boolean>>;
   async destroy(
     session: string | SessionToDestroy | undefined,
-    options: SessionOperationOptions = {},
-  ): Promise<boolean> {
+    options: EndSessionOptions = {},
+  ): Promise<boolean | SessionsEnded<boolean>> {
     const action = "destroy session";
-    assertOptions(options, OPERATION, action);
+    assertOptions(options, END, action);
+    const { durability, signal } = options;
     const handle = handleIn(session, this.#core.format, action);
     const userId = ownerIn(session, action);
-    if (handle === undefined) return false;
-    return await this.#operations.end(handle, { signal: options.signal, userId }) === true;
+    if (handle === undefined) return durability === undefined ? false : { destroyed: false, replicated: false };
+    const { destroyed, replicated } = await this.#operations.destroy(handle, { signal, userId }, durability);
+    return durability === undefined ? destroyed === true : { destroyed: destroyed === true, replicated };
   }
 
   /**

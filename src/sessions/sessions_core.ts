@@ -4,6 +4,7 @@ import { SessionDecoder } from "./decoder.ts";
 import { Operations } from "./operations.ts";
 import { SESSIONS } from "./option_names.ts";
 import type { SessionsOptions, TypedSessionsOptions } from "./options.ts";
+import { ReplicaCalls } from "../redis/replica_calls.ts";
 import { type Limits, limitsOf } from "./resolve_options.ts";
 import { counting } from "./stats.ts";
 import type { SessionStore } from "./store.ts";
@@ -19,6 +20,7 @@ export interface SessionsCore<Data extends object> {
   readonly format: TokenFormat;
   readonly limits: Limits;
   readonly decoder: SessionDecoder<Data>;
+  readonly replicas: ReplicaCalls;
   readonly operations: Operations<Data>;
 }
 
@@ -35,6 +37,7 @@ export function openSessionsCore<Data extends object>(
   const format = new TokenFormat(store.buckets);
   const decoder = new SessionDecoder(typed.schema ?? options.schema, on);
   const tolerant = options.onUnavailable === "none";
-  const operations = new Operations({ store, format, limits, decoder, on, tolerant });
-  return { store, on, listener, format, limits, decoder, operations };
+  const replicas = new ReplicaCalls(store, options.durability, "open sessions", on);
+  const operations = new Operations({ store, format, limits, decoder, on, tolerant, replicas });
+  return { store, on, listener, format, limits, decoder, replicas, operations };
 }

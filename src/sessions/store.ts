@@ -1,5 +1,6 @@
 import type { ClosedBy } from "../errors.ts";
 import type { Deadline } from "../redis/deadline.ts";
+import type { Replication } from "../redis/replication.ts";
 
 /** A session as a store keeps it. Its handle is all that a store knows of its token. */
 export interface StoredSession {
@@ -142,6 +143,8 @@ export interface SessionStoreOptions {
   readonly signal?: AbortSignal | undefined;
   /** The deadline of the call that this is a part of. */
   readonly within?: Deadline | undefined;
+  /** Is told of all that is written, where replicas are to have it; a store without replicas tells it nothing. */
+  readonly replication?: Replication | undefined;
 }
 
 /** Options of what requests ask for. */
@@ -190,6 +193,8 @@ export interface SessionStore extends AsyncDisposable {
   readonly kind: "memory" | "redis";
   /** Over how many hash slots sessions are spread. The sessions of one user share one. */
   readonly buckets: number;
+  /** Says that it cannot wait for replicas, where it has some but cannot. */
+  assertReplicates?(): void;
   /** A deadline for a call that takes several steps, where the store may not answer. */
   deadline?(): Deadline;
   /**

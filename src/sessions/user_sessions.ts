@@ -3,8 +3,17 @@ import { assertTag, assertTags, assertUserId } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
 import { infoOf } from "./decoder.ts";
 import { encodePatch } from "./fields.ts";
-import { DESTROY_ALL, LIST, OPERATION, UPDATE_ALL } from "./option_names.ts";
-import type { DestroyAllOptions, ListSessionsOptions, SessionOperationOptions, UpdateAllOptions } from "./options.ts";
+import { DESTROY_ALL, END, LIST, UPDATE_ALL } from "./option_names.ts";
+import type { Durability } from "../redis/durability.ts";
+import type {
+  DestroyAllOptions,
+  EndSessionOptions,
+  ListSessionsOptions,
+  SessionOperationOptions,
+  SessionsEnded,
+  SessionsUpdated,
+  UpdateAllOptions,
+} from "./options.ts";
 import type { SessionInfo, SessionPatchOf } from "./session.ts";
 import { cursorIn, handleIn } from "./session_arguments.ts";
 import type { SessionsCore } from "./sessions_core.ts";
@@ -45,15 +54,41 @@ export class UserSessions<Data extends object> {
    * assert.deepEqual((await redis.sessions.get(id))?.data, {});
    * ```
    */
-  async updateAll(userId: string, patch: SessionPatchOf<Data>, options: UpdateAllOptions = {}): Promise<number> {
+  updateAll(
+    userId: string,
+    patch: SessionPatchOf<Data>,
+    options?: UpdateAllOptions & { readonly durability?: undefined },
+  ): Promise<number>;
+  /**
+   * Changes some fields of all sessions of a user, and waits for replicas.
+   *
+   * @param userId The user.
+   * @param patch The fields that change.
+   * @param options On how many replicas it has to be, and as above.
+   * @returns How many sessions there were, and whether replicas have the change.
+   * @throws {TypeError | RangeError | UnavailableError} As above.
+   */
+  updateAll(
+    userId: string,
+    patch: SessionPatchOf<Data>,
+    options: UpdateAllOptions & { readonly durability: Durability },
+  ): Promise<SessionsUpdated>;
+  async updateAll(
+    userId: string,
+    patch: SessionPatchOf<Data>,
+    options: UpdateAllOptions = {},
+  ): Promise<number | SessionsUpdated> {
     const action = "update sessions";
     assertOptions(options, UPDATE_ALL, action);
     assertUserId(userId, action);
-    const { signal } = options;
+    const { signal, durability } = options;
+    const replication = this.#core.replicas.begin(durability, action);
     const tags = options.tags === undefined ? undefined : assertTags(options.tags, action);
     const change = { ...encodePatch(patch, action), tags, maxBytes: this.#core.limits.maxBytes };
     if (this.#core.decoder.checks) await this.#core.operations.checkAll(userId, patch, signal);
-    return await this.#core.store.updateAll(userId, change, { signal });
+    const updated = await this.#core.store.updateAll(userId, change, { signal, replication });
+    const replicated = await this.#core.replicas.end(replication, action, signal);
+    return durability === undefined ? updated : { updated, replicated };
   }
 
   /**
@@ -111,14 +146,30 @@ export class UserSessions<Data extends object> {
    * assert.equal((await redis.sessions.get(laptop.id))?.userId, "ada");
    * ```
    */
-  async destroyAll(userId: string, options: DestroyAllOptions = {}): Promise<number> {
+  destroyAll(userId: string, options?: DestroyAllOptions & { readonly durability?: undefined }): Promise<number>;
+  /**
+   * Ends all sessions of a user, or all but one, and waits for replicas.
+   *
+   * @param userId The user.
+   * @param options On how many replicas it has to be, the session that stays, a signal.
+   * @returns How many ended, and whether replicas know it.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  destroyAll(
+    userId: string,
+    options: DestroyAllOptions & { readonly durability: Durability },
+  ): Promise<SessionsEnded>;
+  async destroyAll(userId: string, options: DestroyAllOptions = {}): Promise<number | SessionsEnded> {
     const action = "destroy sessions";
     assertOptions(options, DESTROY_ALL, action);
     assertUserId(userId, action);
-    const { except, signal } = options;
-    const count = await this.#core.store.revokeUser(userId, handleIn(except, this.#core.format, action), { signal });
+    const { except, signal, durability } = options;
+    const kept = handleIn(except, this.#core.format, action);
+    const replication = this.#core.replicas.begin(durability, action);
+    const count = await this.#core.store.revokeUser(userId, kept, { signal, replication });
     this.#core.on({ type: "session.revoke", by: "user", what: userId, count });
-    return count;
+    const replicated = await this.#core.replicas.end(replication, action, signal);
+    return durability === undefined ? count : { destroyed: count, replicated };
   }
 
   /**
@@ -130,11 +181,25 @@ export class UserSessions<Data extends object> {
    * @returns How many ended.
    * @throws {UnavailableError} If the store does not answer.
    */
-  async destroyByTag(tag: string, options: SessionOperationOptions = {}): Promise<number> {
-    assertOptions(options, OPERATION, "destroy sessions by tag");
-    assertTag(tag, "destroy sessions by tag");
-    const count = await this.#core.store.revokeTag(tag, { signal: options.signal });
+  destroyByTag(tag: string, options?: SessionOperationOptions): Promise<number>;
+  /**
+   * Ends all sessions with a tag, and waits for replicas.
+   *
+   * @param tag The tag.
+   * @param options On how many replicas it has to be, a signal.
+   * @returns How many ended, and whether replicas know it.
+   * @throws {UnavailableError} If the store does not answer.
+   */
+  destroyByTag(tag: string, options: EndSessionOptions & { readonly durability: Durability }): Promise<SessionsEnded>;
+  async destroyByTag(tag: string, options: EndSessionOptions = {}): Promise<number | SessionsEnded> {
+    const action = "destroy sessions by tag";
+    assertOptions(options, END, action);
+    assertTag(tag, action);
+    const { signal, durability } = options;
+    const replication = this.#core.replicas.begin(durability, action);
+    const count = await this.#core.store.revokeTag(tag, { signal, replication });
     this.#core.on({ type: "session.revoke", by: "tag", what: tag, count });
-    return count;
+    const replicated = await this.#core.replicas.end(replication, action, signal);
+    return durability === undefined ? count : { destroyed: count, replicated };
   }
 }

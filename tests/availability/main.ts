@@ -129,10 +129,15 @@ function judge(lines: readonly Line[], told: readonly Told[], over: number): voi
   for (const one of told) {
     for (const [why, count] of Object.entries(one.refusals)) refusals[why] = (refusals[why] ?? 0) + count;
   }
+  const lost = sum(({ lost }) => lost.replicated);
   console.log(
-    `hits ${sum(({ hits }) => hits)}, stale ${sum(({ stale }) => stale)}, limits over ${over}, ` +
-      `sessions lost ${sum(({ lost }) => lost)}, failures ${JSON.stringify(refusals)}`,
+    `hits ${sum(({ hits }) => hits)}, stale ${sum(({ stale }) => stale)}, limits over ${over}\n` +
+      `sessions lost: ${lost} of ${sum(({ begun }) => begun.replicated)} that a replica had, ` +
+      `${sum(({ lost }) => lost.others)} of ${sum(({ begun }) => begun.others)} others; ` +
+      `not found for a while: ${sum(({ hidden }) => hidden)}\nfailures ${JSON.stringify(refusals)}`,
   );
+  if (lost > 0) broken.push(`${lost} sessions lost that a replica had`);
+  if (over > 0) broken.push(`limits over by ${over}`);
   if (sum(({ stale }) => stale) > 0) broken.push("stale reads");
   for (const { name, healthy, behind } of lines) {
     if (healthy > 0.01) {

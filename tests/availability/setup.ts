@@ -11,6 +11,14 @@ export interface Setup {
   readonly sentinels?: readonly number[];
 }
 
+/** Numbers of sessions. */
+export interface Sessions {
+  /** As "replicated: true" said. */
+  replicated: number;
+  /** As "replicated: false" said. */
+  others: number;
+}
+
 /** What came of the calls of a tenth of a second: by bucket, how many there were and how many failed. */
 export interface Bin {
   readonly at: number;
@@ -23,8 +31,12 @@ export interface Told {
   hits: number;
   /** Reads that showed what had been invalidated before they began. */
   stale: number;
-  /** Sessions that were there and are not any more. */
-  lost: number;
+  /** Sessions that were acknowledged: those that replicas had, and the others. */
+  readonly begun: Sessions;
+  /** Those of them that are not there in the end. */
+  readonly lost: Sessions;
+  /** How often one was not found that is there in the end. */
+  hidden: number;
   /** Why calls failed. */
   readonly refusals: Record<string, number>;
 }

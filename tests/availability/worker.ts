@@ -34,12 +34,21 @@ const redis: Larder = await connect({
   namespace,
   buckets,
   on: quiet,
+  // Without a replica that is in touch a login waits for all of that.
+  sessions: { durability: { replicas: 1, timeout: "100ms" } },
   rateLimit: { presets: { TIGHT: { limit: LIMIT, window: "1h", onUnavailable: "closed" } } },
 } as never);
 await redis.ready({ timeout: "20s" });
 
 let bin: Bin = { at: 0, calls: {} };
-const told: Told = { hits: 0, stale: 0, lost: 0, refusals: {} };
+const told: Told = {
+  hits: 0,
+  stale: 0,
+  begun: { replicated: 0, others: 0 },
+  lost: { replicated: 0, others: 0 },
+  hidden: 0,
+  refusals: {},
+};
 
 function note(bucket: number, failed: boolean, error?: unknown): void {
   const counts = bin.calls[bucket] ??= [0, 0];
@@ -95,24 +104,41 @@ async function change(byTag: boolean): Promise<void> {
   if (result?.status === "done") await truth.set(`ack:${key}`, value);
 }
 
-const sessions: { id: string; bucket: number; at: number }[] = [];
+/** All that were acknowledged. */
+const sessions: { id: string; bucket: number; replicated: boolean; missed: number }[] = [];
 
 async function login(): Promise<void> {
   const user = `user:${setup.worker}:${pick()}:${sessions.length}`;
   const bucket = bucketOf(user, buckets);
   const session = await call(bucket, () => redis.sessions.create(user, { n: 1 }), () => true);
-  if (session) sessions.push({ id: session.id, bucket, at: Date.now() });
-  if (sessions.length > 300) sessions.shift();
+  if (!session) return;
+  const replicated = session.replicated === true;
+  told.begun[replicated ? "replicated" : "others"]++;
+  sessions.push({ id: session.id, bucket, replicated, missed: 0 });
 }
 
 async function visit(): Promise<void> {
-  const at = Math.floor(Math.random() * sessions.length);
-  const session = sessions[at];
+  const session = sessions[Math.floor(Math.random() * sessions.length)];
   if (!session) return;
-  const found = await call(session.bucket, () => redis.sessions.get(session.id), () => true);
-  if (found === undefined && bin.calls[session.bucket]![1] === 0) {
-    told.lost++;
-    sessions.splice(sessions.indexOf(session), 1);
+  let answered = false;
+  const found = await call(session.bucket, async () => {
+    const found = await redis.sessions.get(session.id);
+    answered = true;
+    return found;
+  }, () => true);
+  if (answered && !found) session.missed++;
+}
+
+/** When all is over, each session is looked for: what is not there now is lost. */
+async function count(): Promise<void> {
+  for (let i = 0; i < sessions.length; i += 500) {
+    await Promise.all(
+      sessions.slice(i, i + 500).map(async ({ id, replicated, missed }) => {
+        const found = await redis.sessions.get(id);
+        if (!found) told.lost[replicated ? "replicated" : "others"]++;
+        else told.hidden += missed;
+      }),
+    );
   }
 }
 
@@ -146,6 +172,7 @@ for await (const _ of Deno.stdin.readable) break; // one line ends it
 stopped = true;
 clearInterval(timer);
 await callers;
+await count();
 Deno.stdout.writeSync(encoder.encode(`${JSON.stringify({ told })}\n`));
 await redis.close();
 client.disconnect();

@@ -137,6 +137,9 @@ async function useSessions(sessions: Larder["sessions"]) {
   await sessions.destroyByTag("org:7");
   await sessions.create("ada", {});
   await sessions.destroyAll("ada");
+  const durability = { replicas: 1, timeout: "1ms" };
+  assertEquals((await sessions.create("ada", {}, { durability })).replicated, false);
+  assertEquals(await sessions.destroyAll("ada", { durability }), { destroyed: 1, replicated: false });
 }
 
 async function useLimits(limits: Larder["rateLimit"]) {
@@ -150,6 +153,7 @@ async function useLimits(limits: Larder["rateLimit"]) {
     await named.penalize("WALK", `x:${algorithm}`, 3);
     assertEquals(await named.reset("WALK", `x:${algorithm}`), true);
   }
+  assertEquals((await limits.check("API", "y", { durability: { replicas: 1, timeout: "1ms" } })).replicated, false);
 }
 
 async function useChannels(pubsub: Larder["pubsub"]) {

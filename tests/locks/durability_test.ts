@@ -1,25 +1,16 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { connect } from "../../mod.ts";
-import { fromIoredis } from "../../src/redis/adapters/from_ioredis.ts";
-import { Redis } from "ioredis";
+import { DEAD_CLIENT } from "../support/dead_client.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { AT_ONCE, replicaOf } from "../support/replica.ts";
 import { until } from "../support/until.ts";
 import { memoryWorld } from "./stores.ts";
-
-/** A replica that is in touch with its primary. */
-async function replicaOf(primary: RedisServer): Promise<RedisServer> {
-  const replica = await RedisServer.start();
-  await replica.cli("REPLICAOF", primary.hostname, primary.port);
-  const up = async () => String(await replica.cli("INFO", "replication")).includes("master_link_status:up");
-  await until(up, "the replica is in touch");
-  return replica;
-}
 
 Deno.test({
   name: "Lock.replicated tells whether replicas had the lock before its job began",
   ignore: !RedisServer.controllable,
   async fn(t) {
-    await using server = await RedisServer.start({ config: { "repl-diskless-sync-delay": 0 } });
+    await using server = await RedisServer.start({ config: AT_ONCE });
     await using replica = await replicaOf(server);
     await using redis = await connect({ url: server.url, namespace: "safe", commandTimeout: "5s", on: () => {} });
     await redis.ready({ timeout: "20s" });
@@ -73,7 +64,7 @@ Deno.test({
       await using lock = await redis.locks.acquire("w", { durability: { replicas: 2, timeout: "50ms" } });
       assertEquals(lock.replicated, false);
     });
-    await until(async () => (await server.cli("KEYS", "*:lockw") as string[]).length === 0, "no mark is left");
+    await until(async () => (await server.cli("KEYS", "{safe}:w:*") as string[]).length === 0, "no mark is left");
   },
 });
 
@@ -82,14 +73,9 @@ Deno.test("durability is false on the embedded store, and refused where no conne
   const locks = await world.open();
   await using lock = await locks.acquire("x", { durability: { replicas: 1 } });
   assertEquals(lock.replicated, false);
-  await using server = await RedisServer.start();
-  const client = new Redis(server.url, { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false });
-  await using redis = await connect({ client: fromIoredis(client), on: () => {} });
+  await using redis = await connect({ client: DEAD_CLIENT, on: () => {} });
   const error = await assertRejects(() => redis.locks.acquire("x", { durability: { replicas: 1 } }), TypeError);
   assertStringIncludes(error.message, "wanted a Redis by its URL");
-  assertEquals(await server.cli("KEYS", "*:lock*"), []);
-  await redis.close();
-  client.disconnect();
 });
 
 Deno.test("durability that makes no sense is refused", async () => {

@@ -2,10 +2,12 @@ import { type ClosedBy, RedisError, UnavailableError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
 import type { RedisArgument, RedisReply, Subscription } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import { assertReplicates } from "../../redis/durability.ts";
 import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
+import { Replication, runReplicated } from "../../redis/replication.ts";
 import type { Script } from "../../redis/script.ts";
-import { type ReplicaWait, ReplicaWaiter } from "../../redis/wait_for_replicas.ts";
+import type { ReplicaWait } from "../../redis/wait_for_replicas.ts";
 import { decoder } from "../../util/utf8.ts";
 import type { ExtendRequest, KeptValue, LastRun, LockListener, LockStore, TakeAnswer, TakeRequest } from "../store.ts";
 import { EXTEND, KEEP_DONE, KEEP_RUN, TAKE } from "./scripts.ts";
@@ -35,8 +37,6 @@ export class RedisLockStore implements LockStore {
   readonly #now: (() => number) | undefined;
   #listening: Promise<void> | undefined;
   #subscription: Promise<Subscription> | undefined;
-  /** Who waits for replicas, by hash tag. */
-  readonly #waiters = new Map<string, ReplicaWaiter>();
   #closed: ClosedBy | undefined;
 
   constructor(batch: Batch, { namespace, buckets = 1, now }: RedisLockStoreOptions) {
@@ -146,21 +146,24 @@ export class RedisLockStore implements LockStore {
   }
 
   assertReplicates(): void {
-    const { name, apart } = this.#batch.client;
-    if (apart) return;
-    throw new TypeError(`Cannot wait for replicas of a lock: wanted a Redis by its URL, got a client "${name}"`);
+    assertReplicates(this.#batch.client, "a lock");
   }
 
-  async replicate(key: string, wait: ReplicaWait): Promise<number> {
+  async replicate({ key, owner, ttl }: ExtendRequest, wait: ReplicaWait): Promise<boolean> {
+    const operation = "extend lock";
+    this.#assertOpen(operation);
     const tag = this.#tagOf(key);
-    let waiter = this.#waiters.get(tag);
-    if (!waiter) this.#waiters.set(tag, waiter = new ReplicaWaiter(this.#batch.client, `{${tag}}:lockw`));
-    return await waiter.wait(wait);
+    const replication = new Replication(wait);
+    // One that was given by somebody who left is held where it can be extended.
+    const args = [this.#time, owner, ttl];
+    const keys = [`{${tag}}:lock:${key}`];
+    const extended = runReplicated(this.#batch, EXTEND, keys, args, { operation }, tag, replication);
+    const [held] = await extended.catch(() => [0]) as number[];
+    return held === 1 && await replication.reached();
   }
 
   async [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
     this.#closed ??= by;
-    await Promise.all([...this.#waiters.values()].map((waiter) => waiter[Symbol.asyncDispose]()));
     const subscription = await this.#subscription?.catch(() => undefined);
     await subscription?.[Symbol.asyncDispose]();
   }

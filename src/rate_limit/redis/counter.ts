@@ -4,13 +4,16 @@ import type { Batch, Call, CallSource } from "../../redis/batch.ts";
 import { Breaker } from "../../redis/breaker.ts";
 import type { RedisReply } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import type { Replication } from "../../redis/replication.ts";
+import type { Script } from "../../redis/script.ts";
+import { keptFor } from "../../redis/wait_for_replicas.ts";
 import { STEPS } from "./scripts.ts";
 import { type PendingSteps, STEPS_PER_CALL, StepsCall } from "./steps_call.ts";
 import type { Standing, Step } from "../store.ts";
 
 /** How a counter works. */
 interface RedisCounterOptions {
-  readonly prefix: string;
+  readonly tag: string;
   /** Milliseconds after which steps are given up; by how far away the server is, when not given. */
   readonly timeout: number | undefined;
   readonly now: (() => number) | undefined;
@@ -33,20 +36,22 @@ const TURNS = 4;
 export class RedisCounter implements CallSource {
   readonly operation: string = "count rate limit";
   readonly #batch: Batch;
-  readonly #prefix: string;
+  readonly #tag: string;
   readonly #timeout: number | undefined;
   readonly #now: (() => number) | undefined;
   // Slowness counts as failure here long before it does for other commands.
   readonly #breaker = new Breaker();
+  /** How many connections there had been when it was looked last. */
+  #generation = 0;
   #waiting: PendingSteps[] = [];
   #joined = false;
   #since = 0;
   /** Script calls that are out. */
   readonly #out = new Set<readonly PendingSteps[]>();
 
-  constructor(batch: Batch, { prefix, timeout, now }: RedisCounterOptions) {
+  constructor(batch: Batch, { tag, timeout, now }: RedisCounterOptions) {
     this.#batch = batch;
-    this.#prefix = prefix;
+    this.#tag = tag;
     this.#timeout = timeout;
     this.#now = now;
   }
@@ -60,7 +65,7 @@ export class RedisCounter implements CallSource {
     return Math.min(own + STEP * Math.min(STEPS_PER_CALL, this.#waiting.length), commandTimeout);
   }
 
-  run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
+  run(steps: readonly Step[], signal?: AbortSignal, replication?: Replication): Promise<Standing[]> {
     if (this.#waiting.length === 0 && !this.#allows()) {
       return Promise.reject(this.#batch.diagnosis.unavailable(this.operation, "circuit-open"));
     }
@@ -70,7 +75,7 @@ export class RedisCounter implements CallSource {
     return new Promise((resolve, reject) => {
       // To look at the clock for each takes its time.
       if (!this.#joined) this.#since = performance.now();
-      const pending: PendingSteps = { steps, since: this.#since, settled: false, resolve, reject };
+      const pending: PendingSteps = { steps, since: this.#since, replication, settled: false, resolve, reject };
       if (signal) endBy(pending, signal);
       this.#waiting.push(pending);
       this.#join();
@@ -86,7 +91,7 @@ export class RedisCounter implements CallSource {
     const failed = once(() => this.#breaker.fail());
     let start = 0;
     while (start < waiting.length && calls.length < CALLS_PER_WRITE) {
-      const steps = new StepsCall(this.#prefix);
+      const steps = new StepsCall(`{${this.#tag}}:r`);
       let end = start;
       while (end < waiting.length && steps.add(waiting[end]!)) end++;
       start = end;
@@ -118,6 +123,10 @@ export class RedisCounter implements CallSource {
   /** Whether an attempt makes sense: after failures, only one at a time. */
   #allows(): boolean {
     if (this.#breaker.state === "closed") return true;
+    // Another connection, or another server that has the slot: what was of the one before says nothing of it.
+    const { generation } = this.#batch.client;
+    if (generation !== this.#generation) this.#breaker.probe();
+    this.#generation = generation;
     return this.#breaker.allows() && this.#out.size === 0;
   }
 
@@ -135,16 +144,44 @@ export class RedisCounter implements CallSource {
     for (const pending of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) reject(pending, error);
   }
 
+  /** What is more where somebody waits for replicas: all who do share one mark. */
+  #marked(waiting: readonly PendingSteps[]): {
+    readonly script: Script;
+    readonly marks: readonly string[];
+    readonly kept: readonly number[];
+    /** Somebody is to wait for replicas of what he counted. */
+    readonly counted?: (replication: Replication) => void;
+    /** All have been told: a mark that nobody waits for is taken away. */
+    readonly settled?: () => void;
+  } {
+    const waits = waiting.flatMap(({ replication }) => replication?.wait ?? []);
+    if (waits.length === 0) return { script: STEPS, marks: [], kept: [] };
+    const { replicas } = this.#batch;
+    const mark = replicas.mark(this.#tag);
+    const wait = {
+      replicas: Math.max(...waits.map(({ replicas }) => replicas)),
+      timeout: Math.max(...waits.map(({ timeout }) => timeout)),
+    };
+    let count: Promise<number> | undefined;
+    const counted = (replication: Replication) => replication.add(count ??= replicas.wait(mark, wait));
+    const settled = () => {
+      if (!count) this.#batch.send("DEL", [mark], { operation: this.operation }).catch(() => {});
+    };
+    return { script: STEPS.marked, marks: [mark], kept: [keptFor(wait)], counted, settled };
+  }
+
   #call(steps: StepsCall, timeout: number, failed: () => void): Call {
     const { waiting, keys } = steps;
     const now = this.#now;
+    const marked = this.#marked(waiting);
     this.#out.add(waiting);
     const handlers = {
       operation: this.operation,
       resolve: (reply: RedisReply) => {
         if (this.#out.delete(waiting)) this.#breaker.succeed();
         try {
-          steps.settle(reply);
+          steps.settle(reply, marked.counted);
+          marked.settled?.();
         } catch (error) {
           for (const pending of waiting) reject(pending, error);
         }
@@ -156,8 +193,10 @@ export class RedisCounter implements CallSource {
       },
     };
     const within = new Deadline(timeout);
-    const args = [keys.length, ...keys, steps.encode(), now ? String(now()) : "", nonce()];
-    return STEPS.call(this.#batch, args, handlers, { within, whole: STEPS.isNew(this.#batch) });
+    const args = [steps.encode(), now ? String(now()) : "", nonce()];
+    const { script, marks, kept } = marked;
+    const all = [keys.length + marks.length, ...keys, ...marks, ...args, ...kept];
+    return script.call(this.#batch, all, handlers, { within, whole: script.isNew(this.#batch) });
   }
 }
 

@@ -1,6 +1,7 @@
 import { RedisError } from "../../errors.ts";
 import { ALGORITHMS, DEFINITIONS } from "../algorithms/registry.ts";
 import { ACTIONS } from "./scripts.ts";
+import type { Replication } from "../../redis/replication.ts";
 import type { Rule, Standing, Step } from "../store.ts";
 
 /** Steps that belong together, and who waits for them. */
@@ -9,6 +10,8 @@ export interface PendingSteps {
   readonly steps: readonly Step[];
   /** When they came at the latest, by `performance.now()`: those of one write share it. */
   readonly since: number;
+  /** Is told of what is counted, where replicas are to have it. */
+  readonly replication: Replication | undefined;
   /** Whether it has resolved, rejected or was given up. */
   settled: boolean;
   resolve(standings: Standing[]): void;
@@ -118,9 +121,10 @@ export class StepsCall {
   /**
    * Gives what was decided to those who wait.
    *
+   * @param counted Told who waits for replicas of what was counted, before he is given that.
    * @throws {RedisError} If the reply makes no sense.
    */
-  settle(reply: unknown): void {
+  settle(reply: unknown, counted?: (replication: Replication) => void): void {
     if (!(reply instanceof Uint8Array)) throw new RedisError("ERR the reply to a rate limit is no string");
     let length = 0;
     for (const { steps } of this.waiting) for (const step of steps) length += lengthOf(step);
@@ -135,6 +139,10 @@ export class StepsCall {
       }
       if (waiting.settled) continue;
       waiting.settled = true;
+      // What was refused has written nothing.
+      const { replication, steps } = waiting;
+      const wrote = replication && standings.every(({ allowed }, i) => allowed || steps[i]!.action === "penalize");
+      if (wrote) counted?.(replication);
       waiting.resolve(standings);
     }
   }

@@ -2,6 +2,8 @@ import { type ClosedBy, UnavailableError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
 import { bucketOf, hashTags } from "../../redis/buckets.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import { assertReplicates } from "../../redis/durability.ts";
+import type { Replication } from "../../redis/replication.ts";
 import { RedisCounter } from "./counter.ts";
 import type { LimitStore, Standing, Step } from "../store.ts";
 
@@ -29,9 +31,7 @@ export class RedisLimitStore implements LimitStore {
   constructor(batch: Batch, options: RedisLimitStoreOptions) {
     const { namespace, buckets = 1, timeout, now } = options;
     this.#batch = batch;
-    this.#counters = hashTags(namespace, buckets).map((tag) =>
-      new RedisCounter(batch, { prefix: `{${tag}}:r`, timeout, now })
-    );
+    this.#counters = hashTags(namespace, buckets).map((tag) => new RedisCounter(batch, { tag, timeout, now }));
   }
 
   /** Milliseconds after which steps are given up now. */
@@ -39,17 +39,21 @@ export class RedisLimitStore implements LimitStore {
     return this.#counters[0]!.timeout;
   }
 
-  run(steps: readonly Step[], signal?: AbortSignal): Promise<Standing[]> {
+  assertReplicates(): void {
+    assertReplicates(this.#batch.client, "rate limits");
+  }
+
+  run(steps: readonly Step[], signal?: AbortSignal, replication?: Replication): Promise<Standing[]> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#closed) {
       return Promise.reject(new UnavailableError("count rate limit", "closed", { closedBy: this.#closed }));
     }
     const first = this.#counterOf(steps[0]!.id);
-    if (steps.length === 1) return first.run(steps, signal);
+    if (steps.length === 1) return first.run(steps, signal, replication);
     if (this.#counters.length === 1 || steps.every(({ id }) => this.#counterOf(id) === first)) {
-      return first.run(steps, signal);
+      return first.run(steps, signal, replication);
     }
-    return this.#runApart(steps, signal);
+    return this.#runApart(steps, signal, replication);
   }
 
   [Symbol.asyncDispose](by: ClosedBy = "await using"): Promise<void> {
@@ -63,7 +67,11 @@ export class RedisLimitStore implements LimitStore {
    * counted is taken back when another refuses. Never more is admitted than by one script; meanwhile, others may be
    * refused.
    */
-  async #runApart(steps: readonly Step[], signal: AbortSignal | undefined): Promise<Standing[]> {
+  async #runApart(
+    steps: readonly Step[],
+    signal: AbortSignal | undefined,
+    replication: Replication | undefined,
+  ): Promise<Standing[]> {
     const slots = new Map<RedisCounter, number[]>();
     for (const [i, { id }] of steps.entries()) {
       const counter = this.#counterOf(id);
@@ -75,7 +83,7 @@ export class RedisLimitStore implements LimitStore {
     const within = new Deadline(this.timeout);
     within.begin();
     const ended = await Promise.allSettled([...slots].map(async ([counter, indexes]) => {
-      const found = await counter.run(indexes.map((i) => asReserved(steps[i]!)), signal);
+      const found = await counter.run(indexes.map((i) => asReserved(steps[i]!)), signal, replication);
       indexes.forEach((i, at) => standings[i] = found[at]!);
     }));
     const failed = ended.find((end) => end.status === "rejected");

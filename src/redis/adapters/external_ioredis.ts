@@ -103,6 +103,17 @@ export class ExternalIoredis implements RedisClient {
     return Promise.resolve(this.#subscriptions.subscribe(channel, listener, kind));
   }
 
+  apart(): Promise<ExternalIoredis> {
+    const redis = this.#redis.duplicate({
+      lazyConnect: true,
+      socketTimeout: undefined, // it may block
+      disconnectTimeout: DISCONNECT_WITHIN,
+      autoResendUnfulfilledCommands: false,
+      enableAutoPipelining: false,
+    });
+    return Promise.resolve(new ExternalIoredis(redis, true));
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#external.close();

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { RedisError } from "../../errors.ts";
+import { RedisError, UnavailableError } from "../../errors.ts";
 import type {
   ConnectionChange,
   RedisArgument,
@@ -17,6 +17,8 @@ import type { NodeRedisLike } from "./node_redis_like.ts";
 import { isErrorReply, toBuffer, toReply } from "./replies.ts";
 import { Subscriptions } from "../subscriptions.ts";
 import { ALL_KINDS } from "../subscription_topic.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
+import { unref } from "../../util/timers.ts";
 
 /** How replies are wanted: strings as bytes, the types of RESP3 as those of RESP2. By the marks of the protocol. */
 const TYPES = {
@@ -29,9 +31,16 @@ const TYPES = {
   126: Array, // ~ set
 };
 
-const HANGS =
-  "The client of npm:redis does not notice that its connection hangs: open it with socket.socketTimeout, a " +
-  "shorter pingInterval and a socket.reconnectStrategy";
+/** How long a server that was reached may take to log the client in and say that it is ready, in milliseconds. */
+const READY_WITHIN = 2000;
+
+/** What more a client of `npm:redis` is used with. */
+export interface ExternalNodeRedisOptions {
+  /** Told when its connection was made and does not become ready: the client itself does not notice. */
+  readonly hangs?: (reason: Error) => void;
+  /** What publishes, if not the client itself. */
+  readonly publisher?: Pick<RedisClient, "pipeline">;
+}
 
 /** A client of `npm:redis` of one server. */
 export class ExternalNodeRedis implements RedisClient {
@@ -40,31 +49,36 @@ export class ExternalNodeRedis implements RedisClient {
   readonly #redis: NodeRedisLike;
   readonly #external: ExternalConnection;
   readonly #subscriptions: Subscriptions;
+  readonly #hangs: ((reason: Error) => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #unsent = new Unsent();
 
-  constructor(redis: NodeRedisLike) {
+  constructor(redis: NodeRedisLike, { hangs, publisher = this }: ExternalNodeRedisOptions = {}) {
     this.#redis = redis;
+    this.#hangs = hangs;
     this.#subscriptions = new Subscriptions({
       open: (events, signal) => openSubscriber(redis, events, signal),
-      publisher: this,
+      publisher,
     });
     const external = this.#external = new ExternalConnection(redis, redis.isReady);
-    external.on("ready", () => external.connected());
+    external.on("connect", () => this.#watch());
+    external.on("ready", () => {
+      clearTimeout(this.#timer);
+      external.connected();
+    });
     external.on("error", (error) => {
       if (redis.isReady) return; // it is about something else
+      clearTimeout(this.#timer);
       this.#withdraw();
       external.failed(error);
       external.lost();
     });
     external.on("end", () => {
+      clearTimeout(this.#timer);
       this.#withdraw();
       external.ended();
     });
-  }
-
-  get advice(): string | undefined {
-    const { socketTimeout } = (this.#redis.options?.socket ?? {}) as { socketTimeout?: unknown };
-    return socketTimeout === undefined ? HANGS : undefined;
+    if (redis.isOpen && !redis.isReady) this.#watch(); // its connection may be there already
   }
 
   get address(): string | undefined {
@@ -115,8 +129,19 @@ export class ExternalNodeRedis implements RedisClient {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#external.close();
     await this.#subscriptions[Symbol.asyncDispose]();
+  }
+
+  /** Notices a connection that was made and does not become ready. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    if (this.#external.closed || !this.#hangs) return;
+    this.#timer = setTimeout(() => {
+      if (!this.#redis.isReady) this.#hangs?.(new UnavailableError("connect", "timeout"));
+    }, READY_WITHIN);
+    unref(this.#timer);
   }
 
   /** Takes back what the client has not written yet: it would send it when it is connected again, however late. */

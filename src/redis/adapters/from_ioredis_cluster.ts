@@ -37,6 +37,7 @@ export class IoredisClusterSource implements ClusterSource {
       port,
       lazyConnect: true,
       readOnly: false,
+      socketTimeout: undefined, // Larder finds out what hangs
       connectTimeout: CONNECT_WITHIN,
       disconnectTimeout: DISCONNECT_WITHIN,
       maxRetriesPerRequest: 0,
@@ -45,6 +46,10 @@ export class IoredisClusterSource implements ClusterSource {
       retryStrategy: (times: number) => Math.min(FIRST * 2 ** Math.min(times, 10), LONGEST),
     });
     return redis && new ExternalIoredis(redis, true);
+  }
+
+  forBlocking(): ClusterSource {
+    return this;
   }
 
   translate(at: NodeAddress): NodeAddress {

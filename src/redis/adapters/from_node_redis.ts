@@ -1,7 +1,7 @@
 import { describe } from "../../util/describe.ts";
 import type { RedisClient } from "../client.ts";
 import { ClusterClient } from "../cluster/client.ts";
-import { ExternalNodeRedis } from "./external_node_redis.ts";
+import { GivenNodeRedis } from "./given_node_redis.ts";
 import { NodeRedisClusterSource } from "./from_node_redis_cluster.ts";
 import type { NodeRedisClusterLike, NodeRedisLike, NodeRedisOptionsLike } from "./node_redis_like.ts";
 
@@ -16,11 +16,12 @@ export type {
  * Lets Larder use a client of `npm:redis` (node-redis 5 or 6) that you opened with `createClient()` or
  * `createCluster()` and that you close.
  *
- * It never sends a command twice. That its connection hangs a client finds out only with `socket.socketTimeout` and a
- * shorter `pingInterval`, and after that it connects again only with a `socket.reconnectStrategy` of yours: one with
- * the first without the others is refused, and one without any is taken with a `warning`. To subscribe, one more
- * connection with the same options is opened. For a cluster Larder opens one connection to each master, and one to
- * subscribe, with the options in `defaults`, and replaces them itself.
+ * It never sends a command twice. That its connection hangs a client finds out only with `socket.socketTimeout`, a
+ * shorter `pingInterval` and a `socket.reconnectStrategy`: one with the first without the others, which gives up for
+ * good, is refused. Without a `socketTimeout`, a connection that does not answer within `commandTimeout`, or was
+ * accepted and does not become ready within 2 seconds, is left to you, and Larder goes on over one of its own with the
+ * same options. To subscribe, one more connection is opened. For a cluster Larder opens one connection to each master, and
+ * one to subscribe, with the options in `defaults`, and replaces them itself.
  *
  * @param client The client. Connect it yourself: Larder waits for that.
  * @returns The client for `connect({ client })`.
@@ -72,7 +73,7 @@ export function fromNodeRedis(client: NodeRedisLike | NodeRedisClusterLike): Red
     );
   }
   assertRecovers(client.options);
-  return new ExternalNodeRedis(client);
+  return new GivenNodeRedis(client);
 }
 
 function isCluster(client: NodeRedisLike | NodeRedisClusterLike): client is NodeRedisClusterLike {
@@ -97,7 +98,7 @@ function assertRecovers({ pingInterval, socket = {} }: NodeRedisOptionsLike = {}
   const { socketTimeout, reconnectStrategy } = socket as { socketTimeout?: unknown; reconnectStrategy?: unknown };
   const wanted = (what: string, got: unknown) =>
     new TypeError(`Cannot use the client: wanted one opened with ${what}, got ${describe(got)}`);
-  if (socketTimeout === undefined) return; // it is said
+  if (socketTimeout === undefined) return; // Larder notices, and replaces it
   if (typeof socketTimeout !== "number" || !(socketTimeout > 0)) {
     throw wanted(
       "socket.socketTimeout, as in socketTimeout: 2000, so that it finds out when its connection hangs",

@@ -1,20 +1,8 @@
-import { UnavailableError } from "../../errors.ts";
-import type {
-  ConnectionChange,
-  RedisClient,
-  RedisCommand,
-  RedisReply,
-  Subscription,
-  SubscriptionKind,
-  SubscriptionListener,
-} from "../client.ts";
+import type { RedisClient } from "../client.ts";
 import type { ClusterSource } from "../cluster/source.ts";
 import type { NodeAddress } from "../cluster/slot_map.ts";
-import { ExternalNodeRedis } from "./external_node_redis.ts";
-import { openSubscriber } from "./from_node_redis_subscriber.ts";
 import type { NodeRedisClusterLike, NodeRedisLike, NodeRedisOptionsLike } from "./node_redis_like.ts";
-import { Subscriptions } from "../subscriptions.ts";
-import { ALL_KINDS } from "../subscription_topic.ts";
+import { OwnNodeRedis } from "./own_node_redis.ts";
 
 /** How long a node may be silent, how often an idle one is asked, and how long connecting may take, in milliseconds. */
 const [SILENT, PING_EVERY, CONNECT_WITHIN] = [2000, 500, 2000];
@@ -28,29 +16,38 @@ const [FIRST, LONGEST] = [50, 1000];
 export class NodeRedisClusterSource implements ClusterSource {
   readonly name: string = "redis cluster";
   readonly #cluster: NodeRedisClusterLike;
+  readonly #blocks: boolean;
   #template: NodeRedisLike | undefined;
 
-  constructor(cluster: NodeRedisClusterLike) {
+  /** `blocks` says that commands may block, so that a node that is silent may be well. */
+  constructor(cluster: NodeRedisClusterLike, blocks: boolean = false) {
     this.#cluster = cluster;
+    this.#blocks = blocks;
     this.#look();
   }
 
   seeds(): NodeAddress[] {
     this.#look();
-    return this.#cluster.masters.map(({ host, port }) => ({ host, port }));
+    return this.#cluster.masters.map((at) => this.translate(at));
   }
 
   open(at: NodeAddress): RedisClient | undefined {
     this.#look();
     const template = this.#template;
-    return template && new OwnNode(() => template.duplicate(optionsFor(template.options, at)));
+    return template && new OwnNodeRedis(() => template.duplicate(optionsFor(template.options, at, this.#blocks)));
   }
 
-  translate(at: NodeAddress): NodeAddress {
+  forBlocking(): ClusterSource {
+    return new NodeRedisClusterSource(this.#cluster, true);
+  }
+
+  translate({ host, port }: NodeAddress): NodeAddress {
     // The client of a node knows where it is reached.
-    const node = this.#cluster.masters.find(({ host, port }) => host === at.host && port === at.port);
-    const { host, port } = (node?.client?.options?.socket ?? {}) as { host?: string; port?: number };
-    return host === undefined || port === undefined ? at : { host, port };
+    const node = this.#cluster.masters.find((node) => node.host === host && node.port === port);
+    const there = (node?.client?.options?.socket ?? {}) as Partial<NodeAddress>;
+    return there.host === undefined || there.port === undefined
+      ? { host, port }
+      : { host: there.host, port: there.port };
   }
 
   #look(): void {
@@ -58,7 +55,11 @@ export class NodeRedisClusterSource implements ClusterSource {
   }
 }
 
-function optionsFor({ socket, pingInterval }: NodeRedisOptionsLike = {}, { host, port }: NodeAddress): object {
+function optionsFor(
+  { socket, pingInterval }: NodeRedisOptionsLike = {},
+  { host, port }: NodeAddress,
+  blocks: boolean,
+): object {
   const { socketTimeout } = (socket ?? {}) as { socketTimeout?: number };
   const silent = socketTimeout ?? SILENT;
   return {
@@ -67,98 +68,18 @@ function optionsFor({ socket, pingInterval }: NodeRedisOptionsLike = {}, { host,
     clientSideCache: undefined,
     emitInvalidate: undefined,
     readonly: false,
-    pingInterval: pingInterval !== undefined && pingInterval < silent ? pingInterval : Math.min(PING_EVERY, silent / 2),
+    pingInterval: blocks
+      ? undefined
+      : pingInterval !== undefined && pingInterval < silent
+      ? pingInterval
+      : Math.min(PING_EVERY, silent / 2),
     socket: {
       connectTimeout: CONNECT_WITHIN,
       ...socket,
       host,
       port,
-      socketTimeout: silent,
+      socketTimeout: blocks ? undefined : silent,
       reconnectStrategy: (retries: number) => Math.min(FIRST * 2 ** Math.min(retries, 10), LONGEST),
     },
   };
-}
-
-/** A client of a node that Larder has opened: where it hangs, another one takes its place. */
-class OwnNode implements RedisClient {
-  readonly name: string = "redis";
-  readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
-  readonly #make: () => NodeRedisLike;
-  readonly #subscriptions: Subscriptions;
-  #redis: NodeRedisLike;
-  #client: ExternalNodeRedis;
-  #generation = 0;
-  #listener: ((change: ConnectionChange) => void) | undefined;
-  #closed = false;
-
-  constructor(make: () => NodeRedisLike) {
-    this.#make = make;
-    this.#redis = make();
-    this.#client = this.#open();
-    this.#subscriptions = new Subscriptions({
-      open: (events, signal) => openSubscriber(this.#redis, events, signal),
-      publisher: this,
-    });
-  }
-
-  get connected(): boolean {
-    return !this.#closed && this.#client.connected;
-  }
-
-  get generation(): number {
-    return this.#generation;
-  }
-
-  onChange(listener: (change: ConnectionChange) => void): void {
-    this.#listener = listener;
-  }
-
-  async pipeline(commands: readonly RedisCommand[]): Promise<RedisReply[]> {
-    return await this.#client.pipeline(commands);
-  }
-
-  reset(reason: Error): void {
-    if (this.#closed) return;
-    const up = this.#client.connected;
-    this.#end();
-    this.#redis = this.#make();
-    this.#client = this.#open();
-    if (up) this.#listener?.({ state: "disconnected", reason });
-  }
-
-  subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
-    if (this.#closed) return Promise.reject(new UnavailableError("subscribe", "closed"));
-    return Promise.resolve(this.#subscriptions.subscribe(channel, listener, kind));
-  }
-
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#subscriptions[Symbol.asyncDispose]();
-    this.#end();
-  }
-
-  #open(): ExternalNodeRedis {
-    const redis = this.#redis;
-    redis.on("error", () => {}); // told by the events that matter
-    const client = new ExternalNodeRedis(redis);
-    client.onChange((change) => {
-      if (client !== this.#client) return;
-      if (change.state === "connected") this.#generation++;
-      this.#listener?.(change);
-    });
-    redis.connect().catch(() => {}); // it tries again by itself, and says so
-    return client;
-  }
-
-  #end(): void {
-    const redis = this.#redis;
-    this.#client.close().catch(() => {});
-    try {
-      if (redis.destroy) redis.destroy();
-      else redis.disconnect().catch(() => {});
-    } catch {
-      // It is closed already.
-    }
-  }
 }

@@ -25,8 +25,7 @@ import { type FollowingSubscription, subscribeOnCluster } from "./subscribe.ts";
 /** How long a node may take to tell who owns which slots, in milliseconds. */
 const ANSWERS_WITHIN = 1000;
 /** How often the cluster is looked at while all is well, and while a node is missing, in milliseconds. */
-const EVERY = 15_000;
-const EVERY_IN_TROUBLE = 200;
+const [EVERY, EVERY_IN_TROUBLE] = [15_000, 200];
 /** How long a node that owns nothing any more is kept, so that what is on its way can end. */
 const KEPT = 10_000;
 /** How long after a look another one is made because a node pointed elsewhere. */
@@ -39,6 +38,8 @@ const SOON = 50;
 export class ClusterClient implements RedisClient, ClusterNodes {
   readonly name: string;
   readonly cluster: boolean = true;
+  readonly nodes: ClusterNodes = this;
+  readonly apart = (): Promise<ClusterClient> => Promise.resolve(new ClusterClient(this.#source.forBlocking()));
   readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
   readonly #source: ClusterSource;
   readonly #nodes = new Map<string, ClusterNode>();
@@ -62,10 +63,6 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     this.name = source.name;
     this.#source = source;
     this.#lookIn(0);
-  }
-
-  get nodes(): ClusterNodes {
-    return this;
   }
 
   get connected(): boolean {
@@ -284,6 +281,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
       if (masters.has(node)) node.leftAt = undefined;
       else node.leftAt ??= now;
     }
+    for (const slot of this.#used.keys()) if (owners[slot] !== undefined) this.#use(slot, owners[slot]);
     this.#known = masters.size > 0;
     if (this.connected) this.#tellUp();
     for (const subscription of this.#subscriptions) subscription.update();

@@ -9,6 +9,8 @@ import { followed, type Redirect } from "./redirect.ts";
 export interface Lane {
   /** Whether nothing waits in it. */
   readonly idle: boolean;
+  /** Gives away what waits to be written. */
+  withdraw(): readonly Waiting[];
   /** Takes calls over. */
   adopt(calls: readonly Waiting[]): void;
   /** Fails all that waits. */
@@ -38,7 +40,7 @@ export class Lanes<Batch extends Lane> {
   /** Has each call written to its node; those whose node nobody knows fail. */
   deal(calls: readonly Waiting[], error: ErrorMaker): void {
     const parts = new Map<RedisClient, Waiting[]>();
-    for (const call of calls) {
+    for (const call of [...this.#stranded(), ...calls]) {
       const node = this.#nodes.of(call.before === undefined ? [call] : [...call.before, call]);
       const part = node && parts.get(node);
       if (!node) refuse(call, error(call.operation, "connection", unknownNode()));
@@ -52,6 +54,18 @@ export class Lanes<Batch extends Lane> {
   async close(by: ClosedBy | undefined): Promise<void> {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close(by)));
     this.#lanes.clear();
+  }
+
+  /** What waits for a connection to a node that has lost its keys to another: nothing of it was sent. */
+  #stranded(): readonly Waiting[] {
+    let owners: Set<RedisClient> | undefined;
+    const all: Waiting[] = [];
+    for (const [node, lane] of this.#lanes) {
+      if (node.connected || lane.idle) continue;
+      owners ??= new Set(this.#nodes.owners);
+      if (!owners.has(node)) all.push(...lane.withdraw());
+    }
+    return all;
   }
 
   readonly #redirect: Redirect = (call, error) => {

@@ -9,6 +9,8 @@ export interface ClusterSource {
   seeds(): NodeAddress[];
   /** Opens a connection to one node; nothing while that is not possible yet. Closing it closes what was opened. */
   open(at: NodeAddress): RedisClient | undefined;
+  /** The same for connections on which commands may block. */
+  forBlocking(): ClusterSource;
   /** Where a node is reached that the cluster knows under an address. */
   translate(at: NodeAddress): NodeAddress;
 }

@@ -2,6 +2,7 @@ import type { Batch } from "../../redis/batch.ts";
 import type { RedisArgument, RedisReply } from "../../redis/client.ts";
 import { withoutForeign } from "../../redis/foreign_keys.ts";
 import { unavailable } from "../../redis/refusals.ts";
+import { runReplicated } from "../../redis/replication.ts";
 import type { Script } from "../../redis/script.ts";
 import { SessionReader } from "./reader.ts";
 import { doubles } from "./reply.ts";
@@ -25,6 +26,7 @@ const FASTEST = 1000.5;
 /** The sessions of one hash slot. */
 export class SessionSlot {
   readonly #batch: Batch;
+  readonly #tag: string;
   readonly #base: string;
   readonly #touchEvery: number;
   readonly reader: SessionReader;
@@ -35,11 +37,12 @@ export class SessionSlot {
   #revoked = -Infinity;
   #revokedAt = Infinity;
 
-  constructor(batch: Batch, base: string, touchEvery: number) {
+  constructor(batch: Batch, tag: string, touchEvery: number) {
     this.#batch = batch;
-    this.#base = base;
+    this.#tag = tag;
+    this.#base = `{${tag}}:s`;
     this.#touchEvery = touchEvery;
-    this.reader = new SessionReader(batch, base, touchEvery, (us) => this.told(us));
+    this.reader = new SessionReader(batch, this.#base, touchEvery, (us) => this.told(us));
   }
 
   async run(
@@ -47,17 +50,14 @@ export class SessionSlot {
     handles: readonly string[],
     args: readonly RedisArgument[],
     operation: string,
-    options: SessionStoreOptions,
+    { signal, within, replication }: SessionStoreOptions,
   ): Promise<RedisReply> {
     const keys = handles.map((handle) => `${this.#base}:${handle}`);
     keys.push(`${this.#base}l`);
     try {
-      const reply = await script.run(this.#batch, keys, [this.#touchEvery, ...args], {
-        signal: options.signal,
-        within: options.within,
-        operation,
-        whole: script.isNew(this.#batch),
-      });
+      const more = [this.#touchEvery, ...args];
+      const options = { signal, within, operation };
+      const reply = await runReplicated(this.#batch, script, keys, more, options, this.#tag, replication);
       return withoutForeign(this.#batch, operation, reply);
     } catch (error) {
       throw unavailable(error, operation);

@@ -3,6 +3,7 @@ import type { Batch } from "../../redis/batch.ts";
 import { hashTags } from "../../redis/buckets.ts";
 import type { RedisArgument } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
+import { assertReplicates } from "../../redis/durability.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { tooMuch } from "../fields.ts";
 import {
@@ -63,7 +64,7 @@ export class RedisSessionStore implements SessionStore {
     const { namespace, buckets = 1, touchEvery = -1 } = options;
     this.buckets = buckets;
     this.#batch = batch;
-    this.#slots = hashTags(namespace, buckets).map((tag) => new SessionSlot(batch, `{${tag}}:s`, touchEvery));
+    this.#slots = hashTags(namespace, buckets).map((tag) => new SessionSlot(batch, tag, touchEvery));
   }
 
   /** A deadline for a call that takes several steps. */
@@ -178,7 +179,7 @@ export class RedisSessionStore implements SessionStore {
     options: SessionFollowOptions = {},
   ): Promise<PlacedSession | "taken" | undefined> {
     options = { within: this.deadline(), ...options };
-    const { signal, within, follow = false } = options;
+    const { follow = false } = options;
     const operation = "regenerate session";
     const { userId = "", absolute, maxPerUser, whenFull, idle, device = "", persistent, grace, sealed } = renewal;
     const { maxBytes = 0 } = renewal;
@@ -194,9 +195,7 @@ export class RedisSessionStore implements SessionStore {
     if (!told) return undefined;
     const [born, , revoked] = doubles(more, 4);
     // For a user who is named this is a login.
-    if (userId !== "" && slot.isLate(begun, born!, revoked!)) {
-      await this.destroy(told.session.handle, { signal, within });
-    }
+    if (userId !== "" && slot.isLate(begun, born!, revoked!)) await this.destroy(told.session.handle, options);
     return { session: told.session, evicted: handlesOf(gone), ...(steps && { steps: stepsOf(steps, handle.length) }) };
   }
 
@@ -228,6 +227,10 @@ export class RedisSessionStore implements SessionStore {
       if (outcome.status === "rejected") throw outcome.reason;
       return sum + outcome.value;
     }, 0);
+  }
+
+  assertReplicates(): void {
+    assertReplicates(this.#batch.client, "sessions");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
