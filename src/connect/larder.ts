@@ -3,7 +3,7 @@ import { RedisStore } from "../cache/redis/store.ts";
 import { type ConnectOptions, resolveConfig } from "./config.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
 import type { ClosedBy } from "../errors.ts";
-import { safeListener } from "../observe/events.ts";
+import { type EventListener, safeListener } from "../observe/events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { ONE_BUCKET, tell, warn } from "./hints.ts";
 import { ImageCache } from "../images/image_cache.ts";
@@ -22,7 +22,7 @@ import type { PubSub } from "../pubsub/pubsub.ts";
 import type { Streams } from "../streams/streams.ts";
 import { limitTimeout } from "../rate_limit/settings.ts";
 import { Probes } from "./probes.ts";
-import { waitUntilReady } from "./ready.ts";
+import { tooFar, waitUntilReady } from "./ready.ts";
 import { type RawCommands, rawCommands } from "../redis/raw_commands.ts";
 import { rememberServer } from "./server_of.ts";
 import { openSessions } from "./open_sessions.ts";
@@ -195,7 +195,7 @@ export async function connect<
     },
   );
   const services = { cache, sessions, rateLimit, locks, pubsub, streams };
-  return rememberServer(new Services<TypesWith<Types, Data>, Limits>(services, servers), server);
+  return rememberServer(new Services<TypesWith<Types, Data>, Limits>(services, servers, on), server);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
@@ -211,16 +211,18 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   readonly client: RawCommands;
   readonly store: "redis" | "memory";
   readonly #servers: readonly CheckedServer[];
+  readonly #on: EventListener | undefined;
   #closed = false;
 
   constructor(
     services: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub" | "streams">,
     servers: readonly CheckedServer[],
+    on: EventListener | undefined,
   ) {
     const { cache, sessions, rateLimit, locks, pubsub, streams } = services;
     [this.cache, this.sessions, this.rateLimit] = [cache, sessions, rateLimit];
     [this.locks, this.pubsub, this.streams] = [locks, pubsub, streams];
-    this.#servers = servers;
+    [this.#servers, this.#on] = [servers, on];
     const main = servers.find(({ role }) => role !== "cache")?.batch;
     this.store = main ? "redis" : "memory";
     this.client = main ? rawCommands(main) : {
@@ -234,6 +236,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     const { timeout, signal } = options;
     const milliseconds = timeout === undefined ? 0 : toMilliseconds(timeout, "timeout");
     await waitUntilReady(this.#servers, milliseconds, signal);
+    for (const warning of new Set(this.#servers.flatMap((server) => tooFar(server) ?? []))) tell(this.#on, warning);
   }
 
   async health(options: { signal?: AbortSignal } = {}): Promise<Health> {

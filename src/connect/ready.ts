@@ -33,6 +33,19 @@ export async function waitUntilReady(
   }
 }
 
+/** Round trips that the first calls of a process may take, within one deadline. */
+const ROUND_TRIPS = 3;
+
+/** What is to be said of a server that is so far away that the first calls do not fit into their deadline. */
+export function tooFar({ batch: { roundTrip, commandTimeout } }: CheckedServer): string | undefined {
+  if (roundTrip === undefined || ROUND_TRIPS * roundTrip <= commandTimeout) return undefined;
+  const wanted = Math.ceil((ROUND_TRIPS + 1) * roundTrip / 100) * 100;
+  return `A round trip to Redis takes ${
+    Math.round(roundTrip)
+  } ms, and the first calls take up to ${ROUND_TRIPS}: wanted ` +
+    `a "commandTimeout" of at least "${wanted}ms", got ${commandTimeout} ms`;
+}
+
 /** What was refused last says more than that it took too long. */
 function timeout(cause: unknown): UnavailableError {
   return new UnavailableError(OPERATION, "timeout", cause === undefined ? undefined : { cause });
