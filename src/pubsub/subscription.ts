@@ -81,7 +81,7 @@ export class Subscribed<Value> implements ChannelSubscription<Value, PatternItem
   #bytes = 0;
   #messages = 0;
   #begun = false;
-  /** Whether touch is lost, which is told in front of the next message, and when it is back. */
+  /** Whether touch is lost, which is told when it is back. */
   #lost = false;
   #error: Error | undefined;
   #over = false;
@@ -165,9 +165,9 @@ export class Subscribed<Value> implements ChannelSubscription<Value, PatternItem
   #message(payload: Uint8Array, channel: string): void {
     if (this.#over || this.#error) return;
     const { buffer, onFull, counts, topic } = this.#parts;
+    // Until all arrive again some may be missing between those that do: the gap that is told then stands for all.
+    if (this.#lost || !this.#begun) return;
     counts.received++;
-    if (this.#lost && this.#begun) this.#missed();
-    this.#lost = false;
     const isFull = () => this.#messages >= buffer || (this.#messages > 0 && this.#bytes + payload.length > MOST_BYTES);
     if (isFull()) {
       if (onFull === "error") return this.#fail(new ChannelFullError(topic.name, buffer));
