@@ -118,6 +118,11 @@ Deno.test({
     assertEquals(received!.kind, 5); // a consumer
     const links = received!.links!.map(({ traceId, spanId }) => [traceId, spanId]);
     assertEquals(links, [[publish!.traceId, publish!.spanId]]);
+    const [add] = named("streams.add").filter(({ kind }) => kind === 4);
+    const [consume] = named("streams.consume");
+    assertEquals([add!.parentSpanId, consume!.kind], [named("job")[0]!.spanId, 5]);
+    assertEquals(consume!.links!.map(({ traceId, spanId }) => [traceId, spanId]), [[add!.traceId, add!.spanId]]);
+    assertEquals(named("handling")[0]!.parentSpanId, consume!.spanId);
     const [copies] = named("copies");
     assertEquals(receiver.spans.filter(({ traceId }) => traceId === copies!.traceId), [copies!]);
     assert(receiver.metrics.includes("db.client.operation.duration"));

@@ -39,6 +39,19 @@ await trace.getTracer("app").startActiveSpan("order", async (span) => {
 const { value } = await messages.next();
 if (!value?.headers?.traceparent.includes("-")) throw new Error(`It should carry its span: ${JSON.stringify(value)}`);
 
+const jobs = redis.streams.stream<number>("secret-stream");
+const handled = Promise.withResolvers<void>();
+const worker = jobs.consume("secret-group", {}, async () => {
+  await trace.getTracer("app").startActiveSpan("handling", (inner) => Promise.resolve(inner.end()));
+  handled.resolve();
+});
+await trace.getTracer("app").startActiveSpan("job", async (span) => {
+  await jobs.add(7, { key: "secret-key" });
+  span.end();
+});
+await handled.promise;
+await worker.shutdown();
+
 await using near = await connect({ url: Deno.args[0]!, namespace: "traced", cache: { local: true } });
 const roundTrips = () => near.metrics()[0]!.latencies.reduce((sum, { count }) => sum + count, 0);
 const deadline = performance.now() + 5000;
