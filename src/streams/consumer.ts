@@ -18,6 +18,8 @@ import type { HeldPlace, Work } from "./work.ts";
 
 /** How soon it is looked for more where words may be missed, in milliseconds. */
 const DEAF = 500;
+/** How soon where none should be: well before a store forgets that somebody waits. */
+const NET = 20_000;
 
 /** What a consumer needs. */
 export interface ConsumerParts<Value> extends Consuming {
@@ -152,7 +154,9 @@ export class GroupConsumer<Value> {
       // The first that runs after a pause knows that the place may be another's.
       if (performance.now() >= place.until) await this.#places.beat();
       if (!place.works.has(work)) return undefined;
-      if (work.uncounted && !await store.retry(at, entry.id, work.attempt)) return void this.#places.lose(place);
+      const counted = !work.uncounted || await store.retry(at, entry.id, work.attempt);
+      if (counted === undefined) return void this.#places.lose(place);
+      if (!counted) return void this.#drop(work);
       work.uncounted = false;
     } catch (error) {
       this.#hand.again(work);
@@ -176,6 +180,13 @@ export class GroupConsumer<Value> {
     }
     if (read.headers && !handler) tracesMessages()?.received("streams.consume", read.headers);
     return { ...message, ...read };
+  }
+
+  /** Somebody else is done with it; what else is in hand is still this consumer's. */
+  #drop(work: Work): void {
+    const { stream, group, on } = this.#parts;
+    this.#hand.drop(work);
+    on?.({ type: "stream.lost", stream, group, count: 1 });
   }
 
   async #run(): Promise<void> {
@@ -223,7 +234,7 @@ export class GroupConsumer<Value> {
       this.#beat();
       this.#hunger();
       this.#tick();
-    }, this.#live ? lease / 3 : Math.min(lease / 3, DEAF));
+    }, Math.min(lease / 3, this.#live ? NET : DEAF));
   };
 
   #beat(): void {

@@ -62,7 +62,10 @@ export class Fetcher {
   /** From where to fetch, and how many. What was taken over comes first, and only what can begin. */
   #pick(): [HeldPlace | undefined, number] {
     const { concurrency, places, hand: { begun, ready, size }, appetite } = this.#parts;
-    const free = concurrency - begun - ready;
+    // What was fetched ahead must not keep what was taken over waiting for ever.
+    let taken = 0;
+    for (const place of places.all.values()) if (!place.own) taken += place.works.size;
+    const free = Math.max(concurrency - begun - ready, taken === 0 ? 1 : 0);
     if (free > 0 && places.all.size > 1 && !this.#parts.hand.suspect) {
       for (const place of places.all.values()) if (!place.own && place.hungry) return [place, free];
     }
@@ -87,7 +90,7 @@ export class Fetcher {
   }
 
   async #fetch(place: HeldPlace, wanted: number): Promise<void> {
-    const { store, stream, group, lease, from, places, hand, appetite, gap, hunger } = this.#parts;
+    const { store, stream, group, lease, places, hand, appetite, gap, hunger } = this.#parts;
     const { generation } = store;
     if (generation !== place.generation && place.until > 0) {
       // After a restart something may be pending again.
@@ -102,16 +105,17 @@ export class Fetcher {
     try {
       answer = await store.take({
         ...{ stream, group, place: place.name, owner: places.owner, lease, wanted, inHand },
-        ...{ after: place.after, from: place.own ? from : undefined, most: MOST_PENDING },
+        ...{ after: place.after, from: place.own ? this.#begin : undefined, most: MOST_PENDING },
+        counted: place.own && !place.again || place.unsure,
       });
     } catch (error) {
-      place.hungry = true;
+      place.hungry = place.unsure = true;
       throw error;
     }
     if (!answer.held) return places.lose(place);
     place.until = places.heldFrom(sent);
     place.after = answer.after;
-    if (answer.empty) place.again = false;
+    if (answer.empty) place.again = place.unsure = false;
     else if (!answer.full) place.hungry = true;
     if (answer.full) {
       clearTimeout(this.#timer);
@@ -123,6 +127,12 @@ export class Fetcher {
     appetite.fetched(answer.entries.map(({ payload }) => payload?.length ?? 0));
     if (!place.own) this.#claimed(answer.entries.length);
     hand.add(place, answer.entries);
+  }
+
+  /** Where the group begins. One that was lost begins with the first message: what came since is not to be missed. */
+  get #begin(): string {
+    const { from } = this.#parts;
+    return this.#known && from === "$" ? "0" : from;
   }
 
   #claimed(count: number): void {

@@ -114,14 +114,17 @@ export class Hand {
 
   /** All of a place is another's; tells how many were in hand. */
   lose(place: HeldPlace): number {
-    const { stream, counts } = this.#parts;
     const works = [...place.works];
-    for (const work of works) {
-      this.#remove(work);
-      work.controller.abort(new MessageLostError(stream, work.entry.id));
-    }
-    counts.lost += works.length;
+    for (const work of works) this.drop(work);
     return works.length;
+  }
+
+  /** One is another's, or somebody else is done with it. */
+  drop(work: Work): void {
+    const { stream, counts } = this.#parts;
+    this.#remove(work);
+    work.controller.abort(new MessageLostError(stream, work.entry.id));
+    counts.lost++;
   }
 
   /** Resolves when nothing is on its way to the store. */
@@ -165,13 +168,7 @@ export class Hand {
     work.error = error;
     counts.retried++;
     on?.({ type: "stream.retry", stream, group, id: work.entry.id, attempt: work.attempt, delay, error });
-    work.timer = setTimeout(() => {
-      work.attempt++;
-      work.uncounted = true;
-      this.again(work);
-      this.#parts.changed();
-    }, delay);
-    this.#leave(work);
+    this.#later(work, delay);
     return "retried";
   }
 
@@ -200,9 +197,25 @@ export class Hand {
         on?.({ type: "stream.dead", stream, group, id, attempts: attempt, error: error ?? text });
         return "dead";
       } catch (failure) {
-        if (!await again(failure, failures)) throw failure;
+        if (await again(failure, failures)) continue;
+        if (this.#over) throw failure;
+        work.error = error;
+        // It cannot be kept there, as where the key is of somebody else: it is not let go.
+        on?.({ type: "stream.error", stream, group, error: failure });
+        if (this.#works.has(work)) this.#later(work, this.#delay(this.#parts.delayOf, attempt, error));
+        throw failure;
       }
     }
+  }
+
+  #later(work: Work, delay: number): void {
+    work.timer = setTimeout(() => {
+      work.attempt++;
+      work.uncounted = true;
+      this.again(work);
+      this.#parts.changed();
+    }, delay);
+    this.#leave(work);
   }
 
   /** It is not being handled any more. */

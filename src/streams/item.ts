@@ -1,3 +1,4 @@
+import { describe } from "../util/describe.ts";
 import type { Duration } from "../util/duration.ts";
 import type { MessageHeaders } from "../util/message_headers.ts";
 
@@ -112,7 +113,12 @@ export function gapItem(
 
 /** What went wrong, as a dead letter keeps it. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error ?? "given up");
+  let text: string;
+  try {
+    text = error instanceof Error ? `${error.name}: ${error.message}` : String(error ?? "given up");
+  } catch {
+    text = describe(error); // it cannot be told as text
+  }
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 const LONGEST = 4096;

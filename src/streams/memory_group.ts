@@ -53,7 +53,7 @@ export class MemoryGroup {
   }
 
   take(request: TakeRequest, now: number, made: boolean): TakeAnswer {
-    const { place: name, owner, lease, wanted, from, most, inHand } = request;
+    const { place: name, owner, lease, wanted, from, most, inHand, counted } = request;
     let { after } = request;
     const nothing = { entries: [], made, dropped: 0, missed: 0, full: false };
     let place = this.#places.get(name);
@@ -73,7 +73,7 @@ export class MemoryGroup {
       if (inHand.includes(id)) continue;
       const entry = this.#log.find(id);
       if (entry) {
-        pending.attempts++;
+        if (!counted || pending.attempts === 0) pending.attempts++;
         pending.since = now;
         entries.push({ ...entry, attempt: pending.attempts });
         cut = alone;
@@ -121,9 +121,10 @@ export class MemoryGroup {
     return settled.map((one) => this.#remove(one));
   }
 
-  retry(place: string, owner: string, id: string, attempt: number, now: number): boolean {
+  retry(place: string, owner: string, id: string, attempt: number, now: number): boolean | undefined {
     const held = this.#places.get(place);
-    const pending = held?.owner === owner ? held.pending.get(id) : undefined;
+    if (held?.owner !== owner) return undefined;
+    const pending = held.pending.get(id);
     if (!pending) return false;
     pending.attempts = attempt;
     pending.since = now;

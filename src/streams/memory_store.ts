@@ -27,10 +27,15 @@ export interface MemoryStreamStoreOptions {
   now?: (() => number) | undefined;
 }
 
+/** So many names under which a message was added once are not looked through. */
+const FEW = 1000;
+
 interface MemoryStream {
   readonly log: MemoryLog;
   readonly groups: Map<string, MemoryGroup>;
   readonly once: Map<string, { readonly id: string; readonly until: number }>;
+  /** How many of them there may be before those that have ended are looked for. */
+  mostOnce: number;
   readonly dead: (DeadEntry & { readonly only: string })[];
 }
 
@@ -58,8 +63,13 @@ export class MemoryStreamStore implements StreamStore {
   // deno-lint-ignore require-await -- answers at once, but like a store that cannot
   async add(request: AddRequest, signal?: AbortSignal): Promise<{ id: string; added: boolean }> {
     const { payload, key, maxLength, once } = request;
-    const { log, once: before } = this.#stream(request.stream, "add to a stream", signal);
+    const stream = this.#stream(request.stream, "add to a stream", signal);
+    const { log, once: before } = stream;
     const now = this.#now();
+    if (before.size >= stream.mostOnce) {
+      for (const [id, { until }] of before) if (until <= now) before.delete(id);
+      stream.mostOnce = Math.max(FEW, 2 * before.size);
+    }
     for (const [id, { until }] of before) { // those that end first are often the first
       if (until > now) break;
       before.delete(id);
@@ -92,9 +102,9 @@ export class MemoryStreamStore implements StreamStore {
 
   /** Counts an attempt. */
   // deno-lint-ignore require-await -- see add()
-  async retry(place: Place, id: string, attempt: number): Promise<boolean> {
+  async retry(place: Place, id: string, attempt: number): Promise<boolean | undefined> {
     const group = this.#group(place, "retry a message");
-    return group?.retry(place.place, place.owner, id, attempt, this.#now()) ?? false;
+    return group?.retry(place.place, place.owner, id, attempt, this.#now());
   }
 
   /** Gives a message up. */
@@ -219,7 +229,7 @@ export class MemoryStreamStore implements StreamStore {
     if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
     let stream = this.#streams.get(name);
     if (!stream) {
-      stream = { log: new MemoryLog(), groups: new Map(), once: new Map(), dead: [] };
+      stream = { log: new MemoryLog(), groups: new Map(), once: new Map(), mostOnce: FEW, dead: [] };
       this.#streams.set(name, stream);
     }
     return stream;

@@ -72,7 +72,7 @@ export class Places {
   #add(name: string, own: boolean): HeldPlace {
     const { generation } = this.#parts.store;
     const place: HeldPlace = {
-      ...{ name, own, after: "0-0", until: 0, hungry: true, again: false, generation },
+      ...{ name, own, after: "0-0", until: 0, hungry: true, again: false, unsure: false, generation },
       works: new Set(),
     };
     this.all.set(name, place);

@@ -24,14 +24,30 @@ export interface ReaderParts<Value> {
 }
 
 /** Reads a range of messages, page by page; with `follow` for ever. */
-export async function* readRange<Value>(
+export function readRange<Value>(
   parts: ReaderParts<Value>,
   range: Range,
   given: AbortSignal | undefined,
 ): AsyncGenerator<ReadItem<Value>, void, undefined> {
-  const { store, stream, closing } = parts;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([parts.closing, stop.signal, ...given ? [given] : []]);
+  const items = itemsOf(parts, range, signal);
+  const end = items.return.bind(items);
+  // A generator that waits for more would end with the next message.
+  items.return = (value) => {
+    stop.abort();
+    return end(value);
+  };
+  return items;
+}
+
+async function* itemsOf<Value>(
+  parts: ReaderParts<Value>,
+  range: Range,
+  signal: AbortSignal,
+): AsyncGenerator<ReadItem<Value>, void, undefined> {
+  const { store, stream } = parts;
   const { to, follow } = range;
-  const signal = given ? AbortSignal.any([given, closing]) : closing;
   let { from } = range;
   let left = range.limit;
   const ears = follow ? new Ears(signal) : undefined;
@@ -40,12 +56,15 @@ export async function* readRange<Value>(
   try {
     if (signal.aborted) return;
     if (ears) listening = await store.listen(stream, ears);
-    if (from.startsWith("(") && await isGone(store, stream, from.slice(1), signal)) yield { gap: true };
+    let looked = !from.startsWith("(");
     for (let failures = 0; left > 0 && !signal.aborted;) {
       const limit = Math.min(PAGE, left);
       let entries: readonly StreamEntry[];
       ears?.listen();
       try {
+        const gone = !looked && await isGone(store, stream, from.slice(1), signal);
+        looked = true;
+        if (gone) yield { gap: true };
         entries = await store.read({ stream, from, to, limit, watch: follow }, signal);
         failures = 0;
       } catch (error) {

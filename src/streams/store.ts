@@ -64,6 +64,8 @@ export interface TakeRequest extends Place {
   readonly most: number;
   /** Ids behind `after` that are in hand all the same. */
   readonly inHand: readonly string[];
+  /** Whether an attempt was counted already of what is pending there, by a call whose answer was lost. */
+  readonly counted: boolean;
 }
 
 /** What a consumer is given. */
@@ -220,8 +222,8 @@ export interface StreamStore extends AsyncDisposable {
   take(request: TakeRequest): Promise<TakeAnswer>;
   /** Is done with messages; tells of each whether it was pending, or nothing where the place is another's. */
   ack(place: Place, settled: readonly Settled[]): Promise<readonly boolean[] | undefined>;
-  /** Counts one more attempt; tells whether the place is still held. */
-  retry(place: Place, id: string, attempt: number): Promise<boolean>;
+  /** Counts one more attempt; tells whether it is pending, or nothing where the place is another's. */
+  retry(place: Place, id: string, attempt: number): Promise<boolean | undefined>;
   /** Gives a message up; tells whether it was pending. */
   bury(place: Place, dead: DeadRequest): Promise<boolean>;
   /** Keeps places alive, and takes over one that nobody holds. */

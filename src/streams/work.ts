@@ -13,6 +13,8 @@ export interface HeldPlace {
   hungry: boolean;
   /** Whether it is read from its begin again, ids that are in hand being left out. */
   again: boolean;
+  /** Whether a take was not answered: it may have counted an attempt of what it handed out. */
+  unsure: boolean;
   /** The generation of the store that it was read in. */
   generation: number;
   /** What is in hand of it. */

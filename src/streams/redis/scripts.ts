@@ -54,6 +54,13 @@ local function field(fields, name)
 end
 `;
 
+/** The number of a message, unless somebody else has written one that is none. */
+const NUMBER = `
+local function numberOf(text)
+  return string.match(text or '', '^%d+$') and #text < 16 and tonumber(text) or nil
+end
+`;
+
 /** Messages that are scanned in one call at most, for one whose key is free. */
 const SCANNED = 1000;
 /** Milliseconds that it is remembered that somebody waits. */
@@ -91,16 +98,17 @@ return { id, 1 }
 /**
  * Hands out messages.
  *
- * KEYS[1]: the stream. KEYS[2]: the places. KEYS[3]: the keys. KEYS[4]: who waits.
+ * KEYS[1]: the stream. KEYS[2]: the places. KEYS[3]: the keys. KEYS[4]: who waits. KEYS[5]: the number.
  *
  * ARGV: the time in µs for tests, or empty · group · place · owner · lease (ms) · wanted · after which id · where a
- * group begins, or empty: only what is pending · most pending · channel · ids in hand, with spaces around.
+ * group begins, or empty: only what is pending · most pending · channel · ids in hand, with spaces around · `1` if what
+ * is pending there was counted for this owner already, by a call whose answer was lost.
  *
  * Replies with whether the place is held, whether the group was made, how many were dropped and missed, whether there
  * is nothing more, whether too many are pending, up to where all is in hand, and the messages: id, attempt, fields.
  */
 export const TAKE: Script = new Script(`
-${TIME}${OWNER}${WAKE}${FIELD}
+${TIME}${OWNER}${WAKE}${FIELD}${NUMBER}
 local stream, group, place, me = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local wanted, after, from = tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local who = owner(place)
@@ -113,12 +121,19 @@ if pending.err then
   redis.call('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
   redis.call('DEL', KEYS[2], KEYS[3])
   made, pending = 1, {}
+  -- What is missing is told from here on, although nothing may be read before it is trimmed.
+  local first = from ~= '$' and redis.call('XRANGE', stream, '(' .. from, '+', 'COUNT', 1)[1]
+  local begin = first and numberOf(field(first[2], 'n'))
+  if begin then begin = begin - 1 end
+  if not first then begin = numberOf(redis.call('MGET', KEYS[5])[1] or '0') end
+  if begin then redis.call('HSET', KEYS[2], '>', string.format('%.0f', begin)) end
 end
 hold(place, now + tonumber(ARGV[5]), me)
 local out, gone = {}, {}
 local cut = false
 for _, entry in ipairs(pending) do
   local id, attempt = entry[1], entry[4] + 1
+  if ARGV[12] == '1' and entry[4] > 0 then attempt = entry[4] end
   -- What was in hand when consumers died is handed out by itself: it may be what kills them.
   local alone = from == '' and attempt >= ${SUSPECT}
   cut = alone and #out > 0
@@ -146,7 +161,7 @@ local parked = false
 if #pending < wanted and from == '' and not cut then empty = 1 end
 if #pending < wanted and from ~= '' then
   local room = tonumber(ARGV[9]) - redis.call('XPENDING', stream, group)[1]
-  local scanned, last = 0, tonumber(redis.call('HGET', KEYS[2], '>') or '')
+  local scanned, last = 0, numberOf(redis.call('HGET', KEYS[2], '>') or '')
   local before = last
   if room <= 0 then full = 1 end
   while #out < wanted and room > 0 and scanned < ${SCANNED} do
@@ -155,7 +170,7 @@ if #pending < wanted and from ~= '' then
     local entries = reply and reply[1] and reply[1][2] or {}
     for _, entry in ipairs(entries) do
       local id, fields = entry[1], entry[2]
-      local key, number, only = field(fields, 'k'), tonumber(field(fields, 'n') or ''), field(fields, 'g')
+      local key, number, only = field(fields, 'k'), numberOf(field(fields, 'n')), field(fields, 'g')
       if number then
         if last and number > last + 1 then missed = missed + number - last - 1 end
         if not last or number > last then last = number end
@@ -218,11 +233,11 @@ return done
  *
  * KEYS[1]: the stream. KEYS[2]: the places. ARGV: group · place · owner · id · attempt.
  *
- * Replies whether the place is held and the message pending there.
+ * Replies whether the message is pending there; with nothing where the place is another's.
  */
 export const RETRY: Script = new Script(`
 ${OWNER}
-if owner(ARGV[2]) ~= ARGV[3] then return 0 end
+if owner(ARGV[2]) ~= ARGV[3] then return false end
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[4], 1, ARGV[2])
 if pending.err or not pending[1] then return 0 end
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[4], 'RETRYCOUNT', ARGV[5], 'JUSTID')
@@ -243,11 +258,15 @@ export const BURY: Script = new Script(`
 ${TIME}${OWNER}
 local who = owner(ARGV[3])
 if who and who ~= ARGV[4] then return 0 end
-if redis.call('XACK', KEYS[1], ARGV[2], ARGV[5]) == 0 then return 0 end
-if ARGV[6] ~= '' and redis.call('HGET', KEYS[3], ARGV[6]) == ARGV[5] then redis.call('HDEL', KEYS[3], ARGV[6]) end
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[2], ARGV[5], ARGV[5], 1)
+if pending.err and not string.find(pending.err, 'NOGROUP') then return pending end
+if pending.err or not pending[1] then return 0 end
+-- It is kept before it is let go: the server may refuse to keep it.
 local add = { KEYS[4], 'MAXLEN', '~', ARGV[7], '*', 'i', ARGV[5], 'g', ARGV[2], 't', string.format('%.0f', now) }
 for i = 8, #ARGV do add[#add + 1] = ARGV[i] end
 redis.call('XADD', unpack(add))
+redis.call('XACK', KEYS[1], ARGV[2], ARGV[5])
+if ARGV[6] ~= '' and redis.call('HGET', KEYS[3], ARGV[6]) == ARGV[5] then redis.call('HDEL', KEYS[3], ARGV[6]) end
 return 1
 `);
 

@@ -69,10 +69,11 @@ export class RedisStreamStore implements StreamStore {
   }
 
   async take(request: TakeRequest): Promise<TakeAnswer> {
-    const { stream, group, place, owner, lease, wanted, after, from = "", most, inHand } = request;
-    const keys = [...this.#group(stream, group), this.#key("xw", stream)];
+    const { stream, group, place, owner, lease, wanted, after, from = "", most, inHand, counted } = request;
+    const keys = [...this.#group(stream, group), this.#key("xw", stream), this.#key("xn", stream)];
     const ids = inHand.length > 0 ? ` ${inHand.join(" ")} ` : "";
-    const args = [this.#time, group, place, owner, lease, wanted, after, from, most, this.#channels + stream, ids];
+    const begin = [this.#time, group, place, owner, lease, wanted, after, from, most];
+    const args = [...begin, this.#channels + stream, ids, counted ? 1 : 0];
     return takenOf(await this.#run(TAKE, "read from a stream", keys, args));
   }
 
@@ -83,9 +84,10 @@ export class RedisStreamStore implements StreamStore {
     return done === null ? undefined : (done as number[]).map((one) => one === 1);
   }
 
-  async retry({ stream, group, place, owner }: Place, id: string, attempt: number): Promise<boolean> {
+  async retry({ stream, group, place, owner }: Place, id: string, attempt: number): Promise<boolean | undefined> {
     const keys = this.#group(stream, group).slice(0, 2);
-    return await this.#run(RETRY, "retry a message", keys, [group, place, owner, id, attempt]) === 1;
+    const counted = await this.#run(RETRY, "retry a message", keys, [group, place, owner, id, attempt]);
+    return counted === null ? undefined : counted === 1;
   }
 
   async bury({ stream, group, place, owner }: Place, dead: DeadRequest): Promise<boolean> {
