@@ -52,6 +52,43 @@ Deno.test("A damaged record of a session is told, and is never a visitor, nor a 
   }
 });
 
+Deno.test("A damaged mark of revocations, or a damaged record, holds up no other reads", async () => {
+  await using server = await RedisServer.start();
+  const options = { url: server.url, namespace: "ns", commandTimeout: "10s", on: () => {} };
+  await using redis = await connect(options);
+  const { sessions } = redis;
+  const [alive, gone, other] = [await sessions.create("ada", {}), await sessions.create("bob", {}), "A".repeat(43)];
+  const revoked = await sessions.create("eve", {});
+  await sessions.destroyAll("eve");
+  for (const mark of ["5", "+inf", "-inf", String(Date.now() * 1000)]) {
+    await server.cli("ZADD", "{ns}:sl", mark, "n");
+    // Somebody puts a record back that was revoked: it stays revoked, whatever the mark says.
+    await server.cli("EVAL", COPY, 2, `{ns}:s:${alive.handle}`, `{ns}:s:${revoked.handle}`, Date.now() * 1000 - 60e6);
+    const read = await Promise.all([alive.id, other, revoked.id].map((id) => sessions.get(id)));
+    assertEquals(read.map((session) => session?.userId), ["ada", undefined, undefined], `the mark is ${mark}`);
+  }
+  // It ends within a millisecond, and is due.
+  await server.cli("EVAL", FRACTION, 1, `{ns}:s:${gone.handle}`);
+  const [first] = await Promise.all([alive.id, gone.id].map((id) => sessions.get(id)));
+  assertEquals(first?.userId, "ada", "beside a record with a fraction");
+});
+
+/** Puts a copy of a session in a place, as one of "eve" that began at ARGV[1]. */
+const COPY = `
+local values = redis.call('HGETALL', KEYS[1])
+redis.call('HSET', KEYS[2], unpack(values))
+local m = redis.call('HGET', KEYS[2], 'm')
+redis.call('HSET', KEYS[2], 'u', 'ueve',
+  'm', string.sub(m, 1, 2) .. struct.pack('>d', ARGV[1]) .. string.sub(m, 11))`;
+
+/** Makes the idle time of a session no whole number of milliseconds, and its last use an hour ago. */
+const FRACTION = `
+local m = redis.call('HGET', KEYS[1], 'm')
+local seen = struct.unpack('>d', m, 19)
+redis.call('HSET', KEYS[1], 'm',
+  string.sub(m, 1, 18) .. struct.pack('>d', seen - 3600000) .. string.sub(m, 27, 34) .. struct.pack('>d', 7200000.5) ..
+  string.sub(m, 43))`;
+
 Deno.test("A login takes the place of a damaged session", async () => {
   await using server = await RedisServer.start();
   await using redis = await connect({ url: server.url, namespace: "ns", commandTimeout: "10s", on: () => {} });

@@ -37,8 +37,9 @@ export interface PlainReadHost {
   /** Whether a session that was born before the newest revocation is known to be alive all the same. */
   isCleared(handle: string, born: number, revoked: number): boolean;
   /**
-   * `rows` has the head and the copy of each session; nothing for those of which a script has to be asked. `revoked` is
-   * the clock of the newest revocation, `Infinity` where that is not known.
+   * `rows` has the head and the copy of each session; nothing for those of which a script has to be asked. `us` is the
+   * time of the server that has the ledger: another node of a cluster, with a clock of its own, may tell its time too.
+   * `revoked` is the clock of the newest revocation, `Infinity` where that is not known.
    */
   answered(rows: readonly (Row | undefined)[], us: number | undefined, revoked: number): void;
   /** It failed. */
@@ -77,7 +78,7 @@ export function plainCall(reads: readonly PlainRead[], host: PlainReadHost): Cal
         const born = bornIfAlive(reply[0], kind.startsWith("peek") ? Infinity : touchEvery, now);
         return born > revoked || host.isCleared(handle, born, revoked) ? reply : undefined;
       });
-      host.answered(rows, us, revoked);
+      host.answered(rows, replies[reads.length] instanceof RedisError ? undefined : us, revoked);
     },
     reject: host.failed,
   };
@@ -116,11 +117,11 @@ function pause(idle: number, touchEvery: number): number {
   return idle < TWO_HOURS ? idle / 24 : FIVE_MINUTES;
 }
 
-/** The clock of the newest revocation; `Infinity` where that is not known. */
+/** The clock of the newest revocation; `Infinity` where that is not known, or is none that a script has written. */
 function revocation(reply: RedisReply | undefined): number {
   if (reply === null) return 0;
   const clock = reply instanceof Uint8Array ? -Number(textOf(reply)) : NaN;
-  return Number.isNaN(clock) ? Infinity : clock;
+  return clock >= 0 ? clock : Infinity;
 }
 
 function microseconds(reply: RedisReply): number | undefined {

@@ -50,6 +50,7 @@ local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)
 local revoked = -(tonumber(own('ZSCORE', ledger, 'n') or 0))
+if revoked < 0 then revoked = NEVER end -- no script wrote that: each session is looked up
 
 -- The next value of a clock that never stands still or goes back, to be issued by writing it down. One that is years
 -- ahead was issued by nobody.
@@ -79,7 +80,8 @@ local function keep_ledger(at)
 end
 
 local function ends(s)
-  return math.min(s.idle > 0 and s.seen + s.idle or NEVER, s.last > 0 and s.last or NEVER)
+  -- Servers expire keys at whole milliseconds.
+  return math.floor(math.min(s.idle > 0 and s.seen + s.idle or NEVER, s.last > 0 and s.last or NEVER))
 end
 
 local function pack(s) return struct.pack(HEAD, 109, 1, s.born, s.created, s.seen, s.last, s.idle, s.version) end
