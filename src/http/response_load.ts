@@ -1,14 +1,13 @@
 import type { LoaderContext } from "../cache/options.ts";
 import { callQuietly, unawaited } from "../util/callbacks.ts";
-import type { EventListener } from "../observe/events.ts";
 import { assertTags } from "../util/keys.ts";
 import { readUpTo } from "../web/body.ts";
 import type { CacheOutcome } from "./cached_answer.ts";
 import { type Freshness, freshnessOf } from "./freshness.ts";
+import type { LoadJob } from "./load_job.ts";
 import { loadRequestOf } from "./load_request.ts";
-import { type ResponseAddress, valueOf } from "./response_key.ts";
+import { valueOf } from "./response_key.ts";
 import { FailedResponseError, LateResponseError, UnsharedResponseError } from "./response_errors.ts";
-import type { ResponsePolicy } from "./response_policy.ts";
 import { decodeResponse, encodeResponse, keptHeaders, type StoredResponse } from "./stored_response.ts";
 import { isOf, validatorsOf } from "./validators.ts";
 import { watchLoad } from "../web/visitor.ts";
@@ -22,30 +21,6 @@ const A_DAY = 86_400;
 const PATIENCE = 5;
 /** Milliseconds after which a body is one that goes on and on. */
 const STREAMS_AFTER = 1000;
-
-/** What a load needs to know. */
-export interface LoadJob {
-  /** The request of who asked first. */
-  readonly request: Request;
-  readonly address: ResponseAddress;
-  readonly policy: ResponsePolicy;
-  readonly on: EventListener | undefined;
-  /** Answers the request of the load. */
-  readonly answer: (request: Request) => Response | Promise<Response>;
-  /** Whether another variant of the URL may be kept: those on which headers of the request it depends. */
-  readonly mayKeep: (vary: StoredResponse["vary"]) => Promise<boolean>;
-  /**
-   * Whether the handler can be asked once only, so that a condition that it takes in a wrong way could not be taken
-   * back.
-   */
-  readonly once: boolean;
-  /** Called when it was found out that the response is not for others. */
-  readonly notKept: () => void;
-  /** Called when the session of a visitor was looked at, although a key vouches for him. */
-  readonly looked: () => void;
-  /** Called when the body goes on and on, so that nobody should wait for it, and when it has ended. */
-  readonly streams: (streams: boolean) => void;
-}
 
 /** One load: what it made for its own caller, and what is kept of it. */
 export class ResponseLoad {

@@ -55,10 +55,7 @@ export class Batch {
   readonly #lanes: Lanes<Batch> | undefined;
   readonly #redirect: Redirect | undefined;
   readonly #schedule = new WriteSchedule(() => this.#flush());
-  readonly #deadlineTimer = new DeadlineTimer({
-    ring: () => this.#expire(),
-    isNeeded: () => this.#isNeeded,
-  });
+  readonly #deadlineTimer = new DeadlineTimer({ ring: () => this.#expire(), isNeeded: () => this.#isNeeded });
   #everAnswered = false;
 
   constructor(client: RedisClient, options: BatchOptions) {

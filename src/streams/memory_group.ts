@@ -20,7 +20,7 @@ interface MemoryPlace {
   last: string;
 }
 
-/** A group of a stream in this process: see `redis/scripts.ts` for what its parts are. */
+/** A group of a stream in this process: see `redis/message_scripts.ts` for what its parts are. */
 export class MemoryGroup {
   readonly #log: MemoryLog;
   readonly #name: string;

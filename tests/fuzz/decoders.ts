@@ -6,7 +6,8 @@ import { readNews, readValues } from "../../src/cache/redis/read_reply.ts";
 import { decodeResponse, encodeResponse } from "../../src/http/stored_response.ts";
 import { checkKnown, etagOf } from "../../src/images/known.ts";
 import { decodeFields } from "../../src/sessions/fields.ts";
-import { readParts, storedSessionOf, takenSessionOf, writeField, writeTags } from "../../src/sessions/redis/reply.ts";
+import { readParts } from "../../src/sessions/redis/parts.ts";
+import { storedSessionOf, takenSessionOf, writeField, writeTags } from "../../src/sessions/redis/reply.ts";
 import { isName } from "../../src/util/keys.ts";
 import { richSerializer } from "../../src/values/serializer.ts";
 

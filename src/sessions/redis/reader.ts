@@ -9,7 +9,8 @@ import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { JsonBatch } from "../../values/json_batch.ts";
 import { ClearedSessions } from "./cleared_sessions.ts";
 import { bornOf, plainCall } from "./plain_read.ts";
-import { missingOf, NO_FLAGS, readParts, type ReplyPart, storedSessionOf, textOf } from "./reply.ts";
+import { readParts, type ReplyPart } from "./parts.ts";
+import { missingOf, NO_FLAGS, storedSessionOf, textOf } from "./reply.ts";
 import { READ } from "./scripts.ts";
 import type { StoredSession } from "../store.ts";
 

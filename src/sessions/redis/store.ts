@@ -6,11 +6,11 @@ import { Deadline } from "../../redis/deadline.ts";
 import { assertReplicates } from "../../redis/durability.ts";
 import { unreadableReply } from "../../redis/unreadable_reply.ts";
 import { tooMuch } from "../fields.ts";
+import type { ReplyPart } from "./parts.ts";
 import {
   doubles,
   parts,
   readSession,
-  type ReplyPart,
   sizeOf,
   storedSessionOf,
   takenSessionOf,

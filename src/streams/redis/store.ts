@@ -23,8 +23,9 @@ import type {
   TakenEntry,
   TakeRequest,
 } from "../store.ts";
+import { ACK, BEAT, BURY, LEAVE, RETRY, TAKE } from "./group_scripts.ts";
+import { ADD, INFO, READ, REVIVE, TRIM_HANDLED } from "./message_scripts.ts";
 import { deadOf, entriesOf, infoOf, pendingOf, takenOf, textOf } from "./replies.ts";
-import { ACK, ADD, BEAT, BURY, INFO, LEAVE, READ, RETRY, REVIVE, TAKE, TRIM_HANDLED } from "./scripts.ts";
 
 /** How a Redis store of streams works. */
 export interface RedisStreamStoreOptions {
@@ -36,7 +37,7 @@ export interface RedisStreamStoreOptions {
   now?: (() => number) | undefined;
 }
 
-/** Streams in Redis: see `scripts.ts`. All keys of a stream have one hash tag. */
+/** Streams in Redis: see `message_scripts.ts`. All keys of a stream have one hash tag. */
 export class RedisStreamStore implements StreamStore {
   readonly kind = "redis" as const;
   readonly #batch: Batch;
