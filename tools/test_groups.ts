@@ -33,6 +33,8 @@ export const LONGEST: readonly string[] = [
   "tests/documents/links_test.ts",
   "tests/examples/catalogue_demo_test.ts",
 ];
+/** Files that load the library in a world of their own, so that it must not be there before. */
+export const APART: readonly string[] = ["tests/connect/idle_traffic_test.ts"];
 /** How many of the others make a module. */
 const TOGETHER = 8;
 const TEST = /_test\.ts$/;
@@ -66,10 +68,11 @@ export async function writeTestGroups(root: string, folder: string, paths: reado
   return [...rest, ...await Promise.all(modules)];
 }
 
-/** The longest by themselves, in their order, then the others together. */
+/** The longest by themselves, in their order, then those that must be apart, then the others together. */
 export function groupsOf(files: readonly string[]): string[][] {
-  const groups = LONGEST.filter((file) => files.includes(file)).map((file) => [file]);
-  const others = files.filter((file) => !LONGEST.includes(file));
+  const single = [...LONGEST, ...APART];
+  const groups = single.filter((file) => files.includes(file)).map((file) => [file]);
+  const others = files.filter((file) => !single.includes(file));
   for (let i = 0; i < others.length; i += TOGETHER) groups.push(others.slice(i, i + TOGETHER));
   return groups;
 }

@@ -185,7 +185,7 @@ class EventStream<Value> {
       if (item.done) return undefined;
       const message = item.value;
       if (message.gap) return this.#gap();
-      const event = message.issues ? undefined : this.#eventOf(message);
+      const event = message.issues ? "gap" : this.#eventOf(message);
       if (event === "gap") return this.#gap(message.id);
       if (event) return this.#write(event, message.id);
       // Without data it is no event, and the browser knows how far it is.

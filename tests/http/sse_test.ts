@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { connect } from "../../mod.ts";
 import { sse, type SseOptions } from "../../src/http/mod.ts";
@@ -106,6 +107,20 @@ Deno.test("sse() tells of a gap where a message cannot be told, and goes on", as
   assert(refused.every((issue) => issue.startsWith("It cannot be told as an event: ")), refused.join());
   controller.abort();
   await Promise.all([plain.over, own.over]);
+});
+
+Deno.test("sse() tells of a gap where the schema refuses a message", async () => {
+  await using redis = await connect({ url: "memory:", on: () => {} });
+  const schema = z.object({ id: z.number() });
+  const channel = redis.pubsub.channel("x", { schema });
+  const controller = new AbortController();
+  const reader = new Reader(await sse(new Request("http://localhost/", { signal: controller.signal }), channel));
+  await redis.pubsub.channel<unknown>("x").publish({ id: "seven" });
+  await channel.publish({ id: 7 });
+  await until(() => reader.text.includes('{"id":7}'), "the next is told");
+  assertEquals(reader.text, 'id: 1\nevent: gap\ndata: \n\nid: 2\ndata: {"id":7}\n\n');
+  controller.abort();
+  await reader.over;
 });
 
 Deno.test("sse() ends by a signal, so that a server with open connections shuts down", async () => {
