@@ -222,6 +222,9 @@ export class Acquirer {
     this.#keeper.add(lock);
     if (durability) {
       lock.replicated = await this.#store.replicate?.({ key, owner, ttl }, durability) ?? false;
+      if (!lock.replicated && this.#store.replicate) {
+        this.#on?.({ type: "replicas.missed", operation: "acquire lock", replicas: durability.replicas });
+      }
       this.#assertOpen();
       if (signal?.aborted) this.#keeper.drop(lock); // whoever catches it gives it up
       signal?.throwIfAborted();

@@ -70,8 +70,8 @@ export class Batch {
     this.#observer = observerOf(options);
     this.#trace = options.trace;
     this.scripts = new KnownScripts(client);
-    this.replicas = new ReplicaWaiter(client, (apart) => new Batch(apart, { commandTimeout: LONGEST_WAIT }));
     const diagnosis = this.diagnosis = new Diagnosis(client, options, () => this.nodes.map((node) => node.diagnosis));
+    this.replicas = new ReplicaWaiter(client, (apart) => new Batch(apart, { commandTimeout: LONGEST_WAIT }), diagnosis);
     this.#queue = new Queue(this.commandTimeout, this.#error);
     this.#held = new Held(this.commandTimeout / 2, (operation) => diagnosis.unavailable(operation, "timeout"), () => {
       if (!this.#isNeeded) this.#deadlineTimer.rest();

@@ -55,6 +55,6 @@ export async function runReplicated(
   const mark = batch.replicas.mark(tag);
   const marks = [...args, keptFor(replication.wait)];
   const reply = await marked.run(batch, [...keys, mark], marks, { ...options, whole: marked.isNew(batch) });
-  replication.add(batch.replicas.wait(mark, replication.wait));
+  replication.add(batch.replicas.wait(mark, replication.wait, options.signal));
   return reply;
 }

@@ -155,9 +155,9 @@ export class Operations<Data extends object> {
     const tags = options.tags === undefined ? undefined : assertTags(options.tags, action);
     const more = { tags, maxBytes: this.#limits.maxBytes };
     const patch = typeof change === "function" ? undefined : { ...encodePatch(change, action), ...more };
+    const replication = this.#replicas.begin(options.durability, action);
     if (!isToken(id, this.#format, action)) return { missing: "unknown" };
     const handle = this.#format.handleOf(id);
-    const replication = this.#replicas.begin(options.durability, action);
     // What the data are afterwards can only be checked in view of all of them.
     if (!patch || this.#decoder.checks) {
       const apply = this.#updates.apply(id, handle, change, { ifVersion, signal, follow, replication, ...more });
@@ -214,10 +214,10 @@ export class Operations<Data extends object> {
     if (userId !== undefined) assertUserId(userId, action);
     const patch = encodePatch(data, action);
     const wanted = { userId, patch, ...resolveRegenerate(options, userId !== undefined, this.#limits) };
+    const replication = this.#replicas.begin(options.durability, action);
     if (!isToken(id, this.#format, action)) return { missing: "unknown" };
     const handle = this.#format.handleOf(id);
     const within = this.#store.deadline?.();
-    const replication = this.#replicas.begin(options.durability, action);
     if (this.#decoder.checks) {
       const before = await this.#updates.peek(handle, { signal, follow, within });
       if (!before) return { missing: "unknown" };

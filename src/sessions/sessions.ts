@@ -211,7 +211,10 @@ export class Sessions<Data extends object = SessionData> extends RequestSessions
     const { durability, signal } = options;
     const handle = handleIn(session, this.#core.format, action);
     const userId = ownerIn(session, action);
-    if (handle === undefined) return durability === undefined ? false : { destroyed: false, replicated: false };
+    if (handle === undefined) {
+      this.#core.replicas.begin(durability, action); // refuses what makes no sense
+      return durability === undefined ? false : { destroyed: false, replicated: false };
+    }
     const { destroyed, replicated } = await this.#operations.destroy(handle, { signal, userId }, durability);
     return durability === undefined ? destroyed === true : { destroyed: destroyed === true, replicated };
   }
