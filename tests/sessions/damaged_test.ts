@@ -54,8 +54,13 @@ Deno.test("A damaged record of a session is told, and is never a visitor, nor a 
 
 Deno.test("A damaged mark of revocations, or a damaged record, holds up no other reads", async () => {
   await using server = await RedisServer.start();
-  const options = { url: server.url, namespace: "ns", commandTimeout: "10s", on: () => {} };
-  await using redis = await connect(options);
+  const told: string[] = [];
+  await using redis = await connect<{ session: Record<string, unknown> }>({
+    url: server.url,
+    namespace: "ns",
+    commandTimeout: "10s",
+    on: ({ type }) => told.push(type),
+  });
   const { sessions } = redis;
   const [alive, gone, other] = [await sessions.create("ada", {}), await sessions.create("bob", {}), "A".repeat(43)];
   const revoked = await sessions.create("eve", {});
@@ -71,6 +76,12 @@ Deno.test("A damaged mark of revocations, or a damaged record, holds up no other
   await server.cli("EVAL", FRACTION, 1, `{ns}:s:${gone.handle}`);
   const [first] = await Promise.all([alive.id, gone.id].map((id) => sessions.get(id)));
   assertEquals(first?.userId, "ada", "beside a record with a fraction");
+  const broken = await sessions.create("ada", {});
+  await server.cli("EVAL", NO_NUMBER, 1, `{ns}:s:${broken.handle}`);
+  assertEquals(await sessions.updateAll("ada", { a: 1 }, { tags: ["new"] }), 1, "beside one that was used at no time");
+  told.length = 0;
+  assertEquals(await sessions.get(broken.id), undefined);
+  assertEquals(told, ["session.unreadable"]);
 });
 
 /** Puts a copy of a session in a place, as one of "eve" that began at ARGV[1]. */
@@ -88,6 +99,11 @@ local seen = struct.unpack('>d', m, 19)
 redis.call('HSET', KEYS[1], 'm',
   string.sub(m, 1, 18) .. struct.pack('>d', seen - 3600000) .. string.sub(m, 27, 34) .. struct.pack('>d', 7200000.5) ..
   string.sub(m, 43))`;
+
+/** Makes the last use of a session no number. */
+const NO_NUMBER = `
+local m = redis.call('HGET', KEYS[1], 'm')
+redis.call('HSET', KEYS[1], 'm', string.sub(m, 1, 18) .. struct.pack('>d', 0 / 0) .. string.sub(m, 27))`;
 
 Deno.test("A login takes the place of a damaged session", async () => {
   await using server = await RedisServer.start();

@@ -117,7 +117,7 @@ local function read(key, m)
   if not m or #m ~= 50 or string.byte(m, 2) ~= 1 then return nil end
   local s, _ = {}
   _, _, s.born, s.created, s.seen, s.last, s.idle, s.version = struct.unpack(HEAD, m)
-  if ends(s) <= now then return nil end
+  if not (ends(s) > now) then return nil end -- nor where that is no number
   if revoked >= s.born and revocation(groups(key)) >= s.born then return nil end
   return s
 end

@@ -58,7 +58,7 @@ for i = 1, #KEYS - 1 do
         answers[i] = values
       elseif asked and known then
         answers[i] = { 'e' }
-      elseif (values.err or values[2] and not m or m and (#m ~= 50 or byte(m, 2) ~= 1)) then
+      elseif values.err or values[2] and not m or m and (#m ~= 50 or byte(m, 2) ~= 1 or seen ~= seen) then
         answers[i] = { 'x' }
       else
         answers[i] = false
