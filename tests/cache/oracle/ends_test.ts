@@ -75,6 +75,7 @@ for (const { name, local, killed, lease } of CASES) {
           if (!killed) return;
           const reader = kills++ % READERS;
           await readers[reader]!.kill();
+          truth.setHits(reader, 0); // what it saw is lost with it
           readers[reader] = begin(reader);
         },
       ];
