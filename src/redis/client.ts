@@ -132,9 +132,9 @@ export interface RedisClient {
   subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription>;
   /**
    * Opens another connection of the same kind, for what blocks; it is closed by who asked for it. A client that cannot
-   * has none.
+   * has none. Where the signal ends it before it is open, the promise settles at once, with or without a closed client.
    */
-  apart?(): Promise<RedisClient>;
+  apart?(signal?: AbortSignal): Promise<RedisClient>;
   /** Registers the one listener for connection changes. */
   onChange(listener: (change: ConnectionChange) => void): void;
   /** Closes what the adapter opened, and only that. */

@@ -69,6 +69,7 @@ export class ReplicaWaiter implements AsyncDisposable {
   #sender: Promise<Sender> | undefined;
   /** The rounds, by the address of their node. */
   readonly #rounds = new Map<string, Round>();
+  readonly #stop = new AbortController();
   #closed = false;
 
   /**
@@ -123,6 +124,7 @@ export class ReplicaWaiter implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#stop.abort();
     const sender = await this.#sender?.catch(() => undefined);
     await sender?.close();
   }
@@ -143,7 +145,7 @@ export class ReplicaWaiter implements AsyncDisposable {
   }
 
   async #connect(): Promise<Sender> {
-    const sender = this.#open(await this.#client.apart!());
+    const sender = this.#open(await this.#client.apart!(this.#stop.signal));
     if (this.#closed) await sender.close();
     return sender;
   }

@@ -1,5 +1,9 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { connect } from "../../mod.ts";
+import { Batch } from "../../src/redis/batch.ts";
+import { WireClient } from "../../src/redis/wire/client.ts";
+import { RedisSessionStore } from "../../src/sessions/redis/store.ts";
+import { Sessions } from "../../src/sessions/sessions.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { AT_ONCE, replicaOf } from "../support/replica.ts";
 import { EventLog, until } from "../support/until.ts";
@@ -95,4 +99,37 @@ Deno.test("durability that makes no sense is refused whatever the session is", a
     await assertRejects(() => sessions.update(id, {}, { durability }), RangeError, "replicas");
     await assertRejects(() => sessions.regenerate(id, { durability }), RangeError, "replicas");
   }
+});
+
+Deno.test({
+  name: "close() does not wait for a connection for durability that hangs in its handshake",
+  ignore,
+  async fn() {
+    await using server = await RedisServer.start();
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const hung: Deno.Conn[] = [];
+    const accepting = (async () => {
+      for await (const connection of listener) hung.push(connection); // says nothing, for ever
+    })();
+    const clients = await Promise.all([server.port, listener.addr.port].map((port) => {
+      const client = new WireClient({ hostname: "127.0.0.1", port }, { connectTimeout: 60_000 });
+      return port === server.port ? client.start().then(() => client) : client;
+    }));
+    const [first, second] = clients as [WireClient, WireClient];
+    // Both go the same way, but the second one leads to nobody who answers.
+    first.apart = (signal) => second.apart(signal);
+    const batch = new Batch(first, { commandTimeout: 5000 });
+    const store = new RedisSessionStore(batch, { namespace: "safe" });
+    const sessions = new Sessions(store, { durability: { replicas: 1, timeout: "60s" } });
+    const waits = sessions.create("ada", {});
+    await until(() => hung.length > 0, "the connection hangs");
+    const since = performance.now();
+    await batch.close();
+    assertEquals((await waits).replicated, false);
+    assertLess(performance.now() - since, 30_000);
+    await second.close();
+    listener.close();
+    await accepting;
+    for (const connection of hung) connection.close();
+  },
 });

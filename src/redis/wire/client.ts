@@ -129,9 +129,11 @@ export class WireClient implements RedisClient {
     return Promise.resolve(this.#subscriptions.subscribe(channel, listener, kind));
   }
 
-  async apart(): Promise<WireClient> {
+  async apart(signal?: AbortSignal): Promise<WireClient> {
     const client = new WireClient(this.#address, this.#wireOptions);
-    await client.start();
+    const close = () => void client.close();
+    signal?.addEventListener("abort", close);
+    await client.start().finally(() => signal?.removeEventListener("abort", close));
     return client;
   }
 
