@@ -5,6 +5,7 @@ import { connect, type ConnectOptions, type Larder } from "../../../mod.ts";
 import { fromDbRedis } from "../../../src/redis/adapters/from_db_redis.ts";
 import { fromIoredis } from "../../../src/redis/adapters/from_ioredis.ts";
 import { fromNodeRedis } from "../../../src/redis/adapters/from_node_redis.ts";
+import { delay } from "../../../src/util/abort.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { RedisCluster } from "../../support/redis_cluster.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -143,7 +144,10 @@ Deno.test({
   ignore: !RedisCluster.possible,
   async fn() {
     await using cluster = await RedisCluster.start(1);
-    const client = new Cluster([{ host: "127.0.0.1", port: cluster.nodes[0]!.port }], { retryDelayOnFailover: 0 });
+    const client = new Cluster([{ host: "127.0.0.1", port: cluster.nodes[0]!.port }], {
+      retryDelayOnFailover: 0,
+      redisOptions: { disconnectTimeout: 10 }, // else a connection that looked for the nodes has a timer for 2 s
+    });
     client.on("error", quiet);
     const log = new EventLog();
     const warnings = () => log.events.flatMap((event) => event.type === "warning" ? [event.message] : []);
@@ -155,6 +159,9 @@ Deno.test({
     assertEquals(warnings().length, 1);
     await more.close();
     await ioredisEnd(client);
+    const clients = async () => String(await cluster.nodes[0]!.cli("INFO", "clients"));
+    await until(async () => (await clients()).includes("connected_clients:1\r"), "its last connection has gone");
+    await delay(50); // the timer of that is over before
 
     // A client that cannot subscribe: copies would be behind for ever, so there are none.
     const dumb = {
