@@ -1,6 +1,6 @@
 import type { Cache } from "../cache/cache.ts";
 import { describe } from "../util/describe.ts";
-import { type Duration, toMilliseconds } from "../util/duration.ts";
+import { type Duration, MAX_MILLISECONDS, toMilliseconds } from "../util/duration.ts";
 import { cacheFor, readOrFail, storeOrFail } from "./cache_for.ts";
 
 /** A session as `express-session` gives it to a store. */
@@ -64,7 +64,9 @@ export function expressSessionStore<Base extends object>(
   }
   const standard = toMilliseconds(options.ttl ?? "24h", "ttl");
   const lastsFor = ({ cookie }: ExpressSessionLike) =>
-    cookie.expires ? Math.max(0, new Date(cookie.expires).getTime() - Date.now()) : standard;
+    cookie.expires
+      ? Math.min(MAX_MILLISECONDS, Math.max(0, new Date(cookie.expires).getTime() - Date.now()))
+      : standard;
   const told = (work: Promise<unknown>, callback: ExpressSessionCallback = () => {}) => {
     work.then((result) => callback(null, result), (error) => callback(error));
   };
@@ -73,12 +75,15 @@ export function expressSessionStore<Base extends object>(
     for await (const { key, value } of cache.inspect("*", { values })) all.push({ ...value as object, id: key });
     return all;
   };
+  const store = async (id: string, session: ExpressSessionLike, ttl: number) => {
+    await storeOrFail(cache, id, JSON.parse(JSON.stringify(session)), `${ttl}ms`, "session");
+  };
   const methods: ExpressSessionStore = {
     get: (id, callback) => told(readOrFail(cache, id, "session").then((session) => session ?? null), callback),
     set(id, session, callback) {
       const ttl = lastsFor(session);
       if (ttl === 0) methods.destroy(id, callback);
-      else told(storeOrFail(cache, id, JSON.parse(JSON.stringify(session)), `${ttl}ms`, "session"), callback);
+      else told(store(id, session, ttl), callback);
     },
     touch(id, session, callback) {
       const ttl = lastsFor(session);

@@ -1,6 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 import { escapeGlob } from "../util/glob.ts";
 import { cacheFor } from "./cache_for.ts";
+import { lifetimeOf } from "./lifetime.ts";
 
 /** A store as Keyv 5 and 6 want it, and with Keyv 5 cache-manager. */
 export interface KeyvStore {
@@ -50,7 +51,10 @@ export function keyvStore(redis: { readonly cache: Cache }): KeyvStore {
       return keys.map((key) => found.get(key));
     },
     async set(key, value, ttl) {
-      return await cache.set(key, value, { ttl: ttl === undefined ? 0 : `${Math.max(1, Math.ceil(ttl))}ms` });
+      const lasts = ttl === 0 ? undefined : lifetimeOf(ttl, 1); // for Keyv 6, what lasts for 0 ms is over
+      if (lasts !== undefined) return await cache.set(key, value, { ttl: lasts });
+      await cache.delete(key);
+      return true;
     },
     async delete(key) {
       return await cache.delete(key);

@@ -1,6 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { cacheFor, readOrFail, storeOrFail } from "./cache_for.ts";
+import { lifetimeOf } from "./lifetime.ts";
 import { limitsFor } from "./limits_for.ts";
 
 /** A storage as better-auth wants it for sessions, verifications and limits. */
@@ -58,8 +59,10 @@ export function secondaryStorage<Names extends string>(
       const text = await get(key);
       return text !== null && await cache.delete(key) ? text : null;
     },
-    async set(key, value, ttl = 0) {
-      await storeOrFail(cache, key, value, ttl, "text of better-auth");
+    async set(key, value, ttl) {
+      const lasts = lifetimeOf(ttl, 1000);
+      if (lasts === undefined) await cache.invalidate(key);
+      else await storeOrFail(cache, key, value, lasts, "text of better-auth");
     },
     async delete(key) {
       await cache.invalidate(key);

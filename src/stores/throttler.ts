@@ -1,5 +1,10 @@
+import { createHash } from "node:crypto";
 import type { RateLimiter } from "../rate_limit/rate_limiter.ts";
 import { limitsFor } from "./limits_for.ts";
+
+/** The most calls and milliseconds that limits have here: what is more, as `Infinity`, is as much. */
+const MOST = 1_000_000_000;
+const LONGEST = 366 * 86_400_000;
 
 /** How a limit stands, as `@nestjs/throttler` wants it: times in seconds. */
 export interface ThrottlerRecord {
@@ -51,10 +56,16 @@ export function throttlerStorage<Names extends string>(
 ): ThrottlerStorage {
   const limits = limitsFor(redis, "throttler");
   return {
-    async increment(key, ttl, limit, blockDuration, throttlerName) {
-      const name = `THROTTLER-${throttlerName}-${limit}-${ttl}`;
+    async increment(key, givenTtl, givenLimit, givenBlock, throttlerName) {
+      const ttl = Math.min(givenTtl, LONGEST);
+      const blockDuration = Math.min(givenBlock, LONGEST);
+      const limit = Math.min(Math.floor(givenLimit), MOST);
+      if (ttl <= 0) return { totalHits: 1, timeToExpire: 0, isBlocked: false, timeToBlockExpire: 0 };
+      if (limit <= 0) return refusal(0, ttl / 1000, Math.max(ttl, blockDuration) / 1000); // nobody is let in
+      const named = nameOf(throttlerName);
+      const name = `THROTTLER-${named}-${limit}-${ttl}`;
       const limiter = limits(name, { limit, window: `${ttl}ms` });
-      const block = blockDuration > ttl ? `THROTTLER-BLOCK-${throttlerName}-${blockDuration}` : undefined;
+      const block = blockDuration > ttl ? `THROTTLER-BLOCK-${named}-${blockDuration}` : undefined;
       if (block) {
         limits(block, { limit: 1, window: `${blockDuration}ms`, algorithm: "fixed-window" });
         const { remaining, resetAfter } = await limiter.peek(block, key);
@@ -73,6 +84,12 @@ export function throttlerStorage<Names extends string>(
       };
     },
   };
+}
+
+/** As limits are named here: of a throttler of another name, a digest. */
+function nameOf(throttlerName: string): string {
+  if (/^[\w.-]{0,16}$/.test(throttlerName)) return throttlerName;
+  return createHash("sha256").update(throttlerName).digest("base64url").slice(0, 16);
 }
 
 function refusal(limit: number, resetAfter: number, over: number): ThrottlerRecord {

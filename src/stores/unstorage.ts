@@ -1,6 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 import { escapeGlob } from "../util/glob.ts";
 import { cacheFor } from "./cache_for.ts";
+import { lifetimeOf } from "./lifetime.ts";
 
 /** A driver as unstorage 1 wants it. */
 export interface UnstorageDriver {
@@ -34,8 +35,10 @@ export interface UnstorageDriver {
 export function unstorageDriver(redis: { readonly cache: Cache }): UnstorageDriver {
   const cache = cacheFor(redis, "unstorage", "unstorage");
   const read = async (key: string) => await cache.get<string>(key) ?? null;
-  const write = async (key: string, value: unknown, { ttl = 0 }: { ttl?: number } = {}) => {
-    await cache.set(key, value, { ttl });
+  const write = async (key: string, value: unknown, options?: { ttl?: number }) => {
+    const ttl = lifetimeOf(options?.ttl, 1000);
+    if (ttl === undefined) await cache.invalidate(key);
+    else await cache.set(key, value, { ttl });
   };
   return {
     name: "larder",
