@@ -128,9 +128,18 @@ const OPTIONS = optionNames<FastifyOptions>({
  *
  * @param app Fastify's app.
  * @param options What it is to do.
- * @throws {TypeError} If an option is not as it should be.
+ * @param done Is given the error, which `register()` rejects with, if an option is not as it should be.
  */
 export function larder(app: FastifyLike, options: FastifyOptions, done: (error?: Error) => void): void {
+  try {
+    addAll(app, options);
+  } catch (error) {
+    return done(error as Error); // Fastify takes no notice of what is thrown
+  }
+  done();
+}
+
+function addAll(app: FastifyLike, options: FastifyOptions): void {
   assertOptions(options, OPTIONS, "use the plugin for Fastify");
   const { redis, rules, sessions = false, health, metrics, token, names = false, ...gate } = options;
   if (typeof redis?.cache?.getOrSet !== "function" || typeof redis.health !== "function") {
@@ -145,7 +154,6 @@ export function larder(app: FastifyLike, options: FastifyOptions, done: (error?:
   if (health !== undefined) app.get(health, web(healthHandler(redis, told)));
   if (metrics !== undefined) app.get(metrics, web(metricsHandler(redis, told)));
   if (names) { for (const [name, value] of Object.entries(namesOf(redis))) app.decorate(name, value); }
-  done();
 }
 
 // So that what it adds is there for all of the app, as with `fastify-plugin`.

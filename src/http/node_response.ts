@@ -1,4 +1,5 @@
 // deno-lint-ignore-file no-explicit-any -- frameworks state their functions with types of their own
+import { Buffer } from "node:buffer";
 import { headersFrom } from "../web/given_headers.ts";
 
 /** The part of a response of `node:http` that is used: Express's is one, and Fastify's `reply.raw`. */
@@ -80,8 +81,9 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     if (!(status >= 100 && status <= 999)) throw new RangeError(`Cannot answer: wanted a status, got ${status}`);
     const given = typeof first === "object" && first !== null ? first : second;
     const headers = headersFrom(target.getHeaders());
-    for (const [name, value] of pairsOf(given)) {
-      headers.delete(name);
+    const pairs = [...pairsOf(given)];
+    for (const [name] of pairs) headers.delete(name); // first, as a list may name one several times
+    for (const [name, value] of pairs) {
       for (const one of Array.isArray(value) ? value : [value]) headers.append(name, String(one));
     }
     own.statusCode = status;
@@ -214,9 +216,7 @@ function* pairsOf(given: unknown): Generator<[string, unknown]> {
 
 function bytesOf(text: string, encoding: unknown): Uint8Array {
   if (typeof encoding !== "string" || /^utf-?8$/i.test(encoding)) return encoder.encode(text);
-  if (/^(?:latin1|binary|ascii)$/i.test(encoding)) return Uint8Array.from(text, (char) => char.charCodeAt(0) & 0xff);
-  if (/^hex$/i.test(encoding)) return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-  return encoder.encode(text);
+  return Buffer.isEncoding(encoding) ? Buffer.from(text, encoding) : encoder.encode(text);
 }
 
 function called(callback: unknown): void {

@@ -50,7 +50,7 @@ const OPERATIONS: Readonly<Record<string, (db: Commands) => Promise<void>>> = {
     await db.setex("look:a", 100, "1");
     await db.set("look:b", "2");
     const keys = (await db.keys("look:*")).sort();
-    const found = await Promise.all(keys.map(async (key) => ({ key, ttl: await db.ttl(key) })));
+    const found = await Promise.all(keys.map(async (key: string) => ({ key, ttl: await db.ttl(key) })));
     assertEquals(found.map(({ key, ttl }) => [key, ttl > 0]), [["look:a", true], ["look:b", false]]);
     assert((await db.info("memory")).includes("used_memory"));
   },
