@@ -79,7 +79,7 @@ export function groupsOf(files: readonly string[]): string[][] {
 
 /** The test files in a folder of tests; none of what is no such folder. */
 async function testsIn(root: string, path: string): Promise<string[]> {
-  if (!/^tests(?:\/|$)/.test(path) || TEST.test(path)) return [];
+  if (!/^tests(?:\/|$)/.test(path) || !(await Deno.stat(`${root}${path}`)).isDirectory) return [];
   const files: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${root}${path}`)) {
     if (isDirectory) files.push(...await testsIn(root, `${path}/${name}`));

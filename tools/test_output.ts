@@ -80,13 +80,28 @@ export function parseIgnored(report: string, output: string): IgnoredTest[] {
  * @returns The files, relative to the root.
  */
 export function parseFailed(report: string): string[] {
-  const failed = [...report.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*<(?:failure|error)\b/g)];
-  const files = failed.map(([, name, file]) => {
-    const path = unescape(file!).replace(/^\.\//, "");
-    return path.startsWith(".doc_tests/") ? unescape(name!).replace(/:\d+.*$/, "") : path;
-  });
-  return [...new Set(files)];
+  return [...new Set(report.split("<testsuite ").flatMap(failedIn))];
 }
+
+/** The files of the failures of one module, which may have the tests of several files. */
+function failedIn(suite: string): string[] {
+  const cases = [...suite.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*(<(?:failure|error)\b)?/g)]
+    .map(([, name, file, failure]) => ({
+      name: unescape(name!),
+      file: unescape(file!).replace(/^\.\//, ""),
+      failed: failure !== undefined,
+    }));
+  return cases.filter(({ failed }) => failed).flatMap(({ name, file }) => {
+    if (file.startsWith(".doc_tests/")) return name.replace(/:\d+.*$/, "");
+    if (TEST_FILE.test(file)) return file;
+    // A step is told where it was written, which may be in what several files share: then where its test is, or else
+    // wherever a test of the module is.
+    const test = cases.find((other) => TEST_FILE.test(other.file) && name.startsWith(`${other.name} > `));
+    return test ? test.file : cases.map(({ file }) => file).filter((file) => TEST_FILE.test(file));
+  });
+}
+
+const TEST_FILE = /_test\.ts$/;
 
 const ENTITIES: Record<string, string> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 

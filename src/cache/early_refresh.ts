@@ -34,7 +34,7 @@ export class EarlyRefresh {
     store.read(key, { lease: request.lease, proof: PROOF, refresh: asOf }).finally(() => this.#looking.delete(key))
       .then(
         async (read) => {
-          if (!loading.claim(read)) return;
+          if (!loading.claim(key, read)) return;
           const previous = read.entry && await values.read(key, read.entry, request.schema, request.version);
           loading.start(key, request, { fence: read, previous, background: true, fallback: true });
         },

@@ -9,7 +9,17 @@ import type { Found } from "./values.ts";
 import { waitFor } from "./waits.ts";
 
 /** What comes of one look at a miss: a value, how to read again, or neither when the store cannot help. */
-export type Step<T> = { readonly value: T } | { readonly again?: { unusable?: number; steal?: boolean } };
+export type Step<T> = { readonly value: T } | { readonly again?: Again };
+
+/** How a caller reads again. */
+export interface Again {
+  /** What is as old as this is of no use. */
+  readonly unusable?: number;
+  /** Whether the lease is taken from whoever holds it, unless there is another flight by then than `from`. */
+  readonly steal?: boolean;
+  /** The flight of this process at the time of the decision. */
+  readonly from?: Flight | undefined;
+}
 
 /** A flight took longer than its caller waits for it. */
 const TOO_LATE = Symbol("too late");
@@ -75,7 +85,7 @@ export class FlightWait<T> {
     if (outcome === TOO_LATE) {
       if (left >= soft) return { value: this.#answers.hit(fallback!, true) };
       // Who has given up before, and loads by now, is looked at again.
-      return { again: { steal: this.#host.loading.get(flight.key) === flight } };
+      return { again: { steal: true, from: flight } };
     }
     if (!this.isLater(flight) && !this.#host.store.isCurrent(flight)) return { again: {} };
     const found = await this.#answers.valueOf(flight, outcome);

@@ -53,16 +53,17 @@ export class LoadRunner {
   }
 
   /** Whether the lease that a read was granted is the caller's: of several who share the read, the first one's. */
-  claim(read: Read): boolean {
+  claim(key: string, read: Read): boolean {
     if (read.lease === 0 || this.#claimed.has(read)) return false;
     this.#claimed.add(read);
+    this.#host.steals.used(key, read);
     return true;
   }
 
   /** Gives back the lease of a read that its caller no longer waits for, or others would wait for nobody. */
   abandon(key: string, reading: Promise<Read>): void {
     reading.then((read) => {
-      if (this.claim(read)) this.#release({ key, lease: read.lease }, 0);
+      if (this.claim(key, read)) this.#release({ key, lease: read.lease }, 0);
     }).catch(() => {}); // then there is none to give back, or the store sees to it
   }
 

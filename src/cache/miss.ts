@@ -2,7 +2,7 @@ import { abortable } from "../util/abort.ts";
 import { PROOF } from "./heartbeat.ts";
 import { Answers } from "./answers.ts";
 import type { Flight } from "./flight.ts";
-import { FlightWait, type Step } from "./flight_wait.ts";
+import { type Again, FlightWait, type Step } from "./flight_wait.ts";
 import type { LoadRequest } from "./load_request.ts";
 import type { MissHost } from "./miss_host.ts";
 import { Patience } from "./patience.ts";
@@ -86,7 +86,7 @@ export class MissResolver<T> {
     const flight = loading.get(key);
     if (flight && this.#request.fresh) this.#assertNoCycle(flight, read);
     // Who reads the same key in the same tick shares the read, and with it the lease: the first of them loads.
-    const granted = loading.claim(read);
+    const granted = loading.claim(key, read);
     if (this.#request.fresh) return await this.#anew(read, found, granted, flight);
     if (found && read.state === "stale") {
       if (!granted) return { value: this.#answers.hit(found, true) };
@@ -115,11 +115,11 @@ export class MissResolver<T> {
       return await this.#flights.join(flight, found);
     }
     // A loader of this process that is over, though the store could not be told.
-    if (loading.isOver(read.held)) return { again: { steal: true } };
+    if (loading.isOver(read.held)) return { again: { steal: true, from: flight } };
     if (read.lease !== 0) return { again: {} }; // who else shared the read has used its lease up
     if (read.held === 0) return {}; // a store that is full grants no lease
     if (found && read.held < 0) return { value: this.#answers.hit(found, true) }; // a loader has just failed
-    if (!this.#request.lock) return { again: { steal: true } };
+    if (!this.#request.lock) return { again: { steal: true, from: flight } };
     return await this.#waited(read, found, round);
   }
 
@@ -148,16 +148,19 @@ export class MissResolver<T> {
     const flight = this.#host.loading.get(this.#key);
     const later = read.held !== this.#holder || (flight !== undefined && this.#flights.isLater(flight));
     const patience = this.#patience.elsewhere(later);
-    if (patience <= 0) return { again: { steal: true } };
+    if (patience <= 0) return { again: { steal: true, from: flight } };
     const poll = this.#watch.live ? POLL_LIVE : Math.min(POLL_LONGEST, POLL_FIRST * 1.5 ** round);
     await this.#watch.next(Math.min(poll, Math.max(1, read.heldFor + 1), soft, patience), this.#signal);
     return { again: {} };
   }
 
-  async #read(how: ReadOptions): Promise<Read | undefined> {
+  async #read({ unusable, steal, from }: Again): Promise<Read | undefined> {
     const { loading, store, steals, stats, on } = this.#host;
     const { lease, fresh } = this.#request;
-    const options: ReadOptions = { lease, proof: PROOF, ...(fresh && ANEW), ...how };
+    const options: ReadOptions = { lease, proof: PROOF, ...(fresh && ANEW) };
+    if (unusable !== undefined) options.unusable = unusable;
+    // Somebody else who gave up a moment ago may load by now: that one is not taken the lease from.
+    if (steal && loading.get(this.#key) === from) options.steal = true;
     const reading = options.steal
       ? steals.read(this.#key, fresh, () => store.read(this.#key, options))
       : store.read(this.#key, { ...options, signal: this.#signal });

@@ -61,7 +61,12 @@ const allowed = checks.filter((check) => check.allowed).length;
 assert.ok(allowed === 5 || (allowed < 5 && checks.some(({ degraded }) => degraded)), `${allowed}`);
 
 assert.equal(await one.client.sendCommand("PING"), "PONG");
-assert.equal((await one.health()).status, "ok");
+// Beside others on a busy machine something may have come too late a moment ago.
+const healthy = Date.now() + 20_000;
+for (let health = await one.health(); health.status !== "ok"; health = await one.health()) {
+  assert.ok(Date.now() < healthy, JSON.stringify(health));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
 await one.close();
 await two.close();
 for (const end of close) await end();

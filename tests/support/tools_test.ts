@@ -72,6 +72,32 @@ Deno.test("parseFailed() finds the files of tests that failed, and the documents
   assertEquals(parseFailed(""), []);
 });
 
+Deno.test("parseFailed() finds the test of a step that is written in what several files share", () => {
+  const fail = '<failure message="no">no</failure>';
+  const one = (name: string, file: string, inside = "") =>
+    `<testcase name="${name}" classname="./${file}" time="0.0" line="1" col="2">\n${inside}</testcase>`;
+  const suite = (name: string, cases: string[]) => `<testsuite name="${name}" tests="1">${cases.join("")}</testsuite>`;
+  const shared = "tests/support/run_cases.ts";
+  assertEquals(
+    parseFailed(
+      suite("./tests/b_test.ts", [one("x", "tests/b_test.ts")]) +
+        suite("./.doc_tests/1/000_test.ts", [
+          one("x", "tests/c_test.ts", fail),
+          one("y", "tests/d_test.ts"),
+          one("x &gt; step", shared, fail),
+        ]),
+    ),
+    ["tests/c_test.ts"],
+  );
+  assertEquals(
+    parseFailed(suite("./.doc_tests/1/000_test.ts", [
+      one("y", "tests/d_test.ts"),
+      one("z (needs JSR)", "tests/support/jsr.ts", fail),
+    ])),
+    ["tests/d_test.ts"],
+  );
+});
+
 Deno.test("explainIgnored() names the programs that are missing, and for how many", () => {
   assertEquals(explainIgnored(parseIgnored(REPORT, PRINTED), ["openssl", "promtool"]), [
     "Ignored for want of promtool: 1 test",
