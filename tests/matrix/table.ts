@@ -35,6 +35,7 @@ export const SUITES: readonly Suite[] = [
   { name: "limits", files: ["tests/rate_limit/contract_test.ts"] },
   { name: "locks", files: ["tests/locks/contract_test.ts"] },
   { name: "channels", files: ["tests/pubsub/contract_test.ts"] },
+  { name: "streams", files: ["tests/streams/contract_test.ts"] },
 ];
 
 /** The table, in Markdown. */

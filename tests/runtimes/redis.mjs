@@ -47,6 +47,25 @@ while (await two.cache.get("rich") !== undefined) {
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+// A message of a stream is handled by another process, and one of a channel arrives there.
+const handled = [];
+const jobs = two.streams.stream("jobs").consume("workers", { retryDelay: "1ms" }, ({ value, attempt }) => {
+  if (attempt === 1) throw new Error("again");
+  handled.push(value.n);
+});
+for (const n of [1, 2, 3]) await one.streams.stream("jobs").add({ n }, { key: "k", id: `job:${n}` });
+while (handled.length < 3) {
+  assert.ok(Date.now() < deadline + 20_000, `all are handled: ${handled}`);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+await jobs.shutdown();
+assert.deepEqual([handled, await one.streams.stream("jobs").pending("workers")], [[1, 2, 3], []]);
+const news = two.pubsub.channel("news").subscribe();
+await news.ready;
+assert.equal(await one.pubsub.channel("news").publish(value), 1);
+assert.deepEqual((await news.next()).value, { value });
+await news.return();
+
 const { id } = await one.sessions.create("ada", { visits: 0 });
 await Promise.all([one, two].map(({ sessions }) => sessions.update(id, ({ visits }) => ({ visits: visits + 1 }))));
 assert.equal((await two.sessions.get(id)).data.visits, 2);

@@ -1,6 +1,7 @@
 import { connect, type Larder, type LarderEvent, UnavailableError } from "../../mod.ts";
 import { Streams } from "../../src/streams/streams.ts";
 import { MemoryStreamStore } from "../../src/streams/memory_store.ts";
+import { NAMED, ON_MEMORY, ON_REDIS, openNamed, startContractServer, WITH_LOCAL } from "../support/contract_target.ts";
 import { openOnCluster } from "../support/open_on_cluster.ts";
 import { RedisCluster } from "../support/redis_cluster.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -64,6 +65,27 @@ export async function redisWorld(): Promise<StreamWorld & { readonly server: Red
   };
 }
 
+/** The client that is named, as its owner opens it, one for each process. */
+export async function namedWorld(): Promise<StreamWorld> {
+  const server = await startContractServer({});
+  const opened: (() => unknown)[] = [];
+  return {
+    name: NAMED!.name,
+    async open(on = () => {}) {
+      const { client, close } = await openNamed(server);
+      const cache = { local: WITH_LOCAL };
+      const redis = await connect({ client, namespace: "jobs", commandTimeout: "5s", on, cache });
+      opened.push(() => redis.close(), close);
+      await redis.ready({ timeout: "20s" });
+      return redis.streams;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const close of opened) await close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** A cluster, with connections for each process. */
 export async function clusterWorld(): Promise<StreamWorld> {
   const cluster = await RedisCluster.start();
@@ -91,7 +113,12 @@ export function contract(name: string, check: (world: StreamWorld) => Promise<vo
 
 /** Runs all checks on each store. */
 export function runContract(): void {
-  const worlds = { memory: memoryWorld, redis: redisWorld, ...(RedisCluster.possible && { cluster: clusterWorld }) };
+  const worlds = {
+    ...(ON_MEMORY && { memory: memoryWorld }),
+    ...(NAMED && { [NAMED.name]: namedWorld }),
+    ...(ON_REDIS && !NAMED && { redis: redisWorld }),
+    ...(ON_REDIS && !NAMED && RedisCluster.possible && { cluster: clusterWorld }),
+  };
   for (const [store, open] of Object.entries(worlds)) {
     Deno.test(`streams do what they promise: ${store}`, async (t) => {
       await using world = await open();

@@ -7,6 +7,7 @@ import type {
   RedisCommand,
   RedisReply,
   Subscription,
+  SubscriptionKind,
   SubscriptionListener,
 } from "../client.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
@@ -50,6 +51,7 @@ function assertOneServer(redis: DbRedisLike): void {
 
 class ExternalDbRedis implements RedisClient {
   readonly name: string = "@db/redis";
+  readonly kinds: readonly SubscriptionKind[] = [];
   readonly #redis: DbRedisLike;
   #generation = 1;
   #closed = false;

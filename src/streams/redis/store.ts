@@ -179,7 +179,10 @@ export class RedisStreamStore implements StreamStore {
 
   async listen(stream: string, listener: StreamListener): Promise<AsyncDisposable> {
     this.#assertOpen("listen to a stream");
-    return await this.#batch.client.subscribe(this.#channels + stream, {
+    const { client } = this.#batch;
+    // Who is told nothing looks for more by itself.
+    if (client.kinds?.includes("channel") === false) return { [Symbol.asyncDispose]: () => Promise.resolve() };
+    return await client.subscribe(this.#channels + stream, {
       message: (word) => listener.wake(decoder.decode(word) === "-"),
       ready: () => listener.ready(),
       lost: () => listener.lost(),
