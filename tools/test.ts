@@ -27,7 +27,7 @@ const FAILED = `${ROOT}.cache/failed.json`;
 /** At most so many test files at a time, however many processors there are. */
 const JOBS = 4;
 /** Many tests wait for what they have started, so there is room for more of them than there are processors. */
-const SPARE_JOBS = 1;
+const SPARE_JOBS = 2;
 /** Variables that would change what the tests see. */
 const AMBIENT = /^REDIS_|^LARDER_/;
 
