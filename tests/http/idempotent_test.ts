@@ -7,6 +7,7 @@ import { connect, type Larder } from "../../mod.ts";
 import { idempotent as expressIdempotent } from "../../src/http/express.ts";
 import { idempotent as honoIdempotent } from "../../src/http/hono.ts";
 import { type IdempotencyOptions, idempotent } from "../../src/http/mod.ts";
+import { OLDEST } from "../support/oldest.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { rawRequest, sendRaw } from "../support/raw_http.ts";
 import { until } from "../support/until.ts";
@@ -286,7 +287,9 @@ Deno.test("idempotent() hands a response on that goes on, and does not do it aga
   assertEquals(await (await once(other(), () => new Response("whole"))).text(), "whole");
 });
 
-Deno.test("idempotent() asks a handler of Express again that destroyed its response, but not for who hung up", async () => {
+const destroys = "idempotent() asks a handler of Express again that destroyed its response, but not for who hung up";
+// The server of the oldest keeps the connection of a response that is destroyed open.
+Deno.test(destroys, { ignore: OLDEST }, async () => {
   await using redis = await connect({ url: "memory:" });
   const app = express();
   let [made, breaks] = [0, true];
