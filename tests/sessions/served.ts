@@ -6,13 +6,17 @@ import { RedisServer } from "../support/redis_server.ts";
 export type Open = (options?: Partial<ConnectOptions>) => Promise<Larder>;
 
 /** Declares a test of what browsers see, once for the embedded store and once for Redis. */
-export function onBothStores(name: string, run: (open: Open) => Promise<void>): void {
+export function onBothStores(
+  name: string,
+  run: (open: Open) => Promise<void>,
+  options: { ignore?: boolean } = {},
+): void {
   // Nothing here is about deadlines, and the machine may be busy.
   const patient = { commandTimeout: "10s" } as const;
-  Deno.test(`${name}, embedded`, () => run((options) => connect({ ...patient, url: "memory:", ...options })));
-  Deno.test(`${name}, on Redis`, async () => {
+  Deno.test(`${name}, embedded`, options, () => run((given) => connect({ ...patient, url: "memory:", ...given })));
+  Deno.test(`${name}, on Redis`, options, async () => {
     await using server = await RedisServer.start();
-    await run((options) => connect({ ...patient, url: server.url, ...options }));
+    await run((given) => connect({ ...patient, url: server.url, ...given }));
   });
 }
 
