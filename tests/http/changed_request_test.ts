@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { connect } from "../../mod.ts";
 import { cacheResponse, type ExpressMiddleware, rateLimit, session, sessionOf } from "../../src/http/express.ts";
 import * as forFastify from "../../src/http/fastify.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { rawRequest, sendRaw } from "../support/raw_http.ts";
 import { OLDEST } from "../support/oldest.ts";
 
@@ -18,7 +19,7 @@ async function serve(add: (app: Any) => void) {
   const server = app.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address() as AddressInfo;
-  return { port, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+  return { port, [Symbol.asyncDispose]: () => closeNodeServer(server) };
 }
 
 Deno.test("rateLimit() of Express counts by the path that middleware in front has put in place of the sent one", async (t) => {

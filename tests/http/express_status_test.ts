@@ -4,6 +4,7 @@ import { get, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect } from "../../mod.ts";
 import { cacheResponse, session } from "../../src/http/express.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { OLDEST } from "../support/oldest.ts";
 
 /** `fetch` takes no such status. */
@@ -48,6 +49,6 @@ Deno.test(name, { ignore: OLDEST }, async () => {
     }
   } finally {
     server.closeAllConnections?.();
-    await new Promise((resolve) => server.close(resolve));
+    await closeNodeServer(server);
   }
 });

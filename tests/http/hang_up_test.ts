@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { connect, type LarderEvent } from "../../mod.ts";
 import * as forExpress from "../../src/http/express.ts";
 import { cacheResponse } from "../../src/http/mod.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
@@ -43,7 +44,7 @@ async function openExpress(...[redis, options, answer]: Parameters<OpenShop>): P
   await new Promise((resolve) => server.once("listening", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: () => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())),
+    [Symbol.asyncDispose]: () => closeNodeServer(server),
   };
 }
 

@@ -7,6 +7,7 @@ import { connect, type Larder } from "../../mod.ts";
 import { idempotent as expressIdempotent } from "../../src/http/express.ts";
 import { idempotent as honoIdempotent } from "../../src/http/hono.ts";
 import { type IdempotencyOptions, idempotent } from "../../src/http/mod.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { OLDEST } from "../support/oldest.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { rawRequest, sendRaw } from "../support/raw_http.ts";
@@ -118,7 +119,7 @@ const overExpress: OpenShop = async (redis, options) => {
     post: sender(`http://127.0.0.1:${port}`),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closeNodeServer(server);
     },
   };
 };
@@ -334,7 +335,7 @@ Deno.test(destroys, { ignore: OLDEST }, async () => {
   else assertEquals(after.status, 409);
   assertEquals(made, 1);
   server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await closeNodeServer(server);
 });
 
 Deno.test("idempotent() leaves the body to a handler that reads the request from where it stands", async () => {

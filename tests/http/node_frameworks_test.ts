@@ -7,6 +7,7 @@ import { connect, type Larder } from "../../mod.ts";
 import * as forExpress from "../../src/http/express.ts";
 import * as forFastify from "../../src/http/fastify.ts";
 import { onBothStores } from "../sessions/served.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { until } from "../support/until.ts";
 import { visit } from "./shop.ts";
 
@@ -72,11 +73,11 @@ const frameworks: Readonly<Record<string, Open>> = {
     await new Promise((resolve) => server.once("listening", resolve));
     return {
       url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+      [Symbol.asyncDispose]: () => closeNodeServer(server),
     };
   },
   "Fastify": async (redis, { page, options }) => {
-    const app = fastify() as Any;
+    const app = fastify({ forceCloseConnections: true }) as Any;
     app.setErrorHandler((_: Error, __: unknown, reply: Any) => reply.code(500).send("oh"));
     app.addHook("onRequest", (_: unknown, reply: Any, done: () => void) => {
       reply.header("x-front", crypto.randomUUID());

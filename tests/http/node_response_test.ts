@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { connect } from "../../mod.ts";
 import { cacheResponse } from "../../src/http/express.ts";
 import * as forFastify from "../../src/http/fastify.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { visit } from "./shop.ts";
 
 // deno-lint-ignore no-explicit-any -- the packages' own types are none of those that Larder is written against
@@ -22,7 +23,7 @@ async function serve(handler: (path: string, response: ServerResponse) => unknow
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      await new Promise((resolve) => server.close(resolve));
+      await closeNodeServer(server);
       await redis.close();
     },
   };

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect } from "../../mod.ts";
 import { fromNodeRequest } from "../../src/http/mod.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { setHeaders } from "../support/oldest.ts";
 
 /** The part of Express's response that is used: the package has no types. */
@@ -49,6 +50,6 @@ Deno.test("RequestSession.headers() keeps what a response of Express has already
     const page = await ask("page", login.cookie);
     assertEquals([page.said, page.names], [["no-store", "Accept-Encoding, Cookie", "7"], ["csrf", "lang"]]);
   } finally {
-    await new Promise((resolve) => server.close(resolve));
+    await closeNodeServer(server);
   }
 });

@@ -11,6 +11,7 @@ import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import type { RequestSession } from "../../src/sessions/request_session.ts";
 import { ask, onBothStores, pairOf, serve } from "../sessions/served.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { setHeaders, withoutAdded } from "../support/oldest.ts";
 
 type Handler = Deno.ServeHandler<Deno.NetAddr>;
@@ -198,7 +199,7 @@ onBothStores("forRequest() takes what fromNodeRequest() makes of a request of no
     assertEquals((await redis.sessions.list("ada"))[0]?.device?.address, "127.0.0.1");
     assertEquals((await ask({ port }, "/")).body, "nobody");
   } finally {
-    await new Promise((resolve) => server.close(resolve));
+    await closeNodeServer(server);
   }
 });
 

@@ -13,6 +13,7 @@ import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import type { GateOptions, Rules } from "../../src/rate_limit/guard.ts";
 import type { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { setHeaders } from "../support/oldest.ts";
 
 /** A service that listens. */
@@ -80,7 +81,7 @@ const openExpress = (sensitive: boolean): OpenService => async (limiter, rules, 
   await new Promise((resolve) => server.once("listening", resolve));
   return {
     port: (server.address() as { port: number }).port,
-    [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+    [Symbol.asyncDispose]: () => closeNodeServer(server),
   };
 };
 
@@ -92,7 +93,7 @@ const openFastify = (loose: boolean): OpenService => async (limiter, rules, opti
     ignoreDuplicateSlashes: true,
     useSemicolonDelimiter: true,
   };
-  const app = fastify(loose ? { routerOptions } : {});
+  const app = fastify({ forceCloseConnections: true, ...(loose && { routerOptions }) });
   app.addHook("onRequest", async (req, reply) => {
     const { request, info } = fromNodeRequest(req.raw);
     const { response, apply } = await gate.decide(request, info);

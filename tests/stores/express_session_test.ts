@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { connect } from "../../mod.ts";
 import { expressSessionStore, throttlerStorage } from "../../src/stores/mod.ts";
 import { onBothStores } from "../sessions/served.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 import { OLDEST } from "../support/oldest.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
@@ -38,7 +39,7 @@ onBothStores("expressSessionStore() is a store for express-session", async (conn
     assertEquals((await ask("/visit", cookie))[0], "1");
   } finally {
     server.closeAllConnections?.();
-    await new Promise((resolve) => server.close(resolve));
+    await closeNodeServer(server);
   }
 });
 

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { connect, type LarderEvent } from "../../mod.ts";
 import { remoteAddress } from "../../src/web/connection.ts";
 import * as hono from "../../src/http/hono.ts";
+import { closeNodeServer } from "../support/node_server.ts";
 
 const request = new Request("http://localhost/");
 
@@ -71,7 +72,7 @@ Deno.test("RateLimiter.guard() knows who asks by an IncomingMessage of node:http
     assertEquals(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "127.0.0.1");
     assertEquals((await redis.rateLimit.peek("API", "127.0.0.1")).remaining, 999);
   } finally {
-    await new Promise((resolve) => server.close(resolve));
+    await closeNodeServer(server);
   }
   assertEquals(warnings.lines, []);
 });

@@ -20,6 +20,8 @@ export async function listenNode(app) {
 }
 
 async function closed(server) {
-  server.closeAllConnections?.();
-  await new Promise((resolve) => server.close(resolve));
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections?.();
+  });
 }
