@@ -138,15 +138,14 @@ export function session<Data extends object>(
     if (!targetOf(request)) return await send(outgoing, badRequest(), () => true);
     const own = sessions.forRequest(request, info, options);
     placed.set(incoming, { sessions, session: own });
-    const { response, status, restore } = capture(outgoing);
+    const captured = capture(outgoing);
     watchVisitor(request, () => next());
     try {
-      const made = await response;
+      const made = await captured.response;
       await own.settle();
-      restore();
-      await send(outgoing, own.apply(made), undefined, status());
+      await send(outgoing, own.apply(made), undefined, captured);
     } catch {
-      restore(); // the connection was closed
+      captured.restore(); // the connection was closed
       await own.settle();
     }
   };
@@ -241,13 +240,32 @@ async function rerun(app: App, request: Request, taken: NodeTaken): Promise<void
   taking.set(incoming, taken);
   // Whoever is in front and answers himself ends the load; who is behind is captured there.
   const bottom = capture(outgoing);
-  const end = () => outgoing.emit("close");
+  const end = () => closeAlone(outgoing);
+  outgoing.destroy = () => {
+    queueMicrotask(end); // there is no connection that would close
+    return outgoing;
+  };
   request.signal.addEventListener("abort", end, { once: true });
   socket.once("close", end); // as Express does where a handler failed that has sent a part
+  // Without a connection nothing else tells those who wait for the end, as pipeline() does.
+  bottom.ended.then(() => {
+    if (outgoing.destroyed) return;
+    Object.defineProperty(outgoing, "writableFinished", { value: true, configurable: true });
+    outgoing.emit("finish");
+    queueMicrotask(end);
+  });
   const reached = Promise.withResolvers<void>();
   taken.come = reached.resolve;
   app(incoming, outgoing);
   await Promise.race([reached.promise, bottom.response.catch(() => {})]);
+}
+
+/** Tells that a response without a connection is over, once. */
+function closeAlone(outgoing: ServerResponse & { _closed?: boolean }): void {
+  if (outgoing._closed) return;
+  outgoing._closed = true;
+  Object.defineProperty(outgoing, "destroyed", { value: true, writable: true, configurable: true });
+  outgoing.emit("close");
 }
 
 export type {

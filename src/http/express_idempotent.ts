@@ -3,7 +3,7 @@ import { describe } from "../util/describe.ts";
 import type { NodeRequestLike } from "../web/node_request.ts";
 import { Idempotency, type IdempotencyOptions } from "./idempotency.ts";
 import { knownOf } from "./node_context.ts";
-import { capture, type NodeResponseLike, send } from "./node_response.ts";
+import { capture, type Captured, type NodeResponseLike, send } from "./node_response.ts";
 
 const encoder = new TextEncoder();
 /** Milliseconds that a handler has to answer after its visitor has gone. */
@@ -25,7 +25,7 @@ export function idempotent(
 ): (request: NodeRequestLike, response: NodeResponseLike, next: (error?: unknown) => void) => Promise<void> {
   const idempotency = new Idempotency(redis, options);
   return async (incoming, outgoing, next) => {
-    let restore: (() => void) | undefined;
+    let captured: Captured | undefined;
     try {
       const { request, info } = knownOf(incoming);
       if (!idempotency.concerns(request)) return next();
@@ -33,16 +33,14 @@ export function idempotent(
       const front = new Set(Object.keys(outgoing.getHeaders()));
       const response = await idempotency.answer({ request, body, info }, async () => {
         // What is done is done to its end, though nobody may be there any more to be told.
-        const captured = capture(outgoing, { patient: true });
-        restore = captured.restore;
+        captured = capture(outgoing, { patient: true });
         next();
         return await inTime(captured.response, outgoing);
       });
-      const ran = restore !== undefined;
-      restore?.();
-      await send(outgoing, response, (name) => !ran && front.has(name) && !response.headers.has(name));
+      const keep = (name: string) => !captured && front.has(name) && !response.headers.has(name);
+      await send(outgoing, response, keep, captured);
     } catch (error) {
-      restore?.();
+      captured?.restore();
       if (!outgoing.destroyed) next(error);
     }
   };

@@ -73,7 +73,7 @@ export class NodeCache {
     const gone = new AbortController();
     const hangUp = () => gone.abort();
     outgoing.on("close", hangUp);
-    let response: Response;
+    let response: Response | undefined;
     try {
       response = await this.#cache.answer(request, {
         next: behind,
@@ -84,12 +84,12 @@ export class NodeCache {
       });
     } finally {
       outgoing.removeListener("close", hangUp);
-      captured?.restore();
+      if (!response) captured?.restore();
     }
     if (!ran && reply) return reply.send(response);
     const keep = (name: string) => !ran && front.has(name) && !response.headers.has(name);
     // Where the handler ran for this one, its response has the headers of all.
-    await send(outgoing, response, keep, captured?.status());
+    await send(outgoing, response, keep, captured);
   }
 
   async #load(rerun: Rerun, request: Request, visitor: object | undefined): Promise<Response> {

@@ -26,6 +26,10 @@ export interface NodeResponseLike {
   end(...more: any[]): unknown;
   /** Listens. */
   on(event: string, listener: (...args: any[]) => void): unknown;
+  /** How many listeners of one event there may be before Node.js warns. */
+  getMaxListeners?(): number;
+  /** Says how many. */
+  setMaxListeners?(count: number): unknown;
   /** Listens no more. */
   removeListener(event: string, listener: (...args: any[]) => void): unknown;
   /** Tells listeners. */
@@ -40,6 +44,8 @@ export interface Captured {
   readonly status: () => number | undefined;
   /** Resolves when the handler has sent all. */
   readonly ended: Promise<void>;
+  /** Does something by the response's own methods, which a handler that still sends does not see. */
+  readonly outside: <T>(run: () => T) => T;
   /** Gives the response of `node:http` its own methods back. */
   readonly restore: () => void;
 }
@@ -48,10 +54,12 @@ type Callback = ((error?: Error | null) => void) | undefined;
 type Loose = Record<string, (...args: unknown[]) => unknown>;
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"] as const;
-const REPLACED = [...METHODS, "headersSent", "destroy"] as const;
+const REPLACED = [...METHODS, "headersSent", "writableEnded", "destroy"] as const;
 const encoder = new TextEncoder();
 /** What a `Response` has instead of a status beyond it. */
 const LAST_STATUS = 599;
+/** As many listeners of an event as are added at the most between a response and its handler. */
+const OWN_LISTENERS = 5;
 
 /**
  * Takes what a handler sends by a response of `node:http` before it goes out, as a `Response` whose body goes on as it
@@ -68,6 +76,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   let head = false;
   let over = false;
+  let done = false;
   const body = new ReadableStream<Uint8Array>({
     start: (given) => void (controller = given),
     pull: () => void (head && target.emit("drain")),
@@ -89,6 +98,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     own.statusCode = status;
     head = true;
     const none = status < 200 || [204, 205, 304].includes(status);
+    if (none) over = true; // nobody reads what is sent, so nobody would ask for more
     resolve(new Response(none ? null : body, { status: Math.min(Math.max(200, status), LAST_STATUS), headers }));
   };
   const push = (chunk: unknown, encoding: unknown) => {
@@ -133,62 +143,100 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
       if (!head) own._implicitHeader!();
       if (typeof chunk !== "function") push(chunk, encoding);
       if (!over) controller?.close();
-      over = true;
+      over = done = true;
       end();
       called([chunk, encoding, callback].find((one) => typeof one === "function"));
       return target;
     },
   };
-  const before = REPLACED.map((name) => [name, Object.getOwnPropertyDescriptor(own, name)] as const);
+  const before = descriptorsOf(own);
   for (const name of METHODS) {
     Object.defineProperty(own, name, { value: replaced[name], configurable: true, writable: true });
   }
   if (destroy) Object.defineProperty(own, "destroy", { value: destroyed, configurable: true, writable: true });
   Object.defineProperty(own, "headersSent", { get: () => head, configurable: true });
+  Object.defineProperty(own, "writableEnded", { get: () => done, configurable: true });
   target.on("close", closed);
+  // What is in front and what is behind listen to the same response: that is no leak.
+  if (target.getMaxListeners) target.setMaxListeners?.(target.getMaxListeners() + OWN_LISTENERS);
+  let restored = false;
+  let isOutside = false;
+  let outer = before;
   const restore = () => {
+    if (restored) return;
+    restored = true;
     target.removeListener("close", closed);
-    for (const [name, known] of before) {
-      if (known) Object.defineProperty(own, name, known);
-      else delete (own as Record<string, unknown>)[name];
+    if (!isOutside) describeAgain(own, outer);
+  };
+  const outside = <T>(run: () => T): T => {
+    if (restored || isOutside) return run();
+    const inner = descriptorsOf(own); // what is behind may have put its own in front of what is replaced
+    describeAgain(own, outer);
+    isOutside = true;
+    try {
+      return run();
+    } finally {
+      isOutside = false;
+      if (!restored) {
+        outer = descriptorsOf(own);
+        describeAgain(own, inner);
+      }
     }
   };
   const status = () => own.statusCode > LAST_STATUS ? own.statusCode : undefined;
-  return { response, status, ended, restore };
+  return { response, status, ended, outside, restore };
+}
+
+type Descriptors = readonly (readonly [name: string, PropertyDescriptor | undefined])[];
+
+function descriptorsOf(own: object): Descriptors {
+  return REPLACED.map((name) => [name, Object.getOwnPropertyDescriptor(own, name)]);
+}
+
+function describeAgain(own: object, known: Descriptors): void {
+  for (const [name, descriptor] of known) {
+    if (descriptor) Object.defineProperty(own, name, descriptor);
+    else delete (own as Record<string, unknown>)[name];
+  }
 }
 
 /**
  * Sends a response by one of `node:http`: what it has of its own goes, but for what `keep` names.
  *
- * @param status The status, where a `Response` cannot have it.
+ * @param captured What a handler sends by the same response, where that is what is sent: it may go on meanwhile.
  */
 export async function send(
   target: NodeResponseLike,
   response: Response,
   keep: (name: string) => boolean = () => false,
-  status: number = response.status,
+  captured?: Captured,
 ): Promise<void> {
   const own = target as unknown as Loose;
-  for (const name of Object.keys(target.getHeaders())) if (!keep(name)) target.removeHeader(name);
-  const cookies = response.headers.getSetCookie();
-  for (const [name, value] of response.headers) if (name !== "set-cookie") target.setHeader(name, value);
-  if (cookies.length > 0) target.setHeader("set-cookie", cookies);
-  target.statusCode = status;
+  const outside = captured?.outside ?? (<T>(run: () => T) => run());
+  const status = captured?.status() ?? response.status;
   const reader = response.body?.getReader();
   const gone = () => void reader?.cancel().catch(() => {});
   target.on("close", gone);
   try {
-    own.writeHead!(status);
-    // A stream of events begins with its head.
-    if (reader) own.flushHeaders?.();
+    outside(() => {
+      for (const name of Object.keys(target.getHeaders())) if (!keep(name)) target.removeHeader(name);
+      const cookies = response.headers.getSetCookie();
+      for (const [name, value] of response.headers) if (name !== "set-cookie") target.setHeader(name, value);
+      if (cookies.length > 0) target.setHeader("set-cookie", cookies);
+      target.statusCode = status;
+      own.writeHead!(status);
+      // A stream of events begins with its head.
+      if (reader) own.flushHeaders?.();
+    });
     while (reader && !target.destroyed) {
       const { done, value } = await reader.read();
       if (done) break;
-      if (!own.write!(value) && !target.destroyed) await drained(target);
+      if (!outside(() => own.write!(value)) && !target.destroyed) await drained(target);
     }
-    own.end!();
+    outside(() => own.end!());
+    captured?.ended.then(captured.restore); // who sends on is heard no more
   } catch (error) {
-    own.destroy?.(error); // the head has gone: nothing else tells that this is not all
+    outside(() => own.destroy?.(error)); // the head has gone: nothing else tells that this is not all
   } finally {
     target.removeListener("close", gone);
   }
