@@ -48,6 +48,15 @@ export type { OakContextLike } from "./oak_context.ts";
 /** A middleware of Oak. */
 export type OakMiddleware = (context: OakContextLike, next: () => Promise<unknown>) => Promise<void>;
 
+/**
+ * A middleware made by a call with a type parameter. Of a plain function type TypeScript would put such a call off in
+ * `router.get()`, which then does not know the parameters of its path.
+ */
+export type OakLimitMiddleware = OakMiddleware & {
+  /** The name of the function. */
+  readonly name: string;
+};
+
 /** How an app with `proxy: true` reads the scheme. */
 const believed = schemeReader({ proxies: ["any"], header: "x-forwarded-for" });
 /** What tells what the cache did. */
@@ -124,7 +133,7 @@ export function rateLimit<Names extends string>(
   redis: { readonly rateLimit: RateLimiter<Names> },
   rules: Rules<NoInfer<Names>>,
   options: GateOptions = {},
-): OakMiddleware {
+): OakLimitMiddleware {
   const gate = limitsOf(redis).gate(rules, options);
   return async (context, next) => {
     const taken = takenBy(context);

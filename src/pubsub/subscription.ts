@@ -88,6 +88,7 @@ export class Subscribed<Value> implements ChannelSubscription<Value, PatternItem
   #held: Promise<AsyncDisposable | undefined> | undefined;
   #wake: (() => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  #asking = 0;
   #stopListening: (() => void) | undefined;
 
   constructor(parts: SubscriptionParts<Value>) {
@@ -119,8 +120,8 @@ export class Subscribed<Value> implements ChannelSubscription<Value, PatternItem
   }
 
   next(): Promise<IteratorResult<PatternItem<Value>, undefined>> {
-    const next = this.#turn.then(() => this.#next());
-    this.#turn = next.catch(() => {});
+    const next = this.#asking++ === 0 ? this.#next() : this.#turn.then(() => this.#next());
+    this.#turn = next.then(this.#asked, this.#asked);
     return next;
   }
 
@@ -132,6 +133,8 @@ export class Subscribed<Value> implements ChannelSubscription<Value, PatternItem
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end();
   }
+
+  readonly #asked = (): void => void this.#asking--;
 
   async #next(): Promise<IteratorResult<PatternItem<Value>, undefined>> {
     while (this.#waiting.length === 0 && !this.#over && !this.#error) {
@@ -149,7 +152,8 @@ export class Subscribed<Value> implements ChannelSubscription<Value, PatternItem
     if ("gap" in first) return { done: false, value: first };
     this.#left(first.payload);
     const { codec, schema, topic } = this.#parts;
-    const read = await codec.decode(first.payload, schema);
+    const reading = codec.decode(first.payload, schema);
+    const read = reading instanceof Promise ? await reading : reading;
     if ("issues" in read) this.refuse(read.issues, first.channel);
     else if (read.headers) tracesMessages()?.received("channel.receive", read.headers);
     return { done: false, value: topic.kind === "pattern" ? { channel: first.channel, ...read } : read };

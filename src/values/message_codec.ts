@@ -85,11 +85,14 @@ export class MessageCodec {
     return bytes;
   }
 
-  /** Reads a message, and checks it. Never throws: whoever may write there may have put anything. */
-  async decode<Value>(
+  /**
+   * Reads a message, and checks it; at once, where nothing has to be waited for. Never throws: whoever may write there
+   * may have put anything.
+   */
+  decode<Value>(
     bytes: Uint8Array,
     schema: StandardSchema<unknown, Value> | undefined,
-  ): Promise<ReadMessage<Value>> {
+  ): ReadMessage<Value> | Promise<ReadMessage<Value>> {
     let value: unknown;
     const [version, id] = bytes;
     const extra = version === WITH_HEADERS ? headersIn(bytes) : undefined;
@@ -98,14 +101,41 @@ export class MessageCodec {
       const known = version === PLAIN || extra !== undefined;
       if (!known || id !== this.#id) throw new Error("It was written by something else");
       value = this.#serializer.deserialize(bytes.slice(extra ? extra.end : HEAD));
-      if (isThenable(value)) value = await answered(value, "deserialize()");
+      if (isThenable(value)) return this.#later(value, schema, headers);
     } catch (error) {
-      return { issues: [`It cannot be read: ${error instanceof Error ? error.message : describe(error)}`] };
+      return unread(error);
     }
-    if (!schema) return { value: value as Value, ...headers };
-    const result = await validate(schema, value);
-    return result.issues === undefined ? { value: result.value, ...headers } : { issues: result.issues.map(textOf) };
+    return schema ? checked(value, schema, headers) : { value: value as Value, ...headers };
   }
+
+  async #later<Value>(
+    written: PromiseLike<unknown>,
+    schema: StandardSchema<unknown, Value> | undefined,
+    headers: Headed,
+  ): Promise<ReadMessage<Value>> {
+    let value: unknown;
+    try {
+      value = await answered(written, "deserialize()");
+    } catch (error) {
+      return unread(error);
+    }
+    return schema ? await checked(value, schema, headers) : { value: value as Value, ...headers };
+  }
+}
+
+type Headed = { readonly headers: MessageHeaders } | undefined;
+
+function unread(error: unknown): { issues: string[] } {
+  return { issues: [`It cannot be read: ${error instanceof Error ? error.message : describe(error)}`] };
+}
+
+async function checked<Value>(
+  value: unknown,
+  schema: StandardSchema<unknown, Value>,
+  headers: Headed,
+): Promise<ReadMessage<Value>> {
+  const result = await validate(schema, value);
+  return result.issues === undefined ? { value: result.value, ...headers } : { issues: result.issues.map(textOf) };
 }
 
 /** The headers of a message, and where they end; `undefined` if there is no room for them. */

@@ -121,6 +121,10 @@ Deno.test("Middleware fits Oak and its router", async () => {
     is<Same<typeof params.id, string>>();
   });
   router.get("/b/:id", oak.session(redis), ({ params }) => is<Same<typeof params.id, string>>());
+  router.get("/c/:id", oak.rateLimit(redis, { "*": "UPLOAD" }), ({ params }) => is<Same<typeof params.id, string>>());
+  // @ts-expect-error: a typo
+  const typoInPlace = () => router.get("/d", oak.rateLimit(redis, { "*": "UPLAOD" }), () => {});
+  assertEquals(typeof typoInPlace, "function");
   app.use(router.routes());
   const get = async (path: string) => {
     const response = await app.handle(new Request(`https://localhost${path}`) as never) as unknown as Response;

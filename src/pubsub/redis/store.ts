@@ -18,7 +18,9 @@ export class RedisChannelStore implements ChannelStore {
   readonly kind = "redis" as const;
   readonly #batch: Batch;
   readonly #prefix: string;
-  readonly #publisher: Uint8Array = crypto.getRandomValues(new Uint8Array(ID / 2));
+  /** Who publishes, and which of his messages it is. */
+  readonly #id: Uint8Array<ArrayBuffer> = crypto.getRandomValues(new Uint8Array(ID));
+  readonly #count: DataView = new DataView(this.#id.buffer, ID / 2);
   #published = 0n;
   /** An ACL names patterns to the letter, so it can only name that of all channels: this process chooses then. */
   #hearsAll = false;
@@ -41,8 +43,8 @@ export class RedisChannelStore implements ChannelStore {
     const operation = "publish";
     if (this.#closed) throw new UnavailableError(operation, "closed", { closedBy: this.#closed });
     const message = new Uint8Array(ID + payload.length);
-    message.set(this.#publisher);
-    new DataView(message.buffer).setBigUint64(ID / 2, ++this.#published);
+    this.#count.setBigUint64(0, ++this.#published);
+    message.set(this.#id);
     message.set(payload, ID);
     const channel = this.#prefix + name;
     try {
