@@ -29,12 +29,9 @@ export class RedisCluster implements AsyncDisposable {
   /** Starts the masters, each with an equal part of the slots, and waits until all of them know that. */
   static async start(masters: number = 3, options: RedisClusterOptions = {}): Promise<RedisCluster> {
     const { replicas = 0, config = {} } = options;
-    const buses = Array.from({ length: masters * (1 + replicas) }, freePort);
-    const nodes = await Promise.all(buses.map((bus) =>
-      RedisServer.start({
-        config: { "cluster-enabled": "yes", "cluster-node-timeout": 2000, "cluster-port": bus, ...config },
-      })
-    ));
+    const started = await Promise.all(Array.from({ length: masters * (1 + replicas) }, () => startNode(config)));
+    const nodes = started.map(({ node }) => node);
+    const buses = started.map(({ bus }) => bus);
     const cluster = new RedisCluster(nodes);
     const [first] = nodes;
     for (const [i, node] of nodes.entries()) {
@@ -104,6 +101,21 @@ export class RedisCluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.nodes.map((node) => node[Symbol.asyncDispose]()));
+  }
+}
+
+/** Starts a node; another process may take the port of its bus between choosing and using it. */
+async function startNode(
+  config: Record<string, string | number>,
+): Promise<{ readonly node: RedisServer; readonly bus: number }> {
+  for (let attempt = 1;; attempt++) {
+    const bus = freePort();
+    const own = { "cluster-enabled": "yes", "cluster-node-timeout": 2000, "cluster-port": bus, ...config };
+    try {
+      return { node: await RedisServer.start({ config: own }), bus };
+    } catch (error) {
+      if (attempt === 5 || !/in use/i.test(String(error))) throw error;
+    }
   }
 }
 
