@@ -18,6 +18,19 @@ const PASSING: ReadonlySet<string> = new Set([
 /** Codes that say that something is configured otherwise than Larder needs it; somebody has to mend that. */
 const LASTING: ReadonlySet<string> = new Set(["NOPERM", "NOAUTH", "DENIED", "MOVED", "ASK", "CROSSSLOT"]);
 
+/** Codes of a server that answers nothing at present, or no `PING`; `MISCONF` is that of one that can still be read. */
+const NO_PING: ReadonlySet<string> = new Set(["BUSY", "LOADING", "MASTERDOWN", "MISCONF"]);
+
+/** Whether a server whose connection is in step may answer `PING` with it. */
+export function isRefusedPing({ code }: RedisError): boolean {
+  return NO_PING.has(code);
+}
+
+/** Whether a server that answers `PING` with it can be read from: it cannot save, and refuses what is a write. */
+export function canStillRead({ code }: RedisError): boolean {
+  return code === "MISCONF";
+}
+
 /** Whether a failure says nothing about the operation, so that it may succeed later. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof UnavailableError) return error.reason !== "closed";

@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect } from "../../src/connect/larder.ts";
 import { type DbRedisLike, fromDbRedis } from "../../src/redis/adapters/from_db_redis.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { startUnableToSave } from "../support/unable_to_save.ts";
 import { testWithDbRedis } from "../support/jsr.ts";
 import { EventLog, until } from "../support/until.ts";
 
@@ -83,3 +84,14 @@ testWithDbRedis("fromDbRedis() leaves a client alone that its owner has closed",
   assertEquals(await redis.cache.getOrSet("key", () => 7), 7);
   assertEquals([owned.isClosed, log.of("redis.connected").length], [true, 0]);
 }, { ignore });
+
+testWithDbRedis("fromDbRedis() reads from a server that cannot save, also once it had to connect again", async () => {
+  await using server = await startUnableToSave();
+  using owned = await open(server);
+  const log = new EventLog();
+  await using redis = await connect({ client: fromDbRedis(owned), namespace: "test", on: log.on });
+  const read = () => Promise.all(Array.from({ length: 5 }, () => redis.client.sendCommand("GET", ["greeting"])));
+  assertEquals(await read(), Array(5).fill("hello"));
+  await server.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  await until(async () => (await read().catch(() => [])).length === 5, "all five are read");
+});

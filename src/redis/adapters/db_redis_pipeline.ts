@@ -1,5 +1,6 @@
 import { RedisError } from "../../errors.ts";
 import type { RedisArgument, RedisCommand, RedisReply } from "../client.ts";
+import { isRefusedPing } from "../refusals.ts";
 import type { DbRedisLike } from "./db_redis_like.ts";
 
 /**
@@ -30,14 +31,19 @@ export async function pipelineOf(redis: DbRedisLike, commands: readonly RedisCom
   for (let i = 0; i < replies.length; i++) {
     const reply = replies[i];
     // Without that of the client as a cause: its text may quote arguments, and with them a password.
-    if (reply instanceof Error) replies[i] = new RedisError(reply.message.replace(/^-/, ""));
+    if (reply instanceof Error) replies[i] = errorOf(reply);
   }
   return replies as RedisReply[];
 }
 
-/** Whether a reply is that to the mark, also of a server that answers nothing at present. */
+/** Whether a reply is that to the mark, also of a server that refuses it at present. */
 function isMark(reply: unknown, mark: string): boolean {
-  return reply === mark || (reply instanceof Error && /^-?(BUSY|LOADING|MASTERDOWN) /.test(reply.message));
+  return reply === mark || (reply instanceof Error && isRefusedPing(errorOf(reply)));
+}
+
+/** The error reply in an error of `@db/redis`. */
+export function errorOf({ message }: Error): RedisError {
+  return new RedisError(message.replace(/^-/, ""));
 }
 
 /** From how many arguments on it pays to encode them together. */

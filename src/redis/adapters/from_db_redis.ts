@@ -12,7 +12,8 @@ import type {
 } from "../client.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import type { DbRedisLike } from "./db_redis_like.ts";
-import { pipelineOf } from "./db_redis_pipeline.ts";
+import { errorOf, pipelineOf } from "./db_redis_pipeline.ts";
+import { canStillRead } from "../refusals.ts";
 
 export type { DbRedisLike, DbRedisPipelineLike, DbRedisSubscriptionLike } from "./db_redis_like.ts";
 
@@ -136,7 +137,9 @@ class ExternalDbRedis implements RedisClient {
       closeQuietly(this.#redis);
     }, CONNECT_TIMEOUT);
     unref(timer);
-    const ready = this.#redis.connect().then(() => this.#redis.sendCommand("PING"));
+    const ready = this.#redis.connect().then(() => this.#redis.sendCommand("PING")).catch((error) => {
+      if (!(error instanceof Error) || !canStillRead(errorOf(error))) throw error;
+    });
     try {
       await Promise.race([ready, late]);
     } catch (error) {

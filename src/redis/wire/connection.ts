@@ -1,4 +1,5 @@
 import { RedisError, UnavailableError } from "../../errors.ts";
+import { isRefusedPing } from "../refusals.ts";
 import type { RedisCommand, RedisReply, StringTaker } from "../client.ts";
 import { decoder } from "../../util/utf8.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
@@ -23,8 +24,6 @@ interface Sent {
 const PROGRESS = 16 * 1024;
 /** With so many bytes of commands that are not answered, more would only wait in line. */
 const CONGESTED = 256 * 1024;
-/** What a server that answers nothing at present answers a mark with. */
-const NOT_NOW: ReadonlySet<string> = new Set(["BUSY", "LOADING", "MASTERDOWN"]);
 
 /**
  * A connection to a server. Any number of writes may be out: replies come in the order of the commands, and those of a
@@ -207,9 +206,9 @@ export class Connection implements ReplyTaker {
   }
 }
 
-/** Whether a reply is that to a mark, also of a server that answers nothing at present. */
+/** Whether a reply is that to a mark, also of a server that refuses it at present. */
 function isMark(reply: RedisReply, mark: string): boolean {
-  if (reply instanceof RedisError) return NOT_NOW.has(reply.code);
+  if (reply instanceof RedisError) return isRefusedPing(reply);
   if (typeof reply === "string") return reply === mark;
   return reply instanceof Uint8Array && reply.length === mark.length && decoder.decode(reply) === mark;
 }

@@ -1,5 +1,6 @@
 import { ConfigError, RedisError, UnavailableError } from "../../errors.ts";
 import { unref } from "../../util/timers.ts";
+import { canStillRead } from "../refusals.ts";
 import type { RedisCommand, RedisReply } from "../client.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { endpointText, type RedisAddress } from "./address.ts";
@@ -107,7 +108,8 @@ async function login(
   // Whoever may not give a name does without.
   const all = name === undefined ? commands : [...commands, { name: "CLIENT", args: ["SETNAME", name] }];
   const replies: RedisReply[] = [];
-  const refusal = () => replies.slice(0, commands.length).find((reply) => reply instanceof RedisError);
+  const refusal = () =>
+    replies.slice(0, commands.length).find((reply) => reply instanceof RedisError && !canStillRead(reply));
   await connection.send(all, replies).catch((error) => Promise.reject(refusal() ?? error)); // it may refuse and hang up
   const refused = refusal();
   if (refused) throw refused;
