@@ -1,3 +1,5 @@
+import { TEST_FILE } from "./test_output.ts";
+
 /** Files that take longest, those first: others have their turn while they wait. */
 export const LONGEST: readonly string[] = [
   "tests/cache/call_order_test.ts",
@@ -37,7 +39,6 @@ export const LONGEST: readonly string[] = [
 export const APART: readonly string[] = ["tests/connect/idle_traffic_test.ts"];
 /** How many of the others make a module. */
 const TOGETHER = 8;
-const TEST = /_test\.ts$/;
 
 /**
  * Makes modules of many test files each, so that what they import, which takes half a second of a processor, is loaded
@@ -83,7 +84,7 @@ async function testsIn(root: string, path: string): Promise<string[]> {
   const files: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${root}${path}`)) {
     if (isDirectory) files.push(...await testsIn(root, `${path}/${name}`));
-    else if (TEST.test(name)) files.push(`${path}/${name}`);
+    else if (TEST_FILE.test(name)) files.push(`${path}/${name}`);
   }
   return files;
 }

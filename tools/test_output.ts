@@ -59,18 +59,13 @@ export interface IgnoredTest {
  */
 export function parseIgnored(report: string, output: string): IgnoredTest[] {
   const printed = plain(output);
-  const cases = [...report.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*(<skipped\/>)?/g)]
-    .map(([, name, file, skipped]) => ({
-      name: unescape(name!),
-      file: unescape(file!),
-      skipped: skipped !== undefined,
-    }));
+  const cases = casesIn(report);
   return cases
     .filter(({ name, file, skipped }) =>
       skipped && printed.includes(`${name} ... ignored`) &&
       !cases.some((other) => other.file === file && name.startsWith(`${other.name} > `))
     )
-    .map(({ name, file }) => ({ file: file.replace(/^\.\//, ""), name }));
+    .map(({ name, file }) => ({ file, name }));
 }
 
 /**
@@ -85,12 +80,7 @@ export function parseFailed(report: string): string[] {
 
 /** The files of the failures of one module, which may have the tests of several files. */
 function failedIn(suite: string): string[] {
-  const cases = [...suite.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*(<(?:failure|error)\b)?/g)]
-    .map(([, name, file, failure]) => ({
-      name: unescape(name!),
-      file: unescape(file!).replace(/^\.\//, ""),
-      failed: failure !== undefined,
-    }));
+  const cases = casesIn(suite);
   return cases.filter(({ failed }) => failed).flatMap(({ name, file }) => {
     if (file.startsWith(".doc_tests/")) return name.replace(/:\d+.*$/, "");
     if (TEST_FILE.test(file)) return file;
@@ -101,7 +91,28 @@ function failedIn(suite: string): string[] {
   });
 }
 
-const TEST_FILE = /_test\.ts$/;
+/** A test or a step of a report, and where it is written, relative to the root. */
+interface ReportedTest {
+  readonly name: string;
+  readonly file: string;
+  readonly skipped: boolean;
+  readonly failed: boolean;
+}
+
+function casesIn(report: string): ReportedTest[] {
+  const found = report.matchAll(
+    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*(?:<(skipped|failure|error)\b)?/g,
+  );
+  return [...found].map(([, name, file, end]) => ({
+    name: unescape(name!),
+    file: unescape(file!).replace(/^\.\//, ""),
+    skipped: end === "skipped",
+    failed: end === "failure" || end === "error",
+  }));
+}
+
+/** How a file of tests is named. */
+export const TEST_FILE: RegExp = /_test\.ts$/;
 
 const ENTITIES: Record<string, string> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 

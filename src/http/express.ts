@@ -238,13 +238,13 @@ async function rerun(app: App, request: Request, taken: NodeTaken): Promise<void
   incoming.push(null);
   const outgoing = new ServerResponse(incoming);
   taking.set(incoming, taken);
-  // Whoever is in front and answers himself ends the load; who is behind is captured there.
-  const bottom = capture(outgoing);
   const end = () => closeAlone(outgoing);
   outgoing.destroy = () => {
     queueMicrotask(end); // there is no connection that would close
     return outgoing;
   };
+  // Whoever is in front and answers himself ends the load; who is behind is captured there.
+  const bottom = capture(outgoing);
   request.signal.addEventListener("abort", end, { once: true });
   socket.once("close", end); // as Express does where a handler failed that has sent a part
   // Without a connection nothing else tells those who wait for the end, as pipeline() does.

@@ -1,18 +1,12 @@
-/** Numbers that look random and are the same for the same seed (mulberry32). */
+import { randomFrom } from "../support/random.ts";
+
+/** Numbers that look random and are the same for the same seed. */
 export class Random {
-  #state: number;
+  /** From 0 to less than 1. */
+  readonly next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 to less than 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    this.next = randomFrom(seed);
   }
 
   /** A whole number less than `end`. */

@@ -48,7 +48,6 @@ Deno.test(name, { ignore: OLDEST }, async () => {
       assertEquals(await ask(`${url}${path}?code=1000`), [500, "refused"], path);
     }
   } finally {
-    server.closeAllConnections?.();
     await closeNodeServer(server);
   }
 });

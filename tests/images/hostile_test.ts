@@ -1,20 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { ImageError } from "../../src/images/mod.ts";
 import expected from "./fixtures/expected.json" with { type: "json" };
+import { randomFrom } from "../support/random.ts";
 import { bytesOf, probe } from "./probing.ts";
 import { fixture } from "./support.ts";
 
 const NAMES = Object.keys(expected);
-
-/** A generator of numbers from 0 to 1 (Mulberry32) that gives the same ones each time. */
-function numbers(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6d2b79f5 | 0;
-    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
-  };
-}
 
 Deno.test("Probe gives the same however the bytes are cut", async () => {
   for (const name of NAMES) {
@@ -50,7 +41,7 @@ Deno.test("Probe of an image cut at every byte of the first 4 KiB gives its size
 });
 
 Deno.test("Probe of 10,000 mutations ends in time with plausible numbers or an ImageError", async () => {
-  const random = numbers(20_260_101);
+  const random = randomFrom(20_260_101);
   const originals = await Promise.all(NAMES.map(fixture));
   const below = (limit: number) => Math.floor(random() * limit);
   const EVIL = [0, 1, 0x7f, 0x80, 0xff];

@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect, type Larder, type Lock, LockTimeoutError, UnavailableError } from "../../mod.ts";
 import { TcpProxy } from "../support/proxy.ts";
+import { dice } from "../support/random.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -17,16 +18,6 @@ const PROCESSES = 3;
 const CALLERS = 4;
 /** How many may hold what. */
 const PERMITS: Readonly<Record<string, number>> = { one: 1, two: 1, places: 2 };
-
-/** Numbers that are the same for the same seed (mulberry32). */
-function dice(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 

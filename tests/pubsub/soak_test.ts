@@ -9,6 +9,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { connect, type Larder, type PatternItem } from "../../mod.ts";
 import { TcpProxy } from "../support/proxy.ts";
+import { dice } from "../support/random.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -16,16 +17,6 @@ const SECONDS = Number(Deno.env.get("SOAK_SECONDS") ?? 3);
 const SEED = Number(Deno.env.get("SOAK_SEED") ?? 20_261_129);
 const NAMES = ["a:1", "a:2", "b:1"];
 const KINDS = ["channel", "pattern", "sharded"] as const;
-
-/** Numbers that are the same for the same seed (mulberry32). */
-function dice(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 

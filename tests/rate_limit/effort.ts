@@ -7,17 +7,7 @@
  * ```
  */
 export { EFFORT, sized } from "../support/effort.ts";
-
-/** Numbers that look random and are the same in every run (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export { randomFrom } from "../support/random.ts";
 
 /** The most that was admitted in any window: of what is given, each at its time. */
 export function worst(times: readonly number[], costs: readonly number[], window: number): number {

@@ -38,7 +38,6 @@ onBothStores("expressSessionStore() is a store for express-session", async (conn
     assertEquals((await ask("/leave", cookie))[0], "bye");
     assertEquals((await ask("/visit", cookie))[0], "1");
   } finally {
-    server.closeAllConnections?.();
     await closeNodeServer(server);
   }
 });

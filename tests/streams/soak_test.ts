@@ -10,6 +10,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { connect, type Larder, type StreamWorker } from "../../mod.ts";
 import { sized } from "../support/effort.ts";
 import { TcpProxy } from "../support/proxy.ts";
+import { dice } from "../support/random.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 
@@ -18,16 +19,6 @@ const SEED = Number(Deno.env.get("SOAK_SEED") ?? 20_261_129);
 const KEYS = 8;
 /** Milliseconds: longer than some silences, and shorter than others. */
 const LEASE = 1000;
-
-/** Numbers that are the same for the same seed (mulberry32). */
-function dice(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 

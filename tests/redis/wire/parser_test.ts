@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import { RedisError } from "../../../src/errors.ts";
 import type { RedisReply, StringTaker } from "../../../src/redis/client.ts";
 import { ProtocolError, ReplyParser } from "../../../src/redis/wire/parser.ts";
+import { randomFrom } from "../../support/random.ts";
 
 const encoder = new TextEncoder();
 
@@ -50,16 +51,6 @@ function write(reply: RedisReply | Error): string {
   if (Array.isArray(reply)) return `*${reply.length}\r\n${reply.map(write).join("")}`;
   const text = typeof reply === "string" ? reply : new TextDecoder().decode(reply);
   return `$${encoder.encode(text).length}\r\n${text}\r\n`;
-}
-
-/** A seeded source of numbers from 0 to 1 (mulberry32). */
-function seeded(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6d2b79f5 | 0;
-    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 4294967296;
-  };
 }
 
 const REPLIES: RedisReply[] = [
@@ -134,7 +125,7 @@ Deno.test("ReplyParser takes nothing but strings for those of a list", () => {
 Deno.test("ReplyParser hands out views that stay as they are, however much comes after them", () => {
   const taker = new Taker(false);
   const parser = new ReplyParser(taker);
-  const random = seeded(7);
+  const random = randomFrom(7);
   const values: Uint8Array[] = [];
   for (let i = 0; i < 2_000; i++) {
     const value = new Uint8Array(Math.floor(random() ** 4 * 20_000)).fill(i & 255);
@@ -198,7 +189,7 @@ Deno.test("ReplyParser says that it is out of step for what is no reply, however
 });
 
 Deno.test("ReplyParser takes 20,000 streams with mistakes in them: it reads on or says that it is out of step", () => {
-  const random = seeded(20);
+  const random = randomFrom(20);
   const pick = (below: number) => Math.floor(random() * below);
   let refused = 0;
   const begun = performance.now();
