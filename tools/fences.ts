@@ -11,7 +11,7 @@ export interface Fence {
 }
 
 /** What Deno's own doc tests have no place for: it does not end. */
-const SERVES = /^(?:export )?(?:(?:const|let) \w+ = )?(?:await )?Deno\.serve\(/m;
+const SERVES = /^(?:export )?(?:(?:const|let) \w+ = )?(?:await )?(?:Deno\.serve|app\.listen)\(/m;
 /** A server that the code ends itself. */
 const ENDS = /^await \w+\.(?:shutdown|\[Symbol\.asyncDispose\])\(/m;
 const FENCE = /^```([^\n`]*)\n([\s\S]*?)^```$/gm;

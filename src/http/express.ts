@@ -17,6 +17,9 @@
  * app.get("/me", async (request, response) => void response.json(await sessionOf(request).get() ?? null));
  * app.get("/products/:id", (request, response) => void response.json({ id: request.params.id }));
  * app.listen(3000);
+ * // GET /products/7 → 200
+ * // GET /me → 200
+ * // GET /health → 200
  * ```
  *
  * @module

@@ -3,7 +3,7 @@
  * Larder as a plugin for Fastify: sessions, limits, responses that are kept, health and metrics.
  *
  * @example A service
- * ```ts ignore
+ * ```ts
  * import { connect } from "@larder/larder";
  * import { cacheResponse, larder, sessionOf } from "@larder/larder/fastify";
  * import Fastify from "fastify";
@@ -20,9 +20,12 @@
  * app.get("/me", async (request) => await sessionOf(request).get() ?? null);
  * await app.register(async (products) => {
  *   products.addHook("onRequest", cacheResponse(redis, { ttl: "5m", tags: ["products"] }));
- *   products.get("/products/:id", (request) => ({ id: request.params.id }));
+ *   products.get<{ Params: { id: string } }>("/products/:id", (request) => ({ id: request.params.id }));
  * });
  * await app.listen({ port: 3000 });
+ * // GET /products/7 → 200
+ * // GET /me → 200
+ * // GET /health → 200
  * ```
  *
  * @module

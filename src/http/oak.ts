@@ -2,7 +2,7 @@
  * Larder as middleware for Oak.
  *
  * @example Limits, sessions, and responses that are kept
- * ```ts ignore
+ * ```ts
  * import { connect } from "@larder/larder";
  * import { cacheResponse, rateLimit, session, sessionOf } from "@larder/larder/oak";
  * import { Application } from "@oak/oak";
@@ -15,6 +15,8 @@
  * app.use(async (context) => {
  *   context.response.body = await sessionOf(context).get() ?? "nobody";
  * });
+ * await app.listen({ port: 8000 });
+ * // GET / → 200
  * ```
  *
  * @module

@@ -7,7 +7,7 @@
  * import { fromDbRedis } from "@larder/larder/redis";
  * import { connect as connectRedis } from "jsr:@db/redis";
  *
- * const client = await connectRedis({ hostname: "127.0.0.1", maxRetryCount: 0 });
+ * const client = await connectRedis({ hostname: "127.0.0.1", port: 6379, maxRetryCount: 0 });
  * await using redis = await connect({ client: fromDbRedis(client) });
  * ```
  *

@@ -46,11 +46,20 @@ export interface ExpressSessionStore {
  * ```ts ignore
  * import { connect } from "@larder/larder";
  * import { expressSessionStore } from "@larder/larder/stores";
- * import session from "express-session";
+ * import express from "express";
+ * import expressSession from "express-session";
  *
  * const redis = await connect();
- * const store = expressSessionStore(session.Store, redis);
- * app.use(session({ store, secret, resave: false, saveUninitialized: false }));
+ * const store = expressSessionStore(expressSession.Store, redis);
+ * const secret = process.env.SESSION_SECRET ?? "only for development";
+ * const app = express();
+ * app.use(expressSession({ store, secret, resave: false, saveUninitialized: false }));
+ * app.get("/", ({ session }, response) => {
+ *   session.visits = (session.visits ?? 0) + 1;
+ *   response.send(`visit ${session.visits}`);
+ * });
+ * app.listen(3000);
+ * // GET / → 200
  * ```
  */
 export function expressSessionStore<Base extends object>(

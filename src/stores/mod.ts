@@ -3,14 +3,16 @@
  * express-session, the throttler of NestJS.
  *
  * @example Keyv
- * ```ts ignore
+ * ```ts
  * import { connect } from "@larder/larder";
  * import { keyvStore } from "@larder/larder/stores";
  * import Keyv from "keyv";
+ * import assert from "node:assert/strict";
  *
- * const redis = await connect();
+ * await using redis = await connect({ url: "memory:" });
  * const keyv = new Keyv({ store: keyvStore(redis) });
  * await keyv.set("greeting", "hello", 60_000);
+ * assert.equal(await keyv.get("greeting"), "hello");
  * ```
  *
  * @module

@@ -45,6 +45,9 @@ interface SocketLike {
  *   if (response) res.status(status).send(await response.text());
  *   else next();
  * });
+ * app.get("/", (req, res) => res.send("welcome"));
+ * app.listen(3000);
+ * // GET / → 200
  * ```
  */
 export function fromNodeRequest(incoming: NodeRequestLike): { request: Request; info: ConnectionInfo } {

@@ -5,6 +5,9 @@
  * @module
  */
 // deno-lint-ignore-file no-console
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
 const [file] = Deno.args;
 const serve = Deno.serve as (...args: unknown[]) => unknown;
 
@@ -19,4 +22,14 @@ function onFreePort(...args: unknown[]): unknown {
 }
 
 Object.defineProperty(Deno, "serve", { value: onFreePort });
+
+// The same for those of Express and Fastify.
+const node = Object.getPrototypeOf(createServer()) as Server;
+const listen = node.listen as (this: Server, ...args: unknown[]) => Server;
+Object.defineProperty(node, "listen", {
+  value(this: Server, ...args: unknown[]) {
+    this.once("listening", () => console.log(`serves on port ${(this.address() as AddressInfo).port}`));
+    return listen.call(this, { host: "127.0.0.1", port: 0 }, ...args.filter((arg) => typeof arg === "function"));
+  },
+});
 await import(file!);

@@ -164,9 +164,10 @@ for (const [framework, open] of Object.entries(shops)) {
     answer = () => new Response("own", { headers: { "cache-control": "private" } });
     await new Promise((resolve) => setTimeout(resolve, 1100)); // after a failure it is not tried for a second
     assertEquals((await visit(url)).body, "own");
+    assert(calls > 3);
+    if (framework !== "Deno.serve") return; // for five seconds the key is known as not kept: no matter of the framework
     answer = () => new Response("no", { status: 503 });
     await until(async () => (await visit(url)).body === "fine", "the old one is there still");
-    assert(calls > 3);
   });
 
   onBothStores(

@@ -40,11 +40,11 @@ onBothStores("keyvStore() is a storage adapter for Keyv 6", async (connect) => {
   // deno-lint-ignore no-explicit-any -- Keyv makes an adapter of it itself
   const adapter = new Keyv6({ store: keyvStore(redis) as any }).store as KeyvBridgeAdapter;
   assert(adapter instanceof KeyvBridgeAdapter, "and is not taken for a Map");
-  const soon = Date.now() + 60;
-  await adapter.setMany([{ key: "a", value: "1", expires: soon }, { key: "b", value: "2" }]);
+  await adapter.setMany([{ key: "a", value: "1", expires: Date.now() + 60_000 }, { key: "b", value: "2" }]);
   await adapter.set("past", "3", Date.now() - 100);
   assertEquals(await adapter.getMany(["a", "b", "past"]), ["1", "2", undefined]);
   assertEquals(await adapter.hasMany(["a", "b", "none"]), [true, true, false]);
+  await adapter.set("a", "1", Date.now() + 60);
   await new Promise((resolve) => setTimeout(resolve, 90));
   assertEquals([await adapter.has("a"), await adapter.get("a"), await adapter.get("b")], [false, undefined, "2"]);
   assertEquals(await adapter.deleteMany(["b"]), [true]);

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertLess } from "@std/assert"
 import { RedisError } from "../../../src/errors.ts";
 import { connect } from "../../../src/connect/larder.ts";
 import { TcpProxy } from "../../support/proxy.ts";
+import { calmly } from "../../support/calm.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { EventLog } from "../../support/until.ts";
 
@@ -169,50 +170,52 @@ Deno.test({
 Deno.test({
   name: "Cache works on a Redis that is slow, but answers within the deadline",
   ignore,
-  fn: async () => {
-    await using server = await RedisServer.start();
-    await using proxy = TcpProxy.start(server);
-    const log = new EventLog();
-    await using redis = await connect({ url: proxy.url, namespace: "test", commandTimeout: "1s", on: log.on });
-    const { cache } = redis;
-    await cache.set("warm", 1, { ttl: 60 });
-    await cache.get("warm");
-    proxy.delay = 150; // there and back: 300 ms
-    assertEquals(await cache.set("key", "value", { ttl: 60, tags: ["tag"] }), true);
-    assertEquals(await cache.get("key"), "value");
-    assertEquals(await cache.getOrSet("cold", () => "loaded", { ttl: 60 }), "loaded");
-    assertEquals(await Promise.all(Array.from({ length: 100 }, () => cache.get("cold"))), Array(100).fill("loaded"));
-    assertEquals((await cache.invalidateByTag("tag")).status, "done");
-    assertEquals(await cache.get("key"), undefined);
-    // 300 ms each way, which is the most that one call after the other can take.
-    proxy.delay = 300;
-    const start = performance.now();
-    assertEquals(await cache.get("cold"), "loaded");
-    assertLess(performance.now() - start, 1000);
-    assertEquals(await cache.set("key", "again", { ttl: 60 }), true);
-    assertEquals(await cache.get("key"), "again");
-    assertEquals([log.of("cache.error"), log.of("redis.circuit"), log.of("redis.disconnected")], [[], [], []]);
-  },
+  fn: () =>
+    calmly(async () => {
+      await using server = await RedisServer.start();
+      await using proxy = TcpProxy.start(server);
+      const log = new EventLog();
+      await using redis = await connect({ url: proxy.url, namespace: "test", commandTimeout: "1s", on: log.on });
+      const { cache } = redis;
+      await cache.set("warm", 1, { ttl: 60 });
+      await cache.get("warm");
+      proxy.delay = 150; // there and back: 300 ms
+      assertEquals(await cache.set("key", "value", { ttl: 60, tags: ["tag"] }), true);
+      assertEquals(await cache.get("key"), "value");
+      assertEquals(await cache.getOrSet("cold", () => "loaded", { ttl: 60 }), "loaded");
+      assertEquals(await Promise.all(Array.from({ length: 100 }, () => cache.get("cold"))), Array(100).fill("loaded"));
+      assertEquals((await cache.invalidateByTag("tag")).status, "done");
+      assertEquals(await cache.get("key"), undefined);
+      // 300 ms each way, which is the most that one call after the other can take.
+      proxy.delay = 300;
+      const start = performance.now();
+      assertEquals(await cache.get("cold"), "loaded");
+      assertLess(performance.now() - start, 1000);
+      assertEquals(await cache.set("key", "again", { ttl: 60 }), true);
+      assertEquals(await cache.get("key"), "again");
+      assertEquals([log.of("cache.error"), log.of("redis.circuit"), log.of("redis.disconnected")], [[], [], []]);
+    }),
 });
 
 Deno.test({
   name: "Cache keeps its connection and its circuit when many callers share a Redis that is slow",
   ignore,
-  fn: async () => {
-    await using server = await RedisServer.start();
-    await using proxy = TcpProxy.start(server);
-    const log = new EventLog();
-    await using redis = await connect({ url: proxy.url, namespace: "test", commandTimeout: "400ms", on: log.on });
-    await redis.cache.set("key", "value", { ttl: 60 });
-    await redis.cache.get("key");
-    proxy.delay = 120; // a call that just missed a write waits for two, which is too long
-    const end = performance.now() + 1500;
-    let hits = 0;
-    await Promise.all(Array.from({ length: 20 }, async (_, caller) => {
-      await new Promise((resolve) => setTimeout(resolve, caller * 13));
-      while (performance.now() < end) if (await redis.cache.get("key") === "value") hits++;
-    }));
-    assert(hits > 20, `only ${hits} hits`);
-    assertEquals([log.of("redis.circuit"), log.of("redis.disconnected")], [[], []]);
-  },
+  fn: () =>
+    calmly(async () => {
+      await using server = await RedisServer.start();
+      await using proxy = TcpProxy.start(server);
+      const log = new EventLog();
+      await using redis = await connect({ url: proxy.url, namespace: "test", commandTimeout: "400ms", on: log.on });
+      await redis.cache.set("key", "value", { ttl: 60 });
+      await redis.cache.get("key");
+      proxy.delay = 120; // a call that just missed a write waits for two, which is too long
+      const end = performance.now() + 1500;
+      let hits = 0;
+      await Promise.all(Array.from({ length: 20 }, async (_, caller) => {
+        await new Promise((resolve) => setTimeout(resolve, caller * 13));
+        while (performance.now() < end) if (await redis.cache.get("key") === "value") hits++;
+      }));
+      assert(hits > 20, `only ${hits} hits`);
+      assertEquals([log.of("redis.circuit"), log.of("redis.disconnected")], [[], []]);
+    }),
 });
