@@ -13,6 +13,7 @@ export class Sentinels implements AsyncDisposable {
   readonly ports: readonly number[];
   readonly #processes: readonly Deno.ChildProcess[];
   readonly #folder: string;
+  readonly #paused = new Set<number>();
 
   private constructor(
     [primary, replica]: readonly [RedisServer, RedisServer],
@@ -25,6 +26,11 @@ export class Sentinels implements AsyncDisposable {
     this.ports = ports;
     this.#processes = processes;
     this.#folder = folder;
+  }
+
+  /** Whether Sentinels can be started: they have to reach the servers under the addresses that clients use. */
+  static get possible(): boolean {
+    return RedisServer.controllable && !Deno.env.get("LARDER_TEST_REDIS_IMAGE");
   }
 
   /** Starts all, and waits until the Sentinels know of each other. */
@@ -70,10 +76,16 @@ export class Sentinels implements AsyncDisposable {
   async failedOver(): Promise<void> {
     await until(async () => {
       const told = await this.#each("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main");
-      const ports = told.map((address) => Number((address as string[])[1]));
+      const ports = told.map((address) => Number((address as string[] | undefined)?.[1]));
       return ports.filter((port) => port === this.replica.port).length >= QUORUM &&
         String(await this.replica.cli("ROLE")).startsWith("master");
     }, "the replica has taken over");
+  }
+
+  /** Stops a Sentinel without ending it: it keeps its connections and answers nothing. */
+  pauseSentinel(i: number): void {
+    this.#processes[i]!.kill("SIGSTOP");
+    this.#paused.add(this.ports[i]!);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,10 +98,12 @@ export class Sentinels implements AsyncDisposable {
   }
 
   #each(...command: string[]): Promise<unknown[]> {
-    return Promise.all(this.ports.map(async (port) => {
-      const [reply] = await exchange({ hostname: "127.0.0.1", port }, [command]).catch(() => [undefined]);
-      return reply;
-    }));
+    return Promise.all(
+      this.ports.filter((port) => !this.#paused.has(port)).map(async (port) => {
+        const [reply] = await exchange({ hostname: "127.0.0.1", port }, [command]).catch(() => [undefined]);
+        return reply;
+      }),
+    );
   }
 }
 

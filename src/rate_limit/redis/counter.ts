@@ -32,6 +32,12 @@ const CALLS_PER_WRITE = 1;
 const STEP = 0.1;
 /** How many deadlines of commands somebody may wait for his turn. */
 const TURNS = 4;
+/**
+ * Reasons for which nothing was tried, so that nothing is known of the server: it may be back, and others are just
+ * finding that out.
+ */
+const SAYS_NOTHING: ReadonlySet<UnavailableError["reason"]> = new Set(["closed", "overload", "circuit-open"]);
+
 /** The limits in one Redis hash slot. Turns all steps of one write into one script call. */
 export class RedisCounter implements CallSource {
   readonly operation: string = "count rate limit";
@@ -107,7 +113,7 @@ export class RedisCounter implements CallSource {
     this.#joined = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (error.reason !== "closed" && error.reason !== "overload") this.#breaker.fail();
+    if (!SAYS_NOTHING.has(error.reason)) this.#breaker.fail();
     for (const pending of waiting) reject(pending, error);
   }
 

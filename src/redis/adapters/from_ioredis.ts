@@ -3,6 +3,7 @@ import type { RedisClient } from "../client.ts";
 import { ClusterClient } from "../cluster/client.ts";
 import { ExternalIoredis } from "./external_ioredis.ts";
 import { IoredisClusterSource } from "./from_ioredis_cluster.ts";
+import { IoredisSentinelSource } from "./from_ioredis_sentinels.ts";
 import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./ioredis_like.ts";
 
 /**
@@ -14,6 +15,10 @@ import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./iore
  * `namespace` of `connect()`. A connection that does not answer within `commandTimeout` is replaced, as is one that was
  * lost, or was accepted and does not become ready within 2 seconds. To subscribe, one more connection with the same
  * options is opened.
+ *
+ * Behind Sentinels, Larder asks them itself, all at once, when something is amiss and every 15 s, and opens a connection
+ * to the primary with the options of the client, which is left alone: no failover waits for its `retryStrategy`, or for
+ * a Sentinel that hangs. Sentinels that the given ones know are asked as well.
  *
  * Of a cluster, Larder opens one connection to each master, and one to subscribe, with the `redisOptions` of the client
  * and its `natMap`, and follows the slots itself. A message may arrive more than once.
@@ -69,7 +74,14 @@ export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClie
   }
   assertNeverResends("maxRetriesPerRequest", client.options.maxRetriesPerRequest);
   assertPlain(client.options);
-  const { retryStrategy } = client.options;
+  const { retryStrategy, sentinels, role = "master" } = client.options;
+  if (sentinels) {
+    if (role === "master") return new ClusterClient(new IoredisSentinelSource(client));
+    throw new TypeError(
+      `Cannot use the client: wanted one of the primary behind the Sentinels, got role ${describe(role)}; a replica ` +
+        "takes no writes",
+    );
+  }
   if (retryStrategy !== undefined && typeof retryStrategy !== "function") {
     throw new TypeError(
       "Cannot use the client: wanted one opened with a function as retryStrategy, without which it does not connect " +

@@ -1,13 +1,9 @@
 import type { RedisClient } from "../client.ts";
 import type { ClusterSource } from "../cluster/source.ts";
-import { type NodeAddress, nodeName } from "../cluster/slot_map.ts";
-import { DISCONNECT_WITHIN, ExternalIoredis } from "./external_ioredis.ts";
+import type { NodeAddress } from "../cluster/slot_map.ts";
+import { ExternalIoredis } from "./external_ioredis.ts";
 import type { IoredisClusterLike, IoredisLike } from "./ioredis_like.ts";
-
-/** The waits between two attempts to reach a node: the first, and the longest, in milliseconds. */
-const [FIRST, LONGEST] = [50, 1000];
-/** How long connecting to a node may take, in milliseconds. */
-const CONNECT_WITHIN = 2000;
+import { nodeOptions, translated } from "./ioredis_node.ts";
 
 /**
  * Connections like those of an `ioredis` cluster client. Its own are left alone: it gives up commands, or sends them
@@ -15,6 +11,8 @@ const CONNECT_WITHIN = 2000;
  */
 export class IoredisClusterSource implements ClusterSource {
   readonly name: string = "ioredis Cluster";
+  readonly cluster: boolean = true;
+  readonly db: number = 0; // a cluster has no others
   readonly #cluster: IoredisClusterLike;
   #template: IoredisLike | undefined;
 
@@ -32,19 +30,7 @@ export class IoredisClusterSource implements ClusterSource {
 
   open({ host, port }: NodeAddress): RedisClient | undefined {
     this.#look();
-    const redis = this.#template?.duplicate({
-      host,
-      port,
-      lazyConnect: true,
-      readOnly: false,
-      socketTimeout: undefined, // Larder finds out what hangs
-      connectTimeout: CONNECT_WITHIN,
-      disconnectTimeout: DISCONNECT_WITHIN,
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-      enableAutoPipelining: false,
-      retryStrategy: (times: number) => Math.min(FIRST * 2 ** Math.min(times, 10), LONGEST),
-    });
+    const redis = this.#template?.duplicate(nodeOptions({ host, port }));
     return redis && new ExternalIoredis(redis, true);
   }
 
@@ -53,9 +39,7 @@ export class IoredisClusterSource implements ClusterSource {
   }
 
   translate(at: NodeAddress): NodeAddress {
-    const { natMap } = this.#cluster.options;
-    const name = nodeName(at);
-    return (typeof natMap === "function" ? natMap(name) : natMap?.[name]) ?? at;
+    return translated(this.#cluster.options.natMap, at);
   }
 
   /** The clients of its nodes: any of them shows how a node is reached. */

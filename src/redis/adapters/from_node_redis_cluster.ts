@@ -15,6 +15,8 @@ const [FIRST, LONGEST] = [50, 1000];
  */
 export class NodeRedisClusterSource implements ClusterSource {
   readonly name: string = "redis cluster";
+  readonly cluster: boolean = true;
+  readonly db: number = 0; // a cluster has no others
   readonly #cluster: NodeRedisClusterLike;
   readonly #blocks: boolean;
   #template: NodeRedisLike | undefined;

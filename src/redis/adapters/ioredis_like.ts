@@ -1,3 +1,10 @@
+/** Where servers are reached that others know under other addresses, as `"10.0.0.1:6379"`. */
+export type IoredisNatMapLike =
+  | Readonly<Record<string, { readonly host: string; readonly port: number }>>
+  | ((address: string) => { readonly host: string; readonly port: number } | null)
+  | null
+  | undefined;
+
 /** The options of an `ioredis` client that matter to Larder. */
 export interface IoredisOptionsLike {
   /** The host, unless it is told by Sentinels. */
@@ -9,7 +16,26 @@ export interface IoredisOptionsLike {
   /** The path of a socket. */
   readonly path?: string | undefined;
   /** The Sentinels that know the server. */
-  readonly sentinels?: readonly object[] | null | undefined;
+  readonly sentinels?:
+    | readonly { readonly host?: string | undefined; readonly port?: number | undefined }[]
+    | null
+    | undefined;
+  /** The name by which the Sentinels know it. */
+  readonly name?: string | null | undefined;
+  /** Which server is wanted of those that the Sentinels know. Has to be the primary. */
+  readonly role?: string | undefined;
+  /** The login at the Sentinels. */
+  readonly sentinelUsername?: string | null | undefined;
+  /** The password at the Sentinels. */
+  readonly sentinelPassword?: string | null | undefined;
+  /** Options of TLS to the Sentinels. */
+  readonly sentinelTLS?: unknown;
+  /** Options of TLS to the server. */
+  readonly tls?: unknown;
+  /** Whether TLS is used to the server behind Sentinels. */
+  readonly enableTLSForSentinelMode?: boolean | undefined;
+  /** Where servers and Sentinels are reached that the Sentinels know under other addresses. */
+  readonly natMap?: IoredisNatMapLike;
   /** How often a command is tried on other connections. Has to be 0. */
   readonly maxRetriesPerRequest?: number | null | undefined;
   /** When it connects again. */
@@ -75,11 +101,7 @@ export interface IoredisClusterOptionsLike {
   /** What the client puts before each key. Has to be empty. */
   readonly keyPrefix?: string | Uint8Array | undefined;
   /** Where nodes are reached that the cluster knows under other addresses. */
-  readonly natMap?:
-    | Readonly<Record<string, { readonly host: string; readonly port: number }>>
-    | ((address: string) => { readonly host: string; readonly port: number } | null)
-    | null
-    | undefined;
+  readonly natMap?: IoredisNatMapLike;
   /** Whether commands of one tick are sent together by the client itself. Has to be off. */
   readonly enableAutoPipelining?: boolean | undefined;
   /** Options of the connections to the nodes. */

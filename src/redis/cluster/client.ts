@@ -18,7 +18,8 @@ import { ClusterNode } from "./node.ts";
 import { hashSlot } from "./hash_slot.ts";
 import { pipelineOn } from "./pipeline.ts";
 import { keyOf } from "./route.ts";
-import { type NodeAddress, nodeName, readSlots, readTarget, type SlotRange, SLOTS } from "./slot_map.ts";
+import { type NodeAddress, nodeName, readSlots, readTarget, type SlotRange } from "./slot_map.ts";
+import { SlotOwners } from "./slot_owners.ts";
 import type { ClusterSource } from "./source.ts";
 import { type FollowingSubscription, subscribeOnCluster } from "./subscribe.ts";
 
@@ -33,20 +34,20 @@ const SOON = 50;
 
 /**
  * A cluster: finds out who owns which slots, holds one connection to each owner, and follows the slots when they move.
- * It asks the nodes itself, so it needs no more of a client than connections.
+ * It asks the nodes itself, so it needs no more of a client than connections. A primary that Sentinels watch over is one
+ * that owns all slots, as they say.
  */
 export class ClusterClient implements RedisClient, ClusterNodes {
   readonly name: string;
-  readonly cluster: boolean = true;
+  readonly cluster: boolean;
+  readonly db: number;
   readonly nodes: ClusterNodes = this;
   readonly apart = (): Promise<ClusterClient> => Promise.resolve(new ClusterClient(this.#source.forBlocking()));
   readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
   readonly #source: ClusterSource;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #subscriptions = new Set<FollowingSubscription>();
-  #slots: (string | undefined)[] = new Array(SLOTS);
-  /** Who was last seen to own a slot that is used. */
-  readonly #used = new Map<number, string>();
+  readonly #slots = new SlotOwners(() => void this.#generation++);
   #known = false;
   #up = false;
   #generation = 0;
@@ -61,6 +62,8 @@ export class ClusterClient implements RedisClient, ClusterNodes {
 
   constructor(source: ClusterSource) {
     this.name = source.name;
+    this.cluster = source.cluster;
+    this.db = source.db;
     this.#source = source;
     this.#lookIn(0);
   }
@@ -86,13 +89,13 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     let key: string | undefined;
     for (let i = 0; key === undefined && i < commands.length; i++) key = keyOf(commands[i]!);
     if (key === undefined) return this.#any();
-    const slot = hashSlot(key);
-    const owner = this.#slots[slot];
+    const slot = this.cluster ? hashSlot(key) : 0; // all are one server's
+    const owner = this.#slots.of(slot);
     if (owner === undefined) {
       if (this.#known) this.#lookIn(SOON); // its owner is not known to those who were asked
       return this.#any();
     }
-    this.#use(slot, owner);
+    this.#slots.use(slot, owner);
     return this.#nodes.get(owner);
   }
 
@@ -105,8 +108,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     const node = this.#nodeAt(this.#source.translate(target));
     if (!node) return undefined;
     if (error.code === "ASK") return { node, asking: true };
-    this.#slots[target.slot] = node.address;
-    this.#use(target.slot, node.address); // before what follows is answered
+    this.#slots.set(target.slot, node.address); // before what follows is answered
     node.leftAt = undefined;
     this.#lookIn(SOON); // more of them may have moved
     return { node, asking: false };
@@ -126,7 +128,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
     const subscription = subscribeOnCluster(channel, listener, kind, {
       owners: () => this.#known ? new Set(this.owners) : new Set(),
-      ownerOf: (channel) => this.#nodes.get(this.#slots[hashSlot(channel)] ?? ""),
+      ownerOf: (channel) => this.#nodes.get(this.#slots.of(hashSlot(channel)) ?? ""),
       moved: (error) => void this.redirect(error),
       onEnd: () => void this.#subscriptions.delete(subscription),
     });
@@ -141,15 +143,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
     await Promise.all([...this.#nodes.values()].map((node) => node.close()));
     this.#nodes.clear();
-    await this.#looking;
-  }
-
-  /** A slot is used. Another server may have lost what the one before knew: who keeps state about it looks again. */
-  #use(slot: number, owner: string): void {
-    const last = this.#used.get(slot);
-    if (last === owner) return;
-    this.#used.set(slot, owner);
-    if (last !== undefined) this.#generation++;
+    await Promise.all([this.#looking, this.#source.close?.()]);
   }
 
   get #anyConnected(): boolean {
@@ -186,7 +180,9 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     this.#failure = change.error ?? change.reason ?? this.#failure;
     if (node.leftAt !== undefined) return;
     this.#lookIn(SOON);
-    if (this.#known && !this.#anyConnected && change.error !== undefined) this.#tellDown(change.error);
+    if (!this.#known || this.#anyConnected) return;
+    if (change.error !== undefined) this.#tellDown(change.error);
+    else this.#up = false; // it may be mended soon, which is to be told then
   }
 
   #tellUp(): void {
@@ -239,7 +235,10 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   }
 
   /** Asks one node after the other who owns which slots: those first that are likely to answer. */
-  async #ask(): Promise<SlotRange[] | undefined> {
+  async #ask(): Promise<readonly SlotRange[] | undefined> {
+    if (this.#source.owners) {
+      return await this.#source.owners().catch((error: unknown) => void (this.#failure = error));
+    }
     const owners = [...this.owners].sort(() => Math.random() - 0.5);
     const seeds = this.#known && this.#failures === 0 ? [] : this.#source.seeds().flatMap((at) => this.#seed(at));
     const nodes = [...new Set([...owners.filter(({ connected }) => connected), ...owners, ...seeds])];
@@ -267,21 +266,22 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   }
 
   #follow(ranges: readonly SlotRange[]): void {
-    const owners: (string | undefined)[] = new Array(SLOTS);
     const masters = new Set<ClusterNode>();
-    for (const { first, last, owner } of ranges) {
-      const node = this.#nodeAt(this.#source.translate(owner));
-      if (!node) continue;
+    const owned = ranges.flatMap((range) => {
+      const node = this.#nodeAt(this.#source.translate(range.owner));
+      if (!node) return [];
       masters.add(node);
-      owners.fill(node.address, first, Math.min(last, SLOTS - 1) + 1);
-    }
-    this.#slots = owners;
+      return [{ ...range, owner: node.address }];
+    });
     const now = performance.now();
     for (const node of this.#nodes.values()) {
-      if (masters.has(node)) node.leftAt = undefined;
+      const owned = node.owns;
+      node.owns = masters.has(node);
+      if (node.owns) node.leftAt = undefined;
+      else if (owned && !node.connected) this.#drop(node); // nothing of it can still come to its end
       else node.leftAt ??= now;
     }
-    for (const slot of this.#used.keys()) if (owners[slot] !== undefined) this.#use(slot, owners[slot]);
+    this.#slots.replace(owned);
     this.#known = masters.size > 0;
     if (this.connected) this.#tellUp();
     for (const subscription of this.#subscriptions) subscription.update();
@@ -290,10 +290,11 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   /** Closes what has owned nothing for a while. */
   #retire(): void {
     const before = performance.now() - KEPT;
-    for (const [name, node] of this.#nodes) {
-      if (node.leftAt === undefined || node.leftAt > before) continue;
-      this.#nodes.delete(name);
-      node.close().catch(() => {});
-    }
+    for (const node of this.#nodes.values()) if (node.leftAt !== undefined && node.leftAt <= before) this.#drop(node);
+  }
+
+  #drop(node: ClusterNode): void {
+    this.#nodes.delete(node.address);
+    node.close().catch(() => {});
   }
 }

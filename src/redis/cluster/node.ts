@@ -22,6 +22,8 @@ export class ClusterNode implements RedisClient {
   #listener: ((change: ConnectionChange) => void) | undefined;
   /** When it was found to be none of the owners any more, by `performance.now()`. */
   leftAt: number | undefined;
+  /** Whether it was among the owners when it was asked last. */
+  owns: boolean = false;
 
   /**
    * @param at Where it is.
@@ -43,8 +45,8 @@ export class ClusterNode implements RedisClient {
     return this.#client.name;
   }
 
-  get db(): number {
-    return 0; // a cluster has no others
+  get db(): number | undefined {
+    return this.#client.db;
   }
 
   get connected(): boolean {
