@@ -16,8 +16,8 @@ import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./iore
  * lost, or was accepted and does not become ready within 2 seconds. To subscribe, one more connection with the same
  * options is opened.
  *
- * Behind Sentinels, Larder asks them itself, all at once, when something is amiss and every 15 s, and opens a connection
- * to the primary with the options of the client, which is left alone: no failover waits for its `retryStrategy`, or for
+ * Behind Sentinels, Larder asks them itself, all at once, when something is amiss and every 15 s, and opens a
+ * connection to the primary with the options of the client, which is left alone: no failover waits for its `retryStrategy`, or for
  * a Sentinel that hangs. Sentinels that the given ones know are asked as well.
  *
  * Of a cluster, Larder opens one connection to each master, and one to subscribe, with the `redisOptions` of the client

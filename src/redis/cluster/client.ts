@@ -34,8 +34,8 @@ const SOON = 50;
 
 /**
  * A cluster: finds out who owns which slots, holds one connection to each owner, and follows the slots when they move.
- * It asks the nodes itself, so it needs no more of a client than connections. A primary that Sentinels watch over is one
- * that owns all slots, as they say.
+ * It asks the nodes itself, so it needs no more of a client than connections. The primary that Sentinels watch over is
+ * one that owns all slots, as they say.
  */
 export class ClusterClient implements RedisClient, ClusterNodes {
   readonly name: string;
