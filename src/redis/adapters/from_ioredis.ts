@@ -17,8 +17,8 @@ import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./iore
  * options is opened.
  *
  * Behind Sentinels, Larder asks them itself, all at once, when something is amiss and every 15 s, and opens a
- * connection to the primary with the options of the client, which is left alone: no failover waits for its `retryStrategy`, or for
- * a Sentinel that hangs. Sentinels that the given ones know are asked as well.
+ * connection to the primary with the options of the client, which is left alone: no failover waits for its
+ * `retryStrategy`, or for a Sentinel that hangs. Sentinels that the given ones know are asked as well.
  *
  * Of a cluster, Larder opens one connection to each master, and one to subscribe, with the `redisOptions` of the client
  * and its `natMap`, and follows the slots itself. A message may arrive more than once.
