@@ -1,3 +1,4 @@
+import { LoaderCycleError } from "../errors.ts";
 import { abortable } from "../util/abort.ts";
 import { PROOF } from "./heartbeat.ts";
 import { Answers } from "./answers.ts";
@@ -9,6 +10,7 @@ import { Patience } from "./patience.ts";
 import { isStoreFailure } from "./store_failure.ts";
 import type { Read, ReadOptions, Watch } from "./store.ts";
 import type { Found } from "./values.ts";
+import { wasLeaked } from "./waits.ts";
 
 /** First wait for somebody else's loader where changes are not told, in milliseconds; it grows. */
 const POLL_FIRST = 10;
@@ -59,6 +61,15 @@ export class MissResolver<T> {
    * @param found Its value, if that is of use to this caller.
    */
   async settle(read: Read | undefined, found: Found<T>): Promise<T> {
+    try {
+      return await this.#settle(read, found);
+    } catch (error) {
+      if (!(error instanceof LoaderCycleError) || !await wasLeaked()) throw error;
+      return await this.#settle(await this.#read({}), undefined);
+    }
+  }
+
+  async #settle(read: Read | undefined, found: Found<T>): Promise<T> {
     this.#answers.flags = read?.entry?.flags ?? 0;
     try {
       for (let round = 0; read && round < ROUNDS; round++) {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { LoaderCycleError } from "../errors.ts";
+import { endLeak, heldOutside } from "../util/leaked_context.ts";
 
 /** Which loader the code that asks runs in, whatever it has awaited meanwhile. */
 const running = new AsyncLocalStorage<Run>();
@@ -15,6 +16,8 @@ export class Run {
   over = false;
   /** The loader of several keys that loads this one. */
   within: Run | undefined = undefined;
+  /** Whether others seem to be within it who are not, so that nobody knows who is. */
+  leaked = false;
   #invalidated: Set<string> | undefined = undefined;
   #waits: Map<Run, number> | undefined = undefined;
 
@@ -66,7 +69,19 @@ export class Run {
 /** The loader within which this is called, if one is running. */
 export function currentRun(): Run | undefined {
   const run = running.getStore();
-  return run?.over ? undefined : run;
+  return run?.over || run?.leaked ? undefined : run;
+}
+
+/**
+ * Whether this was called by somebody who only seemed to be within a loader, since the runtime handed its context on
+ * ({@linkcode endLeak}). Nobody is taken to be within it from then on.
+ */
+export async function wasLeaked(): Promise<boolean> {
+  const run = running.getStore();
+  if (!run || await heldOutside(running) !== run) return false;
+  run.leaked = true;
+  endLeak(running);
+  return true;
 }
 
 /** Runs a loader. What it calls knows that. */

@@ -142,7 +142,7 @@ export function session<Data extends object>(
     const own = sessions.forRequest(request, info, options);
     placed.set(incoming, { sessions, session: own });
     const captured = capture(outgoing);
-    watchVisitor(request, () => next());
+    watchVisitor(request, () => next(), info);
     try {
       const made = await captured.response;
       await own.settle();

@@ -227,7 +227,7 @@ function addSessions(app: FastifyLike, { sessions }: Larder): void {
       return done();
     }
     placed.set(raw, { sessions, session: sessions.forRequest(request, info) });
-    watchVisitor(request, () => done());
+    watchVisitor(request, () => done(), info);
   });
   app.addHook("onSend", async ({ raw }: FastifyRequestLike, reply: FastifyReplyLike, payload: unknown) => {
     const taken = taking.get(raw);

@@ -1,5 +1,3 @@
-import { currentLoad } from "../web/current_load.ts";
-
 /** What reads on behalf of a visitor end with when he has hung up. */
 export const HUNG_UP: Error = new Error("Cannot answer: the visitor has hung up");
 /** What is answered then, for logs: nobody gets it. */
@@ -16,14 +14,16 @@ const LOOK_AFTER = 20;
  */
 export class HangUp {
   readonly #visitor: () => AbortSignal;
+  readonly #within: boolean;
   readonly #gone = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watched: AbortSignal | undefined;
   #own: { readonly started: boolean } | undefined;
 
-  /** `visitor` gives a signal that is aborted when he hangs up. */
-  constructor(visitor: () => AbortSignal) {
+  /** `visitor` gives a signal that is aborted when he hangs up; `within` = it is read within a load. */
+  constructor(visitor: () => AbortSignal, within: boolean) {
     this.#visitor = visitor;
+    this.#within = within;
     this.#arm();
   }
 
@@ -47,7 +47,7 @@ export class HangUp {
   }
 
   #arm(): void {
-    if (currentLoad() || this.#watched) return;
+    if (this.#within || this.#watched) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), LOOK_AFTER);
   }

@@ -7,6 +7,8 @@ import type { StoredResponse } from "./stored_response.ts";
 export interface LoadJob {
   /** The request of who asked first. */
   readonly request: Request;
+  /** What is known of the connection of who asked first. */
+  readonly connection: unknown;
   readonly address: ResponseAddress;
   readonly policy: ResponsePolicy;
   readonly on: EventListener | undefined;

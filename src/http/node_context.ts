@@ -1,4 +1,5 @@
 import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { markOfLoad } from "../web/current_load.ts";
 import { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
 import { shareVisitor } from "../web/visitor.ts";
 
@@ -33,7 +34,10 @@ export function knownOf(incoming: NodeRequestLike): Known {
   const head = JSON.stringify([method, originalUrl, headers]);
   const before = known.get(incoming);
   if (before?.head === head) return before;
-  const found = { ...fromNodeRequest(incoming), head };
+  const { request, info } = fromNodeRequest(incoming);
+  // Of one connection, whatever its request is called by now.
+  const found = { request, info: before?.info ?? info, head };
+  if (taking.has(incoming)) markOfLoad(request);
   if (before) shareVisitor(found.request, before.request);
   known.set(incoming, found);
   return found;

@@ -239,7 +239,7 @@ export function session(
       } finally {
         await session.settle();
       }
-    });
+    }, connectionOf(context));
   };
 }
 

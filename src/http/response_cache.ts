@@ -50,10 +50,11 @@ export class ResponseCache {
 
   /** Answers a request. */
   async answer(request: Request, behind: Behind): Promise<Response> {
-    const { connection } = behind;
+    const connection = behind.connection as ConnectionInfo | undefined;
+    const current = currentLoad(request, connection);
     const schemeOf = this.#schemeOf ?? behind.scheme;
-    if (!schemeOf) this.#warnOfScheme(request);
-    const forwarded = schemeOf?.(request, connection as ConnectionInfo | undefined) ?? currentLoad()?.forwarded;
+    if (!schemeOf && !current) this.#warnOfScheme(request);
+    const forwarded = schemeOf?.(request, connection) ?? current?.forwarded;
     const target = targetOf(request, forwarded?.scheme);
     if (!target) return badRequest();
     if (!isSafe(request.method)) {
@@ -66,14 +67,14 @@ export class ResponseCache {
     const address = odd ? undefined : this.#addressOf(request, target, forwarded);
     if (!address) return mark(await behind.next(), { fwd: "bypass" });
     // Another one around this is loading it, and would wait for this one, which would wait for it.
-    if (currentLoad()?.urls.has(address.url)) return await behind.next();
+    if (current?.urls.has(address.url)) return await behind.next();
     // Whoever is known already is given what is made for nobody else.
-    if (behind.personal || watchVisitor(request, (visitor) => visitor.isPersonal)) {
+    if (behind.personal || watchVisitor(request, (visitor) => visitor.isPersonal, connection)) {
       return mark(await behind.next(), { fwd: "bypass" });
     }
     const wishes = this.#policy.deaf ? NO_WISHES : wishesOf(request);
     if (wishes.noStore) return mark(await behind.next(), { fwd: "request" });
-    const hangUp = new HangUp(behind.hungUp ?? (() => request.signal));
+    const hangUp = new HangUp(behind.hungUp ?? (() => request.signal), current !== undefined);
     try {
       return await this.#answer(request, address, wishes, {
         ...behind,
@@ -112,10 +113,9 @@ export class ResponseCache {
     return await this.#shared(request, address, wishes, behind);
   }
 
-  #warnOfScheme(request: Request): void {
-    const name = "x-forwarded-proto";
-    if (currentLoad() || request.headers.get(name) !== "https" || request.url.startsWith("https:")) return;
-    if (!this.#policy.vary.includes(name)) this.#warnOnce(SCHEME_UNKNOWN);
+  #warnOfScheme({ headers, url }: Request): void {
+    if (headers.get("x-forwarded-proto") !== "https" || url.startsWith("https:")) return;
+    if (!this.#policy.vary.includes("x-forwarded-proto")) this.#warnOnce(SCHEME_UNKNOWN);
   }
 
   #warnOnce(message: string): void {
@@ -262,6 +262,7 @@ export class ResponseCache {
   #loadOf(request: Request, address: ResponseAddress, key: string, behind: Behind): ResponseLoad {
     const load: ResponseLoad = new ResponseLoad({
       request,
+      connection: behind.connection,
       address,
       policy: this.#policy,
       on: listenerOf(this.#cache),
@@ -270,6 +271,7 @@ export class ResponseCache {
           asker: load.isWaitedFor ? request : undefined,
           connection: behind.connection,
           forwarded: address.forwarded,
+          isOver: () => load.isOver,
         }, () => behind.load(asked, load.isWaitedFor)),
       once: behind.once === true,
       looked: () => this.#warnOnce(SESSION_LOOKED_AT),

@@ -2,6 +2,7 @@ import type { LoaderContext } from "../cache/options.ts";
 import { callQuietly, unawaited } from "../util/callbacks.ts";
 import { assertTags } from "../util/keys.ts";
 import { readUpTo } from "../web/body.ts";
+import { markOfLoad } from "../web/current_load.ts";
 import type { CacheOutcome } from "./cached_answer.ts";
 import { type Freshness, freshnessOf } from "./freshness.ts";
 import type { LoadJob } from "./load_job.ts";
@@ -31,6 +32,8 @@ export class ResponseLoad {
   #patience: ReturnType<typeof setTimeout> | undefined;
   /** Whether it runs, or has run. */
   started = false;
+  /** Whether it has ended. */
+  isOver = false;
   /** What it failed with, for its own caller. */
   failed: Response | undefined;
   /** What it threw. */
@@ -70,7 +73,7 @@ export class ResponseLoad {
 
   /** The loader. */
   readonly run = async (context: LoaderContext<Uint8Array>): Promise<Uint8Array> => {
-    const { request, address, policy, answer, notKept } = this.#job;
+    const { request, address, policy, answer, notKept, connection } = this.#job;
     this.started = true;
     const previous = previousOf(context.stale);
     const validators = previous && !this.#job.once ? validatorsOf(previous) : {};
@@ -82,7 +85,8 @@ export class ResponseLoad {
       const ask = (validators: Readonly<Record<string, string>>) => {
         const { url, keyed, forwarded } = address;
         const asked = loadRequestOf({ request, url, keyed, forwarded, validators, signal }, policy);
-        return watchLoad(async (visitor) => [await inTime(answer(asked), late), visitor] as const);
+        markOfLoad(asked);
+        return watchLoad(connection, async (visitor) => [await inTime(answer(asked), late), visitor] as const);
       };
       let [response, visitor] = await ask(validators);
       if (previous && response.status === 304 && Object.keys(validators).length > 0) {
@@ -130,6 +134,7 @@ export class ResponseLoad {
       return context.skip(NOT_KEPT);
     } finally {
       clearTimeout(timer);
+      this.isOver = true;
     }
   };
 

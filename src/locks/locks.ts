@@ -4,6 +4,7 @@ import { type EventListener, safeListener } from "../observe/events.ts";
 import { lockTracer } from "../observe/telemetry.ts";
 import { describe } from "../util/describe.ts";
 import { assertKey } from "../util/keys.ts";
+import { endLeak, heldOutside } from "../util/leaked_context.ts";
 import { Acquirer, type LockRequest } from "./acquirer.ts";
 import { LockTimeoutError } from "./errors.ts";
 import { type Done, type IdempotentResult, runIdempotent } from "./idempotent.ts";
@@ -131,7 +132,8 @@ export class Locks implements AsyncDisposable {
    * @throws {TypeError | RangeError} If an argument cannot be used, or the lock is held already by whoever calls.
    */
   async tryAcquire(name: string, options: TryLockOptions = {}): Promise<Lock | undefined> {
-    const request = { ...this.#requestOf(name), ...tryTimesOf(options, "acquire a lock") };
+    const request = { ...requestOf(name), ...tryTimesOf(options, "acquire a lock") };
+    if (this.#isHeldAround(request.key)) await this.#assertNotWithin(name);
     return await this.#acquirer.acquire(request);
   }
 
@@ -261,18 +263,27 @@ export class Locks implements AsyncDisposable {
   }
 
   async #acquire(name: string, options: LockOptions): Promise<HeldLock> {
-    const request = { ...this.#requestOf(name), ...timesOf(options, "acquire a lock") };
+    const request = { ...requestOf(name), ...timesOf(options, "acquire a lock") };
+    if (this.#isHeldAround(request.key)) await this.#assertNotWithin(name);
     const lock = await this.#acquirer.acquire(request);
     if (lock) return lock;
     throw new LockTimeoutError(name, request.wait);
   }
 
-  /** What is asked for, without the times. */
-  #requestOf(name: string): Pick<LockRequest, "key" | "name" | "permits"> {
-    assertKey(name, undefined, "acquire a lock");
-    const key = `l:${name}`;
-    if (!this.#around.getStore()?.get(key)?.held) return { key, name, permits: 1 };
+  #isHeldAround(key: string): boolean {
+    return this.#around.getStore()?.get(key)?.held === true;
+  }
+
+  /** Refuses who would wait for himself, unless he only seems to be within: see {@linkcode endLeak}. */
+  async #assertNotWithin(name: string): Promise<void> {
+    if (await heldOutside(this.#around) === this.#around.getStore()) return endLeak(this.#around);
     const wanted = "wanted one that is not held around this call, since it would wait for itself";
     throw new TypeError(`Cannot acquire lock ${JSON.stringify(name)}: ${wanted}`);
   }
+}
+
+/** What is asked for, without the times. */
+function requestOf(name: string): Pick<LockRequest, "key" | "name" | "permits"> {
+  assertKey(name, undefined, "acquire a lock");
+  return { key: `l:${name}`, name, permits: 1 };
 }

@@ -97,7 +97,7 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     if (options.path !== undefined && typeof options.path !== "string") {
       throw new TypeError(`Cannot decide about a request: wanted text as "path", got ${describe(options.path)}`);
     }
-    const load = currentLoad();
+    const load = currentLoad(request, info);
     if (load) {
       // A shared response is made for whoever waits for it, or for nobody.
       if (!load.asker) return untouched;

@@ -113,7 +113,7 @@ export function withSession<Data extends object, Info>(
       const response = await running.run(here, () => answerWith(request, info, opened.session));
       opened.means.gone = true;
       return response;
-    });
+    }, info);
 }
 
 /** Whether reading counts as use for a request. */

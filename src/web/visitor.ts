@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { endLeak } from "../util/leaked_context.ts";
+import { isFromElsewhere } from "./current_load.ts";
 
 /**
  * What an answer depends on of who asks: `asked` = it was looked whether there is a session, `known` = there was one,
@@ -11,10 +13,27 @@ export class Visitor {
   readonly #outer: readonly Visitor[];
   readonly #traits: Set<VisitorTrait>;
 
-  /** What is noted here is noted by those around it too; what they have noted already holds here. */
-  constructor(...outer: readonly Visitor[]) {
+  /** The request that is answered. */
+  readonly request: Request | undefined;
+  /** What is known of the connection. */
+  readonly connection: unknown;
+
+  /**
+   * What is noted here is noted by those around it too; what they have noted already holds here.
+   *
+   * @param whose The request that is answered, and what is known of its connection.
+   * @param outer Those around it.
+   * @param other One around it by mistake, who is somebody else.
+   */
+  constructor(
+    { request, connection }: { readonly request?: Request; readonly connection?: unknown },
+    outer: readonly Visitor[] = [],
+    other?: Visitor,
+  ) {
+    this.request = request;
+    this.connection = connection;
     this.#outer = outer;
-    this.#traits = new Set(outer.flatMap((visitor) => [...visitor.#traits]));
+    this.#traits = new Set(outer.flatMap((visitor) => visitor === other ? [] : [...visitor.#traits]));
   }
 
   /** Notes that it was looked at. */
@@ -42,16 +61,36 @@ const current = new AsyncLocalStorage<Visitor>();
 /** For who is given a request and does not answer it within a call. */
 const ofRequest = new WeakMap<Request, Visitor>();
 
-/** Has a request answered, and watches what of the visitor is looked at meanwhile. */
-export function watchVisitor<T>(request: Request, run: (visitor: Visitor) => T): T {
-  const around = [current.getStore(), ofRequest.get(request)].filter((visitor) => visitor !== undefined);
-  const visitor = new Visitor(...new Set(around));
+/**
+ * Has a request answered, and watches what of the visitor is looked at meanwhile.
+ *
+ * @param request The request.
+ * @param run Answers it.
+ * @param connection What is known of its connection.
+ */
+export function watchVisitor<T>(request: Request, run: (visitor: Visitor) => T, connection?: unknown): T {
+  const outer = current.getStore();
+  const around = [outer, ofRequest.get(request)].filter((visitor) => visitor !== undefined);
+  const other = outer && isOfAnother(outer, request, connection) ? outer : undefined;
+  if (other) endLeak(current);
+  const visitor = new Visitor({ request, connection: connection ?? outer?.connection }, [...new Set(around)], other);
   return current.run(visitor, () => run(visitor));
 }
 
-/** Has a load of a response for all run, which has no visitor but its own, and watches whether it looks for one. */
-export function watchLoad<T>(run: (visitor: Visitor) => T): T {
-  const visitor = new Visitor();
+/** Whether a request is none of the visitor's within whose request it seems to be. */
+function isOfAnother(outer: Visitor, request: Request, connection: unknown): boolean {
+  return outer.connection !== undefined && request !== outer.request &&
+    isFromElsewhere(request, connection, outer.connection);
+}
+
+/**
+ * Has a load of a response for all run, which has no visitor but its own, and watches whether it looks for one.
+ *
+ * @param connection What is known of the connection of who asked for it.
+ * @param run The load.
+ */
+export function watchLoad<T>(connection: unknown, run: (visitor: Visitor) => T): T {
+  const visitor = new Visitor({ connection });
   return current.run(visitor, () => run(visitor));
 }
 
@@ -59,13 +98,13 @@ export function watchLoad<T>(run: (visitor: Visitor) => T): T {
 export function noteVisitor(request: Request, trait: VisitorTrait): void {
   current.getStore()?.note(trait);
   let visitor = ofRequest.get(request);
-  if (!visitor) ofRequest.set(request, visitor = new Visitor());
+  if (!visitor) ofRequest.set(request, visitor = new Visitor({ request }));
   visitor.note(trait);
 }
 
 /** Says that a request is of the same visitor as another. */
 export function shareVisitor(request: Request, other: Request): void {
   let visitor = ofRequest.get(other);
-  if (!visitor) ofRequest.set(other, visitor = new Visitor());
+  if (!visitor) ofRequest.set(other, visitor = new Visitor({ request: other }));
   ofRequest.set(request, visitor);
 }
