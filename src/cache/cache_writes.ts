@@ -3,6 +3,7 @@ import { disposing } from "../util/disposing.ts";
 import type { Duration } from "../util/duration.ts";
 import { assertKey, assertTags } from "../util/keys.ts";
 import { assertOptions } from "../util/option_names.ts";
+import { isRecord } from "../util/record.ts";
 import { NONE } from "./cache_arguments.ts";
 import type { CacheCore } from "./cache_core.ts";
 import type { Encoded } from "./codec.ts";
@@ -82,7 +83,7 @@ export class CacheWrites extends CacheReads {
     options: SetOptions | Duration = NONE,
   ): Promise<boolean> {
     const settings = setOptionsOf(options);
-    if (typeof entries !== "object" || entries === null) {
+    if (typeof entries !== "object" || entries === null || !(Symbol.iterator in entries || isRecord(entries))) {
       throw new TypeError(`Cannot write to the cache: wanted keys and values, got ${describe(entries)}`);
     }
     const pairs = new Map<string, unknown>();

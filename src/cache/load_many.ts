@@ -1,4 +1,5 @@
 import { describe } from "../util/describe.ts";
+import { isRecord } from "../util/record.ts";
 import { AbsentError } from "./load_request.ts";
 import { inTurns } from "./pace.ts";
 import { turn } from "../util/turn.ts";
@@ -121,8 +122,6 @@ class Gathered<T> {
 /** What a loader of several gave, as a map. */
 function mapOf<T>(loaded: unknown): ReadonlyMap<string, T> {
   if (loaded instanceof Map) return loaded;
-  if (typeof loaded === "object" && loaded !== null && !Array.isArray(loaded)) {
-    return new Map(Object.entries(loaded as Record<string, T>));
-  }
+  if (isRecord(loaded)) return new Map(Object.entries(loaded as Record<string, T>));
   throw new TypeError(`Cannot load: wanted a Map or an object of values by key, got ${describe(loaded)}`);
 }

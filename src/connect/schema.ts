@@ -8,7 +8,7 @@ import { wantedName } from "../util/option_names.ts";
 import { clientWanted, isRedisClient } from "./client_hint.ts";
 import type { RedisClient } from "../redis/client.ts";
 import { MAX_DB } from "./redis_url.ts";
-import { duration, type Shape, text, whole } from "./schema_checks.ts";
+import { duration, options, type Shape, text, whole } from "./schema_checks.ts";
 import {
   cache,
   compress,
@@ -46,28 +46,28 @@ const shape = {
   password: z.string({ error: "a string" }).optional(),
   passwordFile: text("the path of a file"),
   db: whole(0, MAX_DB),
-  tls: z.union([z.boolean(), z.strictObject(tls)], { error: "a boolean or { caCerts }" }).optional(),
+  tls: z.union([z.boolean(), options(tls, "a boolean or { caCerts }")], { error: "a boolean or { caCerts }" })
+    .optional(),
   namespace: z.custom<string>(isNamespace, { error: NAMESPACE_WANTED }).optional(),
   buckets: whole(1, 1024),
   commandTimeout: duration(COMMAND_TIMEOUT),
   connectTimeout: duration(COMMAND_TIMEOUT),
   heartbeat: duration(COMMAND_TIMEOUT),
   slowerThan: duration(COMMAND_TIMEOUT),
-  cache: z.strictObject(cache, { error: "an object with options of the cache" }).optional(),
-  sessions: z.strictObject(sessions, { error: "an object with options of sessions" }).optional(),
-  images: z.strictObject(images, { error: "an object with options of images, as in { root: … }" }).refine(
+  cache: options(cache, "an object with options of the cache").optional(),
+  sessions: options(sessions, "an object with options of sessions").optional(),
+  images: options(images, "an object with options of images, as in { root: … }").refine(
     ({ root, source }) => (root === undefined) !== (source === undefined),
     { error: "either a root or a source" },
   ).optional(),
-  rateLimit: z.strictObject(rateLimit, { error: "an object with options of rate limits" }).optional(),
-  pubsub: z.strictObject(pubsub, { error: "an object with options of channels" }).optional(),
-  streams: z.strictObject(streams, { error: "an object with options of streams" }).optional(),
+  rateLimit: options(rateLimit, "an object with options of rate limits").optional(),
+  pubsub: options(pubsub, "an object with options of channels").optional(),
+  streams: options(streams, "an object with options of streams").optional(),
   on: z.custom<ConnectOptions["on"]>((value) => typeof value === "function", { error: "a function" }).optional(),
 } satisfies Shape<ConnectOptions>;
 
 const OPTIONS = "an object with options, as in { url: … }";
-const schema = z.custom((value) => !(value instanceof URL), { error: OPTIONS })
-  .pipe(z.strictObject(shape, { error: OPTIONS }));
+const schema = options<ConnectOptions>(shape, OPTIONS);
 
 /** Options of which nothing but their kind is shown. */
 const HIDDEN: ReadonlySet<string> = new Set([

@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { type Duration, type DurationLimits, toMilliseconds, wantedDuration } from "../util/duration.ts";
+import { isRecord } from "../util/record.ts";
 
 // The message of each check is the end of the sentence "wanted …".
 
 /** One schema for each option, of the type that the option has: an option more or less does not compile. */
 export type Shape<T> = { [K in keyof T]-?: z.ZodType<T[K]> };
+
+/** An object with these options and no others. */
+export function options<T>(shape: Shape<T>, error: string): z.ZodType<T> {
+  const fields = z.strictObject(shape as Record<string, z.ZodType>, { error });
+  return z.custom(isRecord, { error }).pipe(fields) as unknown as z.ZodType<T>;
+}
 
 export function duration(limits?: DurationLimits): z.ZodType<Duration | undefined> {
   const fits = (value: unknown) => {

@@ -17,7 +17,7 @@ import { GRACE, MAX_PER_USER_WANTED, maxPerUserOf } from "../sessions/resolve_op
 import { TIME_TO_LIVE } from "../util/duration.ts";
 import { isStandardSchema } from "../values/standard_schema.ts";
 import { fitPresets } from "./preset_schema.ts";
-import { duration, fits, functions, type Shape, text, whole } from "./schema_checks.ts";
+import { duration, fits, functions, options, type Shape, text, whole } from "./schema_checks.ts";
 
 // The message of each check is the end of the sentence "wanted …". Ranges are those of the services.
 
@@ -50,17 +50,18 @@ export const cache: Shape<CacheOptions> = {
   refreshAhead: duration(),
   waitTimeout: duration(TIMER),
   unstorable: z.enum(["serve", "throw"], { error: '"serve" or "throw"' }).optional(),
-  local: z.union([z.boolean(), z.strictObject(local)], { error: "a boolean or options of the copies in this process" })
+  local: z.union([z.boolean(), options(local, "a boolean or options of the copies in this process")], {
+    error: "a boolean or options of the copies in this process",
+  })
     .optional(),
   retryAfter: duration(),
   serializer: functions("a serializer with serialize() and deserialize()", "serialize", "deserialize"),
-  compress: z.union([z.boolean(), z.strictObject(compress)], {
+  compress: z.union([z.boolean(), options(compress, "a boolean or { threshold } with a number of bytes")], {
     error: "a boolean or { threshold } with a number of bytes",
   }).optional(),
   maxBytes: whole(1, MOST_BYTES),
   maxKeyBytes: whole(1, MOST_BYTES),
-  memory: z.strictObject(memory, { error: "an object with options of the embedded store" })
-    .optional() as z.ZodType<CacheOptions["memory"]>,
+  memory: options(memory, "an object with options of the embedded store").optional(),
 };
 
 export const cookie: Shape<SessionCookieOptions> = {
@@ -82,7 +83,7 @@ export const durable: Shape<Durability> = {
   timeout: duration(REPLICA_TIMEOUT),
 };
 
-const durability = z.strictObject(durable, { error: "{ replicas, timeout }" }).optional();
+const durability = options(durable, "{ replicas, timeout }").optional();
 
 const SECRETS = `an array of strings of at least ${SECRET_LENGTH} characters`;
 
@@ -95,7 +96,7 @@ export const sessions: Shape<SessionsOptions> = {
   }).optional(),
   renewalGrace: duration(GRACE),
   maxBytes: whole(0, Number.MAX_SAFE_INTEGER),
-  cookie: z.strictObject(cookie, { error: "an object with options of the cookie" }).optional(),
+  cookie: options(cookie, "an object with options of the cookie").optional(),
   secrets: z.array(z.string({ error: SECRETS }).min(SECRET_LENGTH, { error: SECRETS }), { error: SECRETS }).optional(),
   onUnavailable: z.enum(["throw", "none"], { error: '"throw" or "none"' }).optional(),
   durability,

@@ -1,5 +1,6 @@
 import { describe } from "./describe.ts";
 import { nearName } from "./nearest_name.ts";
+import { isRecord } from "./record.ts";
 import { refuse } from "./refusal.ts";
 
 /** The names of the options of a call. Made by {@linkcode optionNames}. */
@@ -25,16 +26,23 @@ export function optionNames<Options extends object>(names: { readonly [K in keyo
  * @throws {TypeError} If it is no object, has another name, or a `signal` that is none.
  */
 export function assertOptions(options: unknown, names: OptionNames, action: string): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw refuse(TypeError, action, { wanted: "an object with options", got: describe(options) });
+  if (!isRecord(options) && !hasSignal(options, names)) {
+    const wanted = options instanceof AbortSignal && names.has("signal") ? "{ signal }" : "an object with options";
+    throw refuse(TypeError, action, { wanted, got: describe(options) });
   }
   // This is done for each call: no array of names is made.
-  for (const name in options) {
-    if (!names.has(name) && Object.hasOwn(options, name)) {
+  for (const name in options as object) {
+    if (!names.has(name) && Object.hasOwn(options as object, name)) {
       throw refuse(TypeError, action, { wanted: wantedName(name, [...names]), got: describe(name) });
     }
   }
   if (names.has("signal")) assertSignal((options as { signal?: unknown }).signal, action);
+}
+
+/** Whether it is an `AbortController`, or a `Request`, in the place of `{ signal }`. */
+function hasSignal(value: unknown, names: OptionNames): boolean {
+  if (typeof value !== "object" || value === null || !names.has("signal")) return false;
+  return (value as { signal?: unknown }).signal instanceof AbortSignal;
 }
 
 function assertSignal(signal: unknown, action: string): void {

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Cache, connect, type Larder, logEvents, MemoryStore } from "../../mod.ts";
+import { Cache, ConfigError, connect, type Larder, logEvents, MemoryStore } from "../../mod.ts";
 import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import { cacheResponse, healthHandler, metricsHandler } from "../../src/http/mod.ts";
@@ -166,6 +166,65 @@ Deno.test("What is no object of options is refused as such", async (t) => {
       assertStringIncludes(error.message, "got null");
     });
   }
+});
+
+/** What has no fields of its own and would pass for options of which none is given. */
+const NO_OPTIONS: Readonly<Record<string, () => object>> = {
+  Date: () => new Date(),
+  Map: () => new Map([["ttl", 5]]),
+  Promise: () => Promise.reject(new Error("options that nobody awaited")),
+  URL: () => new URL("http://localhost/"),
+  AbortSignal: () => new AbortController().signal,
+};
+
+Deno.test("What keeps its state elsewhere, such as a promise or a signal, is refused in place of options", async (t) => {
+  await using redis: Redis = await connect<{ session: { theme?: string } }>({
+    url: "memory:",
+    images: { root: "tests/images/fixtures" },
+  });
+  for (const [kind, make] of Object.entries(NO_OPTIONS)) {
+    await t.step(kind, async () => {
+      for (const [name, call] of Object.entries(CALLS)) {
+        if (/\.\.\.wrong|: wrong/.test(call.toString())) continue; // there are options beside it
+        const error = await assertRejects(async () => await call(redis, make() as never), TypeError, undefined, name);
+        assertStringIncludes(error.message, `got an instance of ${kind}`, name);
+      }
+      const sections = ["cache", "sessions", "rateLimit", "images", "pubsub", "streams", "tls"];
+      for (const name of sections) await assertRejects(() => connect({ url: "memory:", [name]: make() }), ConfigError);
+      await assertRejects(() => connect(make()), ConfigError, `as in { url: … }, got an instance of ${kind}`);
+      for (const [name, cache] of Object.entries({ local: make(), memory: make(), compress: make() })) {
+        await assertRejects(() => connect({ url: "memory:", cache: { [name]: cache } }), ConfigError);
+      }
+      await assertRejects(() => connect({ url: "memory:", sessions: { cookie: make() } }), ConfigError);
+    });
+  }
+  const error = await assertRejects(() => redis.cache.get("a", new AbortController().signal as never), TypeError);
+  assertEquals(error.message, "Cannot read from the cache: wanted { signal }, got an instance of AbortSignal");
+});
+
+Deno.test("Entries that nobody awaited, and what a loader of several has not read, are refused", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const { cache } = redis;
+  for (const entries of [Promise.resolve({ a: 1 }), new Date(), new Response("{}")]) {
+    await assertRejects(() => cache.setMany(entries as never), TypeError, "wanted keys and values, got an instance of");
+  }
+  await cache.set("a", 1, { ttl: 0.001, staleIfError: 60 });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const unread = () => new Response('{"a":2}') as never;
+  const options = { staleIfError: 60 } as const;
+  assertEquals(await cache.getOrSetMany(["a"], unread, options), new Map([["a", 1]])); // a failure of the loader
+  await assertRejects(() => cache.getOrSetMany(["b"], unread), TypeError, "got an instance of Response");
+});
+
+Deno.test("Options may be an object of a class of one's own, or a module", async () => {
+  class Settings {
+    ttl = "5m" as const;
+  }
+  await using redis = await connect({ url: "memory:", cache: new Settings() });
+  assertEquals(await redis.cache.set("a", 1, Object.assign(Object.create(null), { ttl: 5 })), true);
+  assertEquals(await redis.cache.set("b", 1, await import("data:text/javascript,export const ttl = 7;")), true);
+  assertEquals([await redis.cache.ttl("a"), await redis.cache.ttl("b")].map((ttl) => Math.round(ttl!)), [5, 7]);
+  assertEquals(await redis.cache.set("c", 1, new AbortController()), true); // has a signal
 });
 
 Deno.test("The option that was meant is named where one is near", async () => {
