@@ -22,11 +22,14 @@ export function urlOf({ request }: OakContextLike): URL | undefined {
 }
 
 /** The other end of the connection. With `proxy: true`, `ip` is what anybody may write into a header. */
-export function connectionOf(
-  { request: { originalRequest, ip, ips = [] } }: OakContextLike,
-): ConnectionInfo | undefined {
-  const hostname = originalRequest ? originalRequest.remoteAddr : ips.length > 0 ? undefined : ip;
-  return hostname === undefined ? undefined : { remoteAddr: { hostname } };
+export function connectionOf({ request }: OakContextLike): ConnectionInfo | undefined {
+  try {
+    const { originalRequest, ips = [] } = request;
+    const hostname = originalRequest ? originalRequest.remoteAddr : ips.length > 0 ? undefined : request.ip;
+    return hostname === undefined ? undefined : { remoteAddr: { hostname } };
+  } catch {
+    return undefined; // Oak itself fails where the socket of `node:http` cannot tell its address
+  }
 }
 
 /** Whether a stream of events is asked for, which Oak sends on the connection of its visitor. */

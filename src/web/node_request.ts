@@ -41,7 +41,7 @@ interface SocketLike {
  *   const { request, info } = fromNodeRequest(req);
  *   const { response, apply } = await gate.decide(request, info);
  *   const { status, headers } = response ?? apply(new Response(null));
- *   res.setHeaders(headers);
+ *   for (const [name, value] of headers) res.append(name, value);
  *   if (response) res.status(status).send(await response.text());
  *   else next();
  * });

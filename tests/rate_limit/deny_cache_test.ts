@@ -4,6 +4,7 @@ import { DenyCache } from "../../src/rate_limit/deny_cache.ts";
 import { MemoryLimitStore } from "../../src/rate_limit/memory_store.ts";
 import { RateLimiter } from "../../src/rate_limit/rate_limiter.ts";
 import type { LimitStore, Standing, Step } from "../../src/rate_limit/store.ts";
+import { calmly } from "../support/calm.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
 import { TestClock } from "./stores.ts";
@@ -159,11 +160,12 @@ Deno.test("RateLimiter on Redis asks it no more than once a second about a calle
     assertEquals((await limits.check("SHORT", "a")).allowed, true);
   });
   await t.step("a reset by another process is noticed within a second", async () => {
-    for (let i = 0; i < 6; i++) await one.rateLimit.check("AUTH", "b");
-    assertEquals((await one.rateLimit.check("AUTH", "b")).source, "deny-cache");
-    await two.rateLimit.reset("AUTH", "b");
-    const start = performance.now();
-    while (!(await one.rateLimit.check("AUTH", "b")).allowed) await new Promise((resolve) => setTimeout(resolve, 5));
-    assertLess(performance.now() - start, 1200);
+    await calmly(async () => {
+      await until(async () => (await one.rateLimit.check("AUTH", "b")).source === "deny-cache", "it is refused");
+      await two.rateLimit.reset("AUTH", "b");
+      const start = performance.now();
+      while (!(await one.rateLimit.check("AUTH", "b")).allowed) await new Promise((resolve) => setTimeout(resolve, 5));
+      assertLess(performance.now() - start, 1200);
+    });
   });
 });
