@@ -1,4 +1,4 @@
-import type { Bin } from "./setup.ts";
+import { type Bin, PROMISES, type Told } from "./setup.ts";
 
 /** What happened to the servers. */
 export interface Event {
@@ -59,10 +59,20 @@ export function lineOf(event: Event, bins: readonly Bin[]): Line {
   };
 }
 
-/** The table. */
+/** Adds up what several processes told. */
+export function summed(told: readonly Told[]): Told {
+  const sum = (of: keyof Told) => {
+    const all: Record<string, number> = {};
+    for (const one of told) for (const [what, count] of Object.entries(one[of])) all[what] = (all[what] ?? 0) + count;
+    return all;
+  };
+  return { looked: sum("looked"), broken: sum("broken"), others: sum("others"), refusals: sum("refusals") };
+}
+
+/** What happened, and what callers saw of it. */
 export function tableOf(lines: readonly Line[]): string {
   const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
-  const rows = [
+  return markdown(
     [
       "what happened",
       "calls",
@@ -71,8 +81,7 @@ export function tableOf(lines: readonly Line[]): string {
       "cluster back",
       "behind",
     ],
-    ["---", "---", "---", "---", "---", "---"],
-    ...lines.map(({ name, calls, healthy, hit, cluster, behind }) => [
+    lines.map(({ name, calls, healthy, hit, cluster, behind }) => [
       name,
       String(calls),
       percent(healthy),
@@ -80,10 +89,25 @@ export function tableOf(lines: readonly Line[]): string {
       `${cluster.toFixed(1)} s`,
       `${behind.toFixed(1)} s`,
     ]),
-  ];
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  );
+}
+
+/** What was promised, and how often it was broken. */
+export function promisesOf({ looked, broken }: Told): string {
+  return markdown(
+    ["service", "what is promised", "looked at", "broken"],
+    Object.entries(PROMISES).map(([service, { promise, unit }]) => [
+      ...[service, promise],
+      `${(looked[service] ?? 0).toLocaleString("en")} ${unit}`,
+      String(broken[service] ?? 0),
+    ]),
+  );
+}
+
+function markdown(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const rows = [head, head.map(() => "---"), ...body];
+  const widths = head.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
   return rows.map((row) =>
     `| ${row.map((cell, i) => cell.padEnd(widths[i]!, row[0] === "---" ? "-" : " ")).join(" | ")} |`
-  )
-    .join("\n");
+  ).join("\n");
 }

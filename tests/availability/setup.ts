@@ -1,6 +1,7 @@
 /** What a worker is told. */
 export interface Setup {
   readonly worker: number;
+  readonly workers: number;
   readonly namespace: string;
   readonly buckets: number;
   /** The port of the server that knows what is true. */
@@ -11,14 +12,6 @@ export interface Setup {
   readonly sentinels?: readonly number[];
 }
 
-/** Numbers of sessions. */
-export interface Sessions {
-  /** As "replicated: true" said. */
-  replicated: number;
-  /** As "replicated: false" said. */
-  others: number;
-}
-
 /** What came of the calls of a tenth of a second: by bucket, how many there were and how many failed. */
 export interface Bin {
   readonly at: number;
@@ -27,16 +20,12 @@ export interface Bin {
 
 /** What a worker tells at its end. */
 export interface Told {
-  /** Reads that were answered from the cache. */
-  hits: number;
-  /** Reads that showed what had been invalidated before they began. */
-  stale: number;
-  /** Sessions that were acknowledged: those that replicas had, and the others. */
-  readonly begun: Sessions;
-  /** Those of them that are not there in the end. */
-  readonly lost: Sessions;
-  /** How often one was not found that is there in the end. */
-  hidden: number;
+  /** What was looked at, by the promise it is about. */
+  readonly looked: Record<string, number>;
+  /** What of it broke the promise. */
+  readonly broken: Record<string, number>;
+  /** What was seen besides, which is no promise. */
+  readonly others: Record<string, number>;
   /** Why calls failed. */
   readonly refusals: Record<string, number>;
 }
@@ -47,3 +36,14 @@ export const BIN = 100;
 export const KEYS = 120;
 /** How many calls a limit admits. */
 export const LIMIT = 40;
+
+/** What is promised, service by service, and what is no promise. */
+export const PROMISES: Record<string, { readonly promise: string; readonly unit: string }> = {
+  cache: { promise: "nothing stale", unit: "hits" },
+  sessions: { promise: "none lost that a replica had", unit: "sessions" },
+  limits: { promise: "none over", unit: "identities" },
+  locks: { promise: "one holder, its number larger than all before", unit: "locks" },
+  jobs: { promise: "done once, where a replica had it (`idempotent()`)", unit: "jobs" },
+  streams: { promise: "each handled that a replica had, in the order of its key", unit: "messages" },
+  channels: { promise: "none missing without a gap", unit: "messages" },
+};

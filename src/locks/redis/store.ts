@@ -1,5 +1,6 @@
 import { type ClosedBy, RedisError, UnavailableError } from "../../errors.ts";
 import type { Batch } from "../../redis/batch.ts";
+import { bucketOf } from "../../redis/buckets.ts";
 import type { RedisArgument, RedisReply, Subscription } from "../../redis/client.ts";
 import { Deadline } from "../../redis/deadline.ts";
 import { assertReplicates } from "../../redis/durability.ts";
@@ -241,11 +242,6 @@ export class RedisLockStore implements LockStore {
   }
 
   #tagOf(key: string): string {
-    const tags = this.#tags;
-    if (tags.length === 1) return tags[0]!;
-    // FNV-1a
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-    return tags[(hash >>> 0) % tags.length]!;
+    return this.#tags[bucketOf(key, this.#tags.length)]!;
   }
 }
