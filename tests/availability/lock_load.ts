@@ -4,7 +4,9 @@ const NAMES = Array.from({ length: 24 }, (_, i) => `lock:${i}`);
 /** Replicas have a lock, and what was done, before it counts. */
 const DURABILITY = { replicas: 1, timeout: "100ms" } as const;
 
-/** KEYS: who is in, the largest number so far. ARGV: the number. Tells how many are in now, and whether it is larger. */
+/**
+ * KEYS: who is in, the largest number so far. ARGV: the number. Tells how many are in now, and whether it is larger.
+ */
 const ENTER = `
 local last = tonumber(redis.call("GET", KEYS[2]) or "0")
 if tonumber(ARGV[1]) > last then redis.call("SET", KEYS[2], ARGV[1]) end
