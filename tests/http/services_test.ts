@@ -14,7 +14,7 @@ const SERVICES: readonly (readonly [framework: string, module: string, name: str
   ["Fresh 2, its shape", "shapes", "fresh"],
   ["SvelteKit, its shape", "shapes", "sveltekit"],
   ["Astro, its shape", "shapes", "astro"],
-  ["SvelteKit, Astro for Node, their shape", "node_handler", "open"],
+  ["What SvelteKit and Astro build for Node.js, its shape", "node_handler", "built"],
 ];
 
 for (const [framework, module, name] of SERVICES) {
@@ -50,6 +50,12 @@ Deno.test("docs/frameworks.md tells how many lines the services have", async () 
       module === "h3" || module === "elysia" ? `${lines} + ${around}` : lines,
       framework,
     );
+  }
+  const linesOfApp = async (file: string) =>
+    linesOf(await Deno.readTextFile(new URL(`../frameworks/apps/${file}`, import.meta.url)));
+  for (const [name, app] of [["SvelteKit 3", "sveltekit"], ["Astro 7", "astro"]] as const) {
+    assertEquals(told.get(name), String(await linesOfApp(`${app}/src/alone.js`)), name);
+    assertEquals(told.get(`${name} behind Express`), String(await linesOfApp(`${app}/server.js`)), name);
   }
   const nest = ["cache_service", "cached_interceptor", "larder_module", "limits_guard"].map(async (file) =>
     linesOf(await Deno.readTextFile(new URL(`../../examples/nest/${file}.ts`, import.meta.url)))

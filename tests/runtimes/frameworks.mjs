@@ -6,7 +6,7 @@ import { connect } from "@larder/larder";
 const from = async (module) => await import(new URL(`./http/services/${module}.mjs`, import.meta.url).href);
 const { check } = await from("check");
 const started = performance.now();
-for (const name of ["express", "fastify", "hono", "h3", "elysia", "node_handler"]) {
+for (const name of ["express", "fastify", "hono", "h3", "elysia"]) {
   const redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
   const { open } = await from(name);
   await check(open, redis).catch((error) => {
@@ -14,9 +14,9 @@ for (const name of ["express", "fastify", "hono", "h3", "elysia", "node_handler"
   });
   await redis.close();
 }
-for (const name of ["sveltekit", "astro"]) {
+for (const [module, name] of [["node_handler", "built"], ["shapes", "sveltekit"], ["shapes", "astro"]]) {
   const redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
-  const { [name]: open } = await from("shapes");
+  const { [name]: open } = await from(module);
   await check(open, redis);
   await redis.close();
 }

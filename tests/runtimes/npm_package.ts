@@ -45,27 +45,42 @@ export class NpmProject implements AsyncDisposable {
    */
   static async create(node: string, scripts: readonly string[]): Promise<NpmProject> {
     const project = new NpmProject(`${await Deno.makeTempDir({ prefix: "larder-npm-" })}/`);
-    await project.#write(node);
+    const packages = { ...await dependenciesOf([...BESIDE, ...NEST]), ...MORE };
+    await project.#write(node, packages, Deno.execPath(), "install", "--quiet");
     for (const name of scripts) await Deno.copyFile(new URL(name, import.meta.url), `${project.folder}${name}`);
     await copySources(new URL("tests/http/services/", ROOT), `${project.folder}http/services/`);
     await copySources(new URL("examples/nest/", ROOT), `${project.folder}nest/`);
     return project;
   }
 
-  async #write(node: string): Promise<void> {
-    const { exports, imports, scopes, version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-    const beside = Object.entries<string>(scopes["file:///"]).filter(([name]) => [...BESIDE, ...NEST].includes(name));
-    const npm = [...Object.entries<string>(imports), ...beside].flatMap(([name, target]) => {
-      const match = /^npm:(?:@[^@]+|[^@]+)@(.+)$/.exec(target);
-      return match ? [[name, match[1]!]] : [];
-    });
-    const dependencies = { ...Object.fromEntries(npm), ...MORE };
+  /**
+   * Makes one of an app that is there, with the packages that it wants.
+   *
+   * @param node A Node.js that can take types out.
+   * @param npm Brings the packages: there are optional ones that Deno cannot do without.
+   * @param app Its folder.
+   */
+  static async of(node: string, npm: string, app: URL): Promise<NpmProject> {
+    const project = new NpmProject(`${await Deno.makeTempDir({ prefix: "larder-app-" })}/`);
+    await copySources(app, project.folder);
+    const text = await Deno.readTextFile(`${project.folder}package.json`);
+    const { dependencies, devDependencies } = JSON.parse(text);
+    const { "@larder/larder": _, ...own } = dependencies;
+    const all = { ...await dependenciesOf([]), ...own, ...devDependencies };
+    await project.#write(node, all, npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error");
+    await Deno.writeTextFile(`${project.folder}package.json`, text);
+    await Deno.writeTextFile(`${project.folder}deno.json`, JSON.stringify({ nodeModulesDir: "manual", lock: false }));
+    return project;
+  }
+
+  async #write(node: string, dependencies: Record<string, string>, ...install: [string, ...string[]]): Promise<void> {
+    const { exports, version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
     await Deno.writeTextFile(
       `${this.folder}package.json`,
       JSON.stringify({ name: "app", private: true, type: "module", dependencies }),
     );
     await Deno.writeTextFile(`${this.folder}deno.json`, JSON.stringify({ nodeModulesDir: "auto", lock: false }));
-    await this.run(Deno.execPath(), "install", "--quiet");
+    await this.run(...install);
     const folder = `${this.folder}${PACKAGE}/`;
     await copySources(new URL("src/", ROOT), `${folder}src/`);
     await Deno.copyFile(new URL("mod.ts", ROOT), `${folder}mod.ts`);
@@ -80,8 +95,13 @@ export class NpmProject implements AsyncDisposable {
 
   /** Runs a program in the project. Resolves to what it writes. */
   async run(program: string, ...args: string[]): Promise<string> {
-    const { success, stdout, stderr } = await new Deno.Command(program, { args, cwd: this.folder, stdin: "null" })
-      .output();
+    return await this.runWith({}, program, ...args);
+  }
+
+  /** The same with some variables of the environment. */
+  async runWith(env: Record<string, string>, program: string, ...args: string[]): Promise<string> {
+    const command = new Deno.Command(program, { args, env, cwd: this.folder, stdin: "null" });
+    const { success, stdout, stderr } = await command.output();
     const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     if (!success) throw new Error(`${program} ${args.join(" ")} failed:\n${output}\n${errors}`);
     return output!;
@@ -90,6 +110,17 @@ export class NpmProject implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+/** The packages of npm that Larder needs, and some of those that its tests have. */
+async function dependenciesOf(names: readonly string[]): Promise<Record<string, string>> {
+  const { imports, scopes } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+  const beside = Object.entries<string>(scopes["file:///"]).filter(([name]) => names.includes(name));
+  const npm = [...Object.entries<string>(imports), ...beside].flatMap(([name, target]) => {
+    const match = /^npm:(?:@[^@]+|[^@]+)@(.+)$/.exec(target);
+    return match ? [[name, match[1]!]] : [];
+  });
+  return Object.fromEntries(npm);
 }
 
 async function copySources(from: URL, to: string): Promise<void> {

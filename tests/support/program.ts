@@ -8,6 +8,7 @@ export const PROGRAMS = {
   chromium: "chromium",
   dash: "dash",
   node22: "npm:node@22",
+  npm: "npm",
   openssl: "openssl",
   promtool: "prometheus",
 } as const;

@@ -3,7 +3,7 @@ import express from "express";
 import { listenNode } from "./listen.mjs";
 
 /** SvelteKit by `adapter-node`, Astro by `@astrojs/node` in the mode "middleware": `handler(request, response, next)`. */
-export async function open(redis, page) {
+export async function built(redis, page) {
   const app = express();
   app.get("/health", health(redis));
   app.get("/metrics", metrics(redis));

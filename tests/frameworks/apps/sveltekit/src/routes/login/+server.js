@@ -1,0 +1,3 @@
+export async function POST({ locals }) {
+  return new Response((await locals.session.regenerate({ userId: "ada" })).userId);
+}

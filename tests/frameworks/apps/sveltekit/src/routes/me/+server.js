@@ -1,0 +1,3 @@
+export async function GET({ locals }) {
+  return new Response((await locals.session.get())?.userId ?? "nobody");
+}

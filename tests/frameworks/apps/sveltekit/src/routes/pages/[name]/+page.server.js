@@ -1,0 +1,2 @@
+let made = 0;
+export const load = ({ params }) => ({ name: params.name, made: ++made });
