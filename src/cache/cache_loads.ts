@@ -12,6 +12,14 @@ import { loadMany, type ManyLoader } from "./load_many.ts";
 import { type LoadRequest, onBehalfOf, siteOf } from "./load_request.ts";
 import { DEFINE, loadOptionsOf, WRAP } from "./option_names.ts";
 import type { DefinitionOptions, GetOrSetOptions, LoaderContext } from "./options.ts";
+import type {
+  SchemaDefinitionOptions,
+  SchemaLoaderContext,
+  SchemaLoadOptions,
+  SchemaMakes,
+  SchemaTakes,
+} from "./schema_options.ts";
+import type { StandardSchema } from "../values/standard_schema.ts";
 import { warm, type WarmEntry, type WarmOptions, type WarmResult } from "./warm.ts";
 
 /** How `Cache` has values loaded. */
@@ -24,6 +32,25 @@ export class CacheLoads extends CacheInvalidations {
     this.#core = core;
   }
 
+  /**
+   * Reads a value, or has it loaded, where a schema says what the value is: see below.
+   *
+   * @typeParam Schema The schema; what comes is what it makes of the value.
+   * @typeParam Loaded What the loader gives: what the schema takes, or `unknown`, which the schema checks.
+   * @param key The key.
+   * @param loader Gets the value from where it really lives.
+   * @param options The schema, how long, under which tags.
+   * @returns The value; `undefined` if the loader gives that, which takes away what was kept.
+   * @throws {TypeError | RangeError} If an argument is not as it should be, or the loader's value does not fit the
+   * schema.
+   * @throws {LoaderCycleError} If this is called within a loader that the loader of `key` waits for.
+   * @throws What the loader throws, when there is nothing older to serve.
+   */
+  getOrSet<Schema extends StandardSchema, Loaded>(
+    key: string,
+    loader: (context: SchemaLoaderContext<Schema>) => Loaded | Promise<Loaded>,
+    options: SchemaLoadOptions<Schema> & SchemaTakes<Schema, Loaded>,
+  ): Promise<SchemaMakes<Schema, Loaded>>;
   /**
    * Reads a value; when there is none that is fresh, has it loaded by one caller for all, in all processes.
    *
@@ -45,6 +72,11 @@ export class CacheLoads extends CacheInvalidations {
   getOrSet<Known, T extends Known = Known>(
     key: string,
     loader: (context: LoaderContext<Known>) => T | Promise<T>,
+    options?: GetOrSetOptions<T> | Duration,
+  ): Promise<T>;
+  getOrSet<T>(
+    key: string,
+    loader: (context: LoaderContext<T>) => T | Promise<T>,
     options: GetOrSetOptions<T> | Duration = NONE,
   ): Promise<T> {
     let settings: GetOrSetOptions<T>;
@@ -58,6 +90,24 @@ export class CacheLoads extends CacheInvalidations {
     return this.#core.reader.getOrSet(key, request, settings.signal);
   }
 
+  /**
+   * Reads several values, or has them loaded, where a schema says what they are: see below.
+   *
+   * @typeParam Schema The schema; what comes is what it makes of the values.
+   * @typeParam Loaded What the loader gives: what the schema takes, or `unknown`, which the schema checks.
+   * @param keys The keys.
+   * @param loader Given the keys that are missing; gives the values that there are, as a `Map` or an object.
+   * @param options The schema, how long, under which tags, for each value.
+   * @returns The values by key; keys for which the loader gave none are absent.
+   * @throws {TypeError | RangeError} If an argument is not as it should be.
+   * @throws {LoaderCycleError} As {@linkcode Cache.getOrSet} does.
+   * @throws What the loader throws, when there is nothing older to serve.
+   */
+  getOrSetMany<Schema extends StandardSchema, Loaded>(
+    keys: Iterable<string>,
+    loader: ManyLoader<Loaded>,
+    options: SchemaLoadOptions<Schema> & SchemaTakes<Schema, Loaded>,
+  ): Promise<Map<string, SchemaMakes<Schema, Loaded>>>;
   /**
    * Reads several values; those that are missing are loaded together, by one call of the loader for all that no other
    * caller is loading already. What is stale is refreshed in the background, and all else holds for each value as in
@@ -73,6 +123,11 @@ export class CacheLoads extends CacheInvalidations {
    * @throws {LoaderCycleError} As {@linkcode Cache.getOrSet} does.
    * @throws What the loader throws, when there is nothing older to serve.
    */
+  getOrSetMany<T>(
+    keys: Iterable<string>,
+    loader: ManyLoader<T>,
+    options?: GetOrSetOptions<T> | Duration,
+  ): Promise<Map<string, T>>;
   async getOrSetMany<T>(
     keys: Iterable<string>,
     loader: ManyLoader<T>,
@@ -96,6 +151,19 @@ export class CacheLoads extends CacheInvalidations {
     );
   }
 
+  /**
+   * Keeps together what belongs to one kind of value, where a schema says what the values are: see below.
+   *
+   * @typeParam Id What identifies one value.
+   * @typeParam Schema The schema; what comes is what it makes of the values.
+   * @typeParam Loaded What the loader gives: what the schema takes, or `unknown`, which the schema checks.
+   * @param options The definition.
+   * @returns Reads and invalidations by id.
+   * @throws {TypeError | RangeError} If an option is not as it should be.
+   */
+  define<Id, Schema extends StandardSchema, Loaded>(
+    options: SchemaDefinitionOptions<Id, Schema, Loaded> & SchemaTakes<Schema, Loaded>,
+  ): Definition<Id, SchemaMakes<Schema, Loaded>>;
   /**
    * Keeps together what belongs to one kind of value: its key, loader, lifetime, tags and schema.
    *
@@ -123,9 +191,10 @@ export class CacheLoads extends CacheInvalidations {
    * await users.invalidate(7);
    * ```
    */
-  define<Id, Known, T extends Known = Known>(options: DefinitionOptions<Id, Known, T>): Definition<Id, T> {
+  define<Id, Known, T extends Known = Known>(options: DefinitionOptions<Id, Known, T>): Definition<Id, T>;
+  define<Id, T>(options: DefinitionOptions<Id, T>): Definition<Id, T> {
     assertOptions(options, DEFINE, "define a kind of value");
-    const definition = new Definition(this, options as unknown as DefinitionOptions<Id, T>);
+    const definition = new Definition(this, options);
     // Wrong options are told now, not at the first call.
     const { tags, schema } = options;
     assertSchema(schema);
@@ -133,6 +202,21 @@ export class CacheLoads extends CacheInvalidations {
     return definition;
   }
 
+  /**
+   * Makes a function remember what it gave, where a schema says what that is: see below.
+   *
+   * @typeParam Args What the function takes.
+   * @typeParam Schema The schema; what comes is what it makes of the values.
+   * @typeParam Loaded What the function gives: what the schema takes, or `unknown`, which the schema checks.
+   * @param fn The function.
+   * @param options The schema, the key for given arguments, and how long, under which tags.
+   * @returns A function that takes the same and always gives a promise. Its `this` is that of both functions.
+   * @throws {TypeError | RangeError} If an argument is not as it should be.
+   */
+  wrap<Args extends unknown[], Schema extends StandardSchema, Loaded>(
+    fn: (...args: Args) => Loaded | Promise<Loaded>,
+    options: SchemaLoadOptions<Schema> & { key: (...args: Args) => string } & SchemaTakes<Schema, Loaded>,
+  ): (...args: Args) => Promise<SchemaMakes<Schema, Loaded>>;
   /**
    * Makes a function remember what it gave.
    *
@@ -143,6 +227,10 @@ export class CacheLoads extends CacheInvalidations {
    * @returns A function that takes the same and always gives a promise. Its `this` is that of both functions.
    * @throws {TypeError | RangeError} If an argument is not as it should be.
    */
+  wrap<Args extends unknown[], T>(
+    fn: (...args: Args) => T | Promise<T>,
+    options: GetOrSetOptions<T> & { key: (...args: Args) => string },
+  ): (...args: Args) => Promise<T>;
   wrap<Args extends unknown[], T>(
     fn: (...args: Args) => T | Promise<T>,
     options: GetOrSetOptions<T> & { key: (...args: Args) => string },
@@ -157,9 +245,9 @@ export class CacheLoads extends CacheInvalidations {
     assertOptions(options, WRAP, "wrap");
     assertSchema(rest.schema);
     this.#core.reader.request(() => undefined as T, rest); // wrong options are told now, not at the first call
-    const getOrSet: CacheLoads["getOrSet"] = this.getOrSet.bind(this);
+    const getOrSet = (key: string, load: () => T | Promise<T>) => this.getOrSet<T>(key, load, rest);
     return async function (this: unknown, ...args: Args): Promise<T> {
-      return await getOrSet(unawaited(key.apply(this, args)), () => fn.apply(this, args), rest);
+      return await getOrSet(unawaited(key.apply(this, args)), () => fn.apply(this, args));
     };
   }
 

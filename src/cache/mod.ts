@@ -21,10 +21,17 @@ export { CacheLoads } from "./cache_loads.ts";
 export { CacheReads } from "./cache_reads.ts";
 export { CacheWrites } from "./cache_writes.ts";
 export * from "./options.ts";
+export * from "./schema_options.ts";
 export * from "./ttl.ts";
 export type { CacheStats } from "./stats.ts";
 export { jsonSerializer, richSerializer, type Serializer } from "../values/serializer.ts";
-export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from "../values/standard_schema.ts";
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+} from "../values/standard_schema.ts";
 export type { LocalOptions } from "./local.ts";
 export type { Definition } from "./definition.ts";
 export type { ManyLoader } from "./load_many.ts";

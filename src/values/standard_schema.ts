@@ -58,6 +58,13 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 export type SchemaOutput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["output"];
 
 /**
+ * The type that a schema takes.
+ *
+ * @typeParam Schema A Standard Schema.
+ */
+export type SchemaInput<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["input"];
+
+/**
  * Tells whether a value can be used as a schema.
  *
  * @param value Anything.

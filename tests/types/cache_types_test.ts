@@ -147,6 +147,57 @@ Deno.test("Cache takes read-only collections, and says how invalidations ended",
   await cache.set("a", 1, { tll: 5 }).catch(() => {});
 });
 
+Deno.test("With a schema, what comes is what the schema makes of what is loaded", async () => {
+  await using cache = new Cache(new MemoryStore());
+  const Aged = z.object({ name: z.string(), age: z.number().default(3) });
+  type Aged = z.output<typeof Aged>;
+  const aged = { name: "Ada", age: 3 };
+  // deno-lint-ignore no-explicit-any -- as response.json() gives it
+  const json = (): Promise<any> => Promise.resolve({ name: "Ada" });
+  const unsure = (): Promise<unknown> => Promise.resolve({ name: "Ada" });
+  const plain = await cache.getOrSet("a", json, { schema: Aged });
+  is<Aged>()(plain, true);
+  assertEquals(plain, aged);
+  is<Aged>()(await cache.getOrSet("b", unsure, { schema: Aged }), true);
+  is<Aged>()(await cache.getOrSet("c", () => ({ name: "Ada" }), { schema: Aged }), true);
+  const perhaps = (): { name: string } | undefined => undefined;
+  is<Aged | undefined>()(await cache.getOrSet("d", perhaps, { schema: Aged }), true);
+  is<Aged | null>()(await cache.getOrSet("e", json, { schema: Aged.nullable() }), true);
+  const Day = z.object({ at: z.coerce.date() });
+  const day = await cache.getOrSet("f", ({ stale, notModified, skip }) => {
+    is<{ at: Date } | undefined>()(stale, true);
+    if (stale) return notModified();
+    return skip({ at: "2000-01-01" });
+  }, { schema: Day, tags: ({ at }) => [at.toISOString()], ttl: ({ at }) => at.getFullYear() });
+  is<{ at: Date }>()(day, true);
+  assertEquals(day, { at: new Date("2000-01-01") });
+  is<Map<string, Aged>>()(
+    await cache.getOrSetMany(["g"], () => new Map([["g", { name: "Ada" }]]), { schema: Aged }),
+    true,
+  );
+  is<Map<string, Aged>>()(await cache.getOrSetMany(["h"], async () => ({ h: await json() }), { schema: Aged }), true);
+  const wrapped = cache.wrap((_id: number) => json(), { key: (id) => `i:${id}`, schema: Aged });
+  is<Aged>()(await wrapped(1), true);
+  const kind = cache.define({ name: "j", key: (id: number) => id, load: (_id) => json(), schema: Aged });
+  is<Aged>()(await kind.get(1), true);
+  const sure = cache.define({
+    name: "k",
+    key: (id: number) => id,
+    load: (id, { stale }) => ({ name: `${stale?.age ?? id}` }),
+    loadMany: (ids) => new Map(ids.map((id) => [id, { name: `${id}` }])),
+    tags: ({ age }) => [`${age}`],
+    schema: Aged,
+  });
+  is<Map<number, Aged>>()(await sure.getMany([1]), true);
+  const given: { readonly schema: typeof Aged; readonly ttl: 5 } = { schema: Aged, ttl: 5 };
+  is<Aged>()(await cache.getOrSet("l", unsure, given), true);
+
+  // @ts-expect-error: the loader gives what the schema does not take
+  await cache.getOrSet("m", () => ({ name: 1 }), { schema: Aged }).catch(() => {});
+  // @ts-expect-error: a wrong name of an option
+  await cache.getOrSet("n", json, { schema: Aged, tll: 5 }).catch(() => {});
+});
+
 Deno.test("Standard schemas of any library fit", async () => {
   await using cache = new Cache(new MemoryStore());
   is<User>()({} as SchemaOutput<typeof User>, true);

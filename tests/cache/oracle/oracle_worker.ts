@@ -7,6 +7,8 @@
 // deno-lint-ignore-file no-console
 import { delay } from "../../../src/util/abort.ts";
 import type { Cache } from "../../../src/cache/cache.ts";
+import type { GetOrSetOptions, Loader } from "../../../src/cache/options.ts";
+import type { Duration } from "../../../src/util/duration.ts";
 import { connect } from "../../../src/connect/larder.ts";
 import { KEYS, Truth } from "./oracle_truth.ts";
 
@@ -112,14 +114,14 @@ async function read(cache: Cache, truth: Truth, job: Job, manner: number, report
 /** Remembers what it has read for 50 ms. */
 function broken(cache: Cache): Cache {
   const remembered = new Map<string, { value: unknown; until: number }>();
-  const getOrSet: Cache["getOrSet"] = async (key, loader, options) => {
+  const getOrSet = async <T>(key: string, loader: Loader<T>, options?: GetOrSetOptions<T> | Duration): Promise<T> => {
     const known = remembered.get(key);
-    if (known && known.until > performance.now()) return known.value as Awaited<ReturnType<typeof loader>>;
-    const value = await cache.getOrSet(key, loader, options);
+    if (known && known.until > performance.now()) return known.value as T;
+    const value = await cache.getOrSet<T>(key, loader, options);
     remembered.set(key, { value, until: performance.now() + 50 });
     return value;
   };
-  return { getOrSet } as Cache;
+  return { getOrSet } as unknown as Cache;
 }
 
 if (import.meta.main) {
