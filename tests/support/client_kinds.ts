@@ -8,6 +8,7 @@ import { fromNodeRedis } from "../../src/redis/adapters/from_node_redis.ts";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { WireClient } from "../../src/redis/wire/client.ts";
 import { HAS_DB_REDIS } from "./jsr.ts";
+import { Sentinels, startSentinel } from "./sentinels.ts";
 
 /** A client, and how its owner closes it. */
 export interface OpenedKind {
@@ -58,6 +59,26 @@ async function end(redis: Ended): Promise<void> {
   await ended;
 }
 
+const SENTINEL: Kind = {
+  name: "ioredis Sentinel",
+  cluster: false,
+  open: async (port) => {
+    const sentinel = await startSentinel();
+    const redis = new Redis({
+      sentinels: [{ host: "127.0.0.1", port: sentinel.port }],
+      name: "main",
+      natMap: { [sentinel.primary]: { host: "127.0.0.1", port } },
+      maxRetriesPerRequest: 0,
+      lazyConnect: true, // it waits for the end of its connections to Sentinels by timers
+    });
+    const close = async () => {
+      await end(redis);
+      await sentinel.stop();
+    };
+    return { client: fromIoredis(redis), close };
+  },
+};
+
 /** All kinds. */
 export const KINDS: readonly Kind[] = [
   {
@@ -80,6 +101,7 @@ export const KINDS: readonly Kind[] = [
       return { client: fromIoredis(redis), ping: () => redis.ping(), close: () => end(redis) };
     },
   })),
+  ...Sentinels.possible ? [SENTINEL] : [],
   {
     name: "iovalkey",
     cluster: false,

@@ -39,27 +39,7 @@ export class Sentinels implements AsyncDisposable {
     const replica = await RedisServer.start({ args: ["--replicaof", "127.0.0.1", String(primary.port)] });
     const folder = await Deno.makeTempDir({ prefix: "larder-sentinels-" });
     const ports = [freePort(), freePort(), freePort()];
-    const executable = Deno.env.get("LARDER_TEST_REDIS_SERVER") ?? "redis-server";
-    const processes = await Promise.all(ports.map(async (port) => {
-      const path = `${folder}/${port}.conf`;
-      await Deno.writeTextFile(
-        path,
-        [
-          `port ${port}`,
-          "bind 127.0.0.1",
-          `dir ${folder}`,
-          `sentinel monitor main 127.0.0.1 ${primary.port} ${QUORUM}`,
-          `sentinel down-after-milliseconds main ${DOWN_AFTER}`,
-          "sentinel failover-timeout main 6000",
-        ].join("\n"),
-      );
-      return new Deno.Command(executable, {
-        args: [path, "--sentinel"],
-        stdin: "null",
-        stdout: "null",
-        stderr: "null",
-      }).spawn();
-    }));
+    const processes = await Promise.all(ports.map((port) => launch(folder, port, primary.port, QUORUM, DOWN_AFTER)));
     const sentinels = new Sentinels([primary, replica], ports, processes, folder);
     await until(async () => {
       const known = await sentinels.#each("SENTINEL", "MASTER", "main");
@@ -105,6 +85,56 @@ export class Sentinels implements AsyncDisposable {
       }),
     );
   }
+}
+
+/** A Sentinel by itself, which tells an address of a primary where nobody listens and takes it for up. */
+export async function startSentinel(): Promise<
+  { readonly port: number; readonly primary: string; stop(): Promise<void> }
+> {
+  const folder = await Deno.makeTempDir({ prefix: "larder-sentinel-" });
+  const primary = freePort();
+  const port = freePort();
+  const child = await launch(folder, port, primary, 1, 600_000);
+  await until(async () => {
+    const asked = exchange({ hostname: "127.0.0.1", port }, [["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"]]);
+    return Array.isArray((await asked.catch(() => []))[0]);
+  }, "the Sentinel answers");
+  return {
+    port,
+    primary: `127.0.0.1:${primary}`,
+    async stop() {
+      child.kill("SIGKILL");
+      await child.status;
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+async function launch(
+  folder: string,
+  port: number,
+  primary: number,
+  quorum: number,
+  downAfter: number,
+): Promise<Deno.ChildProcess> {
+  const path = `${folder}/${port}.conf`;
+  await Deno.writeTextFile(
+    path,
+    [
+      `port ${port}`,
+      "bind 127.0.0.1",
+      `dir ${folder}`,
+      `sentinel monitor main 127.0.0.1 ${primary} ${quorum}`,
+      `sentinel down-after-milliseconds main ${downAfter}`,
+      "sentinel failover-timeout main 6000",
+    ].join("\n"),
+  );
+  return new Deno.Command(Deno.env.get("LARDER_TEST_REDIS_SERVER") ?? "redis-server", {
+    args: [path, "--sentinel"],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
 }
 
 function freePort(): number {

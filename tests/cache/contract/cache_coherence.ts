@@ -1,37 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Cache } from "../../../src/cache/cache.ts";
-import type { GetOrSetOptions } from "../../../src/cache/options.ts";
 import type { Case } from "./harness.ts";
-import { Gate, type Opened, openOnHarness, outcome, pause } from "./cache_tools.ts";
+import { Gate, openOnHarness, outcome, pause } from "./cache_tools.ts";
 import { WITH_LOCAL } from "../../support/contract_target.ts";
-
-interface Kind {
-  readonly options: GetOrSetOptions<string>;
-  readonly invalidate: (cache: Cache) => Promise<unknown>;
-}
-
-/** Each way to invalidate the key `a`, with how the tag comes to it. */
-const KINDS: Readonly<Record<string, Kind>> = {
-  "invalidate()": { options: {}, invalidate: (cache) => cache.invalidate("a") },
-  "invalidateMany()": { options: {}, invalidate: (cache) => cache.invalidateMany(["b", "a"]) },
-  "delete()": { options: {}, invalidate: (cache) => cache.delete("a") },
-  "invalidateByTag()": { options: { tags: ["t"] }, invalidate: (cache) => cache.invalidateByTag("t") },
-  "invalidateByTag() of a tag that a function gives": {
-    options: { tags: () => ["x", "t"] },
-    invalidate: (cache) => cache.invalidateByTag(["z", "t"]),
-  },
-  "invalidateByPattern()": { options: {}, invalidate: (cache) => cache.invalidateByPattern("[a-c]*") },
-  "clear()": { options: { tags: ["t"] }, invalidate: (cache) => cache.clear() },
-};
+import { type Kind, KINDS, openTwo } from "./cache_kinds.ts";
 
 const WINDOWS = { ttl: 10, staleWhileRevalidate: 20, staleIfError: 60 };
-
-async function openTwo(harness: Parameters<Case>[0], options = {}): Promise<[Opened, Opened]> {
-  const opened: [Opened, Opened] = [await openOnHarness(harness, options), await openOnHarness(harness, options)];
-  // Both know the store as it is, as processes do that have run for a while.
-  for (const { cache } of opened) await cache.get("warm");
-  return opened;
-}
 
 /** The cases for one way to invalidate. */
 function casesOf(name: string, { options, invalidate }: Kind): Readonly<Record<string, Case>> {
@@ -220,45 +193,5 @@ export const cacheCoherence: Readonly<Record<string, Case>> = {
     gate.open("value");
     assertEquals(new Set(await Promise.all(callers)), new Set(["value"]));
     assertEquals([gate.calls, await caches[1].cache.get("a")], [1, "value"]);
-  },
-
-  "Under a storm of invalidations nobody is served what is older": async (harness) => {
-    const caches = await openTwo(harness, { ttl: 60, staleWhileRevalidate: 60 });
-    const kinds = Object.values(KINDS);
-    let source = 0;
-    // With copies, another process may be behind for a second, but none is behind itself.
-    const acknowledged = [0, 0];
-    let running = true;
-    let hits = 0;
-    const options = { tags: () => ["x", "t"] };
-    const reader = async ({ cache }: Opened, i: number) => {
-      while (running) {
-        const least = WITH_LOCAL ? acknowledged[i % 2]! : Math.max(...acknowledged);
-        const load = async () => {
-          const value = source;
-          await pause(i % 3);
-          return `${value}`;
-        };
-        const value = i % 2 === 0 ? await cache.getOrSet("a", load, options) : await cache.get<string>("a");
-        if (value !== undefined) {
-          hits++;
-          assert(Number(value) >= least, `${value} is older than ${least}`);
-        }
-        await pause(0);
-      }
-    };
-    const readers = Array.from({ length: 12 }, (_, i) => reader(caches[i % 2]!, i));
-    const writer = (async () => {
-      for (let i = 0; i < 60; i++) {
-        const value = ++source;
-        if (i % 8 === 7) await caches[i % 2]!.cache.set("a", `${value}`, { tags: ["x", "t"] });
-        else await kinds[i % kinds.length]!.invalidate(caches[i % 2]!.cache);
-        acknowledged[i % 2] = value;
-        await pause(i % 3);
-      }
-      running = false;
-    })();
-    await Promise.all([writer, ...readers]).finally(() => running = false);
-    assert(hits > 100, `${hits} hits`);
   },
 };

@@ -1,4 +1,5 @@
 import { cacheBasics } from "./cache_basics.ts";
+import { cacheBounds } from "./cache_bounds.ts";
 import { cacheCoherence } from "./cache_coherence.ts";
 import { cacheDefects } from "./cache_defects.ts";
 import { cacheLoading } from "./cache_loading.ts";
@@ -28,5 +29,6 @@ export const CACHE_CASES: Readonly<Record<string, Case>> = {
   ...cacheOutage,
   ...cacheRefresh,
   ...cacheCoherence,
+  ...cacheBounds,
   ...cacheDefects,
 };
