@@ -1,8 +1,8 @@
 /**
  * Runs the contract suites on each client, with each version of the protocol, with copies in the process and without,
  * and prints how many tests passed as a table: `deno task matrix`, or `deno task matrix ioredis` for the clients whose
- * names have that in them, `deno task matrix ioredis local` for those with copies. It takes about half an hour, and ends
- * with 1 where one failed.
+ * names have that in them, `deno task matrix ioredis local` for those with copies. It takes about half an hour, and
+ * ends with 1 where one failed.
  *
  * @module
  */
