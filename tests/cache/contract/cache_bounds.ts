@@ -56,7 +56,7 @@ export const cacheBounds: Readonly<Record<string, Case>> = {
     let source = 0;
     // By who acknowledged it: when, and what.
     const acknowledged: [at: number, value: number][][] = [[], []];
-    /** What nobody who reads now may be given less than: none is behind itself, nor by more than a second with copies. */
+    /** What a reader is given at least: none is behind itself, and with copies none by more than a second. */
     const leastOf = (i: number) => {
       const before = performance.now() - (WITH_LOCAL ? BOUND : 0);
       const told = acknowledged.flatMap((all, by) => all.filter(([at]) => by === i || at <= before));
