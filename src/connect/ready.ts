@@ -1,6 +1,7 @@
 import { delay } from "../util/abort.ts";
 import { RedisError, UnavailableError } from "../errors.ts";
 import type { CheckedServer } from "./health.ts";
+import { connectionText } from "../redis/connection_text.ts";
 import { isPassing } from "../redis/refusals.ts";
 
 const OPERATION = "wait for Redis";
@@ -48,7 +49,9 @@ export function tooFar({ batch: { roundTrip, commandTimeout } }: CheckedServer):
 
 /** What was refused last says more than that it took too long. */
 function timeout(cause: unknown): UnavailableError {
-  return new UnavailableError(OPERATION, "timeout", cause === undefined ? undefined : { cause });
+  if (cause === undefined) return new UnavailableError(OPERATION, "timeout");
+  const silent = cause instanceof UnavailableError && cause.cause === undefined; // says no more than that
+  return new UnavailableError(OPERATION, "timeout", { cause, last: silent ? undefined : connectionText(cause) });
 }
 
 /** The reply behind an error, or the error. */

@@ -64,7 +64,7 @@ const WRAPPED = /^["'`\s]|["'`\s]$/;
 const BARE = "; without quotes and spaces around it";
 
 /** What templates look like that nobody has filled in, or with what is not set. */
-const UNFILLED = /\$\{?\w|<[\w-]+>|\{\{|^(undefined|null|\[object \w+\])$/;
+const UNFILLED = /\$\{?\w|<[\w-]+>|\{\{|(^|[/:@])(undefined|null|NaN|\[object \w+\])(?=$|[/:@])/;
 const FILLED = "; with its variables filled in";
 
 /** What those probably need who gave something else; nothing of it is repeated. */
@@ -75,8 +75,8 @@ function hintFor(text: string): string {
     return "; for Sentinels or a cluster, open a client yourself, as in fromIoredis(new Cluster(nodes))";
   }
   if (UNFILLED.test(text)) return FILLED;
-  if (/^memory$/i.test(text)) return '; "memory:" with a colon is the embedded store';
-  if (/^(redis|valkey)s?(:\/(?!\/)|\/\/|:[a-z])/i.test(text)) return '; with "://" behind the scheme';
+  if (/^:?memory:?$/i.test(text)) return '; "memory:" with a colon is the embedded store';
+  if (/^(redis|valkey)s?(:\/(?!\/)|\/\/|:[a-z]|:[\d.]+:)/i.test(text)) return '; with "://" behind the scheme';
   if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?(\/\d*)?$/i.test(text)) return '; put "redis://" before the host';
   if (/^(redis\+)?(unix|redis-socket)(s?):/i.test(text) || text.startsWith("/")) {
     return "; for a socket, say unix: and its path";

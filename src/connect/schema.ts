@@ -117,6 +117,9 @@ function wantedOption(name: string, path: string): string {
   return wantedName(name, Object.keys(sections[path]!), path);
 }
 
+/** A name that is shown as it is. */
+const SIMPLE = /^[\w$.-]{1,64}$/;
+
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   let value = root;
   for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
@@ -130,10 +133,10 @@ function toConfigError(issue: z.core.$ZodIssue, root: unknown): ConfigError {
     if (inner !== undefined) return toConfigError({ ...inner, path: [...issue.path, ...inner.path] }, root);
   }
   const names = issue.path.filter((key) => typeof key === "string");
-  const path = names.join(".");
+  const path = names.map((name) => SIMPLE.test(name) ? name : describe(name)).join(".");
   if (issue.code === "unrecognized_keys") {
     const name = issue.keys[0]!;
-    const setting = [...names, /^[\w$-]{1,64}$/.test(name) ? name : describe(name)].join(".");
+    const setting = [...names, SIMPLE.test(name) ? name : describe(name)].join(".");
     return new ConfigError(setting, wantedOption(name, path), "an unknown name");
   }
   const value = valueAt(root, issue.path);

@@ -32,6 +32,8 @@ const CLOSED: Record<ClosedBy, string> = {
 export interface UnavailableOptions extends ErrorOptions {
   /** What closed it, where the reason is `"closed"`. */
   closedBy?: ClosedBy | undefined;
+  /** What was said last, in words, where that tells more than the reason. */
+  last?: string | undefined;
 }
 
 /** What the codes of error replies say of the server, for the messages of errors. */
@@ -88,7 +90,8 @@ export class UnavailableError extends Error {
    */
   constructor(operation: string, reason: UnavailableReason, options?: UnavailableOptions) {
     const reply = reason === "refused" && options?.cause instanceof RedisError ? options.cause : undefined;
-    super(`Cannot ${operation}: ${textOf(reason, reply, options?.closedBy)}`, options);
+    const last = options?.last === undefined ? "" : `; what was said last: ${options.last}`;
+    super(`Cannot ${operation}: ${textOf(reason, reply, options?.closedBy)}${last}`, options);
     this.operation = operation;
     this.reason = reason;
     this.code = reply?.code;

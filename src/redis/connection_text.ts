@@ -16,6 +16,11 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
   [/reset by peer|ECONNRESET|EPIPE|broken pipe|EOF|UnexpectedEof|is closed|was closed/i, "it closed the connection"],
   [/^WRONGPASS/, "has its password been changed?"],
   [/^ERR max number of clients/, "see maxclients"],
+  [/^MOVED /, "that is one node of a cluster: give a client of it, as in fromIoredis(new Cluster(nodes))"],
+  [
+    /^ERR unknown command .EVAL/,
+    "is that a Sentinel? It knows where Redis is, as in fromIoredis(new Redis({ sentinels, name }))",
+  ],
 ];
 
 /** What a reply says of the script in which it was said. */

@@ -32,12 +32,16 @@ Deno.test("A URL of another kind is refused with a hint, and nothing of it is sh
     ["redis:/hunter2:6379", 'with "://" behind the scheme'],
     ["redis//hunter2:6379", 'with "://" behind the scheme'],
     ["redis:hunter2", 'with "://" behind the scheme'],
+    ["redis:127.0.0.1:6379", 'with "://" behind the scheme'],
     ["redis://${REDIS_HOST}:6379", "with its variables filled in"],
     ["redis://:hunter2@$REDIS_HOST", "with its variables filled in"],
     ["redis://<your-host>:6379", "with its variables filled in"],
     ["{{ redis_url }}", "with its variables filled in"],
     ["redis://undefined:6379", "with its variables filled in"],
     ["undefined", "with its variables filled in"],
+    ["redis://undefined:undefined", "with its variables filled in"],
+    ["redis://:hunter2@localhost:NaN", "with its variables filled in"],
+    ["redis://[object Object]:6379", "with its variables filled in"],
     ["redis-cluster://:hunter2@h:1", "for Sentinels or a cluster, open a client yourself"],
   ];
   for (const [url, hint] of cases) {
@@ -51,7 +55,9 @@ Deno.test("A URL of another kind is refused with a hint, and nothing of it is sh
 
 Deno.test("A name alone is taken for what it may be meant to be", () => {
   assertStringIncludes(refusal({ url: "redis" }).message, 'put "redis://" before the host');
-  assertStringIncludes(refusal({ url: "memory" }).message, '"memory:" with a colon is the embedded store');
+  for (const url of ["memory", ":memory:"]) {
+    assertStringIncludes(refusal({ url }).message, '"memory:" with a colon is the embedded store');
+  }
 });
 
 Deno.test("valkey:// and valkeys:// are taken as redis:// and rediss://", () => {

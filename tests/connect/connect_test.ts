@@ -107,6 +107,7 @@ Deno.test({
     assertEquals(await redis.cache.invalidateByTag("tag"), { status: "queued" });
     const error = await assertRejects(() => redis.ready({ timeout: "100ms" }), UnavailableError);
     assertEquals([error.operation, error.reason], ["wait for Redis", "timeout"]);
+    assertStringIncludes(error.message, "no answer within the deadline; what was said last: Connection refused");
     const controller = new AbortController();
     const waiting = redis.ready({ signal: controller.signal });
     controller.abort(new Error("enough"));

@@ -69,3 +69,12 @@ Deno.test("Tools for tests tell what they need", () => {
   );
   assertThrows(() => new FlakyClient({} as never), TypeError, "wanted a client as made by fromDbRedis()");
 });
+
+Deno.test("A name of a limit that is none does not break the line of its error", async () => {
+  const presets = { "LOG\nIN": { limit: 5, window: 1 } };
+  await assertRejects(
+    () => connect({ url: "memory:", rateLimit: { presets } }),
+    TypeError,
+    'Cannot use rateLimit.presets."LOG\\nIN": wanted a name of',
+  );
+});

@@ -36,6 +36,16 @@ Deno.test("connectionText() says what the connection said, on one line, with a h
       new RedisError(`READONLY You can't write against a read only replica. script: ${SHA}, on @user_script:5.`),
       "READONLY You can't write against a read only replica.",
     ],
+    [
+      new RedisError("MOVED 9674 127.0.0.1:7002"),
+      "MOVED 9674 127.0.0.1:7002 " +
+      "(that is one node of a cluster: give a client of it, as in fromIoredis(new Cluster(nodes)))",
+    ],
+    [
+      new RedisError("ERR unknown command 'EVALSHA', with args beginning with: 'hunter2'"),
+      "ERR unknown command 'EVALSHA' " +
+      "(is that a Sentinel? It knows where Redis is, as in fromIoredis(new Redis({ sentinels, name })))",
+    ],
     [new UnavailableError("connect", "timeout"), "no answer within the deadline"],
     [
       new UnavailableError("a", "timeout", {
