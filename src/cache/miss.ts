@@ -65,7 +65,8 @@ export class MissResolver<T> {
       return await this.#settle(read, found);
     } catch (error) {
       if (!(error instanceof LoaderCycleError) || !await wasLeaked()) throw error;
-      return await this.#settle(await this.#read({}), undefined);
+      const look = await this.#look({});
+      return "value" in look ? look.value : await this.#settle(look.read, look.found);
     }
   }
 
@@ -77,17 +78,23 @@ export class MissResolver<T> {
         if ("value" in result) return result.value;
         if (!result.again) break;
         this.#signal?.throwIfAborted();
-        read = await this.#read(result.again);
-        found = read?.entry && await this.#answers.decoded(read);
-        this.#answers.flags = read?.entry?.flags ?? 0;
-        if (found && read!.state === "fresh") {
-          return this.#answers.missed ? this.#answers.shared(found.value) : this.#answers.hit(found, false);
-        }
+        const look = await this.#look(result.again);
+        if ("value" in look) return look.value;
+        ({ read, found } = look);
       }
       return await this.#alone();
     } finally {
       this.#watch?.[Symbol.dispose]();
     }
+  }
+
+  /** Reads again: a value that is fresh by now, or what there is. */
+  async #look(again: Again): Promise<{ value: T } | { read: Read | undefined; found: Found<T> }> {
+    const read = await this.#read(again);
+    const found = read?.entry && await this.#answers.decoded(read);
+    this.#answers.flags = read?.entry?.flags ?? 0;
+    if (!found || read!.state !== "fresh") return { read, found };
+    return { value: this.#answers.missed ? this.#answers.shared(found.value) : this.#answers.hit(found, false) };
   }
 
   /** One look at how things stand: a value, or how to read again, or neither when the store cannot help. */
