@@ -23,9 +23,13 @@ export class IoredisClusterSource implements ClusterSource {
   }
 
   seeds(): NodeAddress[] {
-    return this.#look().flatMap(({ options: { host, port } }) =>
-      host === undefined ? [] : [{ host, port: Number(port ?? 6379) }]
-    );
+    const nodes = this.#look().map(({ options }) => options);
+    // The client may have put names that lead nowhere in the place of those that it was given.
+    const { startupNodes } = this.#cluster as { readonly startupNodes?: unknown };
+    return [...nodes, ...Array.isArray(startupNodes) ? startupNodes : []].flatMap((at) => {
+      const { host, port = 6379 } = (typeof at === "object" && at !== null ? at : {}) as Partial<NodeAddress>;
+      return host === undefined ? [] : [this.translate({ host, port: Number(port) })];
+    });
   }
 
   open({ host, port }: NodeAddress): RedisClient | undefined {

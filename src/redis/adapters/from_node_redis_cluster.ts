@@ -7,7 +7,7 @@ import { OwnNodeRedis } from "./own_node_redis.ts";
 /** How long a node may be silent, how often an idle one is asked, and how long connecting may take, in milliseconds. */
 const [SILENT, PING_EVERY, CONNECT_WITHIN] = [2000, 500, 2000];
 /** The waits between two attempts to reach a node: the first, and the longest, in milliseconds. */
-const [FIRST, LONGEST] = [50, 1000];
+const [FIRST, LONGEST] = [50, 500];
 
 /**
  * Connections like those of a cluster client of `npm:redis`. Its own are left alone: it sends commands again by rules
@@ -30,7 +30,8 @@ export class NodeRedisClusterSource implements ClusterSource {
 
   seeds(): NodeAddress[] {
     this.#look();
-    return this.#cluster.masters.map((at) => this.translate(at));
+    // One that does not tell where it is, the client takes to be here.
+    return this.#cluster.masters.map(({ host, port }) => this.translate({ host: host ?? "localhost", port }));
   }
 
   open(at: NodeAddress): RedisClient | undefined {

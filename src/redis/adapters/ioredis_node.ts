@@ -3,7 +3,7 @@ import { DISCONNECT_WITHIN } from "./external_ioredis.ts";
 import type { IoredisNatMapLike } from "./ioredis_like.ts";
 
 /** The waits between two attempts to reach a node: the first, and the longest, in milliseconds. */
-const [FIRST, LONGEST] = [50, 1000];
+const [FIRST, LONGEST] = [50, 500];
 /** How long connecting to a node may take, in milliseconds. */
 const CONNECT_WITHIN = 2000;
 

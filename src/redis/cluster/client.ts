@@ -18,13 +18,11 @@ import { ClusterNode } from "./node.ts";
 import { hashSlot } from "./hash_slot.ts";
 import { pipelineOn } from "./pipeline.ts";
 import { keyOf } from "./route.ts";
-import { type NodeAddress, nodeName, readSlots, readTarget, type SlotRange } from "./slot_map.ts";
+import { type NodeAddress, nodeName, readTarget, type SlotRange } from "./slot_map.ts";
 import { SlotOwners } from "./slot_owners.ts";
 import type { ClusterSource } from "./source.ts";
 import { type FollowingSubscription, subscribeOnCluster } from "./subscribe.ts";
 
-/** How long a node may take to tell who owns which slots, in milliseconds. */
-const ANSWERS_WITHIN = 1000;
 /** How often the cluster is looked at while all is well, and while a node is missing, in milliseconds. */
 const [EVERY, EVERY_IN_TROUBLE] = [15_000, 200];
 /** How long a node that owns nothing any more is kept, so that what is on its way can end. */
@@ -88,7 +86,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     if (this.#closed) return undefined;
     let key: string | undefined;
     for (let i = 0; key === undefined && i < commands.length; i++) key = keyOf(commands[i]!);
-    if (key === undefined) return this.#any();
+    if (key === undefined) return this.#listenerTo(commands) ?? this.#any();
     const slot = this.cluster ? hashSlot(key) : 0; // all are one server's
     const owner = this.#slots.of(slot);
     if (owner === undefined) {
@@ -103,8 +101,10 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     if (this.#closed) return undefined;
     if (error.code === "CLUSTERDOWN" || error.code === "READONLY" || error.code === "MASTERDOWN") this.#lookIn(SOON);
     const target = error.code === "MOVED" || error.code === "ASK" ? readTarget(error.message) : undefined;
-    // Without a host it means itself, which helps nobody.
-    if (!target || target.host === "") return undefined;
+    if (!target || target.host === "") { // without a host it means itself
+      if (error.code === "MOVED") this.#lookIn(SOON);
+      return undefined;
+    }
     const node = this.#nodeAt(this.#source.translate(target));
     if (!node) return undefined;
     if (error.code === "ASK") return { node, asking: true };
@@ -149,6 +149,13 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   get #anyConnected(): boolean {
     for (const { connected } of this.#nodes.values()) if (connected) return true;
     return false;
+  }
+
+  /** The node that takes the messages of a channel, so that they stay in their order, as long as it is there. */
+  #listenerTo([command]: readonly RedisCommand[]): ClusterNode | undefined {
+    if (command?.name !== "PUBLISH" || typeof command.args[0] !== "string") return undefined;
+    const node = this.#nodes.get(this.#slots.of(hashSlot(command.args[0])) ?? "");
+    return node?.connected ? node : undefined;
   }
 
   /** A node for what names no key, each time another. */
@@ -255,14 +262,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   }
 
   async #slotsOf(node: ClusterNode): Promise<SlotRange[] | undefined> {
-    try {
-      const reply = await node.ask({ name: "CLUSTER", args: ["SLOTS"] }, ANSWERS_WITHIN);
-      if (reply instanceof RedisError) this.#failure = reply;
-      return readSlots(reply, node.at);
-    } catch (error) {
-      this.#failure = error;
-      return undefined;
-    }
+    return await node.slots().catch((error: unknown) => void (this.#failure = error));
   }
 
   #follow(ranges: readonly SlotRange[]): void {

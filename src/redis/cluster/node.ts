@@ -9,7 +9,10 @@ import type {
   SubscriptionListener,
 } from "../client.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
-import { type NodeAddress, nodeName } from "./slot_map.ts";
+import { type NodeAddress, nodeName, readSlots, type SlotRange } from "./slot_map.ts";
+
+/** How long a node may take to tell who owns which slots, in milliseconds. */
+const ANSWERS_WITHIN = 1000;
 
 /** One node of a cluster: a connection of its own, that its cluster hears of. */
 export class ClusterNode implements RedisClient {
@@ -99,6 +102,13 @@ export class ClusterNode implements RedisClient {
     this.#closed = true;
     this.#wake();
     await this.#client.close();
+  }
+
+  /** Asks who owns which slots; rejects where it does not say. */
+  async slots(): Promise<SlotRange[] | undefined> {
+    const reply = await this.ask({ name: "CLUSTER", args: ["SLOTS"] }, ANSWERS_WITHIN);
+    if (reply instanceof Error) throw reply;
+    return readSlots(reply, this.at);
   }
 
   /** Sends one command as soon as there is a connection, and gives up after so many milliseconds. */

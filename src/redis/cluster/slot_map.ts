@@ -33,19 +33,30 @@ export function readSlots(reply: unknown, asked: NodeAddress): SlotRange[] | und
     if (!Array.isArray(range)) return undefined;
     const [first, last, owner] = range;
     if (typeof first !== "number" || typeof last !== "number" || !Array.isArray(owner)) return undefined;
-    const [name, port] = owner;
-    const host = name instanceof Uint8Array ? decoder.decode(name) : name === null ? "" : String(name);
-    // "?" stands for one that the node does not know.
-    if (host === "?" || typeof port !== "number") continue;
+    const [name, port, , details] = owner;
+    // "?" stands for a name that the node does not know: where addresses are told beside names, that is used.
+    const host = textOf(name) === "?" ? addressIn(details) : textOf(name);
+    if (host === undefined || typeof port !== "number") continue;
     ranges.push({ first, last, owner: { host: host === "" ? asked.host : host, port } });
   }
   return ranges.length === 0 ? undefined : ranges;
 }
 
+function textOf(value: RedisReply | undefined): string {
+  return value instanceof Uint8Array ? decoder.decode(value) : value === null ? "" : String(value);
+}
+
+/** The address in what a node is told with besides. */
+function addressIn(details: RedisReply | undefined): string | undefined {
+  const fields = Array.isArray(details) ? details.map(textOf) : [];
+  const at = fields.findIndex((name, i) => i % 2 === 0 && name === "ip");
+  return at < 0 ? undefined : fields[at + 1] || undefined;
+}
+
 /** The target of `MOVED 3999 127.0.0.1:6381` and `ASK …`; nothing if the message is no such. */
 export function readTarget(message: string): { slot: number; host: string; port: number } | undefined {
   const [, slot, host, port] = /^(?:MOVED|ASK) (\d+) (.*):(\d+)$/.exec(message.trim()) ?? [];
-  if (slot === undefined || host === undefined || !(Number(slot) < SLOTS)) return undefined;
+  if (slot === undefined || host === undefined || host === "?" || !(Number(slot) < SLOTS)) return undefined;
   return { slot: Number(slot), host, port: Number(port) };
 }
 

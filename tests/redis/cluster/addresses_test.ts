@@ -1,0 +1,65 @@
+import { assertEquals } from "@std/assert";
+import { Cluster } from "ioredis";
+import { connect } from "../../../mod.ts";
+import { fromIoredis } from "../../../src/redis/adapters/from_ioredis.ts";
+import { readSlots, readTarget } from "../../../src/redis/cluster/slot_map.ts";
+import { openOnCluster } from "../../support/open_on_cluster.ts";
+import { RedisCluster } from "../../support/redis_cluster.ts";
+
+const asked = { host: "10.0.0.9", port: 6379 };
+const ownerOf = (...owner: unknown[]) => readSlots([[0, 16383, owner]], asked)?.map(({ owner }) => owner);
+
+Deno.test("readSlots() reads where a node is, however it is told", () => {
+  const found = (host: string) => [{ host, port: 6380 }];
+  assertEquals(ownerOf("10.0.0.1", 6380, "id"), found("10.0.0.1"));
+  assertEquals(ownerOf("redis-1", 6380, "id", ["ip", "10.0.0.1"]), found("redis-1"));
+  assertEquals(ownerOf(new TextEncoder().encode("redis-1"), 6380), found("redis-1"));
+  // It does not know where it is: there, where it was asked.
+  assertEquals(ownerOf(null, 6380, "id", []), found("10.0.0.9"));
+  assertEquals(ownerOf("", 6380), found("10.0.0.9"));
+  // Names are preferred, and it has none.
+  assertEquals(ownerOf("?", 6380, "id", ["ip", "10.0.0.1"]), found("10.0.0.1"));
+  assertEquals(ownerOf("?", 6380, "id", []), undefined);
+});
+
+Deno.test("readTarget() leads nowhere where the name of a node is not known", () => {
+  assertEquals(readTarget("MOVED 3999 10.0.0.1:6381"), { slot: 3999, host: "10.0.0.1", port: 6381 });
+  assertEquals(readTarget("ASK 3999 :6381"), { slot: 3999, host: "", port: 6381 });
+  assertEquals(readTarget("MOVED 3999 ?:6381"), undefined);
+});
+
+Deno.test({
+  name: "A cluster that prefers names is used before its nodes have any, and while they get them",
+  ignore: !RedisCluster.possible,
+  async fn() {
+    await using cluster = await RedisCluster.start(3, { config: { "cluster-preferred-endpoint-type": "hostname" } });
+    // The client itself takes "?" for a name, and gets nowhere.
+    const client = new Cluster([{ host: "127.0.0.1", port: cluster.nodes[0]!.port }], { retryDelayOnFailover: 0 });
+    client.on("error", () => {});
+    const options = { namespace: "shop", buckets: 16, commandTimeout: "5s", on: () => {} };
+    await using redis = await connect({ client: fromIoredis(client), ...options });
+    await redis.ready({ timeout: "20s" });
+    const users = Array.from({ length: 32 }, (_, i) => `user${i}`);
+    for (const user of users) await redis.sessions.create(user, {});
+    for (const node of cluster.nodes) await node.cli("CONFIG", "SET", "cluster-announce-hostname", "localhost");
+    for (const user of users) assertEquals((await redis.sessions.list(user)).length, 1);
+    assertEquals((await redis.health()).status, "ok");
+    client.disconnect();
+  },
+});
+
+Deno.test({
+  name: "Messages of one channel go by one node of a cluster, so that they stay in their order",
+  ignore: !RedisCluster.possible,
+  async fn() {
+    await using cluster = await RedisCluster.start();
+    await using opened = await openOnCluster(cluster, { namespace: "shop", buckets: 16, on: () => {} });
+    const channel = opened.redis.pubsub.channel<number>("news");
+    for (let i = 0; i < 30; i++) await channel.publish(i);
+    const counts = await Promise.all(cluster.nodes.map(async (node) => {
+      const stats = String(await node.cli("INFO", "commandstats"));
+      return Number(/cmdstat_publish:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    }));
+    assertEquals(counts.sort((a, b) => b - a), [30, 0, 0]);
+  },
+});
