@@ -1,4 +1,4 @@
-import { RedisError, UnavailableError } from "../../errors.ts";
+import { type RedisError, UnavailableError } from "../../errors.ts";
 import { unref } from "../../util/timers.ts";
 import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { reconnectDelay } from "../backoff.ts";
