@@ -215,7 +215,7 @@ export class CacheLoads extends CacheInvalidations {
    */
   wrap<Args extends unknown[], Schema extends StandardSchema, Loaded>(
     fn: (...args: Args) => Loaded | Promise<Loaded>,
-    options: SchemaLoadOptions<Schema> & { key: (...args: Args) => string } & SchemaTakes<Schema, Loaded>,
+    options: SchemaLoadOptions<Schema> & { key: NoInfer<(...args: Args) => string> } & SchemaTakes<Schema, Loaded>,
   ): (...args: Args) => Promise<SchemaMakes<Schema, Loaded>>;
   /**
    * Makes a function remember what it gave.
@@ -229,11 +229,11 @@ export class CacheLoads extends CacheInvalidations {
    */
   wrap<Args extends unknown[], T>(
     fn: (...args: Args) => T | Promise<T>,
-    options: GetOrSetOptions<T> & { key: (...args: Args) => string },
+    options: GetOrSetOptions<T> & { key: NoInfer<(...args: Args) => string> },
   ): (...args: Args) => Promise<T>;
   wrap<Args extends unknown[], T>(
     fn: (...args: Args) => T | Promise<T>,
-    options: GetOrSetOptions<T> & { key: (...args: Args) => string },
+    options: GetOrSetOptions<T> & { key: NoInfer<(...args: Args) => string> },
   ): (...args: Args) => Promise<T> {
     const { key, ...given } = options ?? {};
     const rest = onBehalfOf(given, given);

@@ -123,6 +123,10 @@ Deno.test("Cache.getOrSetMany(), define() and wrap() carry the types through", a
   is<Promise<User>>()(getUser(1), true);
   // @ts-expect-error: the id is a number
   await getUser("1");
+  const greet = cache.wrap((name: string, mark = "!") => name + mark, { key: (name, mark) => `${name} ${mark}` });
+  is<string>()(await greet("Ada"), true); // what the key takes leaves optional what the function does not need
+  // @ts-expect-error: a key is made of what the function takes
+  cache.wrap((name: string) => name, { key: (name: number) => `${name}` });
 });
 
 Deno.test("Cache takes read-only collections, and says how invalidations ended", async () => {
