@@ -162,9 +162,15 @@ async function checkWhole(server: CheckedServer, signal: AbortSignal | undefined
   }
   // A user who may not ask for figures still finds out whether it answers. What was done above may have taken memory
   // for scripts.
-  const info = await batch.send("INFO", [], { operation: "check health", signal, text: true }).catch(() => {});
+  const isNamed = (command: string) =>
+    batch.diagnosis.refusals.some(({ lacked }) => lacked?.split(", ").includes(command));
+  const [info, lacking] = await Promise.all([
+    batch.send("INFO", [], { operation: "check health", signal, text: true }).catch(() => {}),
+    probes.rights.problem(signal, isNamed),
+  ]);
   const figures = typeof info === "string" ? parseRedisInfo(info) : {};
-  const error = refusalsOf(batch, probed.status === "fulfilled" ? probed.value : []);
+  const refused = refusalsOf(batch, probed.status === "fulfilled" ? probed.value : []);
+  const error = [refused, lacking].filter((text) => text !== "").join("; ");
   return {
     ...known,
     answers: true,

@@ -186,6 +186,7 @@ export async function connect<
         namespace,
         buckets,
         limitTimeout: limitTimeout(config.rateLimit),
+        cached: isCache,
         cache: () => isCache && store instanceof RedisStore && isUsed(cache) ? store : undefined,
         state: batch === main,
         warn: (message) => tell(on, message),

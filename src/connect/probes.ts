@@ -3,6 +3,7 @@ import { UnavailableError } from "../errors.ts";
 import { Fleet } from "./fleet.ts";
 import { RedisLimitStore } from "../rate_limit/redis/store.ts";
 import type { Batch } from "../redis/batch.ts";
+import { Rights } from "./rights.ts";
 import { unref } from "../util/timers.ts";
 import { RedisSessionStore } from "../sessions/redis/store.ts";
 
@@ -14,7 +15,9 @@ export interface ProbesOptions {
   readonly buckets: number;
   /** Milliseconds after which a limit is given up, if that was said. */
   readonly limitTimeout: number | undefined;
-  /** The cache, if it is there, once it was used: its first read writes the records of invalidations. */
+  /** Whether the cache is there. */
+  readonly cached: boolean;
+  /** The cache, once it was used: its first read writes the records of invalidations. */
   readonly cache: () => RedisStore | undefined;
   /** Whether sessions and limits are there. */
   readonly state: boolean;
@@ -34,6 +37,7 @@ const RULE = { name: KEY, algorithm: "fixed-window", limit: 1, window: 1000, bur
 /** Finds out whether the services can do on a server what they have to, and whether its processes fit together. */
 export class Probes {
   readonly fleet: Fleet;
+  readonly rights: Rights;
   readonly #batch: Batch;
   readonly #cache: () => RedisStore | undefined;
   readonly #sessions: RedisSessionStore | undefined;
@@ -45,7 +49,7 @@ export class Probes {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(batch: Batch, options: ProbesOptions) {
-    const { namespace, buckets, cache, state, warn, limitTimeout } = options;
+    const { namespace, buckets, cache, cached, state, warn, limitTimeout } = options;
     this.#batch = batch;
     this.#cache = cache;
     this.#sessions = state ? new RedisSessionStore(batch, { namespace, buckets }) : undefined;
@@ -56,6 +60,7 @@ export class Probes {
       ? new RedisLimitStore(batch, { namespace, buckets, timeout: batch.commandTimeout })
       : undefined;
     this.fleet = new Fleet(batch, { namespace, buckets }, warn);
+    this.rights = new Rights(batch, { namespace, buckets, cache: cached, state });
     const width = String(buckets - 1).length;
     this.#buckets = buckets === 1
       ? []

@@ -22,12 +22,20 @@ export async function waitUntilReady(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const late = new AbortController();
-  let cause: unknown;
-  const giveUp = () => late.abort(timeout(cause ?? servers.map(({ batch }) => batch.diagnosis.problem).find(Boolean)));
+  const causes = new Map<CheckedServer, unknown>();
+  const left = new Set(servers);
+  const giveUp = () => {
+    const known = [...left].find((server) => causes.has(server) || server.batch.diagnosis.problem !== undefined);
+    const server = known ?? [...left][0];
+    late.abort(timeout(server, (server && causes.get(server)) ?? server?.batch.diagnosis.problem));
+  };
   const timer = milliseconds > 0 ? setTimeout(giveUp, milliseconds) : undefined;
   try {
     const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-    await Promise.all(servers.map((server) => works(server, either, (error) => cause = error)));
+    await Promise.all(servers.map(async (server) => {
+      await works(server, either, (error) => causes.set(server, error));
+      left.delete(server);
+    }));
   } finally {
     clearTimeout(timer);
     late.abort(); // nobody waits for the others any more
@@ -48,10 +56,12 @@ export function tooFar({ batch: { roundTrip, commandTimeout } }: CheckedServer):
 }
 
 /** What was refused last says more than that it took too long. */
-function timeout(cause: unknown): UnavailableError {
-  if (cause === undefined) return new UnavailableError(OPERATION, "timeout");
+function timeout(server: CheckedServer | undefined, cause: unknown): UnavailableError {
+  const address = server?.batch.client.address;
+  if (cause === undefined) return new UnavailableError(OPERATION, "timeout", { address });
   const silent = cause instanceof UnavailableError && cause.cause === undefined; // says no more than that
-  return new UnavailableError(OPERATION, "timeout", { cause, last: silent ? undefined : connectionText(cause) });
+  const last = silent ? undefined : connectionText(cause);
+  return new UnavailableError(OPERATION, "timeout", { address, cause, last });
 }
 
 /** The reply behind an error, or the error. */
@@ -60,18 +70,29 @@ function refusalIn(error: unknown): unknown {
 }
 
 /** What waiting does not mend. */
-function refusal(error: unknown): unknown {
-  if (error instanceof UnavailableError) return new UnavailableError(OPERATION, error.reason, { cause: error.cause });
-  return error instanceof RedisError ? new UnavailableError(OPERATION, "refused", { cause: error }) : error;
+function refusal(error: unknown, address: string | undefined): unknown {
+  if (error instanceof UnavailableError) {
+    return new UnavailableError(OPERATION, error.reason, { address, cause: error.cause });
+  }
+  return error instanceof RedisError ? new UnavailableError(OPERATION, "refused", { address, cause: error }) : error;
 }
 
-async function works({ probes }: CheckedServer, signal: AbortSignal, failed: (cause: unknown) => void): Promise<void> {
+async function works(
+  { batch, probes }: CheckedServer,
+  signal: AbortSignal,
+  failed: (cause: unknown) => void,
+): Promise<void> {
+  const { address } = batch.client;
   while (true) {
     signal.throwIfAborted();
     const errors = await probes.run(signal, true);
-    if (errors.length === 0) return;
+    if (errors.length === 0) {
+      const missing = await probes.rights.missing(signal);
+      if (missing) throw refusal(missing, address);
+      return;
+    }
     const lasting = errors.find((error) => !isPassing(refusalIn(error)));
-    if (lasting !== undefined) throw refusal(lasting);
+    if (lasting !== undefined) throw refusal(lasting, address);
     const [error] = errors;
     failed(error instanceof UnavailableError ? error.cause ?? error : error);
     await delay(PAUSE, signal);

@@ -1,3 +1,4 @@
+import { lackedCommand } from "./lacked_command.ts";
 import { RedisError } from "./redis_error.ts";
 
 /** Why a store could not answer. */
@@ -34,6 +35,8 @@ export interface UnavailableOptions extends ErrorOptions {
   closedBy?: ClosedBy | undefined;
   /** What was said last, in words, where that tells more than the reason. */
   last?: string | undefined;
+  /** The host and port of the server, where the message is to name it. */
+  address?: string | undefined;
 }
 
 /** What the codes of error replies say of the server, for the messages of errors. */
@@ -86,24 +89,31 @@ export class UnavailableError extends Error {
    *
    * @param operation What was attempted.
    * @param reason Why there was no answer.
-   * @param options Carries the `cause`: where `reason` is `"refused"`, the reply; and what closed it.
+   * @param options Carries the `cause`: where `reason` is `"refused"`, the reply; what closed it; the address.
    */
   constructor(operation: string, reason: UnavailableReason, options?: UnavailableOptions) {
     const reply = reason === "refused" && options?.cause instanceof RedisError ? options.cause : undefined;
     const last = options?.last === undefined ? "" : `; what was said last: ${options.last}`;
-    super(`Cannot ${operation}: ${textOf(reason, reply, options?.closedBy)}${last}`, options);
+    super(`Cannot ${operation}: ${textOf(reason, reply, options)}${last}`, options);
     this.operation = operation;
     this.reason = reason;
     this.code = reply?.code;
   }
 }
 
-function textOf(reason: UnavailableReason, reply: RedisError | undefined, closedBy: ClosedBy | undefined): string {
+function textOf(
+  reason: UnavailableReason,
+  reply: RedisError | undefined,
+  { closedBy, address }: UnavailableOptions = {},
+): string {
   if (reason === "closed") return closedBy ? `${REASONS.closed} ${CLOSED[closedBy]}` : REASONS.closed;
-  return `Redis is unavailable: ${reply ? refusalText(reply) : REASONS[reason]}`;
+  return `Redis${address === undefined ? "" : ` at ${address}`} is unavailable: ${
+    reply ? refusalText(reply) : REASONS[reason]
+  }`;
 }
 
 function refusalText({ code, message }: RedisError): string {
-  const text = REFUSALS[code];
+  const lacked = code === "NOPERM" ? lackedCommand(message) : undefined;
+  const text = lacked ? `its user may not run ${lacked}` : REFUSALS[code];
   return text ? `${text} (${code})` : `it refused (${message})`;
 }

@@ -47,7 +47,7 @@ function rawText(error: unknown): string {
   if (error instanceof UnavailableError) {
     // Wrapped again and again, what counts is what the connection said.
     if (error.cause !== undefined) return rawText(error.cause);
-    return error.message.replace(/^.*Redis is unavailable: /, "");
+    return error.message.replace(/^.*Redis(?: at \S+)? is unavailable: /, "");
   }
   if (error instanceof RedisError) return error.message;
   return error instanceof Error ? error.message || error.constructor.name : String(error);

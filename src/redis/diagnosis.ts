@@ -1,4 +1,5 @@
 import { type ClosedBy, type RedisError, UnavailableError } from "../errors.ts";
+import { lackedCommand } from "../errors/lacked_command.ts";
 import type { EventListener, ServerEvent, ServerRole } from "../observe/events.ts";
 import type { ConnectionChange, RedisClient } from "./client.ts";
 import { isPassing, isRefusal } from "./refusals.ts";
@@ -26,6 +27,8 @@ export interface Refused {
   readonly error: RedisError;
   /** When, by `performance.now()`. */
   readonly at: number;
+  /** The command that the user may not run or the server does not have, if it is that; empty where nobody knows. */
+  readonly lacked: string | undefined;
 }
 
 /** Knows why a server cannot be used at present, and tells what happens to it. */
@@ -37,8 +40,9 @@ export class Diagnosis {
   readonly #slowerThan: number;
   /** When each code was refused last. */
   readonly #codes = new Map<string, number>();
-  /** What does not work, by operation. */
+  /** What does not work, by operation, and by the command that is missing if one is. */
   readonly #refused = new Map<string, Refused>();
+  #lackedAt = -Infinity;
   #problem: unknown;
   /** What closed the client, once it is. */
   closedBy: ClosedBy | undefined;
@@ -106,7 +110,16 @@ export class Diagnosis {
     const foreign = error.code === "WRONGTYPE";
     if (!foreign && !isRefusal(error)) return;
     const now = performance.now();
-    if (!foreign) put(this.#refused, operation, { operation, error, at: now });
+    if (!foreign) {
+      const lacked = lackedCommand(error.message);
+      if (lacked !== undefined) this.#lackedAt = now;
+      put(this.#refused, lacked === undefined ? operation : `${operation}: ${lacked}`, {
+        operation,
+        error,
+        at: now,
+        lacked,
+      });
+    }
     const told = this.#codes.get(error.code);
     put(this.#codes, error.code, now); // as long as it goes on, it is not told again
     if (told !== undefined && now - told < TOLD_FOR) return;
@@ -118,9 +131,30 @@ export class Diagnosis {
     this.#on?.({ type: "warning", message });
   }
 
-  /** An operation was answered as it should. */
-  worked(operation: string): void {
-    if (this.#refused.size > 0) this.#refused.delete(operation);
+  /**
+   * An operation was answered as it should, by a command if it was one. That a script works says nothing of the
+   * commands that another of the same operation runs, or the same one at another time; a command that is not refused is
+   * not refused to others either.
+   */
+  worked(operation: string, command?: string): void {
+    if (this.#refused.size === 0) return;
+    for (const [key, { operation: refused, lacked }] of this.#refused) {
+      const over = lacked === undefined || command === undefined ? refused === operation : lacked === command;
+      if (over) this.#refused.delete(key);
+    }
+  }
+
+  /** When a command was refused last that the user may not run, or the server does not have. */
+  get lackedAt(): number {
+    return Math.max(this.#lackedAt, ...this.#nodes().map(({ lackedAt }) => lackedAt));
+  }
+
+  /** What lacked until then is allowed now, as far as `isAllowed` says so; of the empty name, all that nobody knows. */
+  allowed(until: number, isAllowed: (command: string) => boolean): void {
+    for (const node of this.#nodes()) node.allowed(until, isAllowed);
+    for (const [key, { lacked, at }] of this.#refused) {
+      if (lacked !== undefined && at <= until && isAllowed(lacked)) this.#refused.delete(key);
+    }
   }
 
   /** What the services do works: the state of the server is no reason any more to refuse anything. */
@@ -129,12 +163,13 @@ export class Diagnosis {
     for (const [operation, { error }] of this.#refused) if (isPassing(error)) this.#refused.delete(operation);
   }
 
-  /** What was refused within the last minute, and has not worked since; each code once. */
+  /** What was refused within the last minute, and has not worked since; each code once, and each command. */
   get refusals(): Refused[] {
     const since = performance.now() - TOLD_FOR;
     const all = [...this.#refused.values(), ...this.#nodes().flatMap(({ refusals }) => refusals)];
     const recent = all.filter(({ at }) => at >= since);
-    return recent.filter(({ error: { code } }, i) => recent.findIndex(({ error }) => error.code === code) === i);
+    const kinds = recent.map(({ error: { code }, lacked = "" }) => `${code} ${lacked}`);
+    return recent.filter((_, i) => kinds.indexOf(kinds[i]!) === i);
   }
 
   get #where(): ServerEvent {

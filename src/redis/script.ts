@@ -4,8 +4,9 @@ import type { Batch } from "./batch.ts";
 import type { Call, SendOptions } from "./call.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
 import { Deadline } from "./deadline.ts";
+import { ASK } from "./script_refusals.ts";
 
-const MARK = "redis.pcall('PSETEX', table.remove(KEYS), table.remove(ARGV), '')\n";
+const MARK = `${ASK}ask('PSETEX', table.remove(KEYS), table.remove(ARGV), '')\n`;
 
 /** A Lua script: sent by its hash, and whole only when the server does not know it (yet, or any more). */
 export class Script {

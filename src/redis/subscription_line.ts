@@ -150,12 +150,13 @@ export class SubscriptionLine {
     if (reply instanceof RedisError) this.#denied(reply);
   }
 
-  /** Somebody has to know what no attempt will change. */
-  #denied(error: unknown): void {
+  /** Somebody has to know what no attempt will change. Whether it is that. */
+  #denied(error: unknown): boolean {
     // Clients of others have errors of their own, with the reply as their text.
     const reply = error instanceof Error && !(error instanceof RedisError) ? new RedisError(error.message) : error;
-    if (!isRefusal(reply) || isTransient(reply) || this.#stop.signal.aborted) return;
+    if (!isRefusal(reply) || isTransient(reply) || this.#stop.signal.aborted) return false;
     for (const some of this.#members.values()) for (const { listener } of some) listener.denied?.(reply);
+    return true;
   }
 
   #has(member: Member): boolean {
@@ -211,7 +212,7 @@ export class SubscriptionLine {
     this.#leaving.clear();
     const joining = [...this.#joining].filter((member) => this.#has(member));
     this.#joining.clear();
-    if (leaving.length > 0) await subscriber.remove(leaving);
+    if (leaving.length > 0) await this.#remove(subscriber, leaving);
     if (joining.length > 0) await this.#join(subscriber, joining);
   }
 
@@ -233,10 +234,17 @@ export class SubscriptionLine {
       refused.push(...await this.#subscribe(subscriber, [...topics, proofTopic]));
       proof = this.#prove(proofTopic, subscriber);
       await Promise.race([proven, subscriber.lost]);
-      if (this.#subscriber === subscriber) await subscriber.remove([proofTopic]);
+      if (this.#subscriber === subscriber) await this.#remove(subscriber, [proofTopic]);
     } finally {
       proof?.stop();
     }
+  }
+
+  /** Where that is refused, messages go on to come, and nobody hears them. */
+  async #remove(subscriber: Subscriber, topics: readonly Topic[]): Promise<void> {
+    await subscriber.remove(topics).catch((error) => {
+      if (!this.#denied(error)) throw error;
+    });
   }
 
   /** Subscribes, unless that takes too long: one that is accepted and never answered would be waited for for ever. */

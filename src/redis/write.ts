@@ -81,7 +81,7 @@ export function answerCalls(
       call.reject(reply);
     } else {
       observer?.answered(call.operation, milliseconds, call.name);
-      diagnosis.worked(call.operation);
+      diagnosis.worked(call.operation, call.name);
       call.resolve(reply ?? null, before as readonly RedisReply[]);
     }
   }

@@ -31,7 +31,9 @@ async function* sources(folder: URL): AsyncGenerator<string> {
 async function commandsInSource(): Promise<Set<string>> {
   const found = new Set(OF_CLIENTS);
   for await (const text of sources(SRC)) {
-    for (const [, name, next] of text.matchAll(/\b(?:redis\.p?call|call)\(\s*'([A-Za-z]+)'(?:, '([A-Z]+)')?/g)) {
+    for (
+      const [, name, next] of text.matchAll(/\b(?:redis\.p?call|call|ask|own|try)\(\s*'([A-Za-z]+)'(?:, '([A-Z]+)')?/g)
+    ) {
       found.add(`${name}${CONTAINERS.has(name!) ? `|${next}` : ""}`.toLowerCase());
     }
     for (const [, name, args] of text.matchAll(/\bbatch\.send\(\s*"([A-Z]+)", \[([^\]]*)/g)) {

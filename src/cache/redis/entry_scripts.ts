@@ -39,7 +39,7 @@ local function write(key, given)
   read_numbers(given)
   local as_of = read_at
   if token ~= 0 then
-    local held = redis.pcall('GETRANGE', key, 0, 67)
+    local held = ask('GETRANGE', key, 0, 67)
     if #held < 68 or string.byte(held) ~= 1 or struct.unpack('>d', held, 49) ~= token then return 0 end
     -- Tags need not be looked up where nothing was invalidated since.
     local hard = 0
@@ -48,7 +48,7 @@ local function write(key, given)
       hard = tags_invalidated(tags, (struct.unpack('>I2', given, 51)))
     end
     if from ~= epoch or as_of <= floor or hard >= as_of then
-      local kept = string.byte(held, 2) < 128 and redis.pcall('SETRANGE', key, 48, struct.pack('>dd', 0, 0))
+      local kept = string.byte(held, 2) < 128 and ask('SETRANGE', key, 48, struct.pack('>dd', 0, 0))
       if type(kept) == 'table' then full = kept end
       if type(kept) ~= 'number' then redis.call('DEL', key) end
       changed[#changed + 1] = key
@@ -134,7 +134,7 @@ export const LEASE: Script = new Script(
 local done, all, extended, changed = {}, true, false, {}
 for i = 1, #KEYS - 1 do
   local token, ms, action = struct.unpack('>ddB', ARGV[i + 2])
-  local h = header(redis.pcall('GETRANGE', KEYS[i], 0, 67))
+  local h = header(ask('GETRANGE', KEYS[i], 0, 67))
   if not h or h.token ~= token then
     done[i], all = 0, false
   else

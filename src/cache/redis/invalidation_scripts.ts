@@ -76,7 +76,7 @@ export const SWEEP: Script = new Script(
   PRELUDE + `
 local at, removed = tonumber(ARGV[3]), 0
 for i = 1, #KEYS - 1 do
-  local h = header(redis.pcall('GETRANGE', KEYS[i], 0, 67))
+  local h = header(ask('GETRANGE', KEYS[i], 0, 67))
   if h and (h.epoch ~= epoch or h.as_of <= at) then
     if live(KEYS[i]) then removed = removed + 1 end
     redis.call('UNLINK', KEYS[i])

@@ -27,10 +27,11 @@
  * @module
  */
 
+import { ASK } from "../../redis/script_refusals.ts";
 import { LONGEST_LEASE } from "../entry.ts";
 
 /** Opens the ledger and reads entries; shared by the scripts. Names its KEYS and ARGV where it is used. */
-export const PRELUDE: string = `
+export const PRELUDE: string = `${ASK}
 local BARRIER, FOREVER, NEVER = 4503599627370496, 4000000000000000, 9000000000000000
 -- Nobody's lease lasts longer: one that says so was written by somebody else.
 local LONGEST_LEASE = ${LONGEST_LEASE}
@@ -68,7 +69,7 @@ end
 
 local function born(run)
   -- On a cluster whose slot is moving, a key that is gone can not be written again here: small ledgers are emptied.
-  local old = redis.pcall('ZCARD', ledger)
+  local old = ask('ZCARD', ledger)
   old = type(old) == 'number' and old <= 1000 and redis.call('ZRANGE', ledger, 0, -1) or nil
   -- Either is a write that a full server does: it lets a script go on that has written.
   redis.call(old and 'PERSIST' or 'UNLINK', ledger)
@@ -101,7 +102,7 @@ local function reborn()
 end
 
 do
-  local m = redis.pcall('ZMSCORE', ledger, 'e', 'r', 'k', 'i', 'f', 'l') -- an error where there is something else
+  local m = ask('ZMSCORE', ledger, 'e', 'r', 'k', 'i', 'f', 'l') -- an error where there is something else
   epoch, last, newest, floor, longest =
     -(m[1] or 0), -(m[3] or 0), -(m[4] or 0), -(m[5] or 0), -(m[6] or 0)
   if epoch < 1 or epoch > 281474976710656 or last >= BARRIER or newest < 0 or newest > last or floor < 0 or floor > last
@@ -158,7 +159,7 @@ end
 
 -- The fixed part of the entry at a key, if the entry is there to be served, and whether its tags call for another.
 local function live(key)
-  local h = header(redis.pcall('GETRANGE', key, 0, 67))
+  local h = header(ask('GETRANGE', key, 0, 67))
   if not h or h.placeholder or h.epoch ~= epoch or h.as_of <= floor or h.error <= now or
     h.as_of > math.max(us, last) then
     return nil

@@ -151,14 +151,14 @@ local carrier, carried
 local function grant(key, keep)
   local ok
   if keep then
-    ok = redis.pcall('SETRANGE', key, 48, struct.pack('>dd', token, now + proof))
+    ok = ask('SETRANGE', key, 48, struct.pack('>dd', token, now + proof))
     if type(ok) == 'number' then redis.call('PEXPIRE', key, lease, 'GT') end
   else
     if carried ~= epoch then
       carried, carrier = epoch,
         struct.pack('>BBI2I4dddddddI4', 1, 128, 0, 0, epoch, math.max(us, last + 1), 0, 0, 0, token, now + proof, 0)
     end
-    ok = redis.pcall('SET', key, carrier, 'PX', lease)
+    ok = ask('SET', key, carrier, 'PX', lease)
   end
   -- A full server refuses the lease; the caller then loads without one.
   if type(ok) == 'table' and ok.err then return 0 end
@@ -177,6 +177,7 @@ for i = 1, count do
     -- No more of it than an entry may have; what has another type is none.
     value = redis.pcall('GETRANGE', KEYS[i], 0, longest)
     if type(value) ~= 'string' or (value == '' and redis.call('EXISTS', KEYS[i]) == 0) then
+      refuse(value, 'GETRANGE', KEYS[i], 0, longest)
       value = false
     elseif #value > longest then
       too_long = too_long or {}
@@ -196,7 +197,7 @@ for i = 1, (bound > 0 or missing or too_long) and count or wanted do
   local value = values[i]
   local long = too_long and too_long[i]
   if value == 0 then
-    local length = redis.pcall('STRLEN', KEYS[i])
+    local length = ask('STRLEN', KEYS[i])
     values[i], n = false, n + 1
     notes[n] = struct.pack('>I2Bdd', i - 1, 8, type(length) == 'number' and length or 0, 0)
   elseif value or long or i <= wanted then

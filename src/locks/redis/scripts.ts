@@ -16,6 +16,7 @@
  */
 import { OWN } from "../../redis/foreign_keys.ts";
 import { Script } from "../../redis/script.ts";
+import { ASK } from "../../redis/script_refusals.ts";
 
 /** Milliseconds that a lock lasts at most, by a clock that was set back since by less than its `ttl`. */
 const LONGEST = 2 * 86_400_000;
@@ -54,10 +55,10 @@ end
  * Replies with 1 and the fencing number, or 0, the milliseconds until a place is free if nobody extends it, and the
  * time (ms); for `leave`, whether there was a place, and 0.
  */
-export const TAKE: Script = new Script(`
+export const TAKE: Script = new Script(`${ASK}
 local me = ARGV[3]
 if ARGV[2] == 'leave' and redis.call('EXISTS', KEYS[2]) == 0 then
-  local gone = redis.pcall('HDEL', KEYS[1], me)
+  local gone = ask('HDEL', KEYS[1], me)
   return { type(gone) == 'number' and gone or 0, 0 }
 end
 ${PRELUDE}
@@ -170,11 +171,11 @@ return answer({ 0, first and first - now or 0, now })
  * Replies for each whether it was held. A key that ends later is not made to end sooner; the first write is one that a
  * full server takes.
  */
-export const EXTEND: Script = new Script(`${PRELUDE}
+export const EXTEND: Script = new Script(`${ASK}${PRELUDE}
 local done = {}
 for i, key in ipairs(KEYS) do
   local owner, ttl = ARGV[2 * i], tonumber(ARGV[2 * i + 1])
-  local value = redis.pcall('HGET', key, owner) -- one key that somebody else has filled ends no other lock
+  local value = ask('HGET', key, owner) -- one key that somebody else has filled ends no other lock
   local _, token = read(value)
   if token then
     redis.call('PEXPIRE', key, format('%.0f', ttl), 'GT')
@@ -191,8 +192,8 @@ return done
  * KEYS[1]: who holds it. KEYS[2]: when it ran. ARGV: the owner · that · for how long it is kept (ms).
  * Replies whether it was kept.
  */
-export const KEEP_RUN: Script = new Script(`
-if type(redis.pcall('HGET', KEYS[1], ARGV[1])) ~= 'string' then return 0 end
+export const KEEP_RUN: Script = new Script(`${ASK}
+if type(ask('HGET', KEYS[1], ARGV[1])) ~= 'string' then return 0 end
 redis.call('PSETEX', KEYS[2], ARGV[3], ARGV[2])
 return 1
 `);
@@ -204,8 +205,8 @@ return 1
  * KEYS[1]: who holds it. KEYS[2]: what it did. ARGV: the owner · that · for how long it is kept (ms).
  * Replies whether it was kept.
  */
-export const KEEP_DONE: Script = new Script(`
-local held = type(redis.pcall('HGET', KEYS[1], ARGV[1])) == 'string'
+export const KEEP_DONE: Script = new Script(`${ASK}
+local held = type(ask('HGET', KEYS[1], ARGV[1])) == 'string'
 if not held and redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
 redis.call('PSETEX', KEYS[2], ARGV[3], ARGV[2])
 return 1

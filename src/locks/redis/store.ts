@@ -36,7 +36,8 @@ export class RedisLockStore implements LockStore {
   readonly #namespace: string;
   readonly #tags: readonly string[];
   readonly #now: (() => number) | undefined;
-  #listening: Promise<void> | undefined;
+  /** What those wait for who want to be told, until it is known whether they are. */
+  #listening: PromiseWithResolvers<void> | undefined;
   #subscription: Promise<Subscription> | undefined;
   #closed: ClosedBy | undefined;
 
@@ -57,11 +58,9 @@ export class RedisLockStore implements LockStore {
   }
 
   listen(instance: string, listener: LockListener): Promise<void> {
-    this.#listening ??= this.#subscribe(instance, listener).catch((error) => {
-      this.#listening = undefined;
-      throw error;
-    });
-    return this.#batch.hold(this.#listening, new Deadline(this.timeout), LISTEN);
+    const listening = this.#listening ??= Promise.withResolvers();
+    this.#subscription ??= this.#subscribe(instance, listener);
+    return this.#batch.hold(listening.promise, new Deadline(this.timeout), LISTEN);
   }
 
   async take({ key, owner, ttl, permits, wait }: TakeRequest, signal?: AbortSignal): Promise<TakeAnswer> {
@@ -194,23 +193,35 @@ export class RedisLockStore implements LockStore {
     throw new RedisError("ERR the reply about a lock makes no sense");
   }
 
-  /** Resolves when the subscription is there; goes on until it is disposed of. */
-  #subscribe(instance: string, listener: LockListener): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let first = true;
-      this.#subscription = this.#batch.client.subscribe(this.#channel(instance), {
-        message: (payload) => this.#granted(decoder.decode(payload), listener),
-        ready: () => {
-          this.#batch.diagnosis.worked(LISTEN);
-          if (!first) return listener.again();
-          first = false;
-          resolve();
-        },
-        lost: () => {},
-        denied: (error) => this.#batch.diagnosis.refused(LISTEN, error),
-      });
-      this.#subscription.catch(reject);
+  /** Subscribes until it is disposed of. Attempts go on where the server refuses it; meanwhile nobody waits for it. */
+  #subscribe(instance: string, listener: LockListener): Promise<Subscription> {
+    const { client, diagnosis } = this.#batch;
+    let heard = false;
+    const fail = (error: unknown) => {
+      if (heard) return;
+      this.#listening?.promise.catch(() => {}); // who waited may have given up
+      this.#listening?.reject(error);
+      this.#listening = undefined;
+    };
+    const subscription = client.subscribe(this.#channel(instance), {
+      message: (payload) => this.#granted(decoder.decode(payload), listener),
+      ready: () => {
+        diagnosis.worked(LISTEN);
+        if (heard) return listener.again();
+        heard = true;
+        (this.#listening ??= Promise.withResolvers()).resolve();
+      },
+      lost: () => {},
+      denied: (error) => {
+        diagnosis.refused(LISTEN, error);
+        fail(error);
+      },
     });
+    subscription.catch((error) => {
+      this.#subscription = undefined;
+      fail(error);
+    });
+    return subscription;
   }
 
   #granted(message: string, listener: LockListener): void {

@@ -10,6 +10,12 @@ import type { ChannelListener, ChannelStore, ChannelTopic } from "../store.ts";
 const REMEMBERED = 4096;
 /** What is attempted. */
 const SUBSCRIBE = "subscribe";
+/** The same, as what is refused of one kind says nothing of the others. */
+const OPERATIONS: Readonly<Record<ChannelTopic["kind"], string>> = {
+  channel: SUBSCRIBE,
+  pattern: "subscribe to patterns",
+  sharded: "subscribe to sharded channels",
+};
 /** What tells one message from all others, in front of it. */
 const ID = 16;
 
@@ -60,6 +66,7 @@ export class RedisChannelStore implements ChannelStore {
   async subscribe({ kind, name }: ChannelTopic, listener: ChannelListener): Promise<AsyncDisposable> {
     if (this.#closed) throw new UnavailableError(SUBSCRIBE, "closed", { closedBy: this.#closed });
     const { client, diagnosis } = this.#batch;
+    const operation = OPERATIONS[kind];
     const { length } = this.#prefix;
     const isNew = client.cluster ? oncePerMessage() : () => true;
     const take: Omit<SubscriptionListener, "refused"> = {
@@ -69,14 +76,16 @@ export class RedisChannelStore implements ChannelStore {
         else if (bytes.length < ID) listener.message(new Uint8Array(0), channel.slice(length));
       },
       ready: () => {
-        diagnosis.worked(SUBSCRIBE);
+        diagnosis.worked(operation);
         listener.ready();
       },
       lost: () => listener.lost(),
-      denied: (error) => diagnosis.refused(SUBSCRIBE, error),
+      denied: (error) => diagnosis.refused(operation, error),
     };
     const fail = (error: RedisError) => {
-      if (!isTransient(error)) listener.failed(unavailable(error, SUBSCRIBE) as Error);
+      if (isTransient(error)) return;
+      diagnosis.refused(operation, error);
+      listener.failed(unavailable(error, SUBSCRIBE) as Error);
     };
     if (kind !== "pattern") return await client.subscribe(this.#prefix + name, { ...take, refused: fail }, kind);
     const all = () => {

@@ -82,7 +82,8 @@ export async function openSubscriber(
       const asking = namesOf(topics, "sharded").map((name) => ask("SUNSUBSCRIBE", [name])); // they may be of many slots
       if (patterns.length > 0) asking.push(ask("PUNSUBSCRIBE", patterns));
       if (channels.length > 0) asking.push(ask("UNSUBSCRIBE", channels));
-      await Promise.race([Promise.all(asking), over]);
+      const refused = await Promise.race([Promise.all(asking), over]);
+      for (const error of refused) if (error) throw error;
     },
     close: () => connection.close(undefined),
   };

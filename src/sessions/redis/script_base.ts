@@ -37,6 +37,7 @@
  */
 import { OWN } from "../../redis/foreign_keys.ts";
 import { Script } from "../../redis/script.ts";
+import { ASK } from "../../redis/script_refusals.ts";
 
 /** Shared by all scripts. ARGV[1] = milliseconds between two writes of the last use, -1 = by the time to live. */
 export const BASE: string = `
@@ -45,7 +46,7 @@ local NEVER = math.huge
 local ledger = KEYS[#KEYS]
 local base = string.sub(ledger, 1, -2)
 local function int(n) return n == NEVER and '+inf' or n == -NEVER and '-inf' or string.format('%.0f', n) end
-${OWN}
+${ASK}${OWN}
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)
@@ -88,7 +89,7 @@ local function pack(s) return struct.pack(HEAD, 109, 1, s.born, s.created, s.see
 
 -- The user and the tags of a session, as they are called in the ledger.
 local function groups(key)
-  local f = redis.pcall('HMGET', key, 'u', 't') -- nothing of a key of another type
+  local f = ask('HMGET', key, 'u', 't') -- nothing of a key of another type
   local names = {}
   if f[1] then names[1] = 'u:' .. string.sub(f[1], 2) end
   if f[2] then
@@ -122,7 +123,7 @@ local function read(key, m)
   return s
 end
 local function find(key)
-  local m = redis.pcall('HGET', key, 'm')
+  local m = ask('HGET', key, 'm')
   return read(key, type(m) == 'string' and m)
 end
 
@@ -168,7 +169,7 @@ local function handle_of(key) return string.sub(key, #base + 2) end
 local function used(key, s)
   local before = s.seen
   s.seen = now
-  if failed(redis.pcall('HSET', key, 'm', pack(s))) then
+  if failed(ask('HSET', key, 'm', pack(s))) then
     s.seen = before
     return false
   end

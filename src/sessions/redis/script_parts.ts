@@ -66,7 +66,7 @@ local function remember(handle, what, ms, at)
   local key = trace_of(handle)
   redis.call('UNLINK', key)
   ms = math.min(ms, at - now)
-  if ms > 0 and not failed(redis.pcall('ZADD', key, int(next_clock()), what)) then
+  if ms > 0 and not failed(ask('ZADD', key, int(next_clock()), what)) then
       redis.call('PEXPIRE', key, int(ms))
     end
 end
@@ -85,7 +85,7 @@ end
 local function follow(handle, login)
   local oldest, steps, known = NEVER, {}, false
   for _ = 1, 100 do
-    local what = redis.pcall('ZRANGE', trace_of(handle), 0, 0, 'WITHSCORES')
+    local what = ask('ZRANGE', trace_of(handle), 0, 0, 'WITHSCORES')
     local kind = what[1] and string.sub(what[1], 1, 1)
     known = known or kind ~= nil
     if kind ~= 'r' and not (login and kind == 'l') then break end

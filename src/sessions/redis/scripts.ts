@@ -22,14 +22,14 @@ export const READ: Script = script(
   `
 local answers, touches, reads = {}, tonumber(ARGV[2]), tonumber(ARGV[2]) + tonumber(ARGV[3])
 local first, last_one = tonumber(ARGV[4]), tonumber(ARGV[5])
-local ask, byte, struct_unpack, nothing = redis.pcall, string.byte, struct.unpack, FLAGS[0]
+local try, byte, struct_unpack, nothing = redis.pcall, string.byte, struct.unpack, FLAGS[0]
 for i = 1, #KEYS - 1 do
   local key = KEYS[i]
   if i <= touches then
     local s = find(key)
     answers[i] = s and { roll(key, s) and '1' or '0' } or false
   else
-    local values = ask('HMGET', key, 'm', 's') -- one key of another type holds up no others
+    local values = try('HMGET', key, 'm', 's') -- one key of another type holds up no others
     local m = values[1]
     local born, seen, last, idle, _ = 0
     if m and #m == 50 then _, _, born, _, seen, last, idle = struct_unpack(HEAD, m) end
@@ -41,6 +41,7 @@ for i = 1, #KEYS - 1 do
       values[3] = nothing
       answers[i] = values
     else
+      refuse(values, 'HMGET', key, 'm', 's')
       local s, at, known = read(key, m), key, false
       local asked = not s and i > first and i <= last_one
       if asked then
@@ -173,7 +174,7 @@ if not s and ARGV[5] == '1' then
   local at, found = follow(handle_of(key))
   if at then key, s = at, found else known = found end
 end
-if ARGV[3] ~= '' and (redis.pcall('HGET', key, 'u') or 'u') ~= ARGV[3] then return 0 end
+if ARGV[3] ~= '' and (ask('HGET', key, 'u') or 'u') ~= ARGV[3] then return 0 end
 local told
 if ARGV[2] == '1' then
   local values = {}

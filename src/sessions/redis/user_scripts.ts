@@ -18,11 +18,11 @@ export const LIST: Script = script(
   `
 local answers, key, cursor, most = {}, base .. 'u:' .. ARGV[2], ARGV[4], tonumber(ARGV[3])
 local names, made, born, count, gone = {}, {}, {}, 0, {}
-local call, unpack_struct = redis.pcall, struct.unpack
+local unpack_struct = struct.unpack
 -- Of all only when they were begun is looked at. That they are not past their end, the index knows.
 for _, handle in ipairs(own('ZRANGE', key, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 100000)) do
   local session = base .. ':' .. handle
-  local m = call('HGET', session, 'm')
+  local m = ask('HGET', session, 'm')
   if type(m) == 'string' and #m == 50 then
     local birth, creation = unpack_struct('>dd', m, 3)
     if birth > revoked or find(session) then
@@ -134,7 +134,7 @@ if clock == 0 then
   clock = next_clock()
   local spared = kept ~= '' and own('ZSCORE', key, kept) and find(base .. ':' .. kept)
   -- A server that is full can remove sessions all the same, and has no room for new ones.
-  local noted = not failed(redis.pcall('ZADD', ledger, int(clock), name, int(-clock), 'n', int(-clock), 'k'))
+  local noted = not failed(ask('ZADD', ledger, int(clock), name, int(-clock), 'n', int(-clock), 'k'))
   if noted then keep_ledger(now + tonumber(ARGV[6])) end
   -- The sessions of the oldest revocations have been removed long ago. The lowest ranks are those of "x", "k" and "n".
   if redis.call('ZCARD', ledger) > most then redis.call('ZREMRANGEBYRANK', ledger, 3, 3 + math.floor(most / 4)) end
@@ -151,7 +151,7 @@ while true do
   looked = looked + #handles
   for _, handle in ipairs(handles) do
     local session = base .. ':' .. handle
-    local m = redis.pcall('HGET', session, 'm')
+    local m = ask('HGET', session, 'm')
     if type(m) ~= 'string' then
       gone[#gone + 1] = handle
     else

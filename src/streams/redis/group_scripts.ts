@@ -4,6 +4,7 @@
  * @module
  */
 import { Script } from "../../redis/script.ts";
+import { ASK } from "../../redis/script_refusals.ts";
 import { SUSPECT } from "../store.ts";
 import { FIELD, OWNER, TIME, WAITS, WAKE } from "./prelude.ts";
 
@@ -29,14 +30,14 @@ const SCANNED = 1000;
  * Replies with whether the place is held, whether the group was made, how many were dropped and missed, whether there
  * is nothing more, whether too many are pending, up to where all is in hand, and the messages: id, attempt, fields.
  */
-export const TAKE: Script = new Script(`
+export const TAKE: Script = new Script(`${ASK}
 ${TIME}${OWNER}${WAKE}${FIELD}${NUMBER}
 local stream, group, place, me = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local wanted, after, from = tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local who = owner(place)
 if (who and who ~= me) or (not who and from == '') then return { 0, 0, 0, 0, 1, 0, after, {} } end
 local made, dropped, missed, empty, full = 0, 0, 0, 0, 0
-local pending = redis.pcall('XPENDING', stream, group, '(' .. after, '+', wanted, place)
+local pending = ask('XPENDING', stream, group, '(' .. after, '+', wanted, place)
 if pending.err then
   if not string.find(pending.err, 'NOGROUP') then return pending end
   if from == '' then return { 0, 0, 0, 0, 1, 0, after, {} } end
@@ -157,10 +158,10 @@ return done
  *
  * Replies whether the message is pending there; with nothing where the place is another's.
  */
-export const RETRY: Script = new Script(`
+export const RETRY: Script = new Script(`${ASK}
 ${OWNER}
 if owner(ARGV[2]) ~= ARGV[3] then return false end
-local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[4], 1, ARGV[2])
+local pending = ask('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[4], 1, ARGV[2])
 if pending.err or not pending[1] then return 0 end
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[4], 'RETRYCOUNT', ARGV[5], 'JUSTID')
 return 1
@@ -176,11 +177,11 @@ return 1
  *
  * Replies whether it was pending.
  */
-export const BURY: Script = new Script(`
+export const BURY: Script = new Script(`${ASK}
 ${TIME}${OWNER}
 local who = owner(ARGV[3])
 if who and who ~= ARGV[4] then return 0 end
-local pending = redis.pcall('XPENDING', KEYS[1], ARGV[2], ARGV[5], ARGV[5], 1)
+local pending = ask('XPENDING', KEYS[1], ARGV[2], ARGV[5], ARGV[5], 1)
 if pending.err and not string.find(pending.err, 'NOGROUP') then return pending end
 if pending.err or not pending[1] then return 0 end
 -- It is kept before it is let go: the server may refuse to keep it.
@@ -200,7 +201,7 @@ return 1
  *
  * Replies with whether each is still held, and with the name of one that was taken over.
  */
-export const BEAT: Script = new Script(`
+export const BEAT: Script = new Script(`${ASK}
 ${TIME}${OWNER}
 local stream, group, me, lease = KEYS[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local held, own = {}, {}
@@ -211,7 +212,7 @@ for i = 5, #ARGV do
   held[#held + 1] = mine and 1 or 0
 end
 local function left(place)
-  local pending = redis.pcall('XPENDING', stream, group, '-', '+', 1, place)
+  local pending = ask('XPENDING', stream, group, '-', '+', 1, place)
   if not pending.err and pending[1] then return true end
   redis.call('HDEL', KEYS[2], place)
   if not pending.err then redis.call('XGROUP', 'DELCONSUMER', stream, group, place) end
@@ -227,7 +228,7 @@ for i = 1, #places, 2 do
   end
 end
 -- Consumers whose place was lost, or that somebody else has made.
-local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
+local consumers = ask('XINFO', 'CONSUMERS', stream, group)
 if consumers.err then return { held } end
 for _, consumer in ipairs(consumers) do
   local got = {}
@@ -251,11 +252,11 @@ return { held }
  *
  * Replies whether the place is gone, or free.
  */
-export const LEAVE: Script = new Script(`
+export const LEAVE: Script = new Script(`${ASK}
 ${OWNER}
 local group, place = ARGV[1], ARGV[2]
 if owner(place) ~= ARGV[3] then return 1 end
-local pending = redis.pcall('XPENDING', KEYS[1], group, '-', '+', 1, place)
+local pending = ask('XPENDING', KEYS[1], group, '-', '+', 1, place)
 if pending.err or not pending[1] then
   redis.call('HDEL', KEYS[2], place)
   if not pending.err then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, place) end

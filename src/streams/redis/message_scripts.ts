@@ -18,6 +18,7 @@
  * @module
  */
 import { Script } from "../../redis/script.ts";
+import { ASK } from "../../redis/script_refusals.ts";
 import { FIELD, WAITS, WAKE } from "./prelude.ts";
 
 /**
@@ -68,9 +69,9 @@ return entries
  * Replies with how many messages there are and were given up, the ids of the first and the last, and of each group its
  * name, how many are pending, how many wait, and the id of the last that was handed out.
  */
-export const INFO: Script = new Script(`
+export const INFO: Script = new Script(`${ASK}
 local length, dead = redis.call('XLEN', KEYS[1]), redis.call('XLEN', KEYS[2])
-local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+local groups = ask('XINFO', 'GROUPS', KEYS[1])
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local out = { length, dead, first and first[1] or false, last and last[1] or false }
@@ -88,8 +89,8 @@ return out
  *
  * KEYS[1]: the stream. Replies with how many.
  */
-export const TRIM_HANDLED: Script = new Script(`
-local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+export const TRIM_HANDLED: Script = new Script(`${ASK}
+local groups = ask('XINFO', 'GROUPS', KEYS[1])
 if groups.err or #groups == 0 then return 0 end
 local function before(a, b)
   local am, as = string.match(a, '^(%d+)-(%d+)$')
