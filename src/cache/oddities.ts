@@ -3,7 +3,7 @@ import type { EventListener } from "../observe/events.ts";
 /** Most places of which it is remembered that something was said. */
 const MOST = 1000;
 
-/** Says what is odd about a loader once for each place that has it. */
+/** Says what is odd about a loader once for each place that has it, on the console where nobody listens. */
 export class Oddities {
   readonly #on: EventListener | undefined;
   readonly #objects = new Map<string, WeakSet<object>>();
@@ -22,7 +22,6 @@ export class Oddities {
    * @param message What to say.
    */
   say(kind: string, site: object, message: string): void {
-    if (!this.#on) return;
     const objects = this.#objects.get(kind) ?? new WeakSet();
     this.#objects.set(kind, objects);
     if (objects.has(site)) return;
@@ -32,6 +31,8 @@ export class Oddities {
       if (this.#texts.has(text) || this.#texts.size >= MOST) return;
       this.#texts.add(text);
     }
-    this.#on({ type: "warning", message });
+    if (this.#on) this.#on({ type: "warning", message });
+    // deno-lint-ignore no-console -- nobody else listens, and nothing else tells why nothing is cached
+    else console.warn(`Larder: ${message}.`);
   }
 }

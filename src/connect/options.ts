@@ -149,7 +149,8 @@ export interface ConnectOptions<Limits extends string = string, Data extends obj
   /**
    * Told everything that happens; see `logEvents()`.
    *
-   * @default {one line on the console when a server cannot be reached, is lost, is back, or refuses what is needed}
+   * @default {one line on the console when a server cannot be reached, is lost, is back, or refuses what is needed, and
+   * when a loader's value cannot be kept}
    */
   on?: EventListener | undefined;
 }
