@@ -27,14 +27,17 @@ export interface OpenClient {
     /** Closes it. */
     close(): unknown;
   };
+  /** Ends what else was started for it. */
+  close?(): unknown;
 }
 
 /** Opens a client for a test, and closes all of it afterwards. */
 async function using(kind: ClientKind, url: string): Promise<OpenClient & AsyncDisposable> {
-  const { client, owner } = await kind.open(url);
+  const { client, owner, close: end } = await kind.open(url);
   const close = async () => {
     await client.close();
     await owner?.close();
+    await end?.();
   };
   return { client, ...(owner && { owner }), [Symbol.asyncDispose]: close };
 }
@@ -193,7 +196,7 @@ export function testClient(kind: ClientKind): void {
     fn: async () => {
       await using server = await RedisServer.start();
       const clients = async () => String(await server.cli("CLIENT", "LIST")).trim().split("\n").length - 1;
-      const { client, owner } = await kind.open(server.url);
+      const { client, owner, close } = await kind.open(server.url);
       if (kind.subscribes) await client.subscribe("news", new Ear().listener);
       await works(client);
       const { generation } = client;
@@ -204,6 +207,7 @@ export function testClient(kind: ClientKind): void {
       assertEquals([client.connected, client.generation], [false, generation]);
       assertEquals(await owner?.ping() ?? "PONG", "PONG");
       await owner?.close();
+      await close?.();
     },
   });
 

@@ -9,7 +9,7 @@ if (NAMED && !NAMED.cluster) {
     readsErrorsInLists: NAMED.subscribes !== false,
     open: async (url) => {
       const { client, close, ping } = await openNamed({ port: Number(new URL(url).port) });
-      return { client, ...(ping && { owner: { ping, close } }) };
+      return { client, ...(ping ? { owner: { ping, close } } : { close }) };
     },
   });
 }
