@@ -11,8 +11,8 @@ export interface Told {
   readonly others: readonly NodeAddress[];
 }
 
-/** How long the others are waited for at least once one has answered, in milliseconds. */
-const OTHERS_WITHIN = 150;
+/** How long the others are waited for at least once one has told, or could not, in milliseconds. */
+const [TOLD, FAILED] = [150, 1000];
 
 /**
  * Asks all Sentinels at once. One may not know yet of a failover, and one may be gone without a sign: what is told by
@@ -31,6 +31,10 @@ export async function askAll(
   const began = performance.now();
   let out = sentinels.length;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = (milliseconds: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(resolve, milliseconds);
+  };
   if (out === 0) resolve();
   for (const at of sentinels) {
     ask(at).then((answer) => {
@@ -38,7 +42,8 @@ export async function askAll(
       if (answer) told.push(answer);
       if (out === 0 || told.length > sentinels.length / 2) resolve();
       // Where they are far away, the others may come later by as much.
-      else if (answer) timer ??= setTimeout(resolve, Math.max(OTHERS_WITHIN, 2 * (performance.now() - began)));
+      else if (answer && told.length === 1) end(Math.max(TOLD, 2 * (performance.now() - began)));
+      else if (timer === undefined) end(FAILED);
     });
   }
   await promise;

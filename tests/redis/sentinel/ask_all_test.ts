@@ -29,6 +29,10 @@ Deno.test("askAll() trusts most of them, where they may not say which failover t
   assertEquals((await ask(told(1, 0), NEVER, told(2, 0), told(2, 0), NEVER))[0], 2);
 });
 
+Deno.test("askAll() does not wait for one that hangs where the others know nothing", async () => {
+  assertEquals(await ask(undefined, NEVER, undefined), []);
+});
+
 Deno.test("askAll() tells nothing where nobody knows", async () => {
   assertEquals(await ask(undefined, undefined, undefined), []);
   assertEquals(await ask(), []);
