@@ -74,7 +74,7 @@ export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClie
   }
   assertNeverResends("maxRetriesPerRequest", client.options.maxRetriesPerRequest);
   assertPlain(client.options);
-  const { retryStrategy, sentinels, role = "master" } = client.options;
+  const { retryStrategy, commandTimeout, sentinels, role = "master" } = client.options;
   if (sentinels) {
     if (role === "master") return new ClusterClient(new IoredisSentinelSource(client));
     throw new TypeError(
@@ -86,6 +86,12 @@ export function fromIoredis(client: IoredisLike | IoredisClusterLike): RedisClie
     throw new TypeError(
       "Cannot use the client: wanted one opened with a function as retryStrategy, without which it does not connect " +
         `again once its connection was lost, got ${describe(retryStrategy)}`,
+    );
+  }
+  if (commandTimeout !== undefined) {
+    throw new TypeError(
+      "Cannot use the client: wanted one opened without commandTimeout, by which it gives up all that was sent " +
+        `together (see the option "commandTimeout" of connect()), got ${describe(commandTimeout)}`,
     );
   }
   return new ExternalIoredis(client);

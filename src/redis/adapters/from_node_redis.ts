@@ -72,6 +72,7 @@ export function fromNodeRedis(client: NodeRedisLike | NodeRedisClusterLike): Red
       `Cannot use the client: wanted one without keyPrefix (see the option "namespace"), got ${describe(keyPrefix)}`,
     );
   }
+  assertTakesAll(client.options);
   assertRecovers(client.options);
   return new GivenNodeRedis(client);
 }
@@ -91,6 +92,20 @@ function adviceFor(client: unknown): string {
     return "; Larder sends all over one connection, so a pool brings nothing: use fromNodeRedis(createClient(…))";
   }
   return "";
+}
+
+/** Throws if a client would not take what Larder sends. */
+function assertTakesAll({ commandsQueueMaxLength, readonly, legacyMode }: NodeRedisOptionsLike = {}): void {
+  const wanted = (what: string, got: unknown) =>
+    new TypeError(`Cannot use the client: wanted one opened without ${what}, got ${describe(got)}`);
+  if (commandsQueueMaxLength !== undefined && commandsQueueMaxLength !== null) {
+    throw wanted(
+      "commandsQueueMaxLength, since all that is called in one tick is sent together; Larder itself limits what waits",
+      commandsQueueMaxLength,
+    );
+  }
+  if (readonly) throw wanted("readonly, which is for the replicas of a cluster: use createCluster() for one", readonly);
+  if (legacyMode) throw wanted("legacyMode: client.legacy() has those functions beside it", legacyMode);
 }
 
 /** Throws if a client would not find out that its connection hangs, or would not connect again after that. */

@@ -1,7 +1,12 @@
 import type { RedisClient } from "../client.ts";
 import type { ClusterSource } from "../cluster/source.ts";
 import type { NodeAddress } from "../cluster/slot_map.ts";
-import type { NodeRedisClusterLike, NodeRedisLike, NodeRedisOptionsLike } from "./node_redis_like.ts";
+import type {
+  NodeRedisClusterLike,
+  NodeRedisLike,
+  NodeRedisNodeLike,
+  NodeRedisOptionsLike,
+} from "./node_redis_like.ts";
 import { OwnNodeRedis } from "./own_node_redis.ts";
 
 /** How long a node may be silent, how often an idle one is asked, and how long connecting may take, in milliseconds. */
@@ -54,7 +59,16 @@ export class NodeRedisClusterSource implements ClusterSource {
   }
 
   #look(): void {
-    this.#template ??= this.#cluster.masters.find(({ client }) => client !== undefined)?.client;
+    if (this.#template) return;
+    const { masters } = this.#cluster;
+    // With `minimizeConnections` a node has a client once somebody asks for it.
+    const [first] = masters;
+    if (first && !masters.some(({ client }) => client)) this.#connect(first);
+    this.#template = masters.find(({ client }) => client !== undefined)?.client;
+  }
+
+  #connect(node: NodeRedisNodeLike): void {
+    Promise.resolve(this.#cluster.nodeClient(node as never)).catch(() => {}); // it is asked for again
   }
 }
 
@@ -71,6 +85,7 @@ function optionsFor(
     clientSideCache: undefined,
     emitInvalidate: undefined,
     readonly: false,
+    commandsQueueMaxLength: undefined, // Larder itself limits what waits
     pingInterval: blocks
       ? undefined
       : pingInterval !== undefined && pingInterval < silent

@@ -38,6 +38,8 @@ export interface IoredisOptionsLike {
   readonly natMap?: IoredisNatMapLike;
   /** How often a command is tried on other connections. Has to be 0. */
   readonly maxRetriesPerRequest?: number | null | undefined;
+  /** Milliseconds after which the client itself gives a command up. Has to be left out. */
+  readonly commandTimeout?: number | undefined;
   /** When it connects again. */
   readonly retryStrategy?: unknown;
   /** What the client puts before each key. Has to be empty. */

@@ -15,6 +15,7 @@ export function nodeOptions({ host, port }: NodeAddress): object {
     lazyConnect: true,
     readOnly: false,
     socketTimeout: undefined, // Larder finds out what hangs
+    commandTimeout: undefined, // and gives up what takes too long
     connectTimeout: CONNECT_WITHIN,
     disconnectTimeout: DISCONNECT_WITHIN,
     maxRetriesPerRequest: 0,

@@ -8,6 +8,12 @@ export interface NodeRedisOptionsLike {
   readonly database?: number | undefined;
   /** How often an idle connection is asked whether it is still there, in milliseconds. */
   readonly pingInterval?: number | undefined;
+  /** How many commands may wait in the client. Has to be left out. */
+  readonly commandsQueueMaxLength?: number | undefined;
+  /** Whether it is for the replicas of a cluster. Has to be off. */
+  readonly readonly?: boolean | undefined;
+  /** Whether it has the functions of version 3. Has to be off. */
+  readonly legacyMode?: boolean | undefined;
   /** What the client puts before each key. Has to be empty. */
   readonly keyPrefix?: string | Uint8Array | undefined;
 }

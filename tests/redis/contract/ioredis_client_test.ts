@@ -47,6 +47,7 @@ Deno.test("fromIoredis() refuses what sends commands twice, or changes keys or r
   refused({ keyPrefix: "app:" }, "keyPrefix", '"namespace"', 'got "app:"');
   refused({ stringNumbers: true }, "stringNumbers");
   refused({ retryStrategy: null }, "retryStrategy", "got null");
+  refused({ commandTimeout: 1000 }, "without commandTimeout", '"commandTimeout" of connect()', "got 1000");
   const sentinels = [{ host: "127.0.0.1", port: 1 }];
   refused({ sentinels, name: "main", role: "slave" }, "of the primary behind the Sentinels", 'got role "slave"');
 });

@@ -46,6 +46,14 @@ Deno.test("fromNodeRedis() refuses a client that does not come back once its con
   refused({ socket: { ...all, reconnectStrategy: false }, pingInterval }, "socket.reconnectStrategy", "got false");
 });
 
+Deno.test("fromNodeRedis() refuses a client that does not take what is sent", () => {
+  const refused = (options: object, ...parts: string[]) =>
+    assertRefused(() => fromNodeRedis(createClient(options)), ...parts);
+  refused({ commandsQueueMaxLength: 100 }, "without commandsQueueMaxLength", "got 100");
+  refused({ readonly: true }, "without readonly", "createCluster()", "got true");
+  refused({ legacyMode: true }, "without legacyMode", "client.legacy()", "got true");
+});
+
 Deno.test("fromNodeRedis() reset() takes back what was not written yet", async () => {
   await using server = await RedisServer.start();
   const redis = createClient({ url: server.url, socket, pingInterval });
