@@ -40,7 +40,8 @@ class Load implements AsyncDisposable {
   }
 
   async works(): Promise<void> {
-    await until(() => this.bins.length > WORKERS * 5, "the workers work");
+    // Their first seconds are spent on compiling.
+    await until(() => this.bins.length > WORKERS * 20, "the workers work");
   }
 
   async stop(): Promise<void> {
