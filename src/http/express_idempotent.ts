@@ -1,13 +1,11 @@
 import type { Larder } from "../connect/larder.ts";
-import { describe } from "../util/describe.ts";
 import type { NodeRequestLike } from "../web/node_request.ts";
 import { Idempotency, type IdempotencyOptions } from "./idempotency.ts";
 import { knownOf } from "./node_context.ts";
+import { bodyOf, inTime, rawBodyOf } from "./node_idempotent.ts";
 import { capture, type Captured, type NodeResponseLike, send } from "./node_response.ts";
 
-const encoder = new TextEncoder();
-/** Milliseconds that a handler has to answer after its visitor has gone. */
-const PATIENCE = 30_000;
+const WANTED = "wanted a parser of bodies in front, such as express.json()";
 
 /**
  * Makes a middleware that has a request with `Idempotency-Key` answered once:
@@ -29,7 +27,7 @@ export function idempotent(
     try {
       const { request, info } = knownOf(incoming);
       if (!idempotency.concerns(request)) return next();
-      const body = () => Promise.resolve(bodyOf(incoming, request.headers));
+      const body = () => Promise.resolve(bodyOf(rawBodyOf(incoming), request.headers, WANTED));
       const front = new Set(Object.keys(outgoing.getHeaders()));
       const response = await idempotency.answer({ request, body, info }, async () => {
         // What is done is done to its end, though nobody may be there any more to be told.
@@ -44,32 +42,4 @@ export function idempotent(
       if (!outgoing.destroyed) next(error);
     }
   };
-}
-
-/** What a handler sends; who answers nobody is not waited for for ever. */
-async function inTime(response: Promise<Response>, outgoing: NodeResponseLike): Promise<Response> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const closed = () => {
-    timer = setTimeout(() => reject(new Error("Cannot answer the request: the connection was closed")), PATIENCE);
-  };
-  outgoing.on("close", closed);
-  try {
-    return await Promise.race([response, late]);
-  } finally {
-    outgoing.removeListener("close", closed);
-    clearTimeout(timer);
-  }
-}
-
-/** The body, as a parser in front has left it. */
-function bodyOf(incoming: NodeRequestLike, headers: Headers): Uint8Array {
-  const { rawBody, body } = incoming as { rawBody?: unknown; body?: unknown };
-  const parsed = rawBody ?? body;
-  if (parsed instanceof Uint8Array) return parsed;
-  if (parsed !== undefined) return encoder.encode(typeof parsed === "string" ? parsed : JSON.stringify(parsed));
-  const length = headers.get("content-length");
-  if ((length === null || length === "0") && !headers.has("transfer-encoding")) return new Uint8Array(0);
-  const wanted = "wanted a parser of bodies in front, such as express.json()";
-  throw new TypeError(`Cannot compare the request with the one before: ${wanted}, got the body ${describe(body)}`);
 }

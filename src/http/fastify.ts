@@ -39,10 +39,12 @@ import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { describe } from "../util/describe.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
-import type { NodeRequestLike } from "../web/node_request.ts";
+import { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
 import { watchVisitor } from "../web/visitor.ts";
+import { answerWith } from "./fastify_answer.ts";
 import { claim, rerun } from "./fastify_load.ts";
 import { type CacheNames, type NamedStats, namesOf } from "./fastify_names.ts";
+import type { FastifyHook, FastifyLike, FastifyReplyLike, FastifyRequestLike } from "./fastify_types.ts";
 import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { isOnItsWay, NodeCache } from "./node_cache.ts";
@@ -50,44 +52,10 @@ import { knownOf, placed, taking } from "./node_context.ts";
 import type { NodeResponseLike } from "./node_response.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 
-/** The part of Fastify's request that is used. */
-export interface FastifyRequestLike {
-  /** The request of `node:http`. */
-  readonly raw: NodeRequestLike;
-  /** The app. */
-  readonly server: FastifyLike;
-}
+export { idempotent } from "./fastify_idempotent.ts";
+export type { IdempotencyOptions } from "./idempotency.ts";
 
-/** The part of Fastify's reply that is used. */
-export interface FastifyReplyLike {
-  /** The response of `node:http`. */
-  readonly raw: NodeResponseLike;
-  /** The headers that are set. */
-  getHeaders(): { readonly [name: string]: number | string | string[] | undefined };
-  /** Sets a header. */
-  header(...args: any[]): unknown;
-  /** Takes a header away. */
-  removeHeader(...args: any[]): unknown;
-  /** Sets the status. */
-  code(...args: any[]): unknown;
-  /** Answers. */
-  send(...args: any[]): unknown;
-}
-
-/** The part of Fastify's app that is used. */
-export interface FastifyLike {
-  /** Adds a property to the app. */
-  decorate(...args: any[]): unknown;
-  /** Has a function called for each request. */
-  addHook(...args: any[]): unknown;
-  /** Adds a route. */
-  get(...args: any[]): unknown;
-  /** Answers a request without a connection. */
-  inject(...args: any[]): unknown;
-}
-
-/** A hook of Fastify for `onRequest`. */
-export type FastifyHook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;
+export type { FastifyHook, FastifyLike, FastifyReplyLike, FastifyRequestLike } from "./fastify_types.ts";
 
 /** Options of {@linkcode larder}. */
 export interface FastifyOptions extends GateOptions {
@@ -265,21 +233,14 @@ export function sessionOf<Data extends object = SessionData>(
 
 function web(handler: (request: Request, info: object) => Response | Promise<Response>) {
   return async ({ raw }: FastifyRequestLike, reply: FastifyReplyLike): Promise<FastifyReplyLike> => {
-    const { request, info } = knownOf(raw);
+    const { url, originalUrl, headers, socket } = raw;
+    // Of a HEAD, Fastify itself leaves the body out and tells its length.
+    const { request, info } = raw.method === "HEAD"
+      ? fromNodeRequest({ method: "GET", url, originalUrl, headers, socket })
+      : knownOf(raw);
     const response = await handler(request, info);
     return answerWith(reply, response, await response.text());
   };
-}
-
-function answerWith(
-  reply: FastifyReplyLike,
-  { status, headers }: Response,
-  body: string | ReadableStream<Uint8Array> | Readable | null, // what is no stream gets a length of its own
-): FastifyReplyLike {
-  for (const [name, value] of headers) reply.header(name, value);
-  reply.code(status);
-  reply.send(body);
-  return reply;
 }
 
 export type {

@@ -90,10 +90,11 @@ export function healthHandler(redis: Pick<Larder, "health">, options: HealthHand
     // A process that was closed is of no use any more; whatever else is wrong, a restart would not mend.
     const status = health.status === "down" && (ready || health.closed) ? 503 : 200;
     const body = await mayKnow(request, info, token) ? health : { status: health.status };
-    return new Response(request.method === "HEAD" ? null : JSON.stringify(body), {
-      status,
-      headers: { "content-type": "application/json", "cache-control": "no-store" },
-    });
+    const text = JSON.stringify(body);
+    const headers = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
+    if (request.method !== "HEAD") return new Response(text, { status, headers });
+    headers.set("content-length", String(new TextEncoder().encode(text).length));
+    return new Response(null, { status, headers });
   };
 }
 

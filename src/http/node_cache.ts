@@ -49,8 +49,14 @@ export class NodeCache {
       const front = headersFrom(reply?.headers ?? outgoing.getHeaders());
       const { response, status, ended, restore } = capture(outgoing);
       taken.response = response.then((response) => {
-        if (status() === undefined) return withoutFront(response, front);
-        throw new UnsharedResponseError(`Cannot share the response: its status is ${status()}`);
+        if (status() !== undefined) {
+          throw new UnsharedResponseError(`Cannot share the response: its status is ${status()}`);
+        }
+        // They are told behind the body, of which a load has only that.
+        if (response.headers.has("trailer")) {
+          throw new UnsharedResponseError("Cannot share the response: it has trailers");
+        }
+        return withoutFront(response, front);
       });
       taken.response.catch(() => {});
       ended.then(() => {

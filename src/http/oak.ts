@@ -45,6 +45,8 @@ import { atEnd, type OakResponseLike } from "./oak_response.ts";
 import { ResponseCache } from "./response_cache.ts";
 import { badRequest, targetOf } from "../web/target.ts";
 
+export { idempotent } from "./oak_idempotent.ts";
+export type { IdempotencyOptions } from "./idempotency.ts";
 export type { OakContextLike } from "./oak_context.ts";
 
 /** A middleware of Oak. */

@@ -148,7 +148,8 @@ function isPlain(body: unknown): boolean {
   return Array.isArray(body) || [Object.prototype, null].includes(Object.getPrototypeOf(body));
 }
 
-function ownOf(made: OakResponseLike | undefined): Response {
+/** The response as one of the runtime. */
+export function ownOf(made: OakResponseLike | undefined): Response {
   if (!made) throw new TypeError("Cannot keep the response: wanted one that Oak sends, got none");
   return made instanceof Response
     ? made

@@ -87,6 +87,13 @@ export function expressSessionStore<Base extends object>(
   const store = async (id: string, session: ExpressSessionLike, ttl: number) => {
     await storeOrFail(cache, id, JSON.parse(JSON.stringify(session)), `${ttl}ms`, "session");
   };
+  // Under the lease of a load, so that what somebody else stores or ends meanwhile stays as it is.
+  const renew = async (id: string, { cookie }: ExpressSessionLike, ttl: number) => {
+    await cache.getOrSet<unknown>(id, (load) => {
+      load.setTtl(`${ttl}ms`);
+      return load.stale === undefined ? load.skip(null) : { ...load.stale, cookie: JSON.parse(JSON.stringify(cookie)) };
+    }, { fresh: true });
+  };
   const methods: ExpressSessionStore = {
     get: (id, callback) => told(readOrFail(cache, id, "session").then((session) => session ?? null), callback),
     set(id, session, callback) {
@@ -97,7 +104,7 @@ export function expressSessionStore<Base extends object>(
     touch(id, session, callback) {
       const ttl = lastsFor(session);
       if (ttl === 0) methods.destroy(id, callback);
-      else told(cache.touch(id, `${ttl}ms`).then(() => undefined), callback);
+      else told(renew(id, session, ttl), callback);
     },
     destroy: (id, callback) => told(cache.invalidate(id).then(() => undefined), callback),
     all: (callback) => told(walk(true), callback),

@@ -18,6 +18,14 @@ export interface SecondaryStorage {
   increment(key: string, ttl: number): Promise<number>;
 }
 
+/** A text as it is stored; without the text it was taken. */
+interface Kept {
+  readonly text?: string;
+  readonly name?: string;
+}
+
+/** How long it is remembered that a text was taken. */
+const TAKEN_FOR = "1m";
 /** More calls than a window can have. */
 const MOST = 1_000_000_000;
 
@@ -49,20 +57,41 @@ export function secondaryStorage<Names extends string>(
 ): SecondaryStorage {
   const cache = cacheFor(redis, "auth", "better-auth");
   const limits = limitsFor(redis, "better-auth");
-  const get = async (key: string) => {
-    const text = await readOrFail(cache, key, "text of better-auth");
-    return typeof text === "string" ? text : null;
+  // Each text has a name of its own, which one of all who want it alone can take away: whatever is stored under the
+  // key meanwhile is another text.
+  const names = cache.namespace("once");
+  const read = async (key: string) => {
+    const kept = await readOrFail(cache, key, "text of better-auth");
+    return typeof kept === "string" ? { text: kept } : kept as Kept | undefined; // of an older release
+  };
+  /** Notes that a text was taken, unless there is another by now: under the lease of a load. */
+  const take = async (key: string, name: string) => {
+    await cache.getOrSet<unknown>(key, (load) => {
+      if ((load.stale as Kept | undefined)?.name !== name) return load.skip(null);
+      load.setTtl(TAKEN_FOR);
+      return { name };
+    }, { fresh: true });
   };
   return {
-    get,
+    async get(key) {
+      return (await read(key))?.text ?? null;
+    },
     async getAndDelete(key) {
-      const text = await get(key);
-      return text !== null && await cache.delete(key) ? text : null;
+      const { text, name } = await read(key) ?? {};
+      if (text === undefined) return null;
+      if (name === undefined) return await cache.delete(key) ? text : null;
+      if (!await names.delete(name)) return null;
+      await take(key, name);
+      return text;
     },
     async set(key, value, ttl) {
       const lasts = lifetimeOf(ttl, 1000);
-      if (lasts === undefined) await cache.invalidate(key);
-      else await storeOrFail(cache, key, value, lasts, "text of better-auth");
+      if (lasts === undefined) return void await cache.invalidate(key);
+      const name = crypto.randomUUID();
+      await Promise.all([
+        storeOrFail(names, name, 1, lasts, "text of better-auth"),
+        storeOrFail(cache, key, { name, text: value }, lasts, "text of better-auth"),
+      ]);
     },
     async delete(key) {
       await cache.invalidate(key);

@@ -1,12 +1,16 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import express from "express";
+import Fastify from "fastify";
 import { createServer } from "node:http";
 import { pipeline } from "node:stream";
 import { Hono } from "hono";
 import { connect, type Larder } from "../../mod.ts";
 import { idempotent as expressIdempotent } from "../../src/http/express.ts";
+import { idempotent as fastifyIdempotent } from "../../src/http/fastify.ts";
 import { idempotent as honoIdempotent } from "../../src/http/hono.ts";
 import { type IdempotencyOptions, idempotent } from "../../src/http/mod.ts";
+import { idempotent as oakIdempotent } from "../../src/http/oak.ts";
+import { application, listen } from "./oak_server.ts";
 import { closeNodeServer } from "../support/node_server.ts";
 import { OLDEST } from "../support/oldest.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -123,6 +127,42 @@ const overExpress: OpenShop = async (redis, options) => {
   };
 };
 
+const overFastify: OpenShop = async (redis, options) => {
+  const payments = new Payments();
+  const app = Fastify({ forceCloseConnections: true });
+  app.setErrorHandler((error, _request, reply) => void reply.code(500).send(String(error)));
+  app.post("/pay", { preHandler: fastifyIdempotent(redis, options) }, async (request, reply) => {
+    const made = await payments.pay(typeof request.body === "string" ? request.body : "");
+    for (const [name, value] of made.headers) reply.header(name, value);
+    return reply.code(made.status).send(made.body === null ? null : await made.text());
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  return { payments, post: sender(url), [Symbol.asyncDispose]: () => app.close() };
+};
+
+const overOak: OpenShop = async (redis, options) => {
+  const payments = new Payments();
+  const app = application();
+  app.use(async (context, next) => {
+    context.response.headers.set("x-front", "1");
+    try {
+      await next();
+    } catch (error) {
+      context.response.status = 500;
+      context.response.body = String(error);
+    }
+  });
+  app.use(oakIdempotent(redis, options) as never);
+  app.use(async ({ request, response }) => {
+    const made = await payments.pay(await request.body.text());
+    response.status = made.status;
+    for (const [name, value] of made.headers) response.headers.set(name, value);
+    response.body = made.body === null ? null : await made.text();
+  });
+  const { url, [Symbol.asyncDispose]: close } = await listen(app);
+  return { payments, post: sender(url), [Symbol.asyncDispose]: close };
+};
+
 async function openRedis(server: RedisServer): Promise<Larder> {
   const redis = await connect({ url: server.url, namespace: "shop", commandTimeout: "5s", on: () => {} });
   await redis.ready({ timeout: "20s" });
@@ -133,6 +173,8 @@ const FRAMEWORKS: readonly (readonly [string, OpenShop])[] = [
   ["Deno.serve", serve],
   ["Hono", hono],
   ["Express", overExpress],
+  ["Fastify", overFastify],
+  ["Oak", overOak],
 ];
 
 for (const [framework, open] of FRAMEWORKS) {
@@ -382,7 +424,7 @@ Deno.test("idempotent() refuses what cannot be meant", async () => {
     [redis, { required: 1 }],
     [redis, { maxBytes: 0 }],
   ];
-  for (const make of [idempotent, honoIdempotent, expressIdempotent]) {
+  for (const make of [idempotent, honoIdempotent, expressIdempotent, fastifyIdempotent, oakIdempotent]) {
     for (const [given, options] of bad) {
       const error = assertThrows(() => make(given as never, options as never), Error);
       assert(error instanceof TypeError || error instanceof RangeError, String(error));

@@ -7,6 +7,7 @@ const SERVICES: readonly (readonly [framework: string, module: string, name: str
   ["Deno.serve", "deno_serve", "open"],
   ["Hono 4", "hono", "open"],
   ["Oak 14", "oak", "open"],
+  ["Oak 14 by handle()", "oak_handle", "handled"],
   ["Express 5", "express", "open"],
   ["Fastify 5", "fastify", "open"],
   ["H3 2", "h3", "open"],

@@ -14,7 +14,16 @@ for (const name of ["express", "fastify", "hono", "h3", "elysia"]) {
   });
   await redis.close();
 }
-for (const [module, name] of [["node_handler", "built"], ["shapes", "sveltekit"], ["shapes", "astro"]]) {
+for (
+  const other of [
+    "oak_handle handled",
+    "oak_handle listening",
+    "node_handler built",
+    "shapes sveltekit",
+    "shapes astro",
+  ]
+) {
+  const [module, name] = other.split(" ");
   const redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
   const { [name]: open } = await from(module);
   await check(open, redis);

@@ -1,5 +1,5 @@
 /** What the scripts of the tests import besides, as an app would: of the versions that all tests have. */
-const BESIDE = ["elysia", "express", "fastify", "h3", "hono", "ioredis", "redis"];
+const BESIDE = ["@oakserver/oak", "elysia", "express", "fastify", "h3", "hono", "ioredis", "redis"];
 /** What the example for NestJS imports. */
 const NEST = ["@nestjs/common", "@nestjs/core", "@nestjs/platform-express", "reflect-metadata", "rxjs"];
 /** What none of the other tests has. */

@@ -67,8 +67,24 @@ onBothStores("expressSessionStore() has what express-session asks for of a store
   assertEquals(await call((done) => store.length(done)), 2);
   const all = await call((done) => store.all(done)) as { id: string; user?: string }[];
   assertEquals(all.map(({ id, user }) => [id, user]).sort(), [["a", "ada"], ["b", undefined]]);
-  await call((done) => store.touch("a", { cookie: { expires: new Date(Date.now() + 600_000) } }, done));
+  const later = new Date(Date.now() + 600_000);
+  await call((done) => store.touch("a", { cookie: { expires: later }, user: "of before" } as never, done));
   assert((await sessions.ttl("a"))! > 500);
+  assertEquals(await call((done) => store.get("a", done)), { cookie: { expires: later.toISOString() }, user: "ada" });
+  for (let round = 0; round < 10; round++) {
+    // Of what is done at the same time a change is kept, and an end is an end.
+    await Promise.all([
+      call((done) => store.touch("a", { cookie: { expires: later } }, done)),
+      call((done) => store.set("a", { cookie: { expires: later }, user: `${round}` } as never, done)),
+    ]);
+    assertEquals((await call((done) => store.get("a", done))).user, `${round}`);
+    await call((done) => store.set("gone", { cookie: {} }, done));
+    await Promise.all([
+      call((done) => store.touch("gone", { cookie: {} }, done)),
+      call((done) => store.destroy("gone", done)),
+    ]);
+    assertEquals(await call((done) => store.get("gone", done)), null);
+  }
   await call((done) => store.touch("none", { cookie: {} }, done)); // is nothing, and makes none
   assertEquals(await call((done) => store.get("none", done)), null);
   await call((done) => store.set("a", { cookie: { expires: new Date(0) } }, done));

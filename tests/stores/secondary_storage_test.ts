@@ -33,6 +33,15 @@ onBothStores(
       const given = await Promise.all(Array.from({ length: 20 }, (_, i) => both[i % 2]!.getAndDelete("token")));
       assertEquals(given.filter((one) => one !== null), [`${round}`]);
     }
+    // What is stored while somebody takes what was there before is another text, and stays.
+    for (let round = 0; round < 20; round++) {
+      await both[0]!.set("login", "old", 60);
+      const [given] = await Promise.all([both[0]!.getAndDelete("login"), both[1]!.set("login", "new", 60)]);
+      assertEquals([await both[1]!.get("login"), given === "old" || given === "new"], [
+        given === "new" ? null : "new",
+        true,
+      ]);
+    }
     const counts = await Promise.all(Array.from({ length: 20 }, (_, i) => both[i % 2]!.increment("10.0.0.1", 60)));
     assertEquals(counts.sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i + 1));
     assertEquals(await both[0]!.increment("10.0.0.2", 60), 1);
