@@ -1,5 +1,6 @@
 // deno-lint-ignore-file no-explicit-any -- frameworks state their functions with types of their own
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import { headersFrom } from "../web/given_headers.ts";
 
 /** The part of a response of `node:http` that is used: Express's is one, and Fastify's `reply.raw`. */
@@ -56,6 +57,8 @@ type Loose = Record<string, (...args: unknown[]) => unknown>;
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"] as const;
 const REPLACED = [...METHODS, "headersSent", "writableEnded", "destroy"] as const;
 const encoder = new TextEncoder();
+/** As many writes that go nowhere as there may be in one turn of the event loop. */
+const MOST_UNSENT = 1024;
 /** What a `Response` has instead of a status beyond it. */
 const LAST_STATUS = 599;
 /** As many listeners of an event as are added at the most between a response and its handler. */
@@ -77,6 +80,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
   let head = false;
   let over = false;
   let done = false;
+  let unsent = 0;
   const body = new ReadableStream<Uint8Array>({
     start: (given) => void (controller = given),
     pull: () => void (head && target.emit("drain")),
@@ -137,7 +141,11 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
       if (!head) own._implicitHeader!();
       push(chunk, encoding);
       called(callback ?? encoding);
-      return over || (controller?.desiredSize ?? 0) > 0;
+      if (!over) return (controller?.desiredSize ?? 0) > 0;
+      // What goes nowhere is taken at once, but for a source without an end, which would leave nothing to others.
+      if (++unsent % MOST_UNSENT !== 0) return true;
+      setImmediate(() => void target.emit("drain"));
+      return false;
     },
     end(chunk, encoding, callback) {
       if (!head) own._implicitHeader!();
