@@ -32,6 +32,11 @@ export function isPersonal({ headers }: Request, policy: ResponsePolicy): boolea
   });
 }
 
+/** Whether a request has a body, which a load goes without: servers give none with a GET, or leave it to be read. */
+export function hasBody({ body, headers }: Request): boolean {
+  return body !== null || headers.has("transfer-encoding") || /[^0\s]/.test(headers.get("content-length") ?? "");
+}
+
 /**
  * Whether a request has headers taken away that say more than how it came here (RFC 9110, section 7.6.1): a load would
  * go without them, and what it makes would be given to those who send them.

@@ -13,7 +13,7 @@ import { currentLoad, runLoad } from "../web/current_load.ts";
 import { freshnessOf } from "./freshness.ts";
 import { answerToNobody, HangUp, HUNG_UP } from "./hang_up.ts";
 import { isYoungEnough, KeptResponses, mayServe } from "./kept_responses.ts";
-import { dropsHeaders, isPersonal } from "./load_request.ts";
+import { dropsHeaders, hasBody, isPersonal } from "./load_request.ts";
 import { isSafe, takeAlong } from "./response_change.ts";
 import { FailedResponseError, LateResponseError } from "./response_errors.ts";
 import { NOT_KEPT, ResponseLoad } from "./response_load.ts";
@@ -63,7 +63,7 @@ export class ResponseCache {
       return mark(response, { fwd: "method" });
     }
     if (request.method !== "GET" && request.method !== "HEAD") return mark(await behind.next(), { fwd: "method" });
-    const odd = request.body !== null || dropsHeaders(request);
+    const odd = hasBody(request) || dropsHeaders(request);
     const address = odd ? undefined : this.#addressOf(request, target, forwarded);
     if (!address) return mark(await behind.next(), { fwd: "bypass" });
     // Another one around this is loading it, and would wait for this one, which would wait for it.

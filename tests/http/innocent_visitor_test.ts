@@ -42,6 +42,21 @@ for (const [framework, open] of Object.entries(shops)) {
     const innocent = await ask(port, "/", "Host: a", "Accept-Language: de");
     assertEquals([evil.headers.get("x-cache"), innocent.body], ["BYPASS", "in de"]);
   });
+
+  Deno.test(`${framework}: whoever sends a body with GET is answered by himself, and nobody else with that`, async () => {
+    await using redis = await connect({ url: "memory:" });
+    let made = 0;
+    await using served = open(redis, {}, () => new Response(`page ${++made}`));
+    const port = Number(new URL(served.url).port);
+    const length = ["Host: a", "Content-Length: 4", "Connection: close"];
+    const chunked = ["Host: a", "Transfer-Encoding: chunked", "Connection: close"];
+    for (const [lines, body] of [[length, "evil"], [chunked, "4\r\nevil\r\n0\r\n\r\n"]] as const) {
+      const { headers } = await sendRaw(port, ["GET / HTTP/1.1", ...lines, "", body].join("\r\n"));
+      assertEquals(headers.get("x-cache"), "BYPASS");
+    }
+    const outcomes = [await ask(port, "/", "Host: a"), await ask(port, "/", "Host: a", "Content-Length: 0")];
+    assertEquals(outcomes.map(({ headers }) => headers.get("x-cache")), ["MISS", "HIT"]);
+  });
 }
 
 const wrappers: Record<string, (middleware: hono.HonoMiddleware) => hono.HonoMiddleware> = {
