@@ -43,7 +43,8 @@ import { healthHandler, type HealthHandlerOptions } from "./health.ts";
 import { type Measured, metricsHandler, type MetricsHandlerOptions } from "./metrics.ts";
 import { isOnItsWay, NodeCache } from "./node_cache.ts";
 import { knownOf, type NodeTaken, placed, taking } from "./node_context.ts";
-import { capture, type NodeResponseLike, send } from "./node_response.ts";
+import { capture, type NodeResponseLike } from "./node_response.ts";
+import { send } from "./node_send.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 import { sessionsOf } from "./sessions_of.ts";
 

@@ -3,7 +3,8 @@ import type { NodeRequestLike } from "../web/node_request.ts";
 import { Idempotency, type IdempotencyOptions } from "./idempotency.ts";
 import { knownOf } from "./node_context.ts";
 import { bodyOf, inTime, rawBodyOf } from "./node_idempotent.ts";
-import { capture, type Captured, type NodeResponseLike, send } from "./node_response.ts";
+import { capture, type Captured, type NodeResponseLike } from "./node_response.ts";
+import { send } from "./node_send.ts";
 
 const WANTED = "wanted a parser of bodies in front, such as express.json()";
 

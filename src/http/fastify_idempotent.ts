@@ -5,7 +5,8 @@ import { answerWith } from "./fastify_answer.ts";
 import { Idempotency, type IdempotencyOptions } from "./idempotency.ts";
 import { knownOf } from "./node_context.ts";
 import { bodyOf, inTime, rawBodyOf } from "./node_idempotent.ts";
-import { capture, type Captured, send } from "./node_response.ts";
+import { capture, type Captured } from "./node_response.ts";
+import { send } from "./node_send.ts";
 
 const WANTED = "wanted the hook at preHandler, when the body has been read";
 

@@ -1,5 +1,6 @@
 // deno-lint-ignore-file no-explicit-any -- frameworks state their functions with types of their own
 import { Buffer } from "node:buffer";
+import { EventEmitter } from "node:events";
 import { setImmediate } from "node:timers";
 import { headersFrom } from "../web/given_headers.ts";
 
@@ -43,6 +44,8 @@ export interface Captured {
   readonly response: Promise<Response>;
   /** The status of the handler, where a `Response` cannot have it: one of 600 to 999. */
   readonly status: () => number | undefined;
+  /** Whether what the handler sends goes nowhere, as behind a status of 204. */
+  readonly bodiless: () => boolean;
   /** Resolves when the handler has sent all. */
   readonly ended: Promise<void>;
   /** Does something by the response's own methods, which a handler that still sends does not see. */
@@ -55,7 +58,8 @@ type Callback = ((error?: Error | null) => void) | undefined;
 type Loose = Record<string, (...args: unknown[]) => unknown>;
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"] as const;
-const REPLACED = [...METHODS, "headersSent", "writableEnded", "destroy"] as const;
+const LISTENING = ["on", "addListener", "once", "removeListener", "off"] as const;
+const REPLACED = [...METHODS, ...LISTENING, "headersSent", "writableEnded", "writableNeedDrain", "destroy"] as const;
 const encoder = new TextEncoder();
 /** As many writes that go nowhere as there may be in one turn of the event loop. */
 const MOST_UNSENT = 1024;
@@ -78,17 +82,22 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   let head = false;
+  let none = false;
   let over = false;
   let done = false;
   let unsent = 0;
+  // The handler waits until there is room in this body, and who sends it on until there is room in the connection.
+  const room = new EventEmitter().setMaxListeners(0);
+  const tellRoom = () => void room.emit("drain");
   const body = new ReadableStream<Uint8Array>({
     start: (given) => void (controller = given),
-    pull: () => void (head && target.emit("drain")),
+    pull: () => void (head && tellRoom()),
     cancel() {
       over = true;
-      target.emit("drain");
+      tellRoom();
     },
   }, { highWaterMark: 16 });
+  const isFull = () => head && (controller?.desiredSize ?? 0) <= 0;
   const begin = (status: number, first?: unknown, second?: unknown) => {
     if (head) return;
     if (!(status >= 100 && status <= 999)) throw new RangeError(`Cannot answer: wanted a status, got ${status}`);
@@ -101,7 +110,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     }
     own.statusCode = status;
     head = true;
-    const none = status < 200 || [204, 205, 304].includes(status);
+    none = status < 200 || [204, 205, 304].includes(status);
     if (none) over = true; // nobody reads what is sent, so nobody would ask for more
     resolve(new Response(none ? null : body, { status: Math.min(Math.max(200, status), LAST_STATUS), headers }));
   };
@@ -141,10 +150,10 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
       if (!head) own._implicitHeader!();
       push(chunk, encoding);
       called(callback ?? encoding);
-      if (!over) return (controller?.desiredSize ?? 0) > 0;
+      if (!over) return !isFull();
       // What goes nowhere is taken at once, but for a source without an end, which would leave nothing to others.
       if (++unsent % MOST_UNSENT !== 0) return true;
-      setImmediate(() => void target.emit("drain"));
+      setImmediate(tellRoom);
       return false;
     },
     end(chunk, encoding, callback) {
@@ -157,13 +166,24 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
       return target;
     },
   };
-  const before = descriptorsOf(own);
-  for (const name of METHODS) {
-    Object.defineProperty(own, name, { value: replaced[name], configurable: true, writable: true });
+  for (const name of LISTENING) {
+    const listen = own[name];
+    if (listen) {
+      replaced[name] = (event, listener) => {
+        if (event !== "drain") listen.call(own, event, listener);
+        else room[name]("drain", listener as () => void);
+        return target;
+      };
+    }
   }
-  if (destroy) Object.defineProperty(own, "destroy", { value: destroyed, configurable: true, writable: true });
+  const before = descriptorsOf(own);
+  if (destroy) replaced.destroy = destroyed;
+  for (const [name, value] of Object.entries(replaced)) {
+    Object.defineProperty(own, name, { value, configurable: true, writable: true });
+  }
   Object.defineProperty(own, "headersSent", { get: () => head, configurable: true });
   Object.defineProperty(own, "writableEnded", { get: () => done, configurable: true });
+  Object.defineProperty(own, "writableNeedDrain", { get: () => !over && isFull(), configurable: true });
   target.on("close", closed);
   // What is in front and what is behind listen to the same response: that is no leak.
   if (target.getMaxListeners) target.setMaxListeners?.(target.getMaxListeners() + OWN_LISTENERS);
@@ -175,6 +195,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     restored = true;
     target.removeListener("close", closed);
     if (!isOutside) describeAgain(own, outer);
+    if (!done) target.on("drain", tellRoom); // who still sends does so to the connection
   };
   const outside = <T>(run: () => T): T => {
     if (restored || isOutside) return run();
@@ -192,7 +213,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
     }
   };
   const status = () => own.statusCode > LAST_STATUS ? own.statusCode : undefined;
-  return { response, status, ended, outside, restore };
+  return { response, status, bodiless: () => none, ended, outside, restore };
 }
 
 type Descriptors = readonly (readonly [name: string, PropertyDescriptor | undefined])[];
@@ -206,60 +227,6 @@ function describeAgain(own: object, known: Descriptors): void {
     if (descriptor) Object.defineProperty(own, name, descriptor);
     else delete (own as Record<string, unknown>)[name];
   }
-}
-
-/**
- * Sends a response by one of `node:http`: what it has of its own goes, but for what `keep` names.
- *
- * @param captured What a handler sends by the same response, where that is what is sent: it may go on meanwhile.
- */
-export async function send(
-  target: NodeResponseLike,
-  response: Response,
-  keep: (name: string) => boolean = () => false,
-  captured?: Captured,
-): Promise<void> {
-  const own = target as unknown as Loose;
-  const outside = captured?.outside ?? (<T>(run: () => T) => run());
-  const status = captured?.status() ?? response.status;
-  const reader = response.body?.getReader();
-  const gone = () => void reader?.cancel().catch(() => {});
-  target.on("close", gone);
-  try {
-    outside(() => {
-      for (const name of Object.keys(target.getHeaders())) if (!keep(name)) target.removeHeader(name);
-      const cookies = response.headers.getSetCookie();
-      for (const [name, value] of response.headers) if (name !== "set-cookie") target.setHeader(name, value);
-      if (cookies.length > 0) target.setHeader("set-cookie", cookies);
-      target.statusCode = status;
-      own.writeHead!(status);
-      // A stream of events begins with its head.
-      if (reader) own.flushHeaders?.();
-    });
-    while (reader && !target.destroyed) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (!outside(() => own.write!(value)) && !target.destroyed) await drained(target);
-    }
-    outside(() => own.end!());
-    captured?.ended.then(captured.restore); // who sends on is heard no more
-  } catch (error) {
-    outside(() => own.destroy?.(error)); // the head has gone: nothing else tells that this is not all
-  } finally {
-    target.removeListener("close", gone);
-  }
-}
-
-function drained(target: NodeResponseLike): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const go = () => {
-    target.removeListener("drain", go);
-    target.removeListener("close", go);
-    resolve();
-  };
-  target.on("drain", go);
-  target.on("close", go);
-  return promise;
 }
 
 /** Headers as `writeHead()` takes them: an object, a flat list, or a list of pairs. */

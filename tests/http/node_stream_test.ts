@@ -20,6 +20,13 @@ type Handler = (path: string, response: ServerResponse, request: Any) => unknown
 const CHUNKS = Array.from({ length: 120 }, (_, i) => `${String(i).padStart(4, "0")}:`.padEnd(4096, "."));
 const ALL = CHUNKS.join("");
 const source = () => Readable.from(CHUNKS);
+const slowSource = () =>
+  Readable.from((async function* () {
+    for (const chunk of CHUNKS.slice(0, 5)) {
+      yield chunk;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })());
 
 const frameworks: Record<string, (redis: Larder, handler: Handler) => Promise<AsyncDisposable & { url: string }>> = {
   async Express(redis, handler) {
@@ -96,10 +103,12 @@ for (const [framework, serve] of Object.entries(frameworks)) {
     let done = 0;
     await using app = await serve(redis, async (path, response) => {
       response.statusCode = Number(/\d{3}/.exec(path)?.[0] ?? 200);
-      await pipeline(source(), response);
+      await pipeline(path.includes("slow") ? slowSource() : source(), response);
       done++;
     });
-    for (const path of ["/plain/204", "/cached/204", "/cached/304", "/cached/head"]) {
+    for (
+      const path of ["/plain/204", "/plain/slow/204", "/cached/204", "/cached/slow/204", "/cached/304", "/cached/head"]
+    ) {
       const before = done;
       const method = path.endsWith("head") ? "HEAD" : "GET";
       const { status, body } = await visit(`${app.url}${path}`, { method });
@@ -145,6 +154,29 @@ for (const [framework, serve] of Object.entries(frameworks)) {
         assertEquals(await whole, false, path);
         await until(() => failed.length > before, `${path} has failed: ${failed}`);
       }
+    }
+  });
+
+  Deno.test(`${framework}: a source without an end goes as fast as its visitor reads, and holds nobody up`, async () => {
+    await using redis = await open();
+    let made = 0;
+    await using app = await serve(redis, async (_path, response) => {
+      const endless = Readable.from((async function* () {
+        for (const chunk = "x".repeat(65_536);; made++) yield chunk;
+      })());
+      await pipeline(endless, response).catch(() => {});
+    });
+    const { hostname, port } = new URL(app.url);
+    for (const path of ["/plain/endless", "/cached/endless"]) {
+      made = 0;
+      using visitor = await Deno.connect({ hostname, port: Number(port) });
+      await visitor.write(new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: id=ada\r\n\r\n`));
+      let before = -1;
+      await until(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return before === (before = made) && made > 0;
+      }, "it waits for its visitor");
+      assert(made < 1000, `${path}: ${made} chunks of 64 KiB are made for one who reads none`);
     }
   });
 }
