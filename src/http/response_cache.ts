@@ -22,13 +22,9 @@ import { type ResponsePolicy, responsePolicyOf } from "./response_policy.ts";
 import { isFor } from "./response_variants.ts";
 import { NO_WISHES, type RequestWishes, wishesOf } from "./request_wishes.ts";
 import { settled } from "./response_wait.ts";
+import { SCHEME_UNKNOWN, SESSION_LOOKED_AT } from "./response_warnings.ts";
 import { badRequest, type RequestTarget, targetOf } from "../web/target.ts";
 import { watchVisitor } from "../web/visitor.ts";
-
-const SCHEME_UNKNOWN = "A request has X-Forwarded-Proto, which is not believed: if a proxy of yours writes it, " +
-  "say so by rateLimit.trustProxy, or responses are made and kept as for http";
-const SESSION_LOOKED_AT =
-  "A response is not kept although it has a key, since a session was looked at for it: it is for its visitor";
 
 /** Answers requests from what is kept, and keeps what may be. */
 export class ResponseCache {
