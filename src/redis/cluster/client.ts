@@ -51,6 +51,7 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   #generation = 0;
   #listener: ((change: ConnectionChange) => void) | undefined;
   #looking: Promise<boolean> | undefined;
+  #again = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #failures = 0;
@@ -211,9 +212,10 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     this.#timerAt = at;
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
+      this.#again = this.#looking !== undefined; // what made somebody ask may be newer than that answer
       this.#looking ??= this.#look().finally(() => {
         this.#looking = undefined;
-        this.#lookIn(this.#pause());
+        this.#lookIn(this.#again ? SOON : this.#pause());
       });
     }, milliseconds);
     unref(this.#timer);
@@ -249,7 +251,8 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     const owners = [...this.owners].sort(() => Math.random() - 0.5);
     const seeds = this.#known && this.#failures === 0 ? [] : this.#source.seeds().flatMap((at) => this.#seed(at));
     const nodes = [...new Set([...owners.filter(({ connected }) => connected), ...owners, ...seeds])];
-    return await askOneAfterTheOther(nodes, (node) => this.#slotsOf(node), () => this.#closed);
+    const slotsOf = (node: ClusterNode) => node.slots().catch((error: unknown) => void (this.#failure = error));
+    return await askOneAfterTheOther(nodes, slotsOf, () => this.#closed);
   }
 
   #seed(at: NodeAddress): ClusterNode[] {
@@ -259,10 +262,6 @@ export class ClusterClient implements RedisClient, ClusterNodes {
     if (!node) return [];
     node.leftAt = performance.now(); // unless it turns out to own something
     return [node];
-  }
-
-  async #slotsOf(node: ClusterNode): Promise<SlotRange[] | undefined> {
-    return await node.slots().catch((error: unknown) => void (this.#failure = error));
   }
 
   #follow(ranges: readonly SlotRange[]): void {
