@@ -25,9 +25,9 @@ const IGNORED = `${ROOT}.cache/ignored.json`;
 /** Where is kept in which files tests of the last run failed. */
 const FAILED = `${ROOT}.cache/failed.json`;
 /** At most so many test files at a time, however many processors there are. */
-const JOBS = 4;
+const JOBS = 5;
 /** Many tests wait for what they have started, so there is room for more of them than there are processors. */
-const SPARE_JOBS = 2;
+const SPARE_JOBS = 3;
 /** Variables that would change what the tests see. */
 const AMBIENT = /^REDIS_|^LARDER_/;
 

@@ -118,7 +118,7 @@ function wantedOption(name: string, path: string): string {
 }
 
 /** A name that is shown as it is. */
-const SIMPLE = /^[\w$.-]{1,64}$/;
+const SIMPLE = /^[^\s"\\\p{C}]{1,100}$/u;
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   let value = root;

@@ -151,16 +151,16 @@ local carrier, carried
 local function grant(key, keep)
   local ok
   if keep then
-    ok = ask('SETRANGE', key, 48, struct.pack('>dd', token, now + proof))
+    ok = redis.pcall('SETRANGE', key, 48, struct.pack('>dd', token, now + proof))
     if type(ok) == 'number' then redis.call('PEXPIRE', key, lease, 'GT') end
   else
     if carried ~= epoch then
       carried, carrier = epoch,
         struct.pack('>BBI2I4dddddddI4', 1, 128, 0, 0, epoch, math.max(us, last + 1), 0, 0, 0, token, now + proof, 0)
     end
-    ok = ask('SET', key, carrier, 'PX', lease)
+    ok = redis.pcall('SET', key, carrier, 'PX', lease)
   end
-  -- A full server refuses the lease; the caller then loads without one.
+  -- A full server refuses the lease, as does one whose user may not write; the caller then loads without one.
   if type(ok) == 'table' and ok.err then return 0 end
   granted = true
   return 2

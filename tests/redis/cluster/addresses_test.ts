@@ -34,7 +34,10 @@ Deno.test({
   async fn() {
     await using cluster = await RedisCluster.start(3, { config: { "cluster-preferred-endpoint-type": "hostname" } });
     // The client itself takes "?" for a name, and gets nowhere.
-    const client = new Cluster([{ host: "127.0.0.1", port: cluster.nodes[0]!.port }], { retryDelayOnFailover: 0 });
+    const client = new Cluster([{ host: "127.0.0.1", port: cluster.nodes[0]!.port }], {
+      retryDelayOnFailover: 0,
+      redisOptions: { disconnectTimeout: 5 }, // it waits for as long after each end, and forgets the timer
+    });
     client.on("error", () => {});
     const options = { namespace: "shop", buckets: 16, commandTimeout: "5s", on: () => {} };
     await using redis = await connect({ client: fromIoredis(client), ...options });
@@ -45,6 +48,7 @@ Deno.test({
     for (const user of users) assertEquals((await redis.sessions.list(user)).length, 1);
     assertEquals((await redis.health()).status, "ok");
     client.disconnect();
+    await new Promise((resolve) => setTimeout(resolve, 50));
   },
 });
 
