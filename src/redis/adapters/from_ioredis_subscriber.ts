@@ -33,8 +33,22 @@ export async function openSubscriber(
   };
   redis.on("error", close); // one of the connection is followed by its end; after another it may be out of step
   redis.on("end", () => end());
-  // A sharded channel was ended by the server. The client does not say which, nor hears others after the last of them.
-  redis.on("moved", close);
+  const sharded = new Set<string>();
+  /** Who waits to be subscribed to a sharded channel, in the order of the answers. */
+  const asking: ((moved: RedisError) => void)[] = [];
+  // Either one that was asked for is refused, of which the client says no more than this, or one was ended by the
+  // server: the client does not say which, nor hears others after the last of them.
+  redis.on("moved", () => asking.length > 0 ? asking.shift()!(new RedisError("MOVED to another node")) : close());
+  const subscribeSharded = async (name: string): Promise<void> => {
+    const { promise: moved, reject } = Promise.withResolvers<never>();
+    asking.push(reject);
+    try {
+      await Promise.race([redis.ssubscribe!(name), moved]);
+      sharded.add(name);
+    } finally {
+      if (asking.includes(reject)) asking.splice(asking.indexOf(reject), 1);
+    }
+  };
   redis.on("messageBuffer", (name, payload) => {
     const channel = decoder.decode(name as Uint8Array);
     events.message("channel", channel, bytesOf(payload), channel);
@@ -59,7 +73,6 @@ export async function openSubscriber(
     clearTimeout(timer);
     signal.removeEventListener("abort", close);
   }
-  const sharded = new Set<string>();
   return {
     lost,
     close,
@@ -67,8 +80,7 @@ export async function openSubscriber(
       const refused: RefusedTopic[] = [];
       const asking = topics.filter(({ kind }) => kind !== "channel").map(async (topic) => {
         try {
-          await (topic.kind === "pattern" ? redis.psubscribe(topic.name) : redis.ssubscribe!(topic.name));
-          if (topic.kind === "sharded") sharded.add(topic.name);
+          await (topic.kind === "pattern" ? redis.psubscribe(topic.name) : subscribeSharded(topic.name));
         } catch (error) {
           refused.push({ topic, error: refusalOf(error) });
         }
@@ -99,6 +111,7 @@ function bytesOf(payload: unknown): Uint8Array {
 
 /** What the server said; anything else is thrown on. */
 function refusalOf(error: unknown): RedisError {
+  if (error instanceof RedisError) return error;
   if (error instanceof Error && error.name === "ReplyError") return new RedisError(error.message);
   throw error;
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import type { RedisClient, Subscription, SubscriptionKind } from "../../../src/redis/client.ts";
 import { RedisCluster } from "../../support/redis_cluster.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -94,7 +94,9 @@ Deno.test({
         await ear.has(`${name}=one`);
         await cluster.beginMove(name, to);
         await cluster.endMove(name, to);
+        const moved = performance.now();
         await until(() => ear.told.filter((one) => one !== "MOVED").length >= 4, "it is back");
+        assertLess(performance.now() - moved, 10_000, "not only at the next look that is due anyway, after 15 s");
         assertEquals(ear.told.filter((one) => one !== "MOVED"), ["ready", `${name}=one`, "lost", "ready"]);
         assertEquals((await listeners(to))[1], 1);
         const [reached] = await client.pipeline([{ name: "SPUBLISH", args: [name, "two"] }]);
