@@ -10,7 +10,7 @@ import { AbsentError, type LoadRequest } from "./load_request.ts";
 import { Context } from "./loader_context.ts";
 import { Oddities } from "./oddities.ts";
 import { lifetimeOf, type Policy } from "./policy.ts";
-import { describe } from "../util/describe.ts";
+import { messageOf } from "../util/describe.ts";
 import { type StandardSchema, validate } from "../values/standard_schema.ts";
 import type { Read } from "./store.ts";
 import { issueText } from "./values.ts";
@@ -18,11 +18,6 @@ import { Run, runAs } from "./waits.ts";
 
 /** Most leases of which it is remembered that their loaders are over though the store could not be told. */
 const OVER = 10_000;
-
-/** The text of what was thrown: by a serializer it may be anything. */
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describe(error);
-}
 
 /** Runs loaders: one per key at a time in this process, its result shared, its write fenced. */
 export class LoadRunner {
@@ -232,12 +227,9 @@ export class LoadRunner {
     } catch (error) {
       if (request.unstorable === "throw") throw error;
       const { on } = this.#host;
-      if (on) on({ type: "cache.error", operation: "store", key, error });
-      else {this.oddities.say(
-          "unstorable",
-          request.site,
-          `${messageOf(error)}: it is not kept, and each read loads anew`,
-        );}
+      if (on) return void on({ type: "cache.error", operation: "store", key, error });
+      const message = `${messageOf(error)}: it is not kept, and each read loads anew`;
+      this.oddities.say("unstorable", request.site, message);
     }
   }
 

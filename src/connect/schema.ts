@@ -8,7 +8,7 @@ import { wantedName } from "../util/option_names.ts";
 import { clientWanted, isRedisClient } from "./client_hint.ts";
 import type { RedisClient } from "../redis/client.ts";
 import { MAX_DB } from "./redis_url.ts";
-import { duration, options, type Shape, text, whole } from "./schema_checks.ts";
+import { booleanOr, duration, options, type Shape, text, whole } from "./schema_checks.ts";
 import {
   cache,
   compress,
@@ -46,8 +46,7 @@ const shape = {
   password: z.string({ error: "a string" }).optional(),
   passwordFile: text("the path of a file"),
   db: whole(0, MAX_DB),
-  tls: z.union([z.boolean(), options(tls, "a boolean or { caCerts }")], { error: "a boolean or { caCerts }" })
-    .optional(),
+  tls: booleanOr(tls, "a boolean or { caCerts }"),
   namespace: z.custom<string>(isNamespace, { error: NAMESPACE_WANTED }).optional(),
   buckets: whole(1, 1024),
   commandTimeout: duration(COMMAND_TIMEOUT),

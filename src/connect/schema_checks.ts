@@ -13,6 +13,11 @@ export function options<T>(shape: Shape<T>, error: string): z.ZodType<T> {
   return z.custom(isRecord, { error }).pipe(fields) as unknown as z.ZodType<T>;
 }
 
+/** `true`, `false`, or an object with these options and no others. */
+export function booleanOr<T>(shape: Shape<T>, error: string): z.ZodType<boolean | T | undefined> {
+  return z.union([z.boolean(), options(shape, error)], { error }).optional();
+}
+
 export function duration(limits?: DurationLimits): z.ZodType<Duration | undefined> {
   const fits = (value: unknown) => {
     try {

@@ -17,7 +17,7 @@ import { GRACE, MAX_PER_USER_WANTED, maxPerUserOf } from "../sessions/resolve_op
 import { TIME_TO_LIVE } from "../util/duration.ts";
 import { isStandardSchema } from "../values/standard_schema.ts";
 import { fitPresets } from "./preset_schema.ts";
-import { duration, fits, functions, options, type Shape, text, whole } from "./schema_checks.ts";
+import { booleanOr, duration, fits, functions, options, type Shape, text, whole } from "./schema_checks.ts";
 
 // The message of each check is the end of the sentence "wanted …". Ranges are those of the services.
 
@@ -50,15 +50,10 @@ export const cache: Shape<CacheOptions> = {
   refreshAhead: duration(),
   waitTimeout: duration(TIMER),
   unstorable: z.enum(["serve", "throw"], { error: '"serve" or "throw"' }).optional(),
-  local: z.union([z.boolean(), options(local, "a boolean or options of the copies in this process")], {
-    error: "a boolean or options of the copies in this process",
-  })
-    .optional(),
+  local: booleanOr(local, "a boolean or options of the copies in this process"),
   retryAfter: duration(),
   serializer: functions("a serializer with serialize() and deserialize()", "serialize", "deserialize"),
-  compress: z.union([z.boolean(), options(compress, "a boolean or { threshold } with a number of bytes")], {
-    error: "a boolean or { threshold } with a number of bytes",
-  }).optional(),
+  compress: booleanOr(compress, "a boolean or { threshold } with a number of bytes"),
   maxBytes: whole(1, MOST_BYTES),
   maxKeyBytes: whole(1, MOST_BYTES),
   memory: options(memory, "an object with options of the embedded store").optional(),

@@ -55,7 +55,8 @@ export interface Captured {
 }
 
 type Callback = ((error?: Error | null) => void) | undefined;
-type Loose = Record<string, (...args: unknown[]) => unknown>;
+/** A response whose methods take anything. */
+export type Loose = Record<string, (...args: unknown[]) => unknown>;
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "_implicitHeader"] as const;
 const LISTENING = ["on", "addListener", "once", "removeListener", "off"] as const;
@@ -176,7 +177,7 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
       };
     }
   }
-  const before = descriptorsOf(own);
+  let outer = descriptorsOf(own);
   if (destroy) replaced.destroy = destroyed;
   for (const [name, value] of Object.entries(replaced)) {
     Object.defineProperty(own, name, { value, configurable: true, writable: true });
@@ -189,7 +190,6 @@ export function capture(target: NodeResponseLike, { patient = false }: { patient
   if (target.getMaxListeners) target.setMaxListeners?.(target.getMaxListeners() + OWN_LISTENERS);
   let restored = false;
   let isOutside = false;
-  let outer = before;
   const restore = () => {
     if (restored) return;
     restored = true;

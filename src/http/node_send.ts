@@ -1,6 +1,4 @@
-import type { Captured, NodeResponseLike } from "./node_response.ts";
-
-type Loose = Record<string, (...args: unknown[]) => unknown>;
+import type { Captured, Loose, NodeResponseLike } from "./node_response.ts";
 
 /**
  * Sends a response by one of `node:http`: what it has of its own goes, but for what `keep` names.

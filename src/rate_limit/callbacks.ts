@@ -1,4 +1,4 @@
-import { describe } from "../util/describe.ts";
+import { describe, messageOf } from "../util/describe.ts";
 import type { EventListener } from "../observe/events.ts";
 import { answeredBy, PATIENCE } from "../util/answered.ts";
 
@@ -35,7 +35,7 @@ export class Callbacks {
       const answer = call();
       return isPromise(answer) ? await answeredBy(answer, until, WANTED) : answer;
     } catch (error) {
-      this.warn(what, route, error instanceof Error ? error.message : describe(error));
+      this.warn(what, route, messageOf(error));
       return otherwise;
     }
   }

@@ -6,6 +6,15 @@ const MAX_SHOWN = 64;
 /** What JSON leaves as it is although a terminal or a log viewer would act on it or hide it. */
 const INVISIBLE = /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
+/**
+ * The message of what was thrown: by code of others it may be anything.
+ *
+ * @param error What was thrown.
+ */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : describe(error);
+}
+
 /** The text in quotes, escaped so that it stays on one line, and cut when it is long. */
 function quote(text: string, most: number): string {
   let shown = text;

@@ -1,6 +1,6 @@
 import { type MessageHeaders, readHeaders } from "../util/message_headers.ts";
 import { answered } from "../util/answered.ts";
-import { describe, describeKind } from "../util/describe.ts";
+import { describe, describeKind, messageOf } from "../util/describe.ts";
 import { decoder } from "../util/utf8.ts";
 import type { Serializer } from "./serializer.ts";
 import { isThenable, type SchemaIssue, type StandardSchema, validate } from "./standard_schema.ts";
@@ -61,8 +61,7 @@ export class MessageCodec {
     try {
       written = this.#serializer.serialize(value);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : describe(cause);
-      throw new TypeError(`Cannot ${action}: wanted a value that can be written, got ${reason}`, { cause });
+      throw new TypeError(`Cannot ${action}: wanted a value that can be written, got ${messageOf(cause)}`, { cause });
     }
     if (typeof written === "string") written = encoder.encode(written);
     if (!(written instanceof Uint8Array)) {
@@ -126,7 +125,7 @@ export class MessageCodec {
 type Headed = { readonly headers: MessageHeaders } | undefined;
 
 function unread(error: unknown): { issues: string[] } {
-  return { issues: [`It cannot be read: ${error instanceof Error ? error.message : describe(error)}`] };
+  return { issues: [`It cannot be read: ${messageOf(error)}`] };
 }
 
 async function checked<Value>(

@@ -35,18 +35,18 @@ export async function openSubscriber(
   redis.on("end", () => end());
   const sharded = new Set<string>();
   /** Who waits to be subscribed to a sharded channel, in the order of the answers. */
-  const asking: ((moved: RedisError) => void)[] = [];
+  const joining: ((moved: RedisError) => void)[] = [];
   // Either one that was asked for is refused, of which the client says no more than this, or one was ended by the
   // server: the client does not say which, nor hears others after the last of them.
-  redis.on("moved", () => asking.length > 0 ? asking.shift()!(new RedisError("MOVED to another node")) : close());
+  redis.on("moved", () => joining.length > 0 ? joining.shift()!(new RedisError("MOVED to another node")) : close());
   const subscribeSharded = async (name: string): Promise<void> => {
     const { promise: moved, reject } = Promise.withResolvers<never>();
-    asking.push(reject);
+    joining.push(reject);
     try {
       await Promise.race([redis.ssubscribe!(name), moved]);
       sharded.add(name);
     } finally {
-      if (asking.includes(reject)) asking.splice(asking.indexOf(reject), 1);
+      if (joining.includes(reject)) joining.splice(joining.indexOf(reject), 1);
     }
   };
   redis.on("messageBuffer", (name, payload) => {
