@@ -9,6 +9,7 @@ import { answerFrom, answerOf, type Forwarded, gatewayTimeout, mark, staleFor } 
 import type { Behind, BehindRead } from "./behind.ts";
 import { cacheOf } from "./cache_of.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
+import { connectionOf } from "../web/connection.ts";
 import { currentLoad, runLoad } from "../web/current_load.ts";
 import { freshnessOf } from "./freshness.ts";
 import { answerToNobody, HangUp, HUNG_UP } from "./hang_up.ts";
@@ -46,7 +47,7 @@ export class ResponseCache {
 
   /** Answers a request. */
   async answer(request: Request, behind: Behind): Promise<Response> {
-    const connection = behind.connection as ConnectionInfo | undefined;
+    const connection = connectionOf(request, behind.connection) as ConnectionInfo | undefined;
     const current = currentLoad(request, connection);
     const schemeOf = this.#schemeOf ?? behind.scheme;
     if (!schemeOf && !current) this.#warnOfScheme(request);
@@ -74,6 +75,7 @@ export class ResponseCache {
     try {
       return await this.#answer(request, address, wishes, {
         ...behind,
+        connection,
         hangUp,
         next: () => (hangUp.stop(), behind.next()),
       });

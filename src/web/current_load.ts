@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { endLeak } from "../util/leaked_context.ts";
-import { remoteAddress } from "./connection.ts";
+import { connectionOf, remoteAddress } from "./connection.ts";
 import type { ForwardedScheme } from "./forwarded_scheme.ts";
 
 /** A load of a shared response that is under way around a call. */
@@ -44,7 +44,8 @@ export function markOfLoad(request: Request): void {
 
 /** Whether a request came over another connection than that of the call around it. */
 export function isFromElsewhere(request: Request, connection: unknown, around: unknown): boolean {
-  return connection !== around && !ofLoads.has(request) && remoteAddress(request, connection) !== undefined;
+  if (ofLoads.has(request) || remoteAddress(request, connection) === undefined) return false;
+  return connectionOf(request, connection) !== around;
 }
 
 /** Runs a load of a URL. */

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { endLeak } from "../util/leaked_context.ts";
+import { connectionOf } from "./connection.ts";
 import { isFromElsewhere } from "./current_load.ts";
 
 /**
@@ -73,7 +74,8 @@ export function watchVisitor<T>(request: Request, run: (visitor: Visitor) => T, 
   const around = [outer, ofRequest.get(request)].filter((visitor) => visitor !== undefined);
   const other = outer && isOfAnother(outer, request, connection) ? outer : undefined;
   if (other) endLeak(current);
-  const visitor = new Visitor({ request, connection: connection ?? outer?.connection }, [...new Set(around)], other);
+  const whose = { request, connection: connectionOf(request, connection) ?? outer?.connection };
+  const visitor = new Visitor(whose, [...new Set(around)], other);
   return current.run(visitor, () => run(visitor));
 }
 

@@ -5,6 +5,7 @@ import { type Case, MemoryHarness, RedisHarness } from "./contract/harness.ts";
 import { runCases } from "../support/run_cases.ts";
 import { APP_RIGHTS } from "../support/app_rights.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/until.ts";
 
 /** A loader of several that says what it was asked for, and waits until it may answer. */
 class ManySource {
@@ -149,6 +150,7 @@ const many: Readonly<Record<string, Case>> = {
     const fail = () => (calls++, started.resolve(), gate.promise);
     const waits = [outcome(one.cache.getOrSetMany(["a", "b"], fail)), outcome(one.cache.getOrSetMany(["b"], fail))];
     await started.promise;
+    await until(() => one.cache.stats().misses === 3, "both have looked");
     await pause(5);
     gate.reject(new Error("down"));
     assertEquals([await Promise.all(waits), calls], [["error: down", "error: down"], 1]);

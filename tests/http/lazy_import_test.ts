@@ -91,6 +91,22 @@ for (const [name, open] of Object.entries(services)) {
     assertEquals((await ask(`${url}/login`, { method: "POST" })).status, 429);
   });
 
+  Deno.test(`${name}: a login in the context of a page that has imported a module makes nobody else known`, async () => {
+    await using redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
+    const page = new Page();
+    await using service = await open(redis, page);
+    const { url } = service;
+    page.gate.resolve();
+    assertEquals((await ask(`${url}/slow`)).text, "page 1");
+    const login = redis.sessions.withSession(async (_request, session) => {
+      await session.regenerate({ userId: "ada" });
+      return new Response("in");
+    });
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, login);
+    assertEquals((await ask(`http://127.0.0.1:${server.addr.port}/`)).text, "in");
+    assertEquals([(await ask(`${url}/quick`)).cache, (await ask(`${url}/quick`)).cache], ["MISS", "HIT"]);
+  });
+
   Deno.test(`${name}: a login that imports a module makes nobody else known`, async () => {
     await using redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } } });
     await using service = await open(redis, new Page());

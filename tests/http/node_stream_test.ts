@@ -157,7 +157,9 @@ for (const [framework, serve] of Object.entries(frameworks)) {
     }
   });
 
-  Deno.test(`${framework}: a source without an end goes as fast as its visitor reads, and holds nobody up`, async () => {
+  // The `node:http` of the oldest takes all that such a source gives into memory, of a plain server, too.
+  const paced = `${framework}: a source without an end goes as fast as its visitor reads, and holds nobody up`;
+  Deno.test(paced, { ignore: OLDEST }, async () => {
     await using redis = await open();
     let made = 0;
     await using app = await serve(redis, async (_path, response) => {

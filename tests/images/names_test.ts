@@ -166,7 +166,7 @@ Deno.test("imageNameOf() decodes a path once, and what then is no name is a 404"
   }
 });
 
-/** Puts links to the outside in the place of a file and of a folder, and back, until it is told to stop. */
+/** Puts links to the outside in the place of a file and of a folder, and back, until it is killed. */
 const SWAP = `
   const [root, outside] = Deno.args;
   Deno.symlinkSync(outside + "/a.svg", root + "/link");
@@ -175,7 +175,7 @@ const SWAP = `
   // Now and then at once, now and then after a moment.
   const cell = new Int32Array(new SharedArrayBuffer(4));
   const pause = () => Math.random() < 0.5 && Atomics.wait(cell, 0, 0, Math.random() * 4);
-  for (const end = performance.now() + 2500; performance.now() < end;) {
+  for (;;) {
     Deno.renameSync(root + "/a.svg", root + "/kept");
     Deno.renameSync(root + "/link", root + "/a.svg");
     Deno.renameSync(root + "/x", root + "/folder");
@@ -201,19 +201,22 @@ Deno.test("fileSource() gives nothing from outside the root while links come and
   }).spawn();
   const output = child.stdout.getReader();
   await output.read();
-  let going = true;
-  const ended = child.status.then(() => going = false);
-  const seen: Record<string, number> = {};
-  while (going) {
-    for (const [name, width] of [["a.svg", 1], ["x/a.svg", 2]] as const) {
-      const outcome = await images.get(name).then((info) => info.width, (error) => error.name as string);
-      assert(outcome === width || outcome === "NotFoundError", `${name}: ${outcome}`);
-      seen[outcome] = (seen[outcome] ?? 0) + 1;
-      const response = await images.serve(new Request("http://localhost/"), name).catch(() => undefined);
-      assert(!(await response?.text() ?? "").includes("666"));
+  const seen: Record<string, number> = { 1: 0, 2: 0, NotFoundError: 0 };
+  const end = performance.now() + 2500;
+  try {
+    // A machine that is busy gets further in its own time.
+    while (performance.now() < end || Math.min(...Object.values(seen)) < 10) {
+      for (const [name, width] of [["a.svg", 1], ["x/a.svg", 2]] as const) {
+        const outcome = await images.get(name).then((info) => info.width, (error) => error.name as string);
+        assert(outcome === width || outcome === "NotFoundError", `${name}: ${outcome}`);
+        seen[outcome] = (seen[outcome] ?? 0) + 1;
+        const response = await images.serve(new Request("http://localhost/"), name).catch(() => undefined);
+        assert(!(await response?.text() ?? "").includes("666"));
+      }
     }
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await output.cancel();
   }
-  await ended;
-  await output.cancel();
-  assert(seen[1]! > 10 && seen[2]! > 10 && seen.NotFoundError! > 10, JSON.stringify(seen));
 });

@@ -18,12 +18,18 @@ export class DenoProcess implements AsyncDisposable {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: AsyncIterator<string>;
 
+  /** How it ended, once it has. */
+  ended: Deno.CommandStatus | undefined;
+
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
     this.#input = child.stdin.getWriter();
     this.#lines = linesOf(child.stdout);
     running.add(child);
-    child.status.then(() => running.delete(child));
+    child.status.then((status) => {
+      this.ended = status;
+      running.delete(child);
+    });
   }
 
   /** Starts a script with the imports that the tests have. */

@@ -15,7 +15,24 @@ export async function dialDeno(endpoint: Endpoint, signal: AbortSignal): Promise
     ...(cert !== undefined && key !== undefined && { cert, key }),
     signal,
   };
-  return withoutDelay(await Deno.connectTls(options as Deno.ConnectTlsOptions));
+  const connection = await Deno.connectTls(options as Deno.ConnectTlsOptions);
+  await handshake(connection, signal);
+  return withoutDelay(connection);
+}
+
+/** Versions before 2.2 never end a write that waits for a handshake, and with it no process: nothing is written before. */
+async function handshake(connection: Deno.TlsConn, signal: AbortSignal): Promise<void> {
+  const close = () => connection.close();
+  signal.addEventListener("abort", close);
+  try {
+    signal.throwIfAborted();
+    await connection.handshake();
+  } catch (error) {
+    if (!signal.aborted) close();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", close);
+  }
 }
 
 function withoutDelay(connection: Deno.TcpConn | Deno.TlsConn): Socket {

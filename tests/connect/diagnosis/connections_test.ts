@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ConfigError, connect, type ConnectOptions, UnavailableError } from "../../../mod.ts";
+import { DenoProcess } from "../../support/deno_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { causeOf, ConsoleLines, see } from "../../support/situation.ts";
 import { until } from "../../support/until.ts";
@@ -124,6 +125,34 @@ Deno.test({
       assertEquals([(await larder.health()).status, lines.lines], ["ok", []]);
     });
   },
+});
+
+Deno.test("A process that gives up a Redis ends, although a handshake was never answered", async (t) => {
+  for (const protocol of ["rediss", "redis"]) {
+    await t.step(protocol, async () => {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const silent: Deno.Conn[] = [];
+      let asked = 0;
+      const accepting = (async () => {
+        for await (const connection of listener) {
+          // Who is sent away without a word looks whether TLS is wanted.
+          if (protocol === "redis" && asked++ % 2 === 0) connection.close();
+          else silent.push(connection);
+        }
+      })();
+      await using worker = DenoProcess.start(
+        import.meta.resolve("./unanswered_worker.ts"),
+        `${protocol}://127.0.0.1:${listener.addr.port}`,
+      );
+      assertEquals(await worker.receive(), "UnavailableError");
+      await until(() => worker.ended, "the process ends");
+      assertEquals(worker.ended?.code, 0);
+      assert(silent.length > 0);
+      listener.close();
+      await accepting;
+      for (const connection of silent) connection.close();
+    });
+  }
 });
 
 Deno.test({
