@@ -23,14 +23,8 @@
  * @module
  */
 // What an app needs. What is for stores, clients and sources of one's own is at the entry points of their rooms.
-export {
-  connect,
-  type Larder,
-  type LarderTypes,
-  type LimitNamesOf,
-  type SessionDataOf,
-  type TypesWith,
-} from "./src/connect/larder.ts";
+export { connect, type Larder } from "./src/connect/larder.ts";
+export type { LarderTypes, LimitNamesOf, SessionDataOf, TypesWith } from "./src/connect/larder_types.ts";
 export type { ConnectOptions, TlsOptions } from "./src/connect/config.ts";
 export * from "./src/errors.ts";
 export type { DeadlineHealth, Health, HealthStatus, ProcessHealth, RedisHealth } from "./src/connect/health.ts";

@@ -140,7 +140,7 @@ export class CacheLoads extends CacheInvalidations {
     }
     assertSchema(settings.schema);
     const site = siteOf(loader, settings);
-    const sayAbsent = (key: string) => this.#core.reader.loading.sayAbsent(key, site);
+    const sayAbsent = (key: string) => this.#core.reader.loading.oddities.absent(key, site);
     return await disposing(
       new Failures(this.#core.on),
       (failures) =>

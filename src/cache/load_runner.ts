@@ -10,7 +10,6 @@ import { AbsentError, type LoadRequest } from "./load_request.ts";
 import { Context } from "./loader_context.ts";
 import { Oddities } from "./oddities.ts";
 import { lifetimeOf, type Policy } from "./policy.ts";
-import { messageOf } from "../util/describe.ts";
 import { type StandardSchema, validate } from "../values/standard_schema.ts";
 import type { Read } from "./store.ts";
 import { issueText } from "./values.ts";
@@ -128,7 +127,8 @@ export class LoadRunner {
       }
       stats.loadErrors++;
       this.#release(flight, pause);
-      on?.({ type: "cache.load_error", key, error, fallback: how.fallback, background: how.background });
+      if (on) on({ type: "cache.load_error", key, error, fallback: how.fallback, background: how.background });
+      else if (how.background && !this.#abort.signal.aborted) this.oddities.refreshFailed(key, request.site, error);
       throw error;
     } finally {
       heartbeat?.stop();
@@ -162,7 +162,7 @@ export class LoadRunner {
     const kept = context.kept(value);
     if (value === undefined && !kept) {
       await this.#remove(flight);
-      this.sayAbsent(key, request.site);
+      this.oddities.absent(key, request.site);
       report("absent");
       return { value, encoded: undefined, absent: true };
     }
@@ -182,13 +182,6 @@ export class LoadRunner {
     // The loader may have changed what it was given.
     const again = await this.#host.values.read(key, kept, schema, version);
     return { value: again ? again.value : kept.value, encoded };
-  }
-
-  /** Says that a loader gave `undefined`, once for each place. */
-  sayAbsent(key: string, site: object): void {
-    const message = `A loader gave undefined for ${JSON.stringify(key)}: nothing is kept, and each read loads anew; ` +
-      "null can be kept";
-    this.oddities.say("absent", site, message);
   }
 
   async #call<T>(flight: Flight, request: LoadRequest<T>, context: Context<T>, background: boolean): Promise<T> {
@@ -228,8 +221,7 @@ export class LoadRunner {
       if (request.unstorable === "throw") throw error;
       const { on } = this.#host;
       if (on) return void on({ type: "cache.error", operation: "store", key, error });
-      const message = `${messageOf(error)}: it is not kept, and each read loads anew`;
-      this.oddities.say("unstorable", request.site, message);
+      this.oddities.unstorable(request.site, error);
     }
   }
 
@@ -262,10 +254,7 @@ export class LoadRunner {
     }
     stats.refused++;
     if (store.isCurrent(flight)) return "superseded";
-    if (run.hasInvalidated(tags)) {
-      const message = `The loader of ${JSON.stringify(key)} invalidates a tag of its own, so its value is not stored`;
-      this.oddities.say("invalidates", request.site, message);
-    }
+    if (run.hasInvalidated(tags)) this.oddities.invalidates(key, request.site);
     return "invalidated";
   }
 

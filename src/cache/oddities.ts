@@ -1,4 +1,5 @@
 import type { EventListener } from "../observe/events.ts";
+import { messageOf } from "../util/describe.ts";
 
 /** Most places of which it is remembered that something was said. */
 const MOST = 1000;
@@ -13,15 +14,33 @@ export class Oddities {
     this.#on = on;
   }
 
-  /**
-   * Says it, unless it was.
-   *
-   * @param kind What it is about.
-   * @param site The definition, the wrapped function, or the loader: of a loader made for each call, the text tells the
-   * place.
-   * @param message What to say.
-   */
-  say(kind: string, site: object, message: string): void {
+  /** A loader gave `undefined`. The site is the definition, the wrapped function, or the loader. */
+  absent(key: string, site: object): void {
+    const message = `A loader gave undefined for ${JSON.stringify(key)}: nothing is kept, and each read loads anew; ` +
+      "null can be kept";
+    this.#say("absent", site, message);
+  }
+
+  /** What a loader gave cannot be stored, and nobody listens. */
+  unstorable(site: object, error: unknown): void {
+    this.#say("unstorable", site, `${messageOf(error)}: it is not kept, and each read loads anew`);
+  }
+
+  /** A loader has invalidated a tag of what it loads. */
+  invalidates(key: string, site: object): void {
+    const message = `The loader of ${JSON.stringify(key)} invalidates a tag of its own, so its value is not stored`;
+    this.#say("invalidates", site, message);
+  }
+
+  /** A loader has failed for which nobody waits, and nobody listens. */
+  refreshFailed(key: string, site: object, error: unknown): void {
+    const message = `${JSON.stringify(key)} could not be refreshed, so the older value is served for as long as it ` +
+      `may be: ${messageOf(error)}`;
+    this.#say("refresh", site, message);
+  }
+
+  /** Says it, unless it was. Of a loader made for each call, the text tells the place. */
+  #say(kind: string, site: object, message: string): void {
     const objects = this.#objects.get(kind) ?? new WeakSet();
     this.#objects.set(kind, objects);
     if (objects.has(site)) return;

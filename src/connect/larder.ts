@@ -2,13 +2,15 @@ import { MemoryStore } from "../cache/memory_store.ts";
 import { RedisStore } from "../cache/redis/store.ts";
 import { type ConnectOptions, resolveConfig } from "./config.ts";
 import { type Duration, toMilliseconds } from "../util/duration.ts";
-import type { ClosedBy } from "../errors.ts";
+import { type ClosedBy, UnavailableError } from "../errors.ts";
 import { type EventListener, safeListener } from "../observe/events.ts";
 import { type CheckedServer, checkHealth, type Health } from "./health.ts";
 import { ONE_BUCKET, tell, warn } from "./hints.ts";
 import { ImageCache } from "../images/image_cache.ts";
 import type { RedisMetrics } from "../observe/redis_meter.ts";
 import type { Locks } from "../locks/locks.ts";
+import { countOpen } from "./many_open.ts";
+import type { LarderTypes, LimitNamesOf, SessionDataOf, TypesWith } from "./larder_types.ts";
 import { openLocks } from "./open_locks.ts";
 import { openPubSub } from "./open_pubsub.ts";
 import { openStreams } from "./open_streams.ts";
@@ -26,35 +28,9 @@ import { tooFar, waitUntilReady } from "./ready.ts";
 import { type RawCommands, rawCommands } from "../redis/raw_commands.ts";
 import { rememberServer } from "./server_of.ts";
 import { openSessions } from "./open_sessions.ts";
-import type { SessionData } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { unreadSettings } from "./unread_settings.ts";
 import { loadUrlPattern } from "../util/url_pattern.ts";
-
-/** What a service says of the types of its data, once, in `connect<…>()`. */
-export interface LarderTypes {
-  /** The fields of the data of sessions. */
-  session?: object;
-  /** The names of rate limits that are defined later. Those in the options are found by themselves. */
-  limit?: string;
-}
-
-/** The names of rate limits that are defined later. */
-export type LimitNamesOf<Types extends LarderTypes> = Types extends { limit: infer Names extends string } ? Names
-  : never;
-
-/** The fields of the data of sessions. */
-export type SessionDataOf<Types extends LarderTypes> = Types extends { session: infer Data extends object } ? Data
-  : SessionData;
-
-/**
- * Types of the data in which those of sessions are what their schema says.
- *
- * @typeParam Types The types as they were stated.
- * @typeParam Data The fields of the data of sessions.
- */
-export type TypesWith<Types extends LarderTypes, Data extends object> = [Data, SessionDataOf<Types>] extends
-  [SessionDataOf<Types>, Data] ? Types : { session: Data };
 
 /**
  * All services over one Redis, or over the embedded store. Made by {@linkcode connect}; dispose of it when done.
@@ -196,7 +172,9 @@ export async function connect<
     },
   );
   const services = { cache, sessions, rateLimit, locks, pubsub, streams };
-  return rememberServer(new Services<TypesWith<Types, Data>, Limits>(services, servers, on), server);
+  // With a client of the caller's there are no connections that would be too many.
+  const own = main && server.kind === "redis" ? countOpen(main.client.address ?? "its address", on) : undefined;
+  return rememberServer(new Services<TypesWith<Types, Data>, Limits>(services, servers, on, own), server);
 }
 
 const READY = optionNames<{ timeout?: Duration; signal?: AbortSignal }>({ timeout: true, signal: true });
@@ -213,17 +191,19 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   readonly store: "redis" | "memory";
   readonly #servers: readonly CheckedServer[];
   readonly #on: EventListener | undefined;
-  #closed = false;
+  #ended: (() => void) | undefined;
+  #closedBy: ClosedBy | undefined;
 
   constructor(
     services: Pick<Larder<Types, Limits>, "cache" | "sessions" | "rateLimit" | "locks" | "pubsub" | "streams">,
     servers: readonly CheckedServer[],
     on: EventListener | undefined,
+    ended: (() => void) | undefined,
   ) {
     const { cache, sessions, rateLimit, locks, pubsub, streams } = services;
     [this.cache, this.sessions, this.rateLimit] = [cache, sessions, rateLimit];
     [this.locks, this.pubsub, this.streams] = [locks, pubsub, streams];
-    [this.#servers, this.#on] = [servers, on];
+    [this.#servers, this.#on, this.#ended] = [servers, on, ended];
     const main = servers.find(({ role }) => role !== "cache")?.batch;
     this.store = main ? "redis" : "memory";
     this.client = main ? rawCommands(main) : {
@@ -236,6 +216,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
     assertOptions(options, READY, "wait for Redis");
     const { timeout, signal } = options;
     const milliseconds = timeout === undefined ? 0 : toMilliseconds(timeout, "timeout");
+    if (this.#closedBy) throw new UnavailableError("get ready", "closed", { closedBy: this.#closedBy });
     await waitUntilReady(this.#servers, milliseconds, signal);
     for (const warning of new Set(this.#servers.flatMap((server) => tooFar(server) ?? []))) tell(this.#on, warning);
   }
@@ -252,7 +233,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
         pubsub: this.pubsub.stats(),
         streams: this.streams.stats(),
       },
-      this.#closed,
+      this.#closedBy !== undefined,
       options.signal,
     );
     const [main] = this.#servers;
@@ -274,7 +255,9 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   }
 
   async #close(by: ClosedBy): Promise<void> {
-    this.#closed = true;
+    this.#closedBy ??= by;
+    this.#ended?.();
+    this.#ended = undefined;
     // What is held is given up while that can still be said.
     await this.locks[Symbol.asyncDispose](by);
     await this.pubsub[Symbol.asyncDispose](by);

@@ -16,6 +16,7 @@ const calls: Record<string, (redis: Larder) => Promise<unknown>> = {
   "sessions.create": ({ sessions }) => sessions.create("ada", {}),
   "sessions.get": ({ sessions }) => sessions.get("A".repeat(43)),
   "rateLimit.check": ({ rateLimit }) => rateLimit.check("AUTH", "192.0.2.1"),
+  "ready": (redis) => redis.ready(),
   "rateLimit.checkAll": ({ rateLimit }) => rateLimit.checkAll([["AUTH", "192.0.2.1"], ["API", "ada"]]),
 };
 
