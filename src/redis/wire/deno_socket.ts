@@ -20,7 +20,7 @@ export async function dialDeno(endpoint: Endpoint, signal: AbortSignal): Promise
   return withoutDelay(connection);
 }
 
-/** Versions before 2.2 never end a write that waits for a handshake, nor a process with it: nothing is written before. */
+/** Versions before 2.2 never end a write that waits for a handshake, nor the process: nothing is written before. */
 async function handshake(connection: Deno.TlsConn, signal: AbortSignal): Promise<void> {
   const close = () => connection.close();
   signal.addEventListener("abort", close);
