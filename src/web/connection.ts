@@ -29,24 +29,24 @@ export interface ConnectionInfo extends AddressTeller {
 const tellers = new WeakMap<Request, unknown>();
 
 /**
- * The address at the other end of a request's connection, as far as the runtime tells it, or has told it before.
+ * What is known of a request's connection: what the server tells of it, or has told before where this tells nothing.
+ *
+ * @param request The request, as the server gave it.
+ * @param info What the server tells of the connection.
+ */
+export function connectionOf(request: Request, info: unknown): unknown {
+  if (remoteAddress(request, info) === undefined) return tellers.get(request) ?? info;
+  tellers.set(request, info);
+  return info;
+}
+
+/**
+ * The address at the other end of a request's connection, as far as the runtime tells it.
  *
  * @param request The request, as the server gave it.
  * @param info What the server tells of the connection; anything else tells nothing.
  */
 export function remoteAddress(request: Request, info: unknown): string | undefined {
-  const address = addressOf(request, info);
-  if (address === undefined) return addressOf(request, tellers.get(request));
-  if (typeof request === "object" && request !== null) tellers.set(request, info);
-  return address;
-}
-
-/** What is known of a request's connection: what is said of it, or what was said before where that tells nothing. */
-export function connectionOf(request: Request, info: unknown): unknown {
-  return remoteAddress(request, info) === undefined ? info : tellers.get(request);
-}
-
-function addressOf(request: Request, info: unknown): string | undefined {
   if ((typeof info !== "object" && typeof info !== "function") || info === null) return undefined;
   const { remoteAddr, socket, incoming, server } = info as ConnectionInfo;
   const { hostname } = (remoteAddr ?? {}) as { hostname?: unknown };

@@ -30,6 +30,7 @@ const ofLoads = new WeakSet<Request>();
  * @param connection What is known of its connection.
  */
 export function currentLoad(request?: Request, connection?: unknown): CurrentLoad | undefined {
+  if (request) connectionOf(request, connection); // for who is given the request alone later
   const load = current.getStore();
   if (!load) return undefined;
   if (!load.isOver() && !(request && isFromElsewhere(request, connection, load.connection))) return load;
@@ -44,8 +45,8 @@ export function markOfLoad(request: Request): void {
 
 /** Whether a request came over another connection than that of the call around it. */
 export function isFromElsewhere(request: Request, connection: unknown, around: unknown): boolean {
-  if (ofLoads.has(request) || remoteAddress(request, connection) === undefined) return false;
-  return connectionOf(request, connection) !== around;
+  const own = connectionOf(request, connection);
+  return own !== around && !ofLoads.has(request) && remoteAddress(request, own) !== undefined;
 }
 
 /** Runs a load of a URL. */
