@@ -9,9 +9,10 @@ export type Operations = Readonly<Record<string, (redis: Larder, open: Open) => 
 /** Declares a test for each operation of a document, on the embedded store and on a Redis that they share. */
 export function onDocument(number: string, operations: Operations, options: Partial<ConnectOptions> = {}): void {
   const each = async (t: Deno.TestContext, url: string) => {
+    // Both are longer than usual: the machine may be busy.
+    const patient = { commandTimeout: "10s", rateLimit: { ...options.rateLimit, timeout: "10s" } };
     for (const [index, [name, run]] of Object.entries(operations).entries()) {
-      const open: Open = (own) =>
-        connect({ commandTimeout: "10s", url, namespace: `operation${index}`, ...options, ...own });
+      const open: Open = (own) => connect({ url, namespace: `operation${index}`, ...options, ...patient, ...own });
       await t.step(name, async () => {
         await using redis = await open();
         await run(redis, open);
