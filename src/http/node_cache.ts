@@ -100,7 +100,7 @@ export class NodeCache {
   }
 
   async #load(rerun: Rerun, request: Request, visitor: object | undefined): Promise<Response> {
-    const taken: NodeTaken = { by: this, visitor };
+    const taken: NodeTaken = { by: this, visitor, load: currentLoad(request) };
     await rerun(request, taken);
     if (taken.response) return await taken.response;
     throw new UnsharedResponseError("Cannot share the response: who is in front answers nobody's request");
@@ -113,5 +113,5 @@ export class NodeCache {
  */
 export function isOnItsWay(incoming: object): boolean {
   const taken = taking.get(incoming);
-  return taken !== undefined && !taken.reached && currentLoad() !== undefined;
+  return taken?.load !== undefined && !taken.reached && !taken.load.isOver();
 }

@@ -1,5 +1,5 @@
 import type { ConnectionInfo } from "../rate_limit/address.ts";
-import { markOfLoad } from "../web/current_load.ts";
+import { type CurrentLoad, markOfLoad } from "../web/current_load.ts";
 import { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
 import { shareVisitor } from "../web/visitor.ts";
 
@@ -9,6 +9,8 @@ export interface NodeTaken {
   readonly by: object;
   /** The request of the visitor who waits for the load. */
   readonly visitor: object | undefined;
+  /** The load. */
+  readonly load: CurrentLoad | undefined;
   /** Whether the app has come as far: what is in front was done for the visitor. */
   reached?: boolean;
   /** What is behind. */
@@ -37,7 +39,8 @@ export function knownOf(incoming: NodeRequestLike): Known {
   const { request, info } = fromNodeRequest(incoming);
   // Of one connection, whatever its request is called by now.
   const found = { request, info: before?.info ?? info, head };
-  if (taking.has(incoming)) markOfLoad(request);
+  const taken = taking.get(incoming);
+  if (taken) markOfLoad(request, taken.load);
   if (before) shareVisitor(found.request, before.request);
   known.set(incoming, found);
   return found;

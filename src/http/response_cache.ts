@@ -265,7 +265,7 @@ export class ResponseCache {
       policy: this.#policy,
       on: listenerOf(this.#cache),
       answer: (asked) =>
-        runLoad(address.url, {
+        runLoad(address.url, asked, {
           asker: load.isWaitedFor ? request : undefined,
           connection: behind.connection,
           forwarded: address.forwarded,

@@ -2,7 +2,6 @@ import type { LoaderContext } from "../cache/options.ts";
 import { callQuietly, unawaited } from "../util/callbacks.ts";
 import { assertTags } from "../util/keys.ts";
 import { readUpTo } from "../web/body.ts";
-import { markOfLoad } from "../web/current_load.ts";
 import type { CacheOutcome } from "./cached_answer.ts";
 import { type Freshness, freshnessOf } from "./freshness.ts";
 import type { LoadJob } from "./load_job.ts";
@@ -85,8 +84,8 @@ export class ResponseLoad {
       const ask = (validators: Readonly<Record<string, string>>) => {
         const { url, keyed, forwarded } = address;
         const asked = loadRequestOf({ request, url, keyed, forwarded, validators, signal }, policy);
-        markOfLoad(asked);
-        return watchLoad(connection, async (visitor) => [await inTime(answer(asked), late), visitor] as const);
+        const load = { requests: [asked, request], connection, isAwaited: this.#waited };
+        return watchLoad(load, async (visitor) => [await inTime(answer(asked), late), visitor] as const);
       };
       let [response, visitor] = await ask(validators);
       if (previous && response.status === 304 && Object.keys(validators).length > 0) {

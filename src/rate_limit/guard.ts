@@ -1,7 +1,7 @@
 import { callQuietly } from "../util/callbacks.ts";
 import { describe } from "../util/describe.ts";
 import type { EventListener } from "../observe/events.ts";
-import { currentLoad } from "../web/current_load.ts";
+import { certainLoad } from "../web/current_load.ts";
 import { withHeaders } from "../web/own_response.ts";
 import { badRequest, targetOf, targetTooLong } from "../web/target.ts";
 import { assertOptions } from "../util/option_names.ts";
@@ -97,7 +97,8 @@ export class Gate<Info extends ConnectionInfo = ConnectionInfo> {
     if (options.path !== undefined && typeof options.path !== "string") {
       throw new TypeError(`Cannot decide about a request: wanted text as "path", got ${describe(options.path)}`);
     }
-    const load = currentLoad(request, info);
+    const found = certainLoad(request, info);
+    const load = found instanceof Promise ? await found : found;
     if (load) {
       // A shared response is made for whoever waits for it, or for nobody.
       if (!load.asker) return untouched;

@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 const atBeginning = AsyncLocalStorage.snapshot();
 let ending = false;
 let ended = 0;
+const leaked = new WeakSet<object>();
 
 /**
  * What a storage holds for whatever comes from outside, such as a request. It should be nothing, but Deno (2.1 to 2.9)
@@ -18,8 +19,23 @@ export function heldOutside<T>(storage: AsyncLocalStorage<T>): Promise<T | undef
   const { promise, resolve } = Promise.withResolvers<T | undefined>();
   // Listeners of this signal run in no context of their own. The reference keeps it alive.
   const signal = AbortSignal.timeout(0);
-  signal.onabort = () => resolve(signal.aborted ? storage.getStore() : undefined);
+  signal.onabort = () => {
+    const held = signal.aborted ? storage.getStore() : undefined;
+    if (typeof held === "object" && held !== null) leaked.add(held);
+    resolve(held);
+  };
   return promise;
+}
+
+/**
+ * Whether something that a storage holds here may be held for others, too, so that it says nothing of who is called
+ * within it.
+ *
+ * @param storage The storage.
+ * @param here What it holds here.
+ */
+export async function mayBeLeaked<T extends object>(storage: AsyncLocalStorage<T>, here: T): Promise<boolean> {
+  return await heldOutside(storage) !== undefined || leaked.has(here);
 }
 
 /**

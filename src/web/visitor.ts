@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { endLeak } from "../util/leaked_context.ts";
 import { connectionOf } from "./connection.ts";
-import { isFromElsewhere } from "./current_load.ts";
+import { isFromElsewhere, isFromNowhere } from "./current_load.ts";
 
 /**
  * What an answer depends on of who asks: `asked` = it was looked whether there is a session, `known` = there was one,
@@ -49,6 +49,16 @@ export class Visitor {
     return this.#traits.has(trait);
   }
 
+  /** Whether this is one of those, or within one. */
+  isWithin(visitors: readonly Visitor[]): boolean {
+    return visitors.includes(this) || this.#outer.some((outer) => outer.isWithin(visitors));
+  }
+
+  /** The requests that are answered here, and around. */
+  requests(): Request[] {
+    return [...this.request ? [this.request] : [], ...this.#outer.flatMap((outer) => outer.requests())];
+  }
+
   /** Whether the answer is for this visitor alone. */
   get isPersonal(): boolean {
     return this.has("known") || this.has("cookie");
@@ -61,6 +71,13 @@ export class Visitor {
 const current = new AsyncLocalStorage<Visitor>();
 /** For who is given a request and does not answer it within a call. */
 const ofRequest = new WeakMap<Request, Visitor>();
+/**
+ * By who is known of a request: those within whom it is answered. What calls back in a context of its own, such as a
+ * pool of connections or a queue, says nothing of them.
+ */
+const within = new WeakMap<Visitor, Visitor[]>();
+/** Those of loads whose handler has not answered while somebody waits for it. */
+const awaited = new WeakSet<Visitor>();
 
 /**
  * Has a request answered, and watches what of the visitor is looked at meanwhile.
@@ -73,9 +90,10 @@ export function watchVisitor<T>(request: Request, run: (visitor: Visitor) => T, 
   const outer = current.getStore();
   const around = [outer, ofRequest.get(request)].filter((visitor) => visitor !== undefined);
   const other = outer && isOfAnother(outer, request, connection) ? outer : undefined;
-  if (other) endLeak(current);
+  if (other || (outer && request !== outer.request && isFromNowhere(request, connection))) endLeak(current);
   const whose = { request, connection: connectionOf(request, connection) ?? outer?.connection };
   const visitor = new Visitor(whose, [...new Set(around)], other);
+  addWithin(request, visitor);
   return current.run(visitor, () => run(visitor));
 }
 
@@ -85,28 +103,65 @@ function isOfAnother(outer: Visitor, request: Request, connection: unknown): boo
     isFromElsewhere(request, connection, outer.connection);
 }
 
+/** Whose a load of a response for all is. */
+export interface LoadWatched {
+  /** The request of the load, and that of who asked for it. */
+  readonly requests: readonly Request[];
+  /** What is known of the connection of who asked for it. */
+  readonly connection: unknown;
+  /** Whether he waits for it, and so does nothing else. */
+  readonly isAwaited: boolean;
+}
+
 /**
- * Has a load of a response for all run, which has no visitor but its own, and watches whether it looks for one.
+ * Has the handler answer for a load of a response for all, which has no visitor but its own, and watches whether it
+ * looks for one, also while the body is read.
  *
- * @param connection What is known of the connection of who asked for it.
- * @param run The load.
+ * @param load Whose it is.
+ * @param run The handler.
  */
-export function watchLoad<T>(connection: unknown, run: (visitor: Visitor) => T): T {
+export async function watchLoad<T>(
+  { requests, connection, isAwaited }: LoadWatched,
+  run: (visitor: Visitor) => Promise<T>,
+): Promise<T> {
   const visitor = new Visitor({ connection });
-  return current.run(visitor, () => run(visitor));
+  const around = current.getStore()?.requests() ?? [];
+  for (const request of new Set([...requests, ...around])) addWithin(request, visitor);
+  if (isAwaited) awaited.add(visitor);
+  try {
+    return await current.run(visitor, () => run(visitor));
+  } finally {
+    awaited.delete(visitor);
+  }
 }
 
 /** Notes what of its visitor was looked at for a request: now, and by who began to look at it then. */
 export function noteVisitor(request: Request, trait: VisitorTrait): void {
-  current.getStore()?.note(trait);
+  const here = current.getStore();
+  here?.note(trait);
+  const visitor = knownAs(request);
+  visitor.note(trait);
+  const around = within.get(visitor);
+  if (!around) return;
+  const lost = !here?.isWithin(around);
+  for (const one of around) if (lost || awaited.has(one)) one.note(trait);
+}
+
+/** What is noted of a request, wherever that is. */
+function knownAs(request: Request): Visitor {
   let visitor = ofRequest.get(request);
   if (!visitor) ofRequest.set(request, visitor = new Visitor({ request }));
-  visitor.note(trait);
+  return visitor;
+}
+
+function addWithin(request: Request, visitor: Visitor): void {
+  const known = knownAs(request);
+  const before = within.get(known);
+  if (before) before.push(visitor);
+  else within.set(known, [visitor]);
 }
 
 /** Says that a request is of the same visitor as another. */
 export function shareVisitor(request: Request, other: Request): void {
-  let visitor = ofRequest.get(other);
-  if (!visitor) ofRequest.set(other, visitor = new Visitor({ request: other }));
-  ofRequest.set(request, visitor);
+  ofRequest.set(request, knownAs(other));
 }

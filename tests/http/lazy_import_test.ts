@@ -155,3 +155,30 @@ Deno.test("Locks.withLock() keeps others waiting while a job imports a module, a
   page.gate.resolve();
   assertEquals([(await first).text, (await second).text], ["page 1", "page 2"]);
 });
+
+Deno.test("Deno.serve: who tells nothing of connections has limits all the same, while a page imports a module", async () => {
+  await using redis = await connect({ url: "memory:", sessions: { cookie: { insecure: true } }, on() {} });
+  const page = new Page();
+  const cached = cacheResponse(redis, { ttl: "1m" });
+  const sessions = redis.sessions.withSession(async (request, session) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/login") {
+      await session.regenerate({ userId: "ada" });
+      if (request.method === "PUT") await importRoute();
+      return new Response("in");
+    }
+    return await cached(request, async () => new Response(pathname === "/slow" ? await page.make() : "quick"));
+  });
+  const guarded = redis.rateLimit.guard({ "POST /login": "AUTH", "*": "STATIC" }, sessions);
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => guarded(request));
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  const slow = ask(`${url}/slow`);
+  await page.begun.promise;
+  const logins = await Promise.all(Array.from({ length: 20 }, () => ask(`${url}/login`, { method: "POST" })));
+  assertEquals(logins.filter(({ status }) => status === 200).length, 5);
+  page.gate.resolve();
+  assertEquals((await slow).text, "page 1");
+  // One who is known and imports a module makes others known for a moment at most.
+  assertEquals((await ask(`${url}/login`, { method: "PUT" })).text, "in");
+  await until(async () => (await ask(`${url}/quick`)).cache === "HIT", "a page that is kept");
+});
