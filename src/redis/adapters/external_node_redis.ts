@@ -52,6 +52,7 @@ export class ExternalNodeRedis implements RedisClient {
   readonly #hangs: ((reason: Error) => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unsent = new Unsent();
+  #answers = 0;
 
   constructor(redis: NodeRedisLike, { hangs, publisher = this }: ExternalNodeRedisOptions = {}) {
     this.#redis = redis;
@@ -99,6 +100,11 @@ export class ExternalNodeRedis implements RedisClient {
     return this.#external.generation;
   }
 
+  /** How many commands were answered. */
+  get answers(): number {
+    return this.#answers;
+  }
+
   onChange(listener: (change: ConnectionChange) => void): void {
     this.#external.listen(listener);
   }
@@ -110,11 +116,14 @@ export class ExternalNodeRedis implements RedisClient {
     const options = { returnBuffers: true, typeMapping: TYPES, timeout: undefined, abortSignal: this.#unsent };
     return await Promise.all(commands.map(async ({ name, args, text = false }) => {
       try {
-        return toReply(await this.#redis.sendCommand([name, ...args.map(toText)], options), text);
+        const reply = await this.#redis.sendCommand([name, ...args.map(toText)], options);
+        this.#answers++;
+        return toReply(reply, text);
       } catch (error) {
+        if (!isErrorReply(error)) throw error;
+        this.#answers++;
         // Without that of the client as a cause: its text may quote arguments, and with them a password.
-        if (isErrorReply(error)) return new RedisError(error.message);
-        throw error;
+        return new RedisError(error.message);
       }
     }));
   }

@@ -19,9 +19,10 @@ export type {
  * It never sends a command twice. That its connection hangs a client finds out only with `socket.socketTimeout`, a
  * shorter `pingInterval` and a `socket.reconnectStrategy`: one with the first without the others, which gives up for
  * good, is refused. Without a `socketTimeout`, a connection that does not answer within `commandTimeout`, or was
- * accepted and does not become ready within 2 seconds, is left to you, and Larder goes on over one of its own with the
- * same options. To subscribe, one more connection is opened. For a cluster Larder opens one connection to each master,
- * and one to subscribe, with the options in `defaults`, and replaces them itself.
+ * accepted and does not become ready within 2 seconds, is left to you, and Larder goes on over one of its own with
+ * the same options; with one as well, where nothing is answered for that time more, since the client takes what it
+ * writes itself for a sign of life. To subscribe, one more connection is opened. For a cluster Larder opens one
+ * connection to each master, and one to subscribe, with the options in `defaults`, and replaces them itself.
  *
  * @param client The client. Connect it yourself: Larder waits for that.
  * @returns The client for `connect({ client })`.

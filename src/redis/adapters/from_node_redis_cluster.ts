@@ -7,6 +7,7 @@ import type {
   NodeRedisNodeLike,
   NodeRedisOptionsLike,
 } from "./node_redis_like.ts";
+import { duplicateNodeRedis, type DuplicateOptions } from "./duplicate_node_redis.ts";
 import { OwnNodeRedis } from "./own_node_redis.ts";
 
 /** How long a node may be silent, how often an idle one is asked, and how long connecting may take, in milliseconds. */
@@ -42,7 +43,11 @@ export class NodeRedisClusterSource implements ClusterSource {
   open(at: NodeAddress): RedisClient | undefined {
     this.#look();
     const template = this.#template;
-    return template && new OwnNodeRedis(() => template.duplicate(optionsFor(template.options, at, this.#blocks)));
+    if (!template) return undefined;
+    return new OwnNodeRedis(
+      () => duplicateNodeRedis(template, optionsFor(template.options, at, this.#blocks)),
+      (attempt) => Math.min(FIRST * 2 ** Math.min(attempt, 10), LONGEST),
+    );
   }
 
   forBlocking(): ClusterSource {
@@ -76,7 +81,7 @@ function optionsFor(
   { socket, pingInterval }: NodeRedisOptionsLike = {},
   { host, port }: NodeAddress,
   blocks: boolean,
-): object {
+): DuplicateOptions {
   const { socketTimeout } = (socket ?? {}) as { socketTimeout?: number };
   const silent = socketTimeout ?? SILENT;
   return {
@@ -97,7 +102,6 @@ function optionsFor(
       host,
       port,
       socketTimeout: blocks ? undefined : silent,
-      reconnectStrategy: (retries: number) => Math.min(FIRST * 2 ** Math.min(retries, 10), LONGEST),
     },
   };
 }

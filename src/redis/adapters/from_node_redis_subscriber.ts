@@ -1,4 +1,5 @@
 import { RedisError, UnavailableError } from "../../errors.ts";
+import { duplicateNodeRedis } from "./duplicate_node_redis.ts";
 import type { NodeRedisLike } from "./node_redis_like.ts";
 import {
   namesOf,
@@ -20,36 +21,29 @@ export async function openSubscriber(
 ): Promise<Subscriber> {
   signal.throwIfAborted();
   const { promise: lost, resolve: end } = Promise.withResolvers<void>();
-  const redis = client.duplicate({
+  const made = duplicateNodeRedis(client, {
     // That it still hears is proven otherwise.
     pingInterval: undefined,
-    socket: { ...client.options?.socket, socketTimeout: undefined, reconnectStrategy: false },
+    socket: { ...client.options?.socket, socketTimeout: undefined },
     // What a subscription missed must not clear the caches of the client.
     clientSideCache: undefined,
     emitInvalidate: undefined,
   });
+  const { redis } = made;
   const close = () => {
     end();
-    try {
-      if (redis.destroy) redis.destroy();
-      else redis.disconnect().catch(() => {});
-    } catch {
-      // It is closed already.
-    }
+    made.close();
   };
   redis.on("error", () => end());
   redis.on("end", () => end());
   redis.on("sharded-channel-moved", (name) => events.ended(String(name)));
-  const connecting = redis.connect();
-  // Closing does not cut an attempt to connect short.
-  connecting.then(() => signal.aborted && close(), () => {});
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   // One that is accepted and never answered would be waited for without an end.
   const timer = setTimeout(() => reject(new UnavailableError("subscribe", "timeout")), SUBSCRIBED_WITHIN);
   try {
-    await Promise.race([connecting, aborted]);
+    await Promise.race([redis.connect(), aborted]);
   } catch (error) {
     close();
     throw error;

@@ -9,6 +9,9 @@ import type {
 } from "../client.ts";
 import { reconnectDelay } from "../backoff.ts";
 import { ALL_KINDS } from "../subscription_topic.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
+import { unref } from "../../util/timers.ts";
+import { type DuplicatedNodeRedis, duplicateNodeRedis } from "./duplicate_node_redis.ts";
 import { ExternalNodeRedis } from "./external_node_redis.ts";
 import type { NodeRedisLike } from "./node_redis_like.ts";
 import { OwnNodeRedis } from "./own_node_redis.ts";
@@ -18,8 +21,8 @@ const [SILENT, PING_EVERY] = [2000, 500];
 
 /**
  * A client of `npm:redis` that somebody else has opened. Where its connection hangs, and the client does not notice
- * (never in its handshake, and without a `socketTimeout` not later either), one of Larder's own with the same options
- * takes its place for good, and the client is left alone.
+ * (never in its handshake, without a `socketTimeout` not later either, and with one not while it is written to), one of
+ * Larder's own with the same options takes its place for good, and the client is left alone.
  */
 export class GivenNodeRedis implements RedisClient {
   readonly name: string = "redis";
@@ -28,6 +31,7 @@ export class GivenNodeRedis implements RedisClient {
   readonly #given: ExternalNodeRedis;
   #own: OwnNodeRedis | undefined;
   #listener: ((change: ConnectionChange) => void) | undefined;
+  #late: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   constructor(redis: NodeRedisLike) {
@@ -67,8 +71,17 @@ export class GivenNodeRedis implements RedisClient {
 
   reset(reason: Error): void {
     this.#client.reset(reason);
-    const { socketTimeout } = (this.#redis.options?.socket ?? {}) as { socketTimeout?: unknown };
-    if (socketTimeout === undefined) this.#replace(reason); // else it finds out itself
+    const { socketTimeout } = (this.#redis.options?.socket ?? {}) as { socketTimeout?: number };
+    if (socketTimeout === undefined) return this.#replace(reason);
+    if (this.#own || this.#closed || this.#late !== undefined) return;
+    // It finds out itself, unless it is written to all the time: it takes that for a sign of life.
+    const { answers, generation } = this.#given;
+    this.#late = setTimeout(() => {
+      this.#late = undefined;
+      const same = this.#given.answers === answers && this.#given.generation === generation;
+      if (same && this.#given.connected) this.#replace(reason);
+    }, socketTimeout);
+    unref(this.#late);
   }
 
   subscribe(channel: string, listener: SubscriptionListener, kind?: SubscriptionKind): Promise<Subscription> {
@@ -76,11 +89,12 @@ export class GivenNodeRedis implements RedisClient {
   }
 
   apart(): Promise<RedisClient> {
-    return Promise.resolve(new OwnNodeRedis(() => this.#another(true)));
+    return Promise.resolve(new OwnNodeRedis(() => this.#another(true), reconnectDelay));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#late);
     await Promise.all([this.#given.close(), this.#own?.close()]);
   }
 
@@ -91,16 +105,16 @@ export class GivenNodeRedis implements RedisClient {
   #replace(reason: Error): void {
     if (this.#own || this.#closed) return;
     const up = this.#given.connected;
-    const own = this.#own = new OwnNodeRedis(() => this.#another(false));
+    const own = this.#own = new OwnNodeRedis(() => this.#another(false), reconnectDelay);
     own.onChange((change) => this.#listener?.(change));
     if (up) this.#listener?.({ state: "disconnected", reason });
   }
 
   /** Another client like it; one on which commands may block may be silent for long and be well. */
-  #another(blocks: boolean): NodeRedisLike {
+  #another(blocks: boolean): DuplicatedNodeRedis {
     const { socket, pingInterval } = this.#redis.options ?? {};
     const { socketTimeout = SILENT } = (socket ?? {}) as { socketTimeout?: number };
-    return this.#redis.duplicate({
+    return duplicateNodeRedis(this.#redis, {
       pingInterval: blocks ? undefined : pingInterval ?? Math.min(PING_EVERY, socketTimeout / 2),
       // What others change must not clear the caches of the client.
       clientSideCache: undefined,
@@ -108,7 +122,6 @@ export class GivenNodeRedis implements RedisClient {
       socket: {
         ...socket,
         socketTimeout: blocks ? undefined : socketTimeout,
-        reconnectStrategy: (retries: number) => reconnectDelay(retries),
       },
     });
   }

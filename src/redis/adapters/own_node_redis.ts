@@ -10,29 +10,38 @@ import type {
 } from "../client.ts";
 import { Subscriptions } from "../subscriptions.ts";
 import { ALL_KINDS } from "../subscription_topic.ts";
+import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
+import { unref } from "../../util/timers.ts";
+import type { DuplicatedNodeRedis } from "./duplicate_node_redis.ts";
 import { ExternalNodeRedis } from "./external_node_redis.ts";
 import { openSubscriber } from "./from_node_redis_subscriber.ts";
-import type { NodeRedisLike } from "./node_redis_like.ts";
 
-/** A client of `npm:redis` that Larder has opened: where it hangs, another one takes its place. */
+/** A client of `npm:redis` that Larder has opened: where it is lost or hangs, another one takes its place. */
 export class OwnNodeRedis implements RedisClient {
   readonly name: string = "redis";
   readonly kinds: readonly SubscriptionKind[] = ALL_KINDS;
-  readonly #make: () => NodeRedisLike;
+  readonly #make: () => DuplicatedNodeRedis;
+  readonly #delay: (attempt: number) => number;
   readonly #subscriptions: Subscriptions;
-  #redis: NodeRedisLike;
+  #made: DuplicatedNodeRedis;
   #client: ExternalNodeRedis;
   #generation = 0;
+  #attempts = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #listener: ((change: ConnectionChange) => void) | undefined;
   #closed = false;
 
-  /** `make` makes one that is not connected yet. */
-  constructor(make: () => NodeRedisLike) {
+  /**
+   * @param make Makes one that is not connected yet.
+   * @param delay How long to wait before another one is made, in milliseconds; 0 is the first after a loss.
+   */
+  constructor(make: () => DuplicatedNodeRedis, delay: (attempt: number) => number) {
     this.#make = make;
-    this.#redis = make();
+    this.#delay = delay;
+    this.#made = make();
     this.#client = this.#open();
     this.#subscriptions = new Subscriptions({
-      open: (events, signal) => openSubscriber(this.#redis, events, signal),
+      open: (events, signal) => openSubscriber(this.#made.redis, events, signal),
       publisher: this,
     });
   }
@@ -56,9 +65,7 @@ export class OwnNodeRedis implements RedisClient {
   reset(reason: Error): void {
     if (this.#closed) return;
     const up = this.#client.connected;
-    this.#end();
-    this.#redis = this.#make();
-    this.#client = this.#open();
+    this.#renew();
     if (up) this.#listener?.({ state: "disconnected", reason });
   }
 
@@ -74,27 +81,36 @@ export class OwnNodeRedis implements RedisClient {
     this.#end();
   }
 
+  #renew(): void {
+    this.#end();
+    this.#made = this.#make();
+    this.#client = this.#open();
+  }
+
   #open(): ExternalNodeRedis {
-    const redis = this.#redis;
-    redis.on("error", () => {}); // told by the events that matter
+    const { redis } = this.#made;
     const client = new ExternalNodeRedis(redis, { hangs: (reason) => this.reset(reason) });
+    const again = () => {
+      if (client !== this.#client || this.#closed || this.#timer !== undefined) return;
+      this.#timer = setTimeout(() => this.#renew(), this.#delay(this.#attempts++));
+      unref(this.#timer);
+    };
     client.onChange((change) => {
       if (client !== this.#client) return;
-      if (change.state === "connected") this.#generation++;
+      if (change.state === "connected") {
+        this.#generation++;
+        this.#attempts = 0;
+      } else again();
       this.#listener?.(change);
     });
-    redis.connect().catch(() => {}); // it tries again by itself, and says so
+    redis.connect().catch(again);
     return client;
   }
 
   #end(): void {
-    const redis = this.#redis;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#client.close().catch(() => {});
-    try {
-      if (redis.destroy) redis.destroy();
-      else redis.disconnect().catch(() => {});
-    } catch {
-      // It is closed already.
-    }
+    this.#made.close();
   }
 }
