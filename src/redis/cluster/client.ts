@@ -45,7 +45,10 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   readonly #source: ClusterSource;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #subscriptions = new Set<FollowingSubscription>();
-  readonly #slots = new SlotOwners(() => void this.#generation++);
+  readonly #slots = new SlotOwners(
+    () => void this.#generation++,
+    (owner) => this.cluster && this.#nodes.get(owner)?.connected === true, // Sentinels are believed
+  );
   #known = false;
   #up = false;
   #generation = 0;
@@ -265,23 +268,19 @@ export class ClusterClient implements RedisClient, ClusterNodes {
   }
 
   #follow(ranges: readonly SlotRange[]): void {
-    const masters = new Set<ClusterNode>();
-    const owned = ranges.flatMap((range) => {
+    const owners = this.#slots.replace(ranges.flatMap((range) => {
       const node = this.#nodeAt(this.#source.translate(range.owner));
-      if (!node) return [];
-      masters.add(node);
-      return [{ ...range, owner: node.address }];
-    });
+      return node ? [{ ...range, owner: node.address }] : [];
+    }));
     const now = performance.now();
     for (const node of this.#nodes.values()) {
       const owned = node.owns;
-      node.owns = masters.has(node);
+      node.owns = owners.has(node.address);
       if (node.owns) node.leftAt = undefined;
       else if (owned && !node.connected) this.#drop(node); // nothing of it can still come to its end
       else node.leftAt ??= now;
     }
-    this.#slots.replace(owned);
-    this.#known = masters.size > 0;
+    this.#known = owners.size > 0;
     if (this.connected) this.#tellUp();
     for (const subscription of this.#subscriptions) subscription.update();
   }
