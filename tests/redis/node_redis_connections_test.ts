@@ -93,3 +93,28 @@ Deno.test("fromNodeRedis() closes at once what waits to connect again", async ()
   await apart.close(); // a timer that is left fails the test
   await client.close();
 });
+
+Deno.test("fromNodeRedis() lets nobody be ended by a PING of a client that is destroyed after it", async () => {
+  await using server = await RedisServer.start();
+  const redis = createClient({ url: server.url, pingInterval: 20 }); // without a listener for errors
+  await redis.connect();
+  const client = fromNodeRedis(redis);
+  const unheard: unknown[] = [];
+  const told = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    unheard.push(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", told);
+  try {
+    await server.pause();
+    await delay(100); // a PING is out
+    await client.close();
+    redis.destroy();
+    await delay(20);
+    assertEquals(unheard, []);
+    assertEquals(redis.eventNames(), []);
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", told);
+    await server.resume();
+  }
+});

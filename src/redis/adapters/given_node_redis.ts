@@ -13,6 +13,7 @@ import { clearTimeout, setTimeout } from "../../util/real_timers.ts";
 import { unref } from "../../util/timers.ts";
 import { type DuplicatedNodeRedis, duplicateNodeRedis } from "./duplicate_node_redis.ts";
 import { ExternalNodeRedis } from "./external_node_redis.ts";
+import { hearLastPing } from "./last_ping.ts";
 import type { NodeRedisLike } from "./node_redis_like.ts";
 import { OwnNodeRedis } from "./own_node_redis.ts";
 
@@ -95,7 +96,9 @@ export class GivenNodeRedis implements RedisClient {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#late);
+    const leave = hearLastPing(this.#redis);
     await Promise.all([this.#given.close(), this.#own?.close()]);
+    await leave();
   }
 
   get #client(): ExternalNodeRedis | OwnNodeRedis {

@@ -64,6 +64,8 @@ export interface NodeRedisLike {
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   /** Removes a listener. */
   off(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** How many listen. */
+  listenerCount?(event: string): number;
 }
 
 /** The part of a cluster client of `npm:redis` that Larder uses. */

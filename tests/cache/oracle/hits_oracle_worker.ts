@@ -41,6 +41,7 @@ async function open(client: HitsClient, url: string): Promise<{ client?: RedisCl
       pingInterval: 500,
       socket: { socketTimeout: 5000, reconnectStrategy: () => 50 },
     });
+    redis.on("error", () => {}); // without a listener, a lost connection ends the process
     await redis.connect();
     return { client: fromNodeRedis(redis), close: () => redis.destroy() };
   }
