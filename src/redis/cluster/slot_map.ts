@@ -36,7 +36,8 @@ export function readSlots(reply: unknown, asked: NodeAddress): SlotRange[] | und
     const [name, port, , details] = owner;
     // "?" stands for a name that the node does not know: where addresses are told beside names, that is used.
     const host = textOf(name) === "?" ? addressIn(details) : textOf(name);
-    if (host === undefined || typeof port !== "number") continue;
+    // One that has lost its name with its disk is where nobody knows.
+    if (host === undefined || typeof port !== "number" || port === 0) continue;
     ranges.push({ first, last, owner: { host: host === "" ? asked.host : host, port } });
   }
   return ranges.length === 0 ? undefined : ranges;

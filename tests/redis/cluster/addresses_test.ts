@@ -1,10 +1,12 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Cluster } from "ioredis";
 import { connect } from "../../../mod.ts";
 import { fromIoredis } from "../../../src/redis/adapters/from_ioredis.ts";
 import { readSlots, readTarget } from "../../../src/redis/cluster/slot_map.ts";
+import { delay } from "../../../src/util/abort.ts";
 import { openOnCluster } from "../../support/open_on_cluster.ts";
 import { RedisCluster } from "../../support/redis_cluster.ts";
+import { until } from "../../support/until.ts";
 
 const asked = { host: "10.0.0.9", port: 6379 };
 const ownerOf = (...owner: unknown[]) => readSlots([[0, 16383, owner]], asked)?.map(({ owner }) => owner);
@@ -20,6 +22,7 @@ Deno.test("readSlots() reads where a node is, however it is told", () => {
   // Names are preferred, and it has none.
   assertEquals(ownerOf("?", 6380, "id", ["ip", "10.0.0.1"]), found("10.0.0.1"));
   assertEquals(ownerOf("?", 6380, "id", []), undefined);
+  assertEquals(ownerOf("", 0, "id", []), undefined); // it is where nobody knows
 });
 
 Deno.test("readTarget() leads nowhere where the name of a node is not known", () => {
@@ -65,5 +68,37 @@ Deno.test({
       return Number(/cmdstat_publish:calls=(\d+)/.exec(stats)?.[1] ?? 0);
     }));
     assertEquals(counts.sort((a, b) => b - a), [30, 0, 0]);
+  },
+});
+
+Deno.test({
+  name: "A master that has lost its disk, and with it its name, silences no channel",
+  ignore: !RedisCluster.possible,
+  async fn() {
+    await using cluster = await RedisCluster.start();
+    await using opened = await openOnCluster(cluster, { namespace: "shop", buckets: 16, on: () => {} });
+    const { pubsub, sessions } = opened.redis;
+    const channel = pubsub.channel<number>("orders");
+    await using messages = channel.subscribe();
+    await messages.ready;
+    let heard = 0;
+    const loop = (async () => {
+      for await (const { value } of messages) heard = value ?? heard;
+    })();
+    const [first, , third] = cluster.nodes;
+    await third!.restart({ flush: true });
+    await until(async () => String(await first!.cli("CLUSTER", "NODES")).includes(":0@0"), "it has no address");
+    await until(async () => {
+      await Promise.allSettled(Array.from({ length: 32 }, (_, i) => sessions.create(`user${i}`, {})));
+      const nodes = (await opened.redis.health()).redis.flatMap(({ nodes = [] }) => nodes);
+      return !nodes.some(({ address }) => address.endsWith(`:${third!.port}`));
+    }, "Larder knows that");
+    for (let sent = 1; heard === 0; sent++) {
+      assert(sent < 200, "the channel is silent");
+      await channel.publish(sent).catch(() => {});
+      await delay(50);
+    }
+    await messages.return();
+    await loop;
   },
 });
