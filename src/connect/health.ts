@@ -195,8 +195,8 @@ function refusalsOf({ diagnosis }: Batch, failed: readonly unknown[]): string {
 function warningsOf({ role, answers, error, memory, writable, nodes = [] }: RedisHealth): string[] {
   const name = role === "cache" ? "The Redis of the cache" : "Redis";
   const missing = nodes.filter((node) => !node.answers);
-  if (missing.length > 0) return missing.map((node) => `${name} at ${node.address} does not answer (${node.error})`);
-  if (!answers) return [`${name} does not answer (${error})`];
+  if (missing.length > 0) return missing.map((node) => absence(`${name} at ${node.address}`, node.error));
+  if (!answers) return [absence(name, error)];
   // That a replica says so once more adds nothing.
   const known = writable === false && error?.includes("READONLY");
   const warnings = error === undefined || known ? [] : [`${name} refuses what is needed: ${error}`];
@@ -208,6 +208,17 @@ function warningsOf({ role, answers, error, memory, writable, nodes = [] }: Redi
     warnings.push(`${name} tells no figures (INFO), so nobody is warned when its memory is full`);
   }
   return warnings;
+}
+
+/** Begins what a server itself has said. */
+const REPLY =
+  /^(?:LOADING|NOAUTH|WRONGPASS|NOPERM|MISCONF|BUSY|DENIED|MASTERDOWN|CLUSTERDOWN|READONLY|MOVED|OOM|NOPROTO|ERR)\b/;
+
+/** Who says no to everything, as one that asks for a login or cannot save does, has answered. */
+function absence(name: string, error: string | undefined): string {
+  return error !== undefined && REPLY.test(error)
+    ? `${name} answers with an error: ${error}`
+    : `${name} does not answer (${error})`;
 }
 
 function processHealth(): ProcessHealth {

@@ -68,14 +68,18 @@ const UNFILLED = /\$\{?\w|<[\w-]+>|\{\{|(^|[/:@])(undefined|null|NaN|\[object \w
 const FILLED = "; with its variables filled in";
 
 /** What those probably need who gave something else; nothing of it is repeated. */
-function hintFor(text: string): string {
+function hintFor(text: string, setting: string): string {
   if (WRAPPED.test(text)) return BARE;
   if (/^redis-cli\b|^[A-Z_]+=/.test(text)) return "; the URL alone";
   if (/^(redis|valkey)[+_-]?(sentinel|cluster)s?:/i.test(text)) {
     return "; for Sentinels or a cluster, open a client yourself, as in fromIoredis(new Cluster(nodes))";
   }
   if (UNFILLED.test(text)) return FILLED;
-  if (/^:?memory:?$/i.test(text)) return '; "memory:" with a colon is the embedded store';
+  if (/^:?memory:?$/i.test(text)) {
+    return setting === "url" || setting === "REDIS_URL"
+      ? '; "memory:" with a colon is the embedded store'
+      : '; a cache with a server of its own cannot be embedded: "memory:" is for url alone, and for all services';
+  }
   if (/^(redis|valkey)s?(:\/(?!\/)|\/\/|:[a-z]|:[\d.]+:)/i.test(text)) return '; with "://" behind the scheme';
   if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?(\/\d*)?$/i.test(text)) return '; put "redis://" before the host';
   if (/^(redis\+)?(unix|redis-socket)(s?):/i.test(text) || text.startsWith("/")) {
@@ -111,7 +115,9 @@ export function parseRedisUrl(text: string, setting: string): RedisUrl {
   };
   if (/^unix:/i.test(text)) return parseSocket(text, setting) ?? refuse("unix:/path/of/the/socket, with ?db= at most");
   const scheme = /^(redis|valkey)(s?):\/\//i.exec(text);
-  if (scheme === null) return refuse(`redis://[user:password@]host[:port][/db], rediss:// for TLS${hintFor(text)}`);
+  if (scheme === null) {
+    return refuse(`redis://[user:password@]host[:port][/db], rediss:// for TLS${hintFor(text, setting)}`);
+  }
 
   const rest = text.slice(scheme[0].length);
   const end = rest.search(/[/?#]/);

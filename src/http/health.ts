@@ -4,6 +4,7 @@ import type { Health } from "../connect/health.ts";
 import type { Larder } from "../connect/larder.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { assertToken, bearerOf } from "./bearer.ts";
 import { targetOf } from "../web/target.ts";
 import { remoteAddress } from "../web/connection.ts";
 import { timingSafeEqual } from "../util/timing_safe_equal.ts";
@@ -70,9 +71,7 @@ export function healthHandler(redis: Pick<Larder, "health">, options: HealthHand
   if (typeof redis?.health !== "function") {
     throw new TypeError(`Cannot make the health handler: wanted what connect() gave, got ${describe(redis)}`);
   }
-  if (token !== undefined && (typeof token !== "string" || token === "")) {
-    throw new TypeError("Cannot make the health handler: wanted text as the token, got something else");
-  }
+  assertToken(token, "health handler");
   const age = toMilliseconds(maxAge, "maxAge");
   let last: { at: number; report: Promise<Health> } | undefined;
   const report = () => {
@@ -104,7 +103,7 @@ async function mayKnow(
   token: string | undefined,
 ): Promise<boolean> {
   const { headers } = request;
-  const given = /^bearer (\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+  const given = bearerOf(request);
   if (token !== undefined && given !== undefined) return await timingSafeEqual(given, token);
   const peer = remoteAddress(request, info);
   if (peer === undefined || !LOOPBACK.test(peer) || [...headers.keys()].some((name) => FORWARDED.test(name))) {

@@ -4,6 +4,7 @@ import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { RateLimitCounts } from "../rate_limit/stats.ts";
 import { LATENCY_BOUNDS, type RedisMetrics } from "../observe/redis_meter.ts";
 import { timingSafeEqual } from "../util/timing_safe_equal.ts";
+import { assertToken, bearerOf } from "./bearer.ts";
 import { channelFamilies, lockFamilies, streamFamilies } from "./coordination_metrics.ts";
 import { counter, gauge, labelled, type MetricFamily, type Sample } from "./metric_family.ts";
 import { CONTENT_TYPES, type MetricsFormat, writeMetrics } from "./open_metrics.ts";
@@ -65,14 +66,12 @@ export function metricsHandler(
   if (typeof redis?.metrics !== "function") {
     throw new TypeError(`Cannot make the metrics handler: wanted what connect() gave, got ${describe(redis)}`);
   }
-  if (token !== undefined && (typeof token !== "string" || token === "")) {
-    throw new TypeError("Cannot make the metrics handler: wanted text as the token, got something else");
-  }
+  assertToken(token, "metrics handler");
   return async (request) => {
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
     }
-    const given = /^bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+    const given = bearerOf(request) ?? "";
     if (token !== undefined && !await timingSafeEqual(given, token)) {
       return new Response("A token is needed", { status: 401, headers: { "www-authenticate": "Bearer" } });
     }

@@ -1,7 +1,7 @@
 import { stringifySetCookie } from "cookie";
 import { describe } from "../util/describe.ts";
 import { assertOptions } from "../util/option_names.ts";
-import { COOKIE, type SessionCookieOptions } from "./cookie_options.ts";
+import { assertWritable, COOKIE, type SessionCookieOptions } from "./cookie_options.ts";
 import type { Session } from "./session.ts";
 import { SECRET_LENGTH, Signer } from "./signature.ts";
 
@@ -242,8 +242,7 @@ export class SessionCookie {
       const wanted = `a string of at least ${SECRET_LENGTH} characters`;
       throw new RangeError(`Cannot use "secrets[${i}]": wanted ${wanted}, got ${got}`);
     }
-    // What cannot be written is refused now, and not by the first who logs in.
-    stringifySetCookie({ name, value: "", ...this.#attributes });
+    assertWritable(this.#attributes);
   }
 }
 

@@ -1,3 +1,5 @@
+import { stringifySetCookie } from "cookie";
+import { describe } from "../util/describe.ts";
 import { type OptionNames, optionNames } from "../util/option_names.ts";
 
 /** What the cookie of a session is like. */
@@ -32,3 +34,24 @@ export const COOKIE: OptionNames = optionNames<SessionCookieOptions>({
   persistent: true,
   insecure: true,
 });
+
+/** Refuses what cannot be written at once, and not when the first logs in. */
+export function assertWritable({ domain, path }: { readonly domain?: string; readonly path: string }): void {
+  const writes = (attributes: { domain?: string; path?: string }) => {
+    try {
+      return stringifySetCookie({ name: "session", value: "", ...attributes }) !== "";
+    } catch {
+      return false;
+    }
+  };
+  if (!writes({ path })) {
+    throw new TypeError(
+      `Cannot use "cookie.path": wanted a path without ";" and signs of control, got ${describe(path)}`,
+    );
+  }
+  if (domain !== undefined && !writes({ domain })) {
+    throw new TypeError(
+      `Cannot use "cookie.domain": wanted a domain alone, such as "example.com", got ${describe(domain)}`,
+    );
+  }
+}

@@ -172,7 +172,7 @@ export class RequestSession<Data extends object = SessionData> {
    * `node:http` too.
    * @returns The headers.
    */
-  headers(given?: HeadersInit | NodeHeadersLike): Headers {
+  headers(given?: ConstructorParameters<typeof Headers>[0] | NodeHeadersLike): Headers {
     this.#leave();
     const headers = headersFrom(given);
     this.#answer.write(headers, this.#state.current);

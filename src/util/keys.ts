@@ -64,24 +64,25 @@ function codePoint(char: string): string {
 /** The error for a name that is not plain ASCII of the right length, or undefined if it is right all the same. */
 function problem(value: unknown, kind: string, maxBytes: number, action: string): Error | undefined {
   const cannot = `Cannot ${action}: wanted`;
+  const one = `${/^[aeio]/.test(kind) ? "an" : "a"} ${kind}`; // "user id" is said with "a"
   if (typeof value !== "string") return new TypeError(`${cannot} a string as the ${kind}, got ${describe(value)}`);
-  if (value === "") return new RangeError(`${cannot} a ${kind} of 1 to ${maxBytes} bytes, got an empty string`);
+  if (value === "") return new RangeError(`${cannot} ${one} of 1 to ${maxBytes} bytes, got an empty string`);
   // No unit takes more than three bytes, so most texts need not be counted. The count comes before the searches: it
   // bounds what they cost.
   const bytes = value.length * 3 <= maxBytes ? 0 : value.length > maxBytes ? value.length : byteLength(value);
   if (bytes > maxBytes) {
     const size = value.length > maxBytes ? `${bytes} or more` : `${bytes}`;
-    return new RangeError(`${cannot} a ${kind} of 1 to ${maxBytes} bytes, got ${describe(value)} with ${size} bytes`);
+    return new RangeError(`${cannot} ${one} of 1 to ${maxBytes} bytes, got ${describe(value)} with ${size} bytes`);
   }
   const control = CONTROL.exec(value);
   if (control !== null) {
     const found = `${describe(value)} with ${codePoint(control[0])} at ${control.index}`;
-    return new TypeError(`${cannot} a ${kind} without control characters, got ${found}`);
+    return new TypeError(`${cannot} ${one} without control characters, got ${found}`);
   }
   const surrogate = LONE_SURROGATE.exec(value);
   if (surrogate !== null) {
     const found = `${describe(value)} with half a surrogate pair at ${surrogate.index}`;
-    return new TypeError(`${cannot} a ${kind} of well-formed text, got ${found}`);
+    return new TypeError(`${cannot} ${one} of well-formed text, got ${found}`);
   }
   return undefined;
 }

@@ -53,6 +53,13 @@ Deno.test("A URL of another kind is refused with a hint, and nothing of it is sh
   }
 });
 
+Deno.test("That the cache alone is to be embedded is told as what cannot be", () => {
+  for (const cacheUrl of ["memory:", ":memory:", "memory"]) {
+    const { message } = refusal({ url: "redis://127.0.0.1:1", cacheUrl });
+    assertStringIncludes(message, "a cache with a server of its own cannot be embedded");
+  }
+});
+
 Deno.test("A name alone is taken for what it may be meant to be", () => {
   assertStringIncludes(refusal({ url: "redis" }).message, 'put "redis://" before the host');
   for (const url of ["memory", ":memory:"]) {

@@ -94,6 +94,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "Larder.health() does not say of a server that refuses everything that it does not answer",
+  ignore,
+  fn: async () => {
+    await using server = await RedisServer.start({ rights: APP_RIGHTS });
+    await server.cli("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all");
+    await using redis = await connect({ url: server.url, username: "app", password: "secret", on: () => {} });
+    await redis.ready();
+    await server.cli("ACL", "SETUSER", "app", "-@all");
+    const { status, warnings } = await redis.health();
+    assertEquals(status, "degraded");
+    assert(warnings[0]!.startsWith("Redis answers with an error: NOPERM "), warnings[0]);
+  },
+});
+
 Deno.test("Larder.health() is down while Redis has never answered", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

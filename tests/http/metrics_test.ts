@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import parse from "parse-prometheus-text-format";
 import { connect, type Larder } from "../../mod.ts";
-import { metricsHandler } from "../../src/http/mod.ts";
+import { healthHandler, metricsHandler } from "../../src/http/mod.ts";
 import { writeMetrics } from "../../src/http/open_metrics.ts";
 import { testWith } from "../support/program.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -165,7 +165,24 @@ Deno.test("metricsHandler() answers in the form that was asked for, to who has t
   assertEquals((await ask(redis, {}, "s3cret")).status, 401);
   assertEquals((await ask(redis, { authorization: "Bearer s3cre7" }, "s3cret")).status, 401);
   assertEquals((await ask(redis, { authorization: "Bearer s3cret" }, "s3cret")).status, 200);
-  assertThrows(() => metricsHandler(redis, { token: "" }), TypeError);
+});
+
+Deno.test("A token that no request can send is refused by the handlers for metrics and health", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const cases: [token: unknown, got: string][] = [
+    ["", "an empty string"],
+    ["s3cret\n", "one with white space at its end, as files have"],
+    ["s3 cret", "one that cannot be sent as it is"],
+    ["geheimnisvoll-für-alle", "one that cannot be sent as it is"],
+    [5, "5"],
+    [null, "null"],
+  ];
+  for (const [token, got] of cases) {
+    for (const make of [metricsHandler, healthHandler]) {
+      const error = assertThrows(() => make(redis, { token: token as string }), TypeError, `spaces, got ${got}`);
+      assert(!error.message.includes("s3"), error.message);
+    }
+  }
 });
 
 Deno.test("metricsHandler() gives OpenMetrics to who wants it at least as much as plain text", async (t) => {

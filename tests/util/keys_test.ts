@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   assertKey,
@@ -178,4 +178,11 @@ Deno.test("assertNamespace() keeps one namespace out of another", () => {
     const error = assertThrows(() => assertNamespace(name, "connect"), TypeError);
     assertStringIncludes(error.message, `Cannot connect: wanted ${NAMESPACE_WANTED} as the namespace, got `);
   }
+});
+
+Deno.test("assertKey() says what was wanted with the right article", () => {
+  const wantedFor = (kind: string) => assertThrows(() => assertKey("", 512, "check", kind), RangeError).message;
+  assert(wantedFor("id").includes("wanted an id of 1"), wantedFor("id"));
+  assert(wantedFor("key").includes("wanted a key of 1"), wantedFor("key"));
+  assert(wantedFor("user id").includes("wanted a user id of 1"), wantedFor("user id"));
 });
