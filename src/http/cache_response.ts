@@ -1,5 +1,6 @@
 import type { Cache } from "../cache/cache.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { assertResponse } from "../web/own_response.ts";
 import { ResponseCache } from "./response_cache.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
 
@@ -60,6 +61,8 @@ export function cacheResponse(
   options: CacheResponseOptions = {},
 ): Middleware {
   const cache = new ResponseCache(redis, options);
-  return (request, next, connection) =>
-    cache.answer(request, { next: () => next(request), load: (load) => next(load), connection });
+  return (request, next, connection) => {
+    const ask = async (asked: Request) => assertResponse(await next(asked));
+    return cache.answer(request, { next: () => ask(request), load: ask, connection });
+  };
 }

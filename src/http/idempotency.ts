@@ -7,6 +7,7 @@ import { describe } from "../util/describe.ts";
 import { toMilliseconds } from "../util/duration.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import { readUpTo } from "../web/body.ts";
+import { assertResponse } from "../web/own_response.ts";
 import { idempotencyKeyOf, idempotencyProblem } from "./idempotency_key.ts";
 import { keepResponse, replayResponse } from "./idempotent_response.ts";
 
@@ -152,11 +153,6 @@ export class Idempotency {
 function assertCaller(who: string | null | undefined): string {
   if (typeof (who ?? "") === "string") return who ?? "";
   throw new TypeError(`Cannot tell who asks: wanted text, null or undefined of "by", got ${describe(who)}`);
-}
-
-function assertResponse(response: Response): Response {
-  if (typeof response?.status === "number") return response;
-  throw new TypeError(`Cannot answer the request: wanted a Response from the handler, got ${describe(response)}`);
 }
 
 /** The body of a request, up to so many bytes, and the request, which has it still. */

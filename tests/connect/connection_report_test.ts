@@ -6,7 +6,7 @@ function reporter() {
   const lines: string[] = [];
   let ms = 0;
   const report = connectionReport((line) => lines.push(line), () => ms);
-  const about = { server: "all", address: "redis:6379" } as const;
+  const about = { server: "all", address: "redis:6379", client: "redis" } as const;
   return {
     pass: (seconds: number) => void (ms += seconds * 1000),
     lose: () => report({ type: "redis.disconnected", ...about, reason: new Error("no answer within the deadline") }),

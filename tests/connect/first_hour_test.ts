@@ -5,6 +5,7 @@
  */
 import { assertRejects, assertThrows } from "@std/assert";
 import { connect } from "../../mod.ts";
+import { cacheResponse, idempotent } from "../../src/http/mod.ts";
 import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import { FlakyClient, FlakyStore, ManualClock } from "../../src/testing/mod.ts";
@@ -77,4 +78,39 @@ Deno.test("A name of a limit that is none does not break the line of its error",
     TypeError,
     'Cannot use rateLimit.presets."LOG\\nIN": wanted a name of',
   );
+});
+
+Deno.test("A handler that forgets its return is told, whatever stands around it", async () => {
+  await using redis = await connect({ url: "memory:", on: () => {} });
+  const info = { remoteAddr: { hostname: "192.0.2.7", port: 1, transport: "tcp" } } as const;
+  const cached = cacheResponse(redis, { ttl: 60 });
+  const answers = idempotent(redis);
+  for (const given of [undefined, null, "hello", { status: 200 }]) {
+    const handler = () => given as unknown as Response;
+    const around: Record<string, (request: Request) => Promise<Response> | Response> = {
+      guard: (request) => redis.rateLimit.guard({ "*": "DEFAULT" }, handler)(request, info),
+      cacheResponse: (request) => cached(request, handler, info),
+      idempotent: (request) => answers(request, handler, info),
+      withSession: (request) =>
+        redis.sessions.withSession(async (_request, session) => {
+          await session.get();
+          return handler();
+        })(request, info),
+    };
+    for (const [name, answer] of Object.entries(around)) {
+      for (const method of ["GET", "POST"]) {
+        const request = new Request("http://localhost/a", {
+          method,
+          headers: { "idempotency-key": crypto.randomUUID() },
+        });
+        if (name === "idempotent" && method === "GET") continue; // handed on as it is
+        await assertRejects(
+          async () => await answer(request),
+          TypeError,
+          "Cannot answer the request: wanted a Response",
+          name,
+        );
+      }
+    }
+  }
 });
