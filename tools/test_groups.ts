@@ -2,46 +2,40 @@ import { TEST_FILE } from "./test_output.ts";
 
 /** Files that take longest, those first: others have their turn while they wait. */
 export const LONGEST: readonly string[] = [
-  "tests/cache/call_order_test.ts",
+  "tests/redis/far_away_test.ts",
   "tests/browser/sessions_test.ts",
   "tests/cache/faults/big_calls_test.ts",
-  "tests/http/shared_load_test.ts",
-  "tests/redis/far_away_test.ts",
-  "tests/cache/oracle/oracle_test.ts",
-  "tests/browser/live_test.ts",
-  "tests/browser/login_test.ts",
-  "tests/cache/oracle/local_oracle_test.ts",
-  "tests/cache/oracle/ends_test.ts",
-  "tests/cache/redis/foreign_ledger_test.ts",
   "tests/cache/faults/far_test.ts",
   "tests/redis/cluster/failures_test.ts",
-  "tests/cache/redis/long_values_test.ts",
+  "tests/browser/login_test.ts",
+  "tests/http/shared_load_test.ts",
+  "tests/browser/live_test.ts",
   "tests/cache/faults/large_reads_test.ts",
   "tests/locks/known_bugs_test.ts",
+  "tests/cache/oracle/ends_test.ts",
   "tests/http/session_middleware_test.ts",
-  "tests/types/check_test.ts",
-  "tests/rate_limit/spellings_test.ts",
-  "tests/cache/stampede_test.ts",
-  "tests/connect/rights_test.ts",
-  "tests/redis/sentinel/failover_test.ts",
-  "tests/locks/processes_test.ts",
+  "tests/cache/oracle/local_oracle_test.ts",
+  "tests/pubsub/pattern_test.ts",
   "tests/documents/serving_test.ts",
-  "tests/rate_limit/address_test.ts",
+  "tests/redis/sentinel/failover_test.ts",
+  "tests/types/check_test.ts",
+  "tests/redis/contract/hanging_connections_test.ts",
+  "tests/locks/failover_test.ts",
   "tests/locks/contract_test.ts",
   "tests/http/waiting_visitor_test.ts",
-  "tests/cache/contract/cache_redis_test.ts",
-  "tests/cache/oracle/hits_oracle_test.ts",
-  "tests/locks/failover_test.ts",
-  "tests/cache/big_calls_test.ts",
+  "tests/rate_limit/faults_test.ts",
   "tests/sessions/contract_test.ts",
-  "tests/rate_limit/property_test.ts",
-  "tests/documents/links_test.ts",
-  "tests/examples/catalogue_demo_test.ts",
+  "tests/rate_limit/deadline_test.ts",
+  "tests/rate_limit/address_test.ts",
+  "tests/cache/redis/long_values_test.ts",
+  "tests/cache/oracle/oracle_test.ts",
+  "tests/cache/call_order_test.ts",
+  "tests/cache/stampede_test.ts",
 ];
 /** Files that load the library in a world of their own, so that it must not be there before. */
 export const APART: readonly string[] = ["tests/connect/idle_traffic_test.ts"];
 /** How many of the others make a module. */
-const TOGETHER = 8;
+const TOGETHER = 12;
 
 /**
  * Makes modules of many test files each, so that what they import, which takes half a second of a processor, is loaded

@@ -25,7 +25,7 @@ async function heap(): Promise<number> {
   return Deno.memoryUsage().heapUsed;
 }
 
-const NAMES = sized(2000, 40_000);
+const NAMES = sized(1500, 40_000);
 
 Deno.test("Namespaces that nobody uses any more cost nothing, embedded", async () => {
   await using cache = new Cache(new MemoryStore());

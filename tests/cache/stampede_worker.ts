@@ -4,6 +4,7 @@
  * @module
  */
 import { connect } from "../../mod.ts";
+import { jobs, report as send } from "../support/jobs.ts";
 
 /** What the process is told to do. */
 export interface Order {
@@ -26,18 +27,6 @@ export interface Report {
   readonly values: readonly unknown[];
 }
 
-async function* orders(): AsyncGenerator<Order> {
-  let rest = "";
-  for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) yield JSON.parse(line);
-  }
-}
-
-// deno-lint-ignore no-console
-const send = (value: unknown): void => console.log(JSON.stringify(value));
-
 let missed = 0;
 let expected = Infinity;
 // A busy machine is not what is tested here.
@@ -51,7 +40,7 @@ const { cache } = await connect({
 });
 await cache.getOrSet("warm", () => 1);
 send("ready");
-for await (const { what, key, callers, takes, lease } of orders()) {
+for await (const { what, key, callers, takes, lease } of jobs<Order>()) {
   if (what === "hold") {
     cache.getOrSet(key, () => new Promise(() => send("loading")), { lease });
     continue;

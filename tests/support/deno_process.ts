@@ -60,6 +60,11 @@ export class DenoProcess implements AsyncDisposable {
     return JSON.parse(value);
   }
 
+  /** Says that there is nothing more to come. */
+  async closeInput(): Promise<void> {
+    await this.#input.close();
+  }
+
   /** Sends it a signal, such as `SIGSTOP`. */
   signal(signal: Deno.Signal): void {
     this.#child.kill(signal);

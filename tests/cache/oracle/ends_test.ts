@@ -12,7 +12,7 @@ import { KEYS, READERS, Truth } from "./oracle_truth.ts";
 import { group, keys, name as nameOf } from "./oracle_worker.ts";
 
 /** For how long trouble is made, in milliseconds. */
-const MILLISECONDS = 6000 * Math.max(1, EFFORT);
+const MILLISECONDS = 4000 * Math.max(1, EFFORT);
 /** How much longer where the machine has so much else to do that little was judged. */
 const PATIENCE = 60_000;
 /**

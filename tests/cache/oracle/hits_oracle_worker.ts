@@ -1,25 +1,23 @@
 /**
- * One process of the oracle of hits: `writer`, or `reader` with its number. Readers load nothing, so that nothing but
- * what they hear of invalidations keeps them from what is old. Prints what it saw as JSON when it is told to stop.
+ * One process of the oracle of hits: `writer`, or `reader` with its number, as each job says. Readers load nothing, so
+ * that nothing but what they hear of invalidations keeps them from what is old. Reports what it saw when it is told to
+ * stop.
  *
  * @module
  */
-// deno-lint-ignore-file no-console
 import { delay } from "../../../src/util/abort.ts";
 import type { Cache } from "../../../src/cache/cache.ts";
 import { connect } from "../../../src/connect/larder.ts";
 import { fromIoredis } from "../../../src/redis/adapters/from_ioredis.ts";
 import { fromNodeRedis } from "../../../src/redis/adapters/from_node_redis.ts";
 import type { RedisClient } from "../../../src/redis/client.ts";
+import { jobs, report } from "../../support/jobs.ts";
+import type { CrewJob } from "./crew.ts";
 import { KEYS, Truth } from "./oracle_truth.ts";
 
 /** What a process is told. */
-export interface HitsJob {
-  role: "writer" | "reader";
-  /** The number of the reader. */
-  reader: number;
+export interface HitsJob extends CrewJob {
   url: string;
-  truth: string;
   /** Over what it speaks to Redis. */
   client: HitsClient;
 }
@@ -98,16 +96,19 @@ async function read(cache: Cache, truth: Truth, job: HitsJob, report: HitsReport
   }
 }
 
-if (import.meta.main) {
-  const job: HitsJob = JSON.parse(Deno.args[0]!);
+async function judge(job: HitsJob): Promise<HitsReport> {
   using truth = new Truth(job.truth);
   const { client, close } = await open(job.client, job.url);
   const redis = await connect({ ...(client ? { client } : { url: job.url }), namespace: "hits", commandTimeout: "5s" });
-  const report: HitsReport = { hits: 0, misses: 0, invalidations: 0, stale: [] };
-  if (job.role === "writer") await write(redis.cache, truth, report);
-  else await Promise.all(Array.from({ length: CALLERS }, () => read(redis.cache, truth, job, report)));
+  const seen: HitsReport = { hits: 0, misses: 0, invalidations: 0, stale: [] };
+  if (job.role === "writer") await write(redis.cache, truth, seen);
+  else await Promise.all(Array.from({ length: CALLERS }, () => read(redis.cache, truth, job, seen)));
   await redis.close();
   close?.();
-  report.stale.splice(1000);
-  console.log(JSON.stringify(report));
+  seen.stale.splice(1000);
+  return seen;
+}
+
+if (import.meta.main) {
+  for await (const job of jobs<HitsJob>()) report(await judge(job));
 }

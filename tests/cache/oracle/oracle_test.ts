@@ -4,10 +4,11 @@ import { delay } from "../../../src/util/abort.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { EFFORT } from "../../support/effort.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import { READERS, Truth } from "./oracle_truth.ts";
+import { Crew, type CrewJob } from "./crew.ts";
 import type { Job, Report } from "./oracle_worker.ts";
 
-const ignore = !RedisServer.controllable;
+type OracleCrew = Crew<Omit<Job, keyof CrewJob>, Report>;
+
 /**
  * Hits that a run judges at least: with `TEST_EFFORT=10`, 10,000, and all that makes trouble goes on for as much
  * longer.
@@ -18,55 +19,23 @@ const INVALIDATED = 20 * EFFORT;
 /** How often the same trouble is made. */
 const rounds = (count: number): number => Math.ceil(count * EFFORT);
 
-/** Runs one process of the oracle until it is told to stop. */
-async function run(job: Job): Promise<Report> {
-  const root = new URL("../../../", import.meta.url).pathname;
-  // The processes use the same client as this one.
-  const standIn = import.meta.resolve("@db/redis").startsWith("file:");
-  const { stdout, stderr, code } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--no-lock", "--no-check", "--allow-all", "--config", `${root}deno.json`],
-      ...(standIn ? ["--import-map", `${root}tests/offline/import_map.json`] : []),
-      `${root}tests/cache/oracle/oracle_worker.ts`,
-      JSON.stringify(job),
-    ],
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder();
-  if (code !== 0) throw new Error(`The ${job.role} ended with code ${code}: ${text.decode(stderr)}`);
-  return JSON.parse(text.decode(stdout));
-}
-
 /**
  * Lets a writer and twelve readers in three processes work on a server while `trouble` is made, and sums up what they
  * saw.
  */
 async function judge(
+  crew: OracleCrew,
   server: RedisServer,
   what: string,
   options: { trouble?: () => Promise<void>; broken?: boolean; through?: TcpProxy } = {},
 ): Promise<Report> {
-  using truth = Truth.create();
-  const jobs: Job[] = ["writer", ...Array<"reader">(READERS).fill("reader")].map((role, i) => ({
-    role: role as Job["role"],
-    reader: i - 1,
+  const { trouble, broken = false, through = server } = options;
+  const reports = await crew.judge(
     // Who writes must not depend on what happens to who reads.
-    url: role === "reader" ? options.through?.url ?? server.url : server.url,
-    truth: truth.path,
-    broken: options.broken ?? false,
-  }));
-  const running = Promise.all(jobs.map(run));
-  running.catch(() => truth.stop());
-  try {
-    while (truth.hits === 0 && !truth.stopped) await delay(5);
-    await options.trouble?.();
-    while ((truth.hits < HITS || truth.rounds < INVALIDATED) && !truth.stopped) await delay(5);
-  } finally {
-    truth.stop();
-    await running.catch(() => {});
-    Deno.removeSync(truth.path);
-  }
-  const reports = await running;
+    ({ role }) => ({ url: role === "reader" ? through.url : server.url, broken }),
+    ({ hits, rounds }) => hits >= HITS && rounds >= INVALIDATED,
+    trouble,
+  );
   const sum: Report = { hits: 0, loads: 0, stale: [], invalidations: {}, errors: [] };
   for (const report of reports) {
     sum.hits += report.hits;
@@ -87,29 +56,20 @@ function assertCoherent(report: Report): void {
   assertEquals(Object.keys(report.invalidations).sort(), ["clear", "key", "pattern", "set", "tag"]);
 }
 
-Deno.test({
-  name: "Cache serves nothing older than the last acknowledged invalidation, in any process",
-  ignore,
-  fn: async () => {
+/** What happens while they work, each on a server of its own. */
+const cases: Record<string, (crew: OracleCrew) => Promise<void>> = {
+  async "in peace"(crew) {
     await using server = await RedisServer.start();
-    assertCoherent(await judge(server, "in peace"));
+    assertCoherent(await judge(crew, server, "in peace"));
   },
-});
 
-Deno.test({
-  name: "The oracle finds a cache that serves what it remembers",
-  ignore,
-  fn: async () => {
+  async "a cache that serves what it remembers is found"(crew) {
     await using server = await RedisServer.start();
-    const report = await judge(server, "a broken cache", { broken: true });
+    const report = await judge(crew, server, "a broken cache", { broken: true });
     assertGreater(report.stale.length, HITS / 100);
   },
-});
 
-Deno.test({
-  name: "Cache serves nothing old while scripts, records and connections are taken away",
-  ignore,
-  fn: async () => {
+  async "scripts, records and connections are taken away"(crew) {
     await using server = await RedisServer.start();
     const trouble = async () => {
       for (let round = 0; round < rounds(2); round++) {
@@ -126,14 +86,10 @@ Deno.test({
         }
       }
     };
-    assertCoherent(await judge(server, "scripts, records and connections taken away", { trouble }));
+    assertCoherent(await judge(crew, server, "scripts, records and connections taken away", { trouble }));
   },
-});
 
-Deno.test({
-  name: "Cache serves nothing old while the network of those who read is slow, silent and cut",
-  ignore,
-  fn: async () => {
+  async "the network of those who read is slow, silent and cut"(crew) {
     await using server = await RedisServer.start();
     await using through = TcpProxy.start(server);
     const trouble = async () => {
@@ -149,14 +105,10 @@ Deno.test({
         await delay(150);
       }
     };
-    assertCoherent(await judge(server, "a network that is slow, silent and cut", { trouble, through }));
+    assertCoherent(await judge(crew, server, "a network that is slow, silent and cut", { trouble, through }));
   },
-});
 
-Deno.test({
-  name: "Cache serves nothing old while the server evicts entries and records",
-  ignore,
-  fn: async () => {
+  async "the server evicts entries and records"(crew) {
     await using server = await RedisServer.start({ config: { "maxmemory-policy": "allkeys-random" } });
     let evicted = 0;
     const trouble = async () => {
@@ -169,35 +121,39 @@ Deno.test({
       evicted = Number(/evicted_keys:(\d+)/.exec(String(await server.cli("INFO", "stats")))![1]);
       await server.cli("CONFIG", "SET", "maxmemory", 0);
     };
-    const report = await judge(server, "entries and records evicted", { trouble });
+    const report = await judge(crew, server, "entries and records evicted", { trouble });
     console.log(`evicted: ${evicted}`);
     assertGreater(evicted, 100);
     assertCoherent(report);
   },
-});
 
-for (
-  const [what, config] of Object.entries({
-    "an old snapshot": { save: "3600 1000000" },
-    "its append-only file": { appendonly: "yes", appendfsync: "everysec" },
-  })
-) {
-  Deno.test({
-    name: `Cache serves nothing old after the server was killed and came back with ${what}`,
-    ignore,
-    fn: async () => {
-      await using server = await RedisServer.start({ config });
-      const trouble = async () => {
-        for (let round = 0; round < rounds(2); round++) {
-          // The snapshot has entries and leases; what was invalidated after it, the server forgets.
-          if ("save" in config) await server.cli("SAVE");
-          await delay(150);
-          await server.kill();
-          await server.restart();
-          await delay(250);
-        }
-      };
-      assertCoherent(await judge(server, `killed, back with ${what}`, { trouble }));
-    },
-  });
+  "the server is killed and comes back with an old snapshot": (crew) => killed(crew, { save: "3600 1000000" }),
+
+  "the server is killed and comes back with its append-only file": (crew) =>
+    killed(crew, { appendonly: "yes", appendfsync: "everysec" }),
+};
+
+async function killed(crew: OracleCrew, config: Record<string, string>): Promise<void> {
+  await using server = await RedisServer.start({ config });
+  const trouble = async () => {
+    for (let round = 0; round < rounds(2); round++) {
+      // The snapshot has entries and leases; what was invalidated after it, the server forgets.
+      if ("save" in config) await server.cli("SAVE");
+      await delay(150);
+      await server.kill();
+      await server.restart();
+      await delay(250);
+    }
+  };
+  assertCoherent(await judge(crew, server, `killed, back with ${Object.keys(config)[0]}`, { trouble }));
 }
+
+Deno.test({
+  name: "Cache serves nothing older than the last acknowledged invalidation, in any process, whatever happens",
+  ignore: !RedisServer.controllable,
+  fn: async (t) => {
+    await using crew: OracleCrew = new Crew(import.meta.resolve("./oracle_worker.ts"));
+    for (const [name, judged] of Object.entries(cases)) await t.step(name, () => judged(crew));
+    await crew.end();
+  },
+});

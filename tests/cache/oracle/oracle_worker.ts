@@ -1,24 +1,21 @@
 /**
- * One process of the staleness oracle: `writer`, or `reader` with its number. Prints what it saw as JSON when it is
- * told to stop.
+ * One process of the staleness oracle: `writer`, or `reader` with its number, as each job says. Reports what it saw
+ * when it is told to stop.
  *
  * @module
  */
-// deno-lint-ignore-file no-console
 import { delay } from "../../../src/util/abort.ts";
 import type { Cache } from "../../../src/cache/cache.ts";
 import type { GetOrSetOptions, Loader } from "../../../src/cache/options.ts";
 import type { Duration } from "../../../src/util/duration.ts";
 import { connect } from "../../../src/connect/larder.ts";
+import { jobs, report } from "../../support/jobs.ts";
+import type { CrewJob } from "./crew.ts";
 import { KEYS, Truth } from "./oracle_truth.ts";
 
 /** What a process is told. */
-export interface Job {
-  role: "writer" | "reader";
-  /** The number of the reader. */
-  reader: number;
+export interface Job extends CrewJob {
   url: string;
-  truth: string;
   /** Serves values that it remembers for a while, as a cache does that nobody tells of invalidations. */
   broken: boolean;
 }
@@ -124,23 +121,26 @@ function broken(cache: Cache): Cache {
   return { getOrSet } as unknown as Cache;
 }
 
-if (import.meta.main) {
-  const job: Job = JSON.parse(Deno.args[0]!);
+async function judge(job: Job): Promise<Report> {
   using truth = new Truth(job.truth);
   await using redis = await connect({ url: job.url, namespace: "oracle" });
-  const report: Report = { hits: 0, loads: 0, stale: [], invalidations: {}, errors: [] };
+  const seen: Report = { hits: 0, loads: 0, stale: [], invalidations: {}, errors: [] };
   const cache = job.broken ? broken(redis.cache) : redis.cache;
   const manners = job.role === "writer" ? [0] : [0, 1, 2, 3];
   await Promise.all(manners.map(async (manner) => {
     while (!truth.stopped) {
       try {
-        if (job.role === "writer") await write(redis.cache, truth, report);
-        else await read(cache, truth, job, manner, report);
+        if (job.role === "writer") await write(redis.cache, truth, seen);
+        else await read(cache, truth, job, manner, seen);
       } catch (error) {
-        report.errors.push(String(error));
+        seen.errors.push(String(error));
         await delay(5);
       }
     }
   }));
-  console.log(JSON.stringify(report));
+  return seen;
+}
+
+if (import.meta.main) {
+  for await (const job of jobs<Job>()) report(await judge(job));
 }
