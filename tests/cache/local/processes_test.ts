@@ -61,7 +61,7 @@ Deno.test({
     for (let i = 0; i < 1000; i++) {
       assertEquals(await cache.get("a"), { n: 1 });
       assertEquals(await cache.getOrSet<unknown>("b", load), new Date(5));
-      assertEquals((await cache.getMany(["a", "b"])).size, 2);
+      assertEquals((await cache.getMany(["a", "b"])).size, 2, JSON.stringify(opened.log.events));
       assertEquals((await cache.getOrSetMany<unknown>(["a", "b"], load)).size, 2);
     }
     const { publish = 0, zmscore = 0, ping: _heartbeat, "config|resetstat": _reset, ...rest } = await commandCounts(
