@@ -147,7 +147,7 @@ Deno.test({
     const jobs = redis.streams.stream<Job>("jobs");
     const handled: Handled[] = [];
     await using handler = new Handler(server.url, (line) => handled.push(line), "500ms", 4);
-    await jobs.add({ key: "k", n: 1, pause: 1500 }, { key: "k" });
+    await jobs.add({ key: "k", n: 1, pause: 60_000 }, { key: "k" });
     await jobs.add({ key: "k", n: 2 }, { key: "k" });
     await until(() => handler.lines.length === 2, "it has begun");
     handler.signal("SIGSTOP");

@@ -19,6 +19,8 @@ const SEED = Number(Deno.env.get("SOAK_SEED") ?? 20_261_129);
 const KEYS = 8;
 /** Milliseconds: longer than some silences, and shorter than others. */
 const LEASE = 1000;
+/** How much longer where the machine has so much else to do that little was judged, in milliseconds. */
+const PATIENCE = 60_000;
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
@@ -122,15 +124,19 @@ Deno.test({
     const stop = new AbortController();
     const published = new Set<number>();
     const listening = processes.map((process) => process.listen(judge, published, stop.signal));
-    const end = performance.now() + SECONDS * 1000;
     let [faults, ticks] = [0, 0];
+    const added = () => [...judge.added.values()].reduce((sum, n) => sum + n + 1, 0);
+    const end = performance.now() + SECONDS * 1000;
+    // A machine that has much else to do gets as far in its own time.
+    const isOver = () =>
+      performance.now() >= end && (performance.now() > end + PATIENCE || faults > 1 && added() > 100);
     try {
       for (const [i, process] of processes.entries()) process.work(judge, dice(SEED + i));
       // Each key has one who adds to it, until that is answered, under an id, since an answer may be lost.
       const adding = Array.from({ length: KEYS }, async (_, k) => {
         const mine = dice(SEED + 100 + k);
         const key = `k${k}`;
-        for (let n = 0; performance.now() < end; n++) {
+        for (let n = 0; !isOver(); n++) {
           for (let added = false; !added;) {
             const jobs = processes[mine(3)]!.redis.streams.stream<Job>("jobs");
             added = await jobs.add({ key, n }, { key, id: `${key}:${n}` }).then(() => true, () => sleep(10)) === true;
@@ -141,13 +147,13 @@ Deno.test({
       });
       const publishing = (async () => {
         const channel = processes[0].redis.pubsub.channel<number>("ticks");
-        while (performance.now() < end) {
+        while (!isOver()) {
           const n = ++ticks;
           await channel.publish(n).then((reached) => reached > 0 && published.add(n), () => {});
           if (n % 20 === 0) await sleep(1);
         }
       })();
-      while (performance.now() < end) {
+      while (!isOver()) {
         await sleep(50 + roll(250));
         const i = 1 + roll(2);
         const process = processes[i]!;
@@ -202,8 +208,7 @@ Deno.test({
       const jobs = processes[0].redis.streams.stream<Job>("jobs");
       await until(async () => (await jobs.pending("workers")).length === 0, "all are acknowledged");
       const { length, dead } = await jobs.info();
-      const added = [...judge.added.values()].reduce((sum, n) => sum + n + 1, 0);
-      assertEquals([length, dead], [added, 0]); // none was added twice
+      assertEquals([length, dead], [added(), 0]); // none was added twice
       // Touch comes back to all.
       for (const process of processes) {
         const { heard } = process;
@@ -212,8 +217,8 @@ Deno.test({
           return process.heard > heard;
         }, "it hears again");
       }
-      const figures = { faults, added, twice: judge.twice, heard: processes.map(({ heard }) => heard) };
-      assert(faults > 1 && added > 100, JSON.stringify(figures));
+      const figures = { faults, added: added(), twice: judge.twice, heard: processes.map(({ heard }) => heard) };
+      assert(faults > 1 && added() > 100, JSON.stringify(figures));
       // deno-lint-ignore no-console -- the figures are what it is run for at full size
       if (Deno.env.has("TEST_EFFORT") || Deno.env.has("SOAK_SECONDS")) console.log(JSON.stringify(figures));
     } finally {

@@ -18,7 +18,10 @@ const worker = jobs.consume("workers", options, async ({ value: { key, n, pause 
   const began = Date.now();
   if (pause !== undefined) {
     send({ begun: n });
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await new Promise((resolve) => {
+      setTimeout(resolve, pause);
+      signal.addEventListener("abort", resolve); // the message is lost
+    });
   } else if (n % 16 === 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * 2));
   send([key, n, began, Date.now(), signal.aborted]);
 });

@@ -46,10 +46,7 @@ import type { IoredisClusterLike, IoredisLike, IoredisOptionsLike } from "./iore
  * import { fromIoredis } from "@larder/larder/redis";
  * import { Cluster } from "ioredis";
  *
- * const client = new Cluster([{ host: "10.0.0.1", port: 6379 }], {
- *   retryDelayOnFailover: 0,
- *   slotsRefreshInterval: 5000,
- * });
+ * const client = new Cluster([{ host: "10.0.0.1", port: 6379 }], { retryDelayOnFailover: 0 });
  * await using redis = await connect({ client: fromIoredis(client), buckets: 16 });
  * ```
  */

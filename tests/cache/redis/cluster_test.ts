@@ -28,7 +28,7 @@ class Clients implements AsyncDisposable {
   /** The client as its owner opens it. */
   async owned(): Promise<Cluster> {
     const { port } = this.#cluster.nodes[0]!;
-    const client = new Cluster([{ host: "127.0.0.1", port }], { retryDelayOnFailover: 0, slotsRefreshInterval: 1000 });
+    const client = new Cluster([{ host: "127.0.0.1", port }], { retryDelayOnFailover: 0 });
     client.on("error", () => {});
     this.#close.push(async () => {
       const ended = new Promise((resolve) => client.once("end", resolve));
