@@ -22,13 +22,13 @@ export async function dialDeno(endpoint: Endpoint, signal: AbortSignal): Promise
 
 /** Versions before 2.2 never end a write that waits for a handshake, nor the process: nothing is written before. */
 async function handshake(connection: Deno.TlsConn, signal: AbortSignal): Promise<void> {
-  const close = () => connection.close();
+  const close = () => closeQuietly(connection);
   signal.addEventListener("abort", close);
   try {
     signal.throwIfAborted();
     await connection.handshake();
   } catch (error) {
-    if (!signal.aborted) close();
+    close();
     throw error;
   } finally {
     signal.removeEventListener("abort", close);
@@ -68,10 +68,14 @@ class DenoSocket implements Socket {
   }
 
   close(): void {
-    try {
-      this.#connection.close();
-    } catch {
-      // It is closed already.
-    }
+    closeQuietly(this.#connection);
+  }
+}
+
+function closeQuietly(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
   }
 }
