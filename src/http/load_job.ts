@@ -21,6 +21,8 @@ export interface LoadJob {
    * back.
    */
   readonly once: boolean;
+  /** Whether its asker was given a response that says itself that it is for all. */
+  readonly isForAll: boolean;
   /** Called when it was found out that the response is not for others. */
   readonly notKept: () => void;
   /** Called when the session of a visitor was looked at, although a key vouches for him. */

@@ -162,7 +162,7 @@ export class ResponseCache {
   #fill(request: Request, address: ResponseAddress, behind: Behind): void {
     const key = this.#kept.variants.keyOf(request, address);
     if (this.#kept.isNotKept(key)) return;
-    const load = this.#loadOf(request, address, key, behind);
+    const load = this.#loadOf(request, address, key, behind, true);
     load.leave();
     this.#cache.getOrSet(key, load.run, this.#lifetime()).catch(() => {}); // told by the events of the cache
   }
@@ -257,7 +257,13 @@ export class ResponseCache {
     return mark(await behind.next(), { fwd: "bypass" });
   }
 
-  #loadOf(request: Request, address: ResponseAddress, key: string, behind: Behind): ResponseLoad {
+  #loadOf(
+    request: Request,
+    address: ResponseAddress,
+    key: string,
+    behind: Behind,
+    isForAll: boolean = false,
+  ): ResponseLoad {
     const load: ResponseLoad = new ResponseLoad({
       request,
       connection: behind.connection,
@@ -272,6 +278,7 @@ export class ResponseCache {
           isOver: () => load.isOver,
         }, () => behind.load(asked, load.isWaitedFor)),
       once: behind.once === true,
+      isForAll,
       looked: () => this.#warnOnce(SESSION_LOOKED_AT),
       notKept: () => this.#kept.setNotKept(key),
       streams: (streams) => void this.#kept.setStreaming(key, streams),

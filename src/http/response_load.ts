@@ -84,7 +84,8 @@ export class ResponseLoad {
       const ask = (validators: Readonly<Record<string, string>>) => {
         const { url, keyed, forwarded } = address;
         const asked = loadRequestOf({ request, url, keyed, forwarded, validators, signal }, policy);
-        const load = { requests: [asked, request], connection, isAwaited: this.#waited };
+        const asker = this.#job.isForAll ? undefined : request;
+        const load = { asked, asker, connection, isAwaited: this.#waited };
         return watchLoad(load, async (visitor) => [await inTime(answer(asked), late), visitor] as const);
       };
       let [response, visitor] = await ask(validators);

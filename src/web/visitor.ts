@@ -76,6 +76,8 @@ const ofRequest = new WeakMap<Request, Visitor>();
  * pool of connections or a queue, says nothing of them.
  */
 const within = new WeakMap<Visitor, Visitor[]>();
+/** By who is known of a request: the loads that are for its visitor, too. */
+const loads = new WeakMap<Visitor, Visitor[]>();
 /** Those of loads whose handler has not answered while somebody waits for it. */
 const awaited = new WeakSet<Visitor>();
 
@@ -93,7 +95,7 @@ export function watchVisitor<T>(request: Request, run: (visitor: Visitor) => T, 
   if (other || (outer && request !== outer.request && isFromNowhere(request, connection))) endLeak(current);
   const whose = { request, connection: connectionOf(request, connection) ?? outer?.connection };
   const visitor = new Visitor(whose, [...new Set(around)], other);
-  addWithin(request, visitor);
+  addTo(within, request, visitor);
   return current.run(visitor, () => run(visitor));
 }
 
@@ -105,8 +107,10 @@ function isOfAnother(outer: Visitor, request: Request, connection: unknown): boo
 
 /** Whose a load of a response for all is. */
 export interface LoadWatched {
-  /** The request of the load, and that of who asked for it. */
-  readonly requests: readonly Request[];
+  /** The request of the load. */
+  readonly asked: Request;
+  /** That of who asked for it, unless what he was given says itself that it is for all. */
+  readonly asker: Request | undefined;
   /** What is known of the connection of who asked for it. */
   readonly connection: unknown;
   /** Whether he waits for it, and so does nothing else. */
@@ -121,12 +125,13 @@ export interface LoadWatched {
  * @param run The handler.
  */
 export async function watchLoad<T>(
-  { requests, connection, isAwaited }: LoadWatched,
+  { asked, asker, connection, isAwaited }: LoadWatched,
   run: (visitor: Visitor) => Promise<T>,
 ): Promise<T> {
   const visitor = new Visitor({ connection });
-  const around = current.getStore()?.requests() ?? [];
-  for (const request of new Set([...requests, ...around])) addWithin(request, visitor);
+  const around = asker ? [asker, ...current.getStore()?.requests() ?? []] : [];
+  addTo(within, asked, visitor);
+  for (const request of new Set(around)) addTo(loads, request, visitor);
   if (isAwaited) awaited.add(visitor);
   try {
     return await current.run(visitor, () => run(visitor));
@@ -141,10 +146,11 @@ export function noteVisitor(request: Request, trait: VisitorTrait): void {
   here?.note(trait);
   const visitor = knownAs(request);
   visitor.note(trait);
-  const around = within.get(visitor);
-  if (!around) return;
-  const lost = !here?.isWithin(around);
-  for (const one of around) if (lost || awaited.has(one)) one.note(trait);
+  const [around = [], made = []] = [within.get(visitor), loads.get(visitor)];
+  const lost = !here?.isWithin(around) && !here?.isWithin(made);
+  if (lost) { for (const one of around) one.note(trait); }
+  // Who only asks, as a log does behind the cache, need not be within the load.
+  for (const one of made) if (awaited.has(one) || (lost && trait !== "asked")) one.note(trait);
 }
 
 /** What is noted of a request, wherever that is. */
@@ -154,11 +160,11 @@ function knownAs(request: Request): Visitor {
   return visitor;
 }
 
-function addWithin(request: Request, visitor: Visitor): void {
+function addTo(map: WeakMap<Visitor, Visitor[]>, request: Request, visitor: Visitor): void {
   const known = knownAs(request);
-  const before = within.get(known);
+  const before = map.get(known);
   if (before) before.push(visitor);
-  else within.set(known, [visitor]);
+  else map.set(known, [visitor]);
 }
 
 /** Says that a request is of the same visitor as another. */

@@ -180,3 +180,33 @@ for (const [name, start] of Object.entries(services)) {
     assertEquals([await counted("127.0.0.1"), await counted("unknown")], [asked, 0]);
   });
 }
+
+Deno.test("cacheResponse() keeps a page although its visitor's session is looked at behind it, while the body is read", async () => {
+  await using redis = await open();
+  const cached = cacheResponse(redis, { ttl: "1m" });
+  const page = () => {
+    const ends = Promise.withResolvers<void>();
+    setTimeout(ends.resolve, 30);
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(new TextEncoder().encode("page"));
+        await ends.promise;
+        controller.close();
+      },
+    });
+    return new Response(body, { headers: { "cache-control": "public, max-age=60" } });
+  };
+  await using service = serve(async (request, info) => {
+    const session = redis.sessions.forRequest(request, info);
+    if (request.method === "POST") await session.regenerate({ userId: "ada" });
+    const made = request.method === "POST" ? new Response("in") : await cached(request, page, info);
+    await session.get(); // for a log
+    await session.settle();
+    return session.apply(made);
+  });
+  const { cookie } = await ask(service.url, { method: "POST" });
+  for (const headers of [{}, { cookie }]) {
+    await redis.cache.clear();
+    await until(async () => (await ask(service.url, { headers })).cache === "HIT", "a page that is kept");
+  }
+});
