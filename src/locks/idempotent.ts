@@ -56,7 +56,10 @@ export async function runIdempotent<Value>(
 
 function assertDone<Value>(done: Done<Value>): Done<Value> {
   const keep = (done as Done<Value> | undefined)?.keep;
-  if (typeof done === "object" && done !== null && (keep === undefined || keep instanceof Uint8Array)) return done;
+  // What names neither is a result that would be lost, and the job done again by the next.
+  const names = typeof done === "object" && done !== null ? Object.keys(done) : [];
+  const fits = names.includes("value") && names.every((name) => name === "value" || name === "keep");
+  if (fits && (keep === undefined || keep instanceof Uint8Array)) return done;
   const wanted = "wanted { value, keep } of the job, with bytes as keep";
   throw new TypeError(`Cannot keep what was done: ${wanted}, got ${describe(keep === undefined ? done : keep)}`);
 }

@@ -61,7 +61,10 @@ export class MessageCodec {
     try {
       written = this.#serializer.serialize(value);
     } catch (cause) {
-      throw new TypeError(`Cannot ${action}: wanted a value that can be written, got ${messageOf(cause)}`, { cause });
+      // The serializer says it of the cache, which has no part in it.
+      const [, problem] = /^Cannot cache value: (wanted .+)$/s.exec(messageOf(cause)) ?? [];
+      const wanted = problem ?? `wanted a value that can be written, got ${messageOf(cause)}`;
+      throw new TypeError(`Cannot ${action}: ${wanted}`, { cause });
     }
     if (typeof written === "string") written = encoder.encode(written);
     if (!(written instanceof Uint8Array)) {

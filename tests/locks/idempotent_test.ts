@@ -63,7 +63,9 @@ Deno.test("MemoryLockStore.keep() keeps for an owner who lost the lock, if nobod
 Deno.test("Locks.idempotent() says what is wrong with what a job gives", async () => {
   await using world = memoryWorld();
   const locks = await world.open();
-  for (const given of [undefined, null, 1, { value: 1, keep: "text" }]) {
+  for (
+    const given of [undefined, null, 1, { value: 1, keep: "text" }, { id: 5 }, { value: 1, kept: new Uint8Array(1) }]
+  ) {
     const error = await assertRejects(() => locks.idempotent("k", {}, () => given as never), TypeError);
     assertMatch(error.message, /wanted \{ value, keep \} of the job/);
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { MessageCodec } from "../../src/values/message_codec.ts";
 import { richSerializer } from "../../src/values/serializer.ts";
 
@@ -42,4 +42,9 @@ Deno.test("MessageCodec.decode() takes no header that is none, and no message th
   }
   const garbled = encode(headers).fill(0xff, 4, 20);
   assertEquals(await codec.decode(garbled, undefined), { value: { id: 7 } });
+});
+
+Deno.test("MessageCodec.encode() says of the message, and not of a cache, what cannot be written", () => {
+  const error = assertThrows(() => codec.encode({ a: () => 1 }, 'publish on "orders"', 1000), TypeError);
+  assertEquals(error.message, 'Cannot publish on "orders": wanted plain data, got a function at .a');
 });
