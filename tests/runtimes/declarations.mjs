@@ -1,8 +1,10 @@
 // Writes the declarations of the library, as JSR makes them for npm, into the project that this runs in.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
-import ts from "typescript";
 
+// The one of the project: no other test needs it.
+const ts = createRequire(import.meta.url)("typescript");
 const root = process.argv[2];
 const target = resolve("node_modules/@larder/larder");
 const { version, exports } = JSON.parse(readFileSync(`${root}deno.json`, "utf8"));
