@@ -1,5 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
+import { describe } from "../util/describe.ts";
+import { assertRequest } from "../web/fetch_request.ts";
 import { assertResponse } from "../web/own_response.ts";
 import { ResponseCache } from "./response_cache.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
@@ -61,8 +63,14 @@ export function cacheResponse(
   options: CacheResponseOptions = {},
 ): Middleware {
   const cache = new ResponseCache(redis, options);
-  return (request, next, connection) => {
+  return async (request, next, connection) => {
+    assertRequest(request);
+    if (typeof next !== "function") {
+      throw new TypeError(
+        `Cannot answer the request: wanted a function as what makes the response, got ${describe(next)}`,
+      );
+    }
     const ask = async (asked: Request) => assertResponse(await next(asked));
-    return cache.answer(request, { next: () => ask(request), load: ask, connection });
+    return await cache.answer(request, { next: () => ask(request), load: ask, connection });
   };
 }

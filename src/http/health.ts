@@ -5,6 +5,7 @@ import type { Larder } from "../connect/larder.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { assertToken, bearerOf } from "./bearer.ts";
+import { assertRequest } from "../web/fetch_request.ts";
 import { targetOf } from "../web/target.ts";
 import { remoteAddress } from "../web/connection.ts";
 import { timingSafeEqual } from "../util/timing_safe_equal.ts";
@@ -81,6 +82,7 @@ export function healthHandler(redis: Pick<Larder, "health">, options: HealthHand
     return last.report;
   };
   return async (request, info) => {
+    assertRequest(request);
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
     }

@@ -1,6 +1,7 @@
 import type { Larder } from "../connect/larder.ts";
 import type { Middleware } from "./cache_response.ts";
 import { Idempotency, type IdempotencyOptions, readBody } from "./idempotency.ts";
+import { assertRequest } from "../web/fetch_request.ts";
 
 export type { IdempotencyOptions } from "./idempotency.ts";
 
@@ -42,6 +43,7 @@ export type { IdempotencyOptions } from "./idempotency.ts";
 export function idempotent(redis: Pick<Larder, "locks">, options: IdempotencyOptions = {}): Middleware {
   const idempotency = new Idempotency(redis, options);
   return async (request, next, info) => {
+    assertRequest(request);
     if (!idempotency.concerns(request)) return await next(request);
     let handed = request;
     const body = async () => {

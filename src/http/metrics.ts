@@ -3,6 +3,7 @@ import type { Larder } from "../connect/larder.ts";
 import { assertOptions, optionNames } from "../util/option_names.ts";
 import type { RateLimitCounts } from "../rate_limit/stats.ts";
 import { LATENCY_BOUNDS, type RedisMetrics } from "../observe/redis_meter.ts";
+import { assertRequest } from "../web/fetch_request.ts";
 import { timingSafeEqual } from "../util/timing_safe_equal.ts";
 import { assertToken, bearerOf } from "./bearer.ts";
 import { channelFamilies, lockFamilies, streamFamilies } from "./coordination_metrics.ts";
@@ -68,6 +69,7 @@ export function metricsHandler(
   }
   assertToken(token, "metrics handler");
   return async (request) => {
+    assertRequest(request);
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
     }

@@ -5,7 +5,7 @@
  */
 import { assertRejects, assertThrows } from "@std/assert";
 import { connect } from "../../mod.ts";
-import { cacheResponse, idempotent } from "../../src/http/mod.ts";
+import { cacheResponse, healthHandler, idempotent, metricsHandler } from "../../src/http/mod.ts";
 import * as hono from "../../src/http/hono.ts";
 import * as oak from "../../src/http/oak.ts";
 import { FlakyClient, FlakyStore, ManualClock } from "../../src/testing/mod.ts";
@@ -113,4 +113,23 @@ Deno.test("A handler that forgets its return is told, whatever stands around it"
       }
     }
   }
+});
+
+Deno.test("A request of node:http is told what is for it, where a Request is wanted", async () => {
+  await using redis = await connect({ url: "memory:" });
+  const request = { url: "/health", method: "GET", headers: { host: "localhost" } } as unknown as Request;
+  const made = () => new Response();
+  const handlers: Record<string, (given: Request) => Promise<Response>> = {
+    health: healthHandler(redis),
+    metrics: metricsHandler(redis),
+    cached: (given) => cacheResponse(redis)(given, made),
+    idempotent: (given) => idempotent(redis)(given, made),
+  };
+  for (const [name, answer] of Object.entries(handlers)) {
+    const wanted = "Cannot answer the request: wanted a Request, got ";
+    await assertRejects(() => answer(request), TypeError, `${wanted}one of node:http, for which @larder/larder`, name);
+    await assertRejects(() => answer("/" as never), TypeError, `${wanted}"/"`, name);
+  }
+  const nothing = () => cacheResponse(redis)(new Request("http://localhost/"), undefined as never);
+  await assertRejects(nothing, TypeError, "wanted a function as what makes the response, got undefined");
 });
