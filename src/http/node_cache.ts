@@ -5,6 +5,7 @@ import { knownOf, type NodeTaken, taking, withoutFront } from "./node_context.ts
 import { capture, type Captured, type NodeResponseLike } from "./node_response.ts";
 import { send } from "./node_send.ts";
 import type { NodeRequestLike } from "../web/node_request.ts";
+import { currentVisitor } from "../web/visitor.ts";
 import { ResponseCache } from "./response_cache.ts";
 import { UnsharedResponseError } from "./response_errors.ts";
 import type { CacheResponseOptions } from "./response_options.ts";
@@ -61,6 +62,7 @@ export class NodeCache {
       });
       taken.response.catch(() => {});
       ended.then(() => {
+        taken.watched?.end(); // a log in front may look who it was
         restore();
         outgoing.end(); // for who is in front, and waits for it
       });
@@ -100,7 +102,7 @@ export class NodeCache {
   }
 
   async #load(rerun: Rerun, request: Request, visitor: object | undefined): Promise<Response> {
-    const taken: NodeTaken = { by: this, visitor, load: currentLoad(request) };
+    const taken: NodeTaken = { by: this, visitor, load: currentLoad(request), watched: currentVisitor() };
     await rerun(request, taken);
     if (taken.response) return await taken.response;
     throw new UnsharedResponseError("Cannot share the response: who is in front answers nobody's request");

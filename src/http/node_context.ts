@@ -1,7 +1,7 @@
 import type { ConnectionInfo } from "../rate_limit/address.ts";
 import { type CurrentLoad, markOfLoad } from "../web/current_load.ts";
 import { fromNodeRequest, type NodeRequestLike } from "../web/node_request.ts";
-import { shareVisitor } from "../web/visitor.ts";
+import { shareVisitor, type Visitor } from "../web/visitor.ts";
 
 /** What a load takes of an app. */
 export interface NodeTaken {
@@ -11,6 +11,8 @@ export interface NodeTaken {
   readonly visitor: object | undefined;
   /** The load. */
   readonly load: CurrentLoad | undefined;
+  /** What of a visitor is looked at for it. */
+  readonly watched: Visitor | undefined;
   /** Whether the app has come as far: what is in front was done for the visitor. */
   reached?: boolean;
   /** What is behind. */

@@ -13,6 +13,7 @@ export type VisitorTrait = "asked" | "known" | "cookie";
 export class Visitor {
   readonly #outer: readonly Visitor[];
   readonly #traits: Set<VisitorTrait>;
+  #isOver = false;
 
   /** The request that is answered. */
   readonly request: Request | undefined;
@@ -39,9 +40,14 @@ export class Visitor {
 
   /** Notes that it was looked at. */
   note(trait: VisitorTrait): void {
-    if (this.#traits.has(trait)) return;
+    if (this.#isOver || this.#traits.has(trait)) return;
     this.#traits.add(trait);
     for (const visitor of this.#outer) visitor.note(trait);
+  }
+
+  /** The answer is there as a whole: what is looked at from now on is no part of it. */
+  end(): void {
+    this.#isOver = true;
   }
 
   /** Whether it was looked at. */
@@ -138,6 +144,11 @@ export async function watchLoad<T>(
   } finally {
     awaited.delete(visitor);
   }
+}
+
+/** The visitor within whom this is called. */
+export function currentVisitor(): Visitor | undefined {
+  return current.getStore();
 }
 
 /** Notes what of its visitor was looked at for a request: now, and by who began to look at it then. */

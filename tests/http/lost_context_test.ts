@@ -210,3 +210,38 @@ Deno.test("cacheResponse() keeps a page although its visitor's session is looked
     await until(async () => (await ask(service.url, { headers })).cache === "HIT", "a page that is kept");
   }
 });
+
+const logging: Record<string, (redis: Larder) => Promise<Service>> = {
+  async Express(redis) {
+    const app = express();
+    app.use(forExpress.session(redis));
+    app.use((request: Any, response: Any, next: () => void) => {
+      response.on("finish", () => void forExpress.sessionOf(request).get());
+      next();
+    });
+    app.use(forExpress.cacheResponse(redis, { ttl: "1m" }));
+    app.get("/", (_request: Any, response: Any) => response.send("page"));
+    const server = app.listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => closeNodeServer(server) };
+  },
+  async Fastify(redis) {
+    const app = Fastify({ forceCloseConnections: true });
+    await app.register(forFastify.larder, { redis, sessions: true });
+    app.addHook("onResponse", async (request) => void await forFastify.sessionOf(request).get());
+    app.addHook("onRequest", forFastify.cacheResponse(redis, { ttl: "1m" }));
+    app.get("/", () => "page");
+    return { url: await app.listen({ port: 0, host: "127.0.0.1" }), [Symbol.asyncDispose]: () => app.close() };
+  },
+};
+
+for (const [name, start] of Object.entries(logging)) {
+  Deno.test(`${name}: pages are kept although a log looks at the session when a response has been sent`, async () => {
+    await using redis = await open();
+    await using service = await start(redis);
+    const first = await ask(service.url);
+    await until(async () => (await ask(service.url)).cache === "HIT", "a page that is kept");
+    assertEquals([first.text, first.cache], ["page", "MISS"]);
+  });
+}
