@@ -5,6 +5,7 @@
  * @module
  */
 import { connect } from "../../mod.ts";
+import { delay } from "../../src/util/abort.ts";
 
 const [url, lease, concurrency] = Deno.args as [string, string, string];
 const encoder = new TextEncoder();
@@ -18,10 +19,7 @@ const worker = jobs.consume("workers", options, async ({ value: { key, n, pause 
   const began = Date.now();
   if (pause !== undefined) {
     send({ begun: n });
-    await new Promise((resolve) => {
-      setTimeout(resolve, pause);
-      signal.addEventListener("abort", resolve); // the message is lost
-    });
+    await delay(pause, signal).catch(() => {}); // the message is lost
   } else if (n % 16 === 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * 2));
   send([key, n, began, Date.now(), signal.aborted]);
 });
