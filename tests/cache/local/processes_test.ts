@@ -61,8 +61,10 @@ Deno.test({
     for (let i = 0; i < 1000; i++) {
       assertEquals(await cache.get("a"), { n: 1 });
       assertEquals(await cache.getOrSet<unknown>("b", load), new Date(5));
-      assertEquals((await cache.getMany(["a", "b"])).size, 2, JSON.stringify(opened.log.events));
+      assertEquals((await cache.getMany(["a", "b"])).size, 2);
       assertEquals((await cache.getOrSetMany<unknown>(["a", "b"], load)).size, 2);
+      // Hits take no turn of the event loop, and on a busy machine so many would take longer than a proof is good for.
+      if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     }
     const { publish = 0, zmscore = 0, ping: _heartbeat, "config|resetstat": _reset, ...rest } = await commandCounts(
       server,
