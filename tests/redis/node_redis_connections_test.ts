@@ -56,7 +56,7 @@ Deno.test("fromNodeRedis() keeps no connection that is closed while it is being 
   let held = false;
   let tell: (() => void) | undefined;
   const find: LookupFunction = (host, options, told) =>
-    lookup(host, options as LookupAllOptions, (error, addresses) => {
+    lookup(host, { ...options as LookupAllOptions, family: 4 }, (error, addresses) => {
       tell = () => told(error, addresses);
       if (!held) tell();
     });
