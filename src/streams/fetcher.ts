@@ -107,6 +107,7 @@ export class Fetcher {
         ...{ stream, group, place: place.name, owner: places.owner, lease, wanted, inHand },
         ...{ after: place.after, from: place.own ? this.#begin : undefined, most: MOST_PENDING },
         counted: place.own && !place.again || place.unsure,
+        holds: place.until > 0 && place.works.size > 0,
       });
     } catch (error) {
       place.hungry = place.unsure = true;

@@ -53,11 +53,11 @@ export class MemoryGroup {
   }
 
   take(request: TakeRequest, now: number, made: boolean): TakeAnswer {
-    const { place: name, owner, lease, wanted, from, most, inHand, counted } = request;
+    const { place: name, owner, lease, wanted, from, most, inHand, counted, holds } = request;
     let { after } = request;
     const nothing = { entries: [], made, dropped: 0, missed: 0, full: false };
     let place = this.#places.get(name);
-    const another = place ? place.owner !== owner : from === undefined;
+    const another = place ? place.owner !== owner : from === undefined || holds;
     if (another) return { ...nothing, held: false, after, empty: true };
     if (!place) this.#places.set(name, place = { till: 0, owner, pending: new Map(), last: "0-0" });
     place.till = now + lease;

@@ -66,6 +66,8 @@ export interface TakeRequest extends Place {
   readonly inHand: readonly string[];
   /** Whether an attempt was counted already of what is pending there, by a call whose answer was lost. */
   readonly counted: boolean;
+  /** Whether it holds the place and has messages in hand: if nobody holds it, another has had it, and is done. */
+  readonly holds: boolean;
 }
 
 /** What a consumer is given. */

@@ -25,7 +25,8 @@ const SCANNED = 1000;
  *
  * ARGV: the time in µs for tests, or empty · group · place · owner · lease (ms) · wanted · after which id · where a
  * group begins, or empty: only what is pending · most pending · channel · ids in hand, with spaces around · `1` if what
- * is pending there was counted for this owner already, by a call whose answer was lost.
+ * is pending there was counted for this owner already, by a call whose answer was lost · `1` if the owner holds the
+ * place and has messages in hand: one that nobody holds was another's meanwhile.
  *
  * Replies with whether the place is held, whether the group was made, how many were dropped and missed, whether there
  * is nothing more, whether too many are pending, up to where all is in hand, and the messages: id, attempt, fields.
@@ -35,7 +36,7 @@ ${TIME}${OWNER}${WAKE}${FIELD}${NUMBER}
 local stream, group, place, me = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local wanted, after, from = tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local who = owner(place)
-if (who and who ~= me) or (not who and from == '') then return { 0, 0, 0, 0, 1, 0, after, {} } end
+if (who and who ~= me) or (not who and (from == '' or ARGV[13] == '1')) then return { 0, 0, 0, 0, 1, 0, after, {} } end
 local made, dropped, missed, empty, full = 0, 0, 0, 0, 0
 local pending = ask('XPENDING', stream, group, '(' .. after, '+', wanted, place)
 if pending.err then

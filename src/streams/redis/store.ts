@@ -70,11 +70,11 @@ export class RedisStreamStore implements StreamStore {
   }
 
   async take(request: TakeRequest): Promise<TakeAnswer> {
-    const { stream, group, place, owner, lease, wanted, after, from = "", most, inHand, counted } = request;
+    const { stream, group, place, owner, lease, wanted, after, from = "", most, inHand, counted, holds } = request;
     const keys = [...this.#group(stream, group), this.#key("xw", stream), this.#key("xn", stream)];
     const ids = inHand.length > 0 ? ` ${inHand.join(" ")} ` : "";
     const begin = [this.#time, group, place, owner, lease, wanted, after, from, most];
-    const args = [...begin, this.#channels + stream, ids, counted ? 1 : 0];
+    const args = [...begin, this.#channels + stream, ids, counted ? 1 : 0, holds ? 1 : 0];
     return takenOf(await this.#run(TAKE, "read from a stream", keys, args));
   }
 
