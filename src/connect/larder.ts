@@ -191,7 +191,7 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   readonly store: "redis" | "memory";
   readonly #servers: readonly CheckedServer[];
   readonly #on: EventListener | undefined;
-  #ended: (() => void) | undefined;
+  readonly #ended: (() => void) | undefined;
   #closedBy: ClosedBy | undefined;
 
   constructor(
@@ -255,9 +255,8 @@ class Services<Types extends LarderTypes, Limits extends string> implements Lard
   }
 
   async #close(by: ClosedBy): Promise<void> {
+    if (this.#closedBy === undefined) this.#ended?.();
     this.#closedBy ??= by;
-    this.#ended?.();
-    this.#ended = undefined;
     // What is held is given up while that can still be said.
     await this.locks[Symbol.asyncDispose](by);
     await this.pubsub[Symbol.asyncDispose](by);

@@ -5,6 +5,7 @@
  * @module
  */
 import { connect } from "../../mod.ts";
+import { jobs, report as send } from "../support/jobs.ts";
 
 /** What the process is told to do. */
 export interface Order {
@@ -22,23 +23,14 @@ export interface Report {
   readonly sources: readonly string[];
 }
 
-// deno-lint-ignore no-console
-const send = (value: unknown): void => console.log(JSON.stringify(value));
-
 // A busy machine is not what is tested here.
 const { rateLimit } = await connect({ url: Deno.args[0]!, commandTimeout: "10s", rateLimit: { timeout: "10s" } });
 await rateLimit.peek("AUTH", "warm");
 send("ready");
-let rest = "";
-for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-  const lines = (rest + chunk).split("\n");
-  rest = lines.pop()!;
-  for (const line of lines) {
-    const { name, id, calls, at }: Order = JSON.parse(line);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, at - Date.now())));
-    const results = await Promise.all(Array.from({ length: calls }, () => rateLimit.check(name, id)));
-    const allowed = results.filter((result) => result.allowed).length;
-    const sources = [...new Set(results.map(({ source }) => source))];
-    send({ allowed, refused: calls - allowed, sources } satisfies Report);
-  }
+for await (const { name, id, calls, at } of jobs<Order>()) {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, at - Date.now())));
+  const results = await Promise.all(Array.from({ length: calls }, () => rateLimit.check(name, id)));
+  const allowed = results.filter((result) => result.allowed).length;
+  const sources = [...new Set(results.map(({ source }) => source))];
+  send({ allowed, refused: calls - allowed, sources } satisfies Report);
 }

@@ -1,3 +1,5 @@
+import { linesOf } from "./jobs.ts";
+
 /** Processes that a test run must not leave behind, whatever happens to the test. */
 const running = new Set<Deno.ChildProcess>();
 
@@ -96,13 +98,4 @@ export function importMap(): string[] {
   const standIn = new URL("../offline/db_redis.ts", import.meta.url).href;
   if (import.meta.resolve("@db/redis") !== standIn) return [];
   return [`--import-map=${new URL("../offline/import_map.json", import.meta.url).href}`];
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
 }

@@ -6,11 +6,16 @@
 
 /** The jobs, one after the other. */
 export async function* jobs<Job>(): AsyncGenerator<Job> {
+  for await (const line of linesOf(Deno.stdin.readable)) yield JSON.parse(line);
+}
+
+/** The lines of a stream; what follows the last end of a line is none. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
-  for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)) {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) yield JSON.parse(line);
+    yield* lines;
   }
 }
 

@@ -26,9 +26,8 @@ export class Crew<Told extends object, Report> implements AsyncDisposable {
    * Has them work until there is enough.
    *
    * @param told What each of them is told besides.
-   * @param truth What is true, which is let go of at the end.
-   * @param trouble Made meanwhile, while there is something to judge.
    * @param isEnough Whether they have done enough.
+   * @param trouble Made meanwhile, while there is something to judge.
    * @returns What each of them saw, the writer first.
    */
   async judge(
